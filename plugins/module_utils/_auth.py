@@ -1,0 +1,335 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""Challenges, tokens, scopes and expiry (distribution's token authentication specification; RFC 9110, 11)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import threading
+import time
+import typing as t
+import urllib.parse
+
+from ._credentials import Credential
+from ._errors import AuthenticationFailed, ProtocolViolation, RegistryError
+
+_MAXIMUM_HEADER = 8 * 1024
+_MAXIMUM_TOKEN = 256 * 1024
+_DEFAULT_LIFETIME = 60.0
+"""Seconds that a token lives where the token server says nothing, or less (token specification)."""
+_RENEWAL_MARGIN = 15.0
+"""Seconds before its end at which a token is renewed; a quarter of the life of a token that lives shorter."""
+
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_SCHEME = re.compile(rf"\s*({_TOKEN})(?:\s+|$)", re.ASCII)
+_PARAMETER = re.compile(rf"\s*({_TOKEN})\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|({_TOKEN}))\s*", re.ASCII)
+_TOKEN68 = re.compile(r"\s*[A-Za-z0-9._~+/-]+=*\s*(?=,|$)", re.ASCII)
+_BEARER_TOKEN = re.compile(r"[\x21-\x7e]+", re.ASCII)
+
+_TRUSTED_REALMS = {
+    "registry-1.docker.io": ("auth.docker.io",),
+    "registry.gitlab.com": ("gitlab.com",),
+    "registry.access.redhat.com": ("sso.redhat.com",),
+    "registry.redhat.io": ("sso.redhat.com",),
+}
+"""Token servers of public registries that are known to be on another host than their registry."""
+
+
+class Challenge(t.NamedTuple):
+    """One challenge of a WWW-Authenticate header; scheme and parameter names in lower case."""
+
+    scheme: str
+    parameters: t.Mapping[str, str]
+
+
+class Scopes:
+    """What a token is asked for: actions by resource. Immutable, and equal whatever the order."""
+
+    def __init__(self, actions: t.Mapping[str, t.Iterable[str]]) -> None:
+        self._actions = {resource: frozenset(wanted) for resource, wanted in actions.items()}
+
+    @classmethod
+    def repository(cls, name: str, *actions: str) -> Scopes:
+        """The scope of one repository."""
+        return cls({f"repository:{name}": actions})
+
+    @classmethod
+    def parse(cls, text: str) -> Scopes:
+        """Read the ``scope`` of a challenge. What isn't of the form type:name:actions is passed over."""
+        found: dict[str, set[str]] = {}
+        for scope in text.split():
+            resource, colon, actions = scope.rpartition(":")
+            if colon and ":" in resource:
+                found.setdefault(resource, set()).update(action for action in actions.split(",") if action)
+        return cls(found)
+
+    def union(self, other: Scopes) -> Scopes:
+        """These and the other ones."""
+        merged = {resource: set(actions) for resource, actions in self._actions.items()}
+        for resource, actions in other._actions.items():
+            merged.setdefault(resource, set()).update(actions)
+        return Scopes(merged)
+
+    def covers(self, other: Scopes) -> bool:
+        """Whether a token for these scopes also serves the other ones."""
+        return all(actions <= self._actions.get(resource, frozenset()) for resource, actions in other._actions.items())
+
+    def __iter__(self) -> t.Iterator[str]:
+        # Some token servers read the first scope only: what may be pushed to comes first.
+        def order(resource: str) -> tuple[bool, str]:
+            return ("push" not in self._actions[resource], resource)
+
+        for resource in sorted(self._actions, key=order):
+            known = [action for action in ("pull", "push", "delete") if action in self._actions[resource]]
+            others = sorted(self._actions[resource] - {"pull", "push", "delete"})
+            yield f"{resource}:{','.join(known + others)}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Scopes) and self._actions == other._actions
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._actions.items()))
+
+    def __str__(self) -> str:
+        return " ".join(self)
+
+
+CATALOG = Scopes({"registry:catalog": ("*",)})
+NOTHING = Scopes({})
+
+
+def parse_challenges(headers: t.Iterable[str]) -> list[Challenge]:
+    """Read WWW-Authenticate headers: several challenges, quoted commas, escapes. What is malformed ends the header."""
+    found: list[Challenge] = []
+    for header in headers:
+        text = header[:_MAXIMUM_HEADER]
+        position = 0
+        while position < len(text):
+            match = _SCHEME.match(text, position)
+            if match is None:
+                break
+            scheme, position = match.group(1).lower(), match.end()
+            parameters: dict[str, str] = {}
+            token68 = _TOKEN68.match(text, position)
+            if token68 is not None and _PARAMETER.match(text, position) is None:
+                position = token68.end()
+            position = _parse_parameters(text, position, parameters)
+            found.append(Challenge(scheme, parameters))
+    return found
+
+
+def _parse_parameters(text: str, position: int, parameters: dict[str, str]) -> int:
+    while position < len(text):
+        match = _PARAMETER.match(text, position)
+        if match is not None:
+            name, quoted, bare = match.groups()
+            value = bare if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
+            parameters.setdefault(name.lower(), value)
+            position = match.end()
+        if position < len(text) and text[position] == ",":
+            position += 1
+        elif match is None:
+            break
+    return position
+
+
+class Answer(t.NamedTuple):
+    """What a token server answered."""
+
+    status: int
+    body: bytes
+
+
+Fetch = t.Callable[[str, t.Mapping[str, str]], Answer]
+"""Does one GET with the given headers, with the retries and limits of the transport."""
+
+
+class _Token(t.NamedTuple):
+    text: str
+    scopes: Scopes
+    expires: float
+    """Of the monotonic clock: the token server's clock may be wrong."""
+
+
+class Authenticator:
+    """Answers the challenges of one registry for one credential. Shared by all threads.
+
+    ``host`` is the registry's host, in lower case; ``secure`` whether it is spoken to over TLS. ``trusted_realm_hosts``
+    may get the password although the registry itself is on another host.
+    """
+
+    def __init__(
+        self,
+        credential: Credential,
+        host: str,
+        secure: bool,
+        fetch: Fetch,
+        *,
+        trusted_realm_hosts: t.Sequence[str] = (),
+        on_secret: t.Callable[[str], None] = lambda secret: None,
+        clock: t.Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._credential = credential
+        self._host = host
+        self._secure = secure
+        self._fetch = fetch
+        self._trusted = {name.lower() for name in (*trusted_realm_hosts, *_TRUSTED_REALMS.get(host, ()))}
+        self._on_secret = on_secret
+        self._clock = clock
+        self._scheme = "bearer" if credential.token else ""
+        self._realm = ""
+        self._service = ""
+        self._tokens: dict[Scopes, _Token] = {}
+        self._lock = threading.Lock()
+        self._locks: dict[Scopes, threading.Lock] = {}
+
+    @property
+    def scheme(self) -> str:
+        """``basic``, ``bearer``, or empty as long as the registry hasn't asked for either."""
+        return self._scheme
+
+    def header(self, scopes: Scopes) -> str:
+        """The Authorization header to send, empty as long as none was asked for. May fetch a token.
+
+        Raises :class:`AuthenticationFailed` where the token server doesn't accept the credential.
+        """
+        if self._credential.token:
+            return f"Bearer {self._credential.token}"
+        if self._scheme == "basic":
+            return self._basic()
+        if self._scheme == "bearer":
+            return f"Bearer {self._token(scopes).text}"
+        return ""
+
+    def learn(self, challenges: t.Sequence[Challenge]) -> Scopes:
+        """Take in the challenges of a 401. Returns the scopes that it names.
+
+        Raises :class:`AuthenticationFailed` where there is no way to log in.
+        """
+        by_scheme = {challenge.scheme: challenge for challenge in reversed(challenges)}
+        bearer = by_scheme.get("bearer")
+        if self._credential.token:
+            return Scopes.parse(bearer.parameters.get("scope", "")) if bearer else NOTHING
+        if bearer is not None and bearer.parameters.get("realm"):
+            self._realm = self._checked_realm(bearer.parameters["realm"])
+            self._service = bearer.parameters.get("service", "")
+            self._scheme = "bearer"
+            return Scopes.parse(bearer.parameters.get("scope", ""))
+        if "basic" in by_scheme:
+            if self._realm:
+                # Harbor changes its challenge to Basic once it has seen an Authorization header.
+                return NOTHING
+            if self._credential.is_anonymous:
+                raise AuthenticationFailed(
+                    "the registry asks for a login", hint="Give username and password, or an auth_file"
+                )
+            self._scheme = "basic"
+            return NOTHING
+        offered = ", ".join(sorted(by_scheme)) or "none"
+        raise AuthenticationFailed(f"the registry offers no way to log in that is supported (schemes: {offered})")
+
+    def forget(self, scopes: Scopes) -> None:
+        """Drop the token for ``scopes``: it was refused."""
+        with self._lock:
+            self._tokens = {key: token for key, token in self._tokens.items() if not token.scopes.covers(scopes)}
+
+    def _basic(self) -> str:
+        pair = f"{self._credential.username}:{self._credential.password}"
+        return "Basic " + base64.b64encode(pair.encode("utf-8")).decode("ascii")
+
+    def _token(self, scopes: Scopes) -> _Token:
+        with self._lock:
+            found = self._usable(scopes)
+            if found is not None:
+                return found
+            lock = self._locks.setdefault(scopes, threading.Lock())
+        with lock:
+            with self._lock:
+                found = self._usable(scopes)
+            if found is None:
+                found = self._request_token(scopes)
+                with self._lock:
+                    self._tokens[scopes] = found
+            return found
+
+    def _usable(self, scopes: Scopes) -> _Token | None:
+        now = self._clock()
+        exact = self._tokens.get(scopes)
+        if exact is not None and exact.expires > now:
+            return exact
+        for token in self._tokens.values():
+            if token.expires > now and token.scopes.covers(scopes):
+                return token
+        return None
+
+    def _request_token(self, scopes: Scopes) -> _Token:
+        query = [("service", self._service)] if self._service else []
+        query += [("scope", scope) for scope in scopes]
+        headers = {"Accept": "application/json"}
+        if not self._credential.is_anonymous:
+            query.append(("account", self._credential.username))
+            headers["Authorization"] = self._basic()
+        separator = "&" if "?" in self._realm else "?"
+        started = self._clock()
+        answer = self._fetch(self._realm + separator + urllib.parse.urlencode(query), headers)
+        where = urllib.parse.urlsplit(self._realm)._replace(query="").geturl()
+        if answer.status in (400, 401, 403):
+            who = "anonymous access" if self._credential.is_anonymous else "the user name and password"
+            raise AuthenticationFailed(
+                f"the token server doesn't accept {who}",
+                method="GET",
+                url=where,
+                status=answer.status,
+                hint="Check username and password, or the auth_file",
+            )
+        if answer.status != 200:
+            raise RegistryError("the token server gave no token", method="GET", url=where, status=answer.status)
+        text, lifetime = _read_token(answer.body, where)
+        self._on_secret(text)
+        margin = min(_RENEWAL_MARGIN, lifetime / 4)
+        return _Token(text, scopes, started + lifetime - margin)
+
+    def _checked_realm(self, realm: str) -> str:
+        """Only a token server that the registry's owner may be trusted to have chosen gets the password."""
+        parts = _split(realm)
+        host = (parts.hostname or "").lower() if parts else ""
+        if parts is None or not host or parts.scheme not in ("http", "https") or "@" in parts.netloc:
+            raise ProtocolViolation(f"the registry names a token server that is no valid URL: {realm[:200]!r}")
+        if self._secure and parts.scheme != "https":
+            raise ProtocolViolation(f"the registry names a token server without TLS, on {host}")
+        if host != self._host and host not in self._trusted and not self._credential.is_anonymous:
+            raise ProtocolViolation(
+                f"the registry on {self._host} names a token server on another host, {host}; no password was sent there",
+                hint=f"If that is right, add {host} to trusted_realm_hosts",
+            )
+        return realm
+
+
+def _split(url: str) -> urllib.parse.SplitResult | None:
+    if re.search(r"[\x00-\x20\x7f\\]", url):
+        return None
+    try:
+        parts = urllib.parse.urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    return None if parts.fragment else parts
+
+
+def _read_token(body: bytes, where: str) -> tuple[str, float]:
+    try:
+        document = json.loads(body.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise ProtocolViolation("the token server's answer is no JSON", method="GET", url=where) from None
+    text = (document.get("token") or document.get("access_token")) if isinstance(document, dict) else None
+    if not isinstance(text, str) or len(text) > _MAXIMUM_TOKEN or not _BEARER_TOKEN.fullmatch(text):
+        raise ProtocolViolation("the token server's answer holds no valid token", method="GET", url=where)
+    lifetime = document.get("expires_in")
+    if isinstance(lifetime, bool) or not isinstance(lifetime, (int, float)) or lifetime <= 0:
+        return text, _DEFAULT_LIFETIME
+    return text, float(lifetime)

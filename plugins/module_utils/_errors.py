@@ -1,0 +1,154 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""One family of errors, each with its facts in it.
+
+Nothing here ever holds a header, a query string or a credential: what an error holds may be printed.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+
+class ErrorDetail(t.NamedTuple):
+    """One entry of the ``errors`` list of a registry's answer (distribution spec, "Error Codes")."""
+
+    code: str
+    message: str
+    detail: str
+
+
+class RegistryError(Exception):
+    """Something that was asked of a registry, or of a file beside it, could not be done.
+
+    ``reason`` says why in a few words, ``hint`` what to do next. ``temporary`` errors may be gone at the next try. The other facts are filled in by the layer
+    that knows them, see :meth:`within`.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        hint: str = "",
+        method: str = "",
+        url: str = "",
+        status: int | None = None,
+        errors: t.Sequence[ErrorDetail] = (),
+        temporary: bool = False,
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.hint = hint
+        self.method = method
+        self.url = url
+        self.status = status
+        self.errors = tuple(errors)
+        self.temporary = temporary
+        self.operation = ""
+
+    def within(self, operation: str) -> RegistryError:
+        """Name the operation that failed, unless a layer nearer to the failure has named it. Returns itself."""
+        if not self.operation:
+            self.operation = operation
+        return self
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The error codes of the registry's answer, in upper case."""
+        return tuple(error.code.upper() for error in self.errors)
+
+    def __str__(self) -> str:
+        text = f"Cannot {self.operation}: {self.reason}" if self.operation else self.reason
+        if self.method and self.url:
+            answer = f", answer {self.status}" if self.status is not None else ""
+            text += f" ({self.method} {self.url}{answer})"
+        if self.hint:
+            text += f". {self.hint}"
+        return text if text.endswith(".") else text + "."
+
+    def facts(self) -> dict[str, t.Any]:
+        """The error as plain values for a module's result."""
+        return {
+            "operation": self.operation,
+            "reason": self.reason,
+            "hint": self.hint,
+            "method": self.method,
+            "url": self.url,
+            "status": self.status,
+            "errors": [error._asdict() for error in self.errors],
+        }
+
+
+class InvalidInput(RegistryError):
+    """A name, digest, reference or option that breaks its grammar. Nothing was sent."""
+
+
+class LocalFileError(RegistryError):
+    """A file beside the registry (a blob, a manifest, a key, an auth file) could not be read or written."""
+
+
+class CredentialError(RegistryError):
+    """A credential could not be found or read where the user said that it is."""
+
+
+class ConnectionFailed(RegistryError):
+    """No answer: name resolution, refused or cut connections, time-outs."""
+
+
+class TLSFailed(RegistryError):
+    """The TLS handshake failed: an untrusted certificate, a wrong name, or no TLS at the other end."""
+
+
+class AuthenticationFailed(RegistryError):
+    """The registry, or its token server, doesn't accept the credential (401)."""
+
+
+class AccessDenied(RegistryError):
+    """The account may not do this (403)."""
+
+
+class NotFound(RegistryError):
+    """A repository, tag, manifest or blob isn't there (404)."""
+
+
+class RepositoryMissing(NotFound):
+    """The repository isn't there, and the registry doesn't create repositories on push (404 NAME_UNKNOWN)."""
+
+
+class Unsupported(RegistryError):
+    """The registry doesn't offer the operation (405, or what registries answer in its place)."""
+
+
+class RateLimited(RegistryError):
+    """429, longer than it is worth waiting."""
+
+
+class ReferencesMissing(RegistryError):
+    """A manifest refers to blobs or manifests that the repository lacks; ``digests`` names them where it is known."""
+
+    def __init__(self, reason: str, *, digests: t.Sequence[str] = (), **facts: t.Any) -> None:
+        super().__init__(reason, **facts)
+        self.digests = tuple(digests)
+
+
+class UploadGone(RegistryError):
+    """An upload session is unknown, finished, expired or out of step (404 BLOB_UPLOAD_*, 416)."""
+
+
+class ContentMismatch(RegistryError):
+    """Bytes that don't have the digest or the size that was promised."""
+
+
+class ProtocolViolation(RegistryError):
+    """An answer that the distribution specification doesn't allow, or that isn't safe to follow."""
+
+
+class UnexpectedAnswer(RegistryError):
+    """A status that nothing above explains."""
+
+
+class Conflict(RegistryError):
+    """Something stands in the way: a tag on another digest, an expectation that no longer holds."""

@@ -1,0 +1,237 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""Manifests and indexes that keep their exact bytes (OCI image spec, "Image Manifest" and "Image Index")."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+
+from ._digest import check_digest, compute_digest
+from ._errors import InvalidInput, ProtocolViolation, RegistryError, Unsupported
+
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+_DOCKER_SCHEMA1 = (
+    "application/vnd.docker.distribution.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v1+prettyjws",
+)
+
+INDEX_TYPES = (OCI_INDEX, DOCKER_LIST)
+IMAGE_TYPES = (OCI_MANIFEST, DOCKER_MANIFEST)
+MANIFEST_TYPES = (OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST)
+
+ACCEPT = ", ".join(MANIFEST_TYPES)
+"""What to accept when a manifest is asked for. ``*/*`` is not enough: distribution answers 404 for OCI types."""
+
+MAXIMUM_SIZE = 4 * 1024 * 1024
+"""Bytes. Registries are only bound to take manifests up to 4 MiB (distribution spec, "Pushing Manifests")."""
+
+_MAXIMUM_DESCRIPTORS = 10000
+_GENERIC_TYPES = ("", "application/json", "text/plain", "application/octet-stream")
+_MEDIA_TYPE = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}", re.ASCII
+)
+
+
+class Descriptor(t.NamedTuple):
+    """A descriptor (OCI image spec, "Content Descriptors"). ``size`` in bytes."""
+
+    media_type: str
+    digest: str
+    size: int
+    platform: str = ""
+    artifact_type: str = ""
+    annotations: t.Mapping[str, str] = {}
+
+
+def bare_media_type(content_type: str) -> str:
+    """A Content-Type header without its parameters, in lower case."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def format_platform(platform: t.Any) -> str:
+    """``os/architecture[/variant]`` of a platform object; empty where there is none."""
+    if not isinstance(platform, dict):
+        return ""
+    parts = [platform.get("os"), platform.get("architecture"), platform.get("variant")]
+    return "/".join(str(part) for part in parts if part)
+
+
+def _unique_keys(pairs: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
+    document = dict(pairs)
+    if len({key.lower() for key in document}) != len(pairs):
+        raise ValueError("a key occurs twice")
+    return document
+
+
+def _parse_object(content: bytes) -> dict[str, t.Any]:
+    try:
+        document = json.loads(content.decode("utf-8"), object_pairs_hook=_unique_keys)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"the manifest is no valid JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise InvalidInput("the manifest is no JSON object")
+    return document
+
+
+class Manifest:
+    """A manifest or index. ``content`` holds the exact bytes, whose digest is ``digest``."""
+
+    def __init__(self, content: bytes, media_type: str, document: dict[str, t.Any], digest: str) -> None:
+        self.content = content
+        self.media_type = media_type
+        self.document = document
+        self.digest = digest
+        self.size = len(content)
+
+    @classmethod
+    def parse(cls, content: bytes, content_type: str = "", digest: str = "") -> Manifest:
+        """Read the bytes of a manifest.
+
+        ``content_type`` is what the registry or the parent said that it is, empty where nobody did; ``digest`` is what
+        it must have, in the digest's own algorithm. Raises :class:`InvalidInput` for what is no manifest, or where
+        its parts contradict each other (CVE-2021-41190), :class:`ProtocolViolation` where the digest differs and
+        :class:`Unsupported` for Docker's schema 1.
+        """
+        if len(content) > MAXIMUM_SIZE:
+            raise InvalidInput(f"the manifest is larger than {MAXIMUM_SIZE} bytes")
+        algorithm = check_digest(digest).partition(":")[0] if digest else "sha256"
+        computed = compute_digest(content, algorithm)
+        if digest and computed != digest:
+            raise ProtocolViolation(f"the manifest's bytes have the digest {computed}, not {digest}")
+        document = _parse_object(content)
+        if document.get("schemaVersion") == 1 or bare_media_type(content_type) in _DOCKER_SCHEMA1:
+            raise Unsupported(
+                "the image is in Docker's manifest format schema 1, whose digest can't be kept",
+                hint="Push it anew with a current builder",
+            )
+        return cls(content, _media_type_of(document, bare_media_type(content_type)), document, computed).checked()
+
+    def checked(self) -> Manifest:
+        """Look at every descriptor. Returns itself, or raises :class:`InvalidInput`."""
+        if self.document.get("schemaVersion") != 2 or isinstance(self.document.get("schemaVersion"), bool):
+            raise InvalidInput("the manifest's schemaVersion isn't 2")
+        lower = {key.lower() for key in self.document}
+        foreign = {"config", "layers", "fslayers"} if self.is_index else {"manifests", "fslayers"}
+        if lower & foreign:
+            raise InvalidInput(
+                f"the manifest contradicts its media type {self.media_type}: it has {', '.join(sorted(lower & foreign))}"
+            )
+        sizes: dict[str, int] = {}
+        for descriptor in self.descriptors():
+            if sizes.setdefault(descriptor.digest, descriptor.size) != descriptor.size:
+                raise InvalidInput(f"the manifest gives two sizes for {descriptor.digest}")
+        return self
+
+    @property
+    def is_index(self) -> bool:
+        """Whether this is an index (or Docker's manifest list)."""
+        return self.media_type in INDEX_TYPES
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """The descriptor of this manifest itself."""
+        return Descriptor(self.media_type, self.digest, self.size)
+
+    def children(self) -> list[Descriptor]:
+        """The manifests of an index, in its order; empty for an image manifest."""
+        return self._list("manifests") if self.is_index else []
+
+    def blobs(self) -> list[Descriptor]:
+        """Config and layers of an image manifest, each digest once; empty for an index."""
+        if self.is_index:
+            return []
+        found = [_descriptor(self.document.get("config"), "config"), *self._list("layers")]
+        return list({descriptor.digest: descriptor for descriptor in found}.values())
+
+    def descriptors(self) -> list[Descriptor]:
+        """All that the manifest refers to, its subject left out: registries take manifests without their subject."""
+        if self.is_index:
+            return self._list("manifests")
+        return [_descriptor(self.document.get("config"), "config"), *self._list("layers")]
+
+    @property
+    def config(self) -> Descriptor | None:
+        """The config's descriptor; None for an index."""
+        return None if self.is_index else _descriptor(self.document.get("config"), "config")
+
+    @property
+    def subject(self) -> Descriptor | None:
+        """The descriptor of the manifest that this one refers to as its subject."""
+        subject = self.document.get("subject")
+        return None if subject is None else _descriptor(subject, "subject")
+
+    @property
+    def artifact_type(self) -> str:
+        """The artifact type; where there is none, the config's media type (distribution spec, "Listing Referrers")."""
+        own = self.document.get("artifactType")
+        if isinstance(own, str) and own:
+            return own
+        return "" if self.config is None else self.config.media_type
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """The manifest's annotations."""
+        return _annotations(self.document)
+
+    def _list(self, key: str) -> list[Descriptor]:
+        entries = self.document.get(key, [])
+        if not isinstance(entries, list):
+            raise InvalidInput(f"the manifest's {key} is no list")
+        if len(entries) > _MAXIMUM_DESCRIPTORS:
+            raise InvalidInput(f"the manifest has more than {_MAXIMUM_DESCRIPTORS} {key}")
+        return [_descriptor(entry, key) for entry in entries]
+
+
+def _media_type_of(document: dict[str, t.Any], said: str) -> str:
+    own = document.get("mediaType")
+    if own is not None and not isinstance(own, str):
+        raise InvalidInput("the manifest's mediaType is no string")
+    if own:
+        if said not in _GENERIC_TYPES and said != own:
+            raise InvalidInput(f"the manifest says that it is {own}, but it was given as {said}")
+        said = own
+    elif said in _GENERIC_TYPES:
+        # Only OCI types may leave mediaType out.
+        said = OCI_INDEX if "manifests" in document else OCI_MANIFEST
+    if said not in MANIFEST_TYPES:
+        raise InvalidInput(f"{said[:200]!r} is no manifest or index type that a registry copies")
+    return said
+
+
+def _annotations(document: dict[str, t.Any]) -> dict[str, str]:
+    found = document.get("annotations")
+    if not isinstance(found, dict):
+        return {}
+    return {str(key): str(value) for key, value in found.items()}
+
+
+def _descriptor(entry: t.Any, where: str) -> Descriptor:
+    if not isinstance(entry, dict):
+        raise InvalidInput(f"the manifest has no valid descriptor in {where}")
+    size = entry.get("size")
+    media_type = entry.get("mediaType")
+    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+        raise InvalidInput(f"a descriptor in {where} has no valid size")
+    if not isinstance(media_type, str) or not _MEDIA_TYPE.fullmatch(media_type):
+        raise InvalidInput(f"a descriptor in {where} has no valid mediaType")
+    try:
+        digest = check_digest(entry.get("digest"))
+    except RegistryError as error:
+        raise InvalidInput(f"a descriptor in {where} has a {error.reason}") from error
+    artifact_type = entry.get("artifactType")
+    return Descriptor(
+        media_type,
+        digest,
+        size,
+        format_platform(entry.get("platform")),
+        artifact_type if isinstance(artifact_type, str) else "",
+        _annotations(entry),
+    )

@@ -1,0 +1,148 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""The grammar of registry, repository, tag and reference (distribution spec, "Pulling manifests")."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ._digest import check_digest
+from ._errors import InvalidInput
+
+_COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*", re.ASCII)
+_TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}", re.ASCII)
+_HOST_LABEL = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?", re.ASCII)
+_IPV6_HOST = re.compile(r"\[[a-fA-F0-9:]+(?:\.[0-9.]+)?\]", re.ASCII)
+
+_MAXIMUM_LENGTH = 255
+"""Of host[:port], "/" and repository together, the limit that many clients share."""
+
+DOCKER_HUB = "docker.io"
+_DOCKER_HUB_NAMES = ("docker.io", "index.docker.io", "registry-1.docker.io")
+
+
+class Reference(t.NamedTuple):
+    """What a reference string names. Parts that it doesn't have are empty."""
+
+    registry: str
+    repository: str
+    tag: str
+    digest: str
+
+    def __str__(self) -> str:
+        text = f"{self.registry}/{self.repository}" if self.registry else self.repository
+        if self.tag:
+            text += f":{self.tag}"
+        if self.digest:
+            text += f"@{self.digest}"
+        return text
+
+
+def check_repository(text: object) -> str:
+    """Return ``text`` if it is a repository name, else raise :class:`InvalidInput`."""
+    shown = repr(str(text)[:160])
+    if not isinstance(text, str) or not text:
+        raise InvalidInput(f"malformed repository name {shown}: it is empty or no string")
+    # The length is looked at first and the components one by one, so that no input makes the pattern slow.
+    if len(text) > _MAXIMUM_LENGTH:
+        raise InvalidInput(f"malformed repository name {shown}: longer than {_MAXIMUM_LENGTH} characters")
+    if not all(_COMPONENT.fullmatch(component) for component in text.split("/")):
+        why = (
+            "upper-case letters aren't allowed"
+            if text != text.lower()
+            else "components of a-z and 0-9, joined by '.', '_', '__' or '-', are separated by '/'"
+        )
+        raise InvalidInput(f"malformed repository name {shown}: {why}")
+    return text
+
+
+def check_tag(text: object) -> str:
+    """Return ``text`` if it is a tag, else raise :class:`InvalidInput`."""
+    if isinstance(text, str) and _TAG.fullmatch(text):
+        return text
+    raise InvalidInput(
+        f"malformed tag {str(text)[:160]!r}: up to 128 letters, digits, '.', '_' and '-' are allowed, "
+        "the first a letter, digit or '_'"
+    )
+
+
+def check_registry(text: object) -> str:
+    """Return ``text`` if it is host[:port], else raise :class:`InvalidInput`."""
+    shown = repr(str(text)[:160])
+    if not isinstance(text, str) or not text:
+        raise InvalidInput("malformed registry: it is empty")
+    if "://" in text:
+        raise InvalidInput(
+            f"malformed registry {shown}: give host[:port] without a scheme (and plain_http for a registry without TLS)"
+        )
+    if "/" in text:
+        raise InvalidInput(f"malformed registry {shown}: give host[:port] without a path")
+    if len(text) > _MAXIMUM_LENGTH:
+        raise InvalidInput(f"malformed registry {shown}: longer than {_MAXIMUM_LENGTH} characters")
+    host, port = split_host_port(text)
+    if port and not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
+        raise InvalidInput(f"malformed registry {shown}: the port must be a number from 1 to 65535")
+    if text.endswith(":"):
+        raise InvalidInput(f"malformed registry {shown}: the port after ':' is missing")
+    if not (_IPV6_HOST.fullmatch(host) or all(_HOST_LABEL.fullmatch(label) for label in host.split("."))):
+        raise InvalidInput(f"malformed registry {shown}: {host!r} is no host name or address")
+    return text
+
+
+def split_host_port(text: str) -> tuple[str, str]:
+    """Split host[:port]; the port is empty where there is none. IPv6 addresses keep their brackets."""
+    if text.startswith("["):
+        host, bracket, rest = text.partition("]")
+        return host + bracket, rest[1:] if rest.startswith(":") else rest
+    host, _colon, port = text.partition(":")
+    return host, port
+
+
+def is_docker_hub(registry: str) -> bool:
+    """Whether ``registry`` is one of the names of Docker Hub."""
+    return registry.lower() in _DOCKER_HUB_NAMES
+
+
+def parse_reference(text: object) -> Reference:
+    """Split ``[registry/]repository[:tag][@digest]``.
+
+    The first part is a registry if it has a ``.``, a ``:`` or an upper-case letter, is ``localhost`` or starts with
+    ``[``. Without one the registry is empty: nothing is assumed, no ``latest`` and no ``library/`` is added, except that
+    Docker Hub's own names get ``library/`` as Docker Hub does it. Raises :class:`InvalidInput`.
+    """
+    if not isinstance(text, str) or not text:
+        raise InvalidInput(f"malformed reference {str(text)[:160]!r}: it is empty or no string")
+    rest, at_sign, digest = text.rpartition("@")
+    if not at_sign:
+        rest, digest = text, ""
+    head, colon, last = rest.rpartition(":")
+    tag = ""
+    if colon and "/" not in last:
+        # host:port alone can't be told from repository:tag; a reference always has a repository.
+        rest, tag = head, last
+    first, slash, path = rest.partition("/")
+    registry = ""
+    if slash and (
+        "." in first or ":" in first or first == "localhost" or first != first.lower() or first.startswith("[")
+    ):
+        registry, rest = first, path
+    try:
+        if registry:
+            check_registry(registry)
+            if is_docker_hub(registry):
+                registry = DOCKER_HUB
+                rest = rest if "/" in rest else f"library/{rest}"
+        check_repository(rest)
+        if tag or (colon and not last):
+            check_tag(tag)
+        if at_sign:
+            check_digest(digest)
+        if registry and len(registry) + 1 + len(rest) > _MAXIMUM_LENGTH:
+            raise InvalidInput(f"registry and repository are longer than {_MAXIMUM_LENGTH} characters together")
+    except InvalidInput as error:
+        raise InvalidInput(f"malformed reference {text[:300]!r}: {error.reason}") from error
+    return Reference(registry, rest, tag, digest)

@@ -1,0 +1,584 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""The endpoints of the OCI distribution specification 1.1, one method each, and Docker's ``_catalog``.
+
+The numbers are those of the specification's table of endpoints. Nothing here knows Ansible, and nothing here decides:
+whether to skip, mount or upload is for the layer above.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+import urllib.parse
+
+from ._auth import CATALOG, NOTHING, Scopes, parse_challenges
+from ._digest import algorithm_of, check_digest, is_digest
+from ._errors import (
+    AccessDenied,
+    InvalidInput,
+    NotFound,
+    ProtocolViolation,
+    ReferencesMissing,
+    RegistryError,
+    RepositoryMissing,
+    Unsupported,
+    UploadGone,
+)
+from ._manifest import (
+    ACCEPT,
+    INDEX_TYPES,
+    MANIFEST_TYPES,
+    MAXIMUM_SIZE,
+    OCI_INDEX,
+    Descriptor,
+    Manifest,
+    bare_media_type,
+)
+from ._reference import check_repository, check_tag
+from ._transport import Body, Response, Transport
+from ._url import origin_of, resolve, with_digest
+
+_OCTETS = {"Content-Type": "application/octet-stream"}
+_MAXIMUM_PAGES = 10000
+_MAXIMUM_PAGE_SIZE = 16 * 1024 * 1024
+_UPLOAD_TIMEOUT = 300.0
+"""Seconds of silence that the end of an upload may take: the registry then hashes and moves what it got."""
+_ABSENT_CODES = {"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN", "NOT_FOUND"}
+_DIGEST_IN_TEXT = re.compile(r"sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128}")
+_LINK = re.compile(r"<([^>]*)>\s*((?:;[^,]*)*)")
+_RANGE = re.compile(r"(?:bytes=)?0-(\d{1,18})", re.ASCII)
+
+
+class UploadSession(t.NamedTuple):
+    """An upload under way. ``location`` is opaque, and only the newest one counts."""
+
+    repository: str
+    location: str
+    received: int = 0
+    """Bytes that the registry has."""
+    minimum_chunk: int = 0
+    """Bytes that every chunk but the last must have (``OCI-Chunk-Min-Length``)."""
+
+
+class ApiCheck(t.NamedTuple):
+    """The answer of ``/v2/``."""
+
+    is_registry: bool
+    needs_login: bool
+    logged_in: bool
+    schemes: tuple[str, ...]
+    version_header: str
+
+
+class Referrers(t.NamedTuple):
+    """What refers to a digest, and how it was found: ``api``, ``tag_schema``, or empty where there is neither."""
+
+    descriptors: tuple[Descriptor, ...]
+    found_by: str
+
+
+def referrers_tag(digest: str) -> str:
+    """The tag under which referrers are listed where there is no API (distribution spec, "Referrers Tag Schema")."""
+    algorithm, _colon, encoded = digest.partition(":")
+    return f"{algorithm[:32]}-{encoded[:64]}"
+
+
+class Registry:
+    """One registry. ``writing`` says what the account is asked for: to read only, or to push as well."""
+
+    def __init__(self, transport: Transport, *, writing: bool) -> None:
+        self._transport = transport
+        self._writing = writing
+        self.name = transport.endpoint.registry
+        self.jobs = transport.endpoint.jobs
+        self.retries = transport.endpoint.retries
+        self.counters = transport.counters
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._transport.close()
+
+    # The registry -----------------------------------------------------------------------------------------------------
+
+    def check_api(self) -> ApiCheck:
+        """end-1, GET ``/v2/``: is this a registry, and does it take the credential? A refused login isn't an error."""
+        what = f"check the API of {self.name}"
+        anonymous = self._ask(what, "GET", "/v2/", NOTHING, login=False)
+        schemes = tuple(
+            dict.fromkeys(challenge.scheme for challenge in parse_challenges(anonymous.header_list("WWW-Authenticate")))
+        )
+        version = anonymous.headers.get("Docker-Distribution-Api-Version", "")
+        needs_login = anonymous.status == 401
+        if anonymous.status not in (200, 401) or (needs_login and not schemes):
+            return ApiCheck(False, needs_login, False, schemes, version)
+        if anonymous.status == 200 and not version and not _looks_like_json(anonymous):
+            return ApiCheck(False, False, False, schemes, version)
+        logged_in = False
+        if needs_login and not self._transport.endpoint.credential.is_anonymous:
+            response = self._ask(what, "GET", "/v2/", NOTHING)
+            logged_in = response.status == 200
+            if not logged_in:
+                raise response.error().within(what)
+        return ApiCheck(True, needs_login, logged_in, schemes, version)
+
+    def list_repositories(self) -> list[str]:
+        """GET ``/v2/_catalog``, all pages: Docker's extension, which many registries don't offer.
+
+        Raises :class:`Unsupported` where it isn't offered.
+        """
+        what = f"list the repositories of {self.name}"
+        try:
+            pages = self._pages(what, "/v2/_catalog", CATALOG, "repositories")
+        except (AccessDenied, NotFound) as error:
+            raise Unsupported(
+                "the registry doesn't offer its catalog, or not to this account",
+                method=error.method,
+                url=error.url,
+                status=error.status,
+                errors=error.errors,
+            ).within(what) from error
+        return sorted(set(pages))
+
+    # Tags -------------------------------------------------------------------------------------------------------------
+
+    def list_tags(self, repository: str) -> list[str]:
+        """end-8a, GET ``tags/list``, all pages, sorted. Raises :class:`NotFound` where there is no such repository."""
+        what = f"list the tags of {self._named(repository)}"
+        return sorted(set(self._pages(what, self._path(repository, "tags/list"), self._pull(repository), "tags")))
+
+    # Blobs ------------------------------------------------------------------------------------------------------------
+
+    def head_blob(self, repository: str, digest: str) -> int | None:
+        """end-2, HEAD: the blob's size in bytes, None where it isn't there. -1 where the registry doesn't say the size."""
+        what = f"look for blob {digest} in {self._named(repository)}"
+        response = self._ask(what, "HEAD", self._blob_path(repository, digest), self._scope(repository))
+        if response.status == 200:
+            length = response.headers.get("Content-Length", "")
+            return int(length) if length.isascii() and length.isdigit() else -1
+        if response.status == 404:
+            return None
+        raise response.error().within(what)
+
+    def get_blob(self, repository: str, digest: str, offset: int = 0) -> tuple[t.Iterator[bytes], int]:
+        """end-2, GET: the blob's bytes in pieces as they come, unverified, and the offset at which they really start.
+
+        ``offset`` asks for the bytes from there on; a registry that ignores ``Range`` starts at 0. It must be less than
+        the blob's size. Raises :class:`NotFound`.
+        """
+        what = f"read blob {digest} from {self._named(repository)}"
+        headers = {"Range": f"bytes={offset}-"} if offset else {}
+        response = self._ask(
+            what, "GET", self._blob_path(repository, digest), self._pull(repository), headers=headers, stream=True
+        )
+        if response.status == 206 and offset:
+            start = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+            if start is None or int(start.group(1)) != offset:
+                response.close()
+                raise ProtocolViolation("the registry answers another range than was asked for").within(what)
+            return _named_errors(response.pieces(), what), offset
+        if response.status == 200:
+            return _named_errors(response.pieces(), what), 0
+        response.close()
+        raise response.error().within(what)
+
+    def delete_blob(self, repository: str, digest: str) -> bool:
+        """end-10, DELETE. Returns whether it was there. Raises :class:`Unsupported` where deletes are off."""
+        what = f"delete blob {digest} from {self._named(repository)}"
+        return self._delete(what, self._blob_path(repository, digest), repository)
+
+    # Manifests --------------------------------------------------------------------------------------------------------
+
+    def head_manifest(self, repository: str, reference: str) -> Descriptor | None:
+        """end-3, HEAD: what a tag or digest is; None where it isn't there.
+
+        A registry that doesn't give the digest, or the size, is asked again with GET.
+        """
+        what = f"look for {self._manifest_name(repository, reference)}"
+        path = self._manifest_path(repository, reference)
+        response = self._ask(what, "HEAD", path, self._scope(repository), headers={"Accept": ACCEPT})
+        if response.status == 404:
+            return None
+        if response.status == 405:
+            return self._described_by_get(repository, reference)
+        if response.status != 200:
+            raise response.error().within(what)
+        digest = response.headers.get("Docker-Content-Digest", "")
+        length = response.headers.get("Content-Length", "")
+        media_type = bare_media_type(response.headers.get("Content-Type", ""))
+        if is_digest(reference) and is_digest(digest) and algorithm_of(digest) != algorithm_of(reference):
+            # distribution answers the sha256 digest where the sha512 one was asked for.
+            digest = reference
+        if not is_digest(digest) or not length.isdigit() or media_type not in MANIFEST_TYPES:
+            return self._described_by_get(repository, reference)
+        if is_digest(reference) and digest != reference:
+            raise ProtocolViolation(f"the registry answers with another digest, {digest}").within(what)
+        return Descriptor(media_type, digest, int(length))
+
+    def get_manifest(self, repository: str, reference: str) -> Manifest:
+        """end-3, GET: the exact bytes, verified where ``reference`` is a digest. Raises :class:`NotFound`."""
+        what = f"read {self._manifest_name(repository, reference)}"
+        path = self._manifest_path(repository, reference)
+        response = self._ask(
+            what, "GET", path, self._pull(repository), headers={"Accept": ACCEPT}, limit=MAXIMUM_SIZE
+        )
+        if response.status != 200:
+            raise response.error().within(what)
+        said = response.headers.get("Docker-Content-Digest", "")
+        digest = reference if is_digest(reference) else ""
+        try:
+            manifest = Manifest.parse(response.body, response.headers.get("Content-Type", ""), digest)
+        except RegistryError as error:
+            raise error.within(what)
+        if not digest and is_digest(said) and algorithm_of(said) == "sha256" and said != manifest.digest:
+            raise ProtocolViolation(
+                f"the registry says that the digest is {said}, the bytes have {manifest.digest}"
+            ).within(what)
+        return manifest
+
+    def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> None:
+        """end-7, PUT of the exact bytes under a tag or their digest.
+
+        Raises :class:`ReferencesMissing` where the repository lacks what the manifest refers to,
+        :class:`RepositoryMissing` where the repository must be created first, and :class:`ProtocolViolation` where the
+        registry stored something else.
+        """
+        what = f"push {self._manifest_name(repository, reference)}"
+        response = self._ask(
+            what,
+            "PUT",
+            self._manifest_path(repository, reference),
+            self._push(repository),
+            headers={"Content-Type": manifest.media_type},
+            body=manifest.content,
+            timeout=_UPLOAD_TIMEOUT,
+        )
+        if response.status not in (200, 201, 202):
+            raise self._refused_manifest(response).within(what)
+        said = response.headers.get("Docker-Content-Digest", "")
+        if is_digest(said) and algorithm_of(said) == algorithm_of(manifest.digest) and said != manifest.digest:
+            raise ProtocolViolation(f"the registry stored another digest, {said}, than {manifest.digest}").within(what)
+
+    def delete_manifest(self, repository: str, reference: str) -> bool:
+        """end-9, DELETE of a manifest by digest (its tags go with it), or of a tag alone.
+
+        Returns whether it was there. Raises :class:`Unsupported` where the registry deletes no such thing.
+        """
+        what = f"delete {self._manifest_name(repository, reference)}"
+        return self._delete(what, self._manifest_path(repository, reference), repository)
+
+    def list_referrers(self, repository: str, digest: str, artifact_type: str = "") -> Referrers:
+        """end-12, GET ``referrers``, and the tag schema where the registry has no such API."""
+        what = f"list the referrers of {self._manifest_name(repository, digest)}"
+        path = self._path(repository, f"referrers/{check_digest(digest)}")
+        if artifact_type:
+            path += "?" + urllib.parse.urlencode({"artifactType": artifact_type})
+        found: list[Descriptor] = []
+        for response in self._page_responses(what, path, self._pull(repository), {"Accept": OCI_INDEX}):
+            is_list = bare_media_type(response.headers.get("Content-Type", "")) == OCI_INDEX
+            if response.status == 200 and is_list:
+                found += _parsed_index(response.body, what).children()
+            elif response.status in (401, 403) or response.is_temporary() or response.status == 429:
+                raise response.error().within(what)
+            else:
+                return self._tagged_referrers(repository, digest, artifact_type)
+        return Referrers(_of_type(found, artifact_type), "api")
+
+    # Uploads ----------------------------------------------------------------------------------------------------------
+
+    def start_upload(self, repository: str) -> UploadSession:
+        """end-4a, POST: a session of its own for every blob. Never the single-POST form, whose body may be dropped."""
+        what = f"start an upload to {self._named(repository)}"
+        response = self._ask(what, "POST", self._path(repository, "blobs/uploads/"), self._push(repository), body=b"")
+        if response.status == 202:
+            return self._session(response, repository, what)
+        raise self._refused_push(response).within(what)
+
+    def mount_blob(self, repository: str, digest: str, from_repository: str) -> UploadSession | None:
+        """end-11, POST with ``mount`` and ``from``: None where the blob is mounted, else the session that came instead."""
+        what = f"mount blob {digest} from {from_repository} into {self._named(repository)}"
+        query = urllib.parse.urlencode({"mount": check_digest(digest), "from": check_repository(from_repository)})
+        scopes = self._push(repository).union(Scopes.repository(from_repository, "pull"))
+        path = self._path(repository, "blobs/uploads/") + "?" + query
+        response = self._ask(what, "POST", path, scopes, body=b"")
+        if response.status == 201:
+            return None
+        if response.status == 202:
+            return self._session(response, repository, what)
+        raise self._refused_push(response).within(what)
+
+    def put_upload(self, session: UploadSession, digest: str, body: bytes | Body = b"") -> None:
+        """end-6, PUT: the rest of the blob (all of it after POST), and the end of the session."""
+        what = f"upload blob {digest} to {self._named(session.repository)}"
+        headers = dict(_OCTETS)
+        if session.received and len(body):
+            headers["Content-Range"] = f"{session.received}-{session.received + len(body) - 1}"
+        response = self._ask_session(what, "PUT", with_digest(session.location, digest), session, headers, body)
+        if response.status not in (201, 204):
+            raise _upload_error(response).within(what)
+        said = response.headers.get("Docker-Content-Digest", "")
+        if is_digest(said) and algorithm_of(said) == algorithm_of(digest) and said != digest:
+            raise ProtocolViolation(f"the registry stored another digest, {said}").within(what)
+
+    def patch_upload(self, session: UploadSession, body: bytes | Body) -> UploadSession:
+        """end-5, PATCH: one chunk. Returns the session with its new location and what the registry has now."""
+        what = f"upload a chunk to {self._named(session.repository)}"
+        headers = dict(_OCTETS)
+        headers["Content-Range"] = f"{session.received}-{session.received + len(body) - 1}"
+        response = self._ask_session(what, "PATCH", session.location, session, headers, body)
+        if not 200 <= response.status < 300:
+            raise _upload_error(response).within(what)
+        return self._session(response, session.repository, what, session.received + len(body))
+
+    def get_upload(self, session: UploadSession) -> UploadSession:
+        """end-13, GET: how far the session is, and its newest location. Raises :class:`UploadGone`."""
+        what = f"ask for the state of an upload to {self._named(session.repository)}"
+        response = self._ask_session(what, "GET", session.location, session, {}, None)
+        if response.status not in (200, 204):
+            raise _upload_error(response).within(what)
+        return self._session(response, session.repository, what, session.received)
+
+    def cancel_upload(self, session: UploadSession) -> bool:
+        """end-14, DELETE, best effort: whether the registry has dropped the session. Most accounts may not."""
+        what = f"cancel an upload to {self._named(session.repository)}"
+        try:
+            response = self._ask_session(what, "DELETE", session.location, session, {}, None)
+        except RegistryError:
+            return False
+        return response.status in (200, 202, 204)
+
+    # What they share --------------------------------------------------------------------------------------------------
+
+    def _ask(self, what: str, method: str, path: str, scopes: Scopes, *, login: bool = True, **options: t.Any) -> Response:
+        try:
+            if not login:
+                return self._transport.exchange_anonymously(method, path)
+            return self._transport.exchange(method, path, scopes, **options)
+        except RegistryError as error:
+            raise error.within(what)
+
+    def _ask_session(
+        self,
+        what: str,
+        method: str,
+        url: str,
+        session: UploadSession,
+        headers: t.Mapping[str, str],
+        body: bytes | Body | None,
+    ) -> Response:
+        timeout = _UPLOAD_TIMEOUT if body is not None else 0.0
+        scopes = self._push(session.repository)
+        return self._ask(what, method, url, scopes, headers=headers, body=body, timeout=timeout)
+
+    def _named(self, repository: str) -> str:
+        return f"{self.name}/{repository}"
+
+    def _manifest_name(self, repository: str, reference: str) -> str:
+        return f"{self._named(repository)}{'@' if is_digest(reference) else ':'}{reference}"
+
+    def _path(self, repository: str, rest: str) -> str:
+        name = check_repository(repository)
+        return f"/v2/{name}/{rest}"
+
+    def _blob_path(self, repository: str, digest: str) -> str:
+        return self._path(repository, f"blobs/{check_digest(digest)}")
+
+    def _manifest_path(self, repository: str, reference: str) -> str:
+        checked = check_digest(reference) if ":" in reference else check_tag(reference)
+        return self._path(repository, f"manifests/{checked}")
+
+    def _pull(self, repository: str) -> Scopes:
+        # One token serves all that a task does in a repository, so a task that pushes asks for both at once.
+        return self._scope(repository)
+
+    def _scope(self, repository: str) -> Scopes:
+        return self._push(repository) if self._writing else Scopes.repository(repository, "pull")
+
+    def _push(self, repository: str) -> Scopes:
+        return Scopes.repository(repository, "pull", "push")
+
+    def _delete(self, what: str, path: str, repository: str) -> bool:
+        response = self._ask(what, "DELETE", path, Scopes.repository(repository, "pull", "delete"))
+        if response.status in (200, 202, 204):
+            return True
+        if response.status == 404:
+            return False
+        error = response.error()
+        if response.status == 405 or "UNSUPPORTED" in error.codes:
+            raise Unsupported(
+                "the registry doesn't allow it",
+                hint="Its configuration may have deletes switched off",
+                method=error.method,
+                url=error.url,
+                status=error.status,
+                errors=error.errors,
+            ).within(what)
+        raise error.within(what)
+
+    def _described_by_get(self, repository: str, reference: str) -> Descriptor | None:
+        try:
+            return self.get_manifest(repository, reference).descriptor
+        except NotFound:
+            return None
+
+    def _session(self, response: Response, repository: str, what: str, sent: int = 0) -> UploadSession:
+        location = response.headers.get("Location", "")
+        if not location:
+            raise ProtocolViolation("the registry's answer has no Location").within(what)
+        try:
+            url = self._upgraded(resolve(response.url, location))
+        except RegistryError as error:
+            raise error.within(what)
+        received = sent
+        match = _RANGE.fullmatch(response.headers.get("Range", ""))
+        if match is not None and sent:
+            # "0-0" also stands for an empty session, so it says nothing before the first byte was sent.
+            received = int(match.group(1)) + 1
+        minimum = response.headers.get("OCI-Chunk-Min-Length", "")
+        return UploadSession(repository, url, received, int(minimum[:12]) if minimum.isdigit() else 0)
+
+    def _upgraded(self, url: str) -> str:
+        """Undo what a TLS-terminating proxy does to a Location: http, although the registry is spoken to over TLS."""
+        there, own = origin_of(url), self._transport.origin
+        if own.scheme == "https" and there.scheme == "http":
+            if there.host != own.host:
+                raise ProtocolViolation(f"the registry names a place for uploads without TLS, on {there.host}")
+            parts = urllib.parse.urlsplit(url)
+            return self._transport.base + urllib.parse.urlunsplit(("", "", parts.path, parts.query, ""))
+        return url
+
+    def _refused_push(self, response: Response) -> RegistryError:
+        error = response.error()
+        if isinstance(error, NotFound):
+            return RepositoryMissing(
+                error.reason,
+                hint="The registry doesn't create repositories on push: create it first",
+                method=error.method,
+                url=error.url,
+                status=error.status,
+                errors=error.errors,
+            )
+        return error
+
+    def _refused_manifest(self, response: Response) -> RegistryError:
+        error = self._refused_push(response)
+        if not _ABSENT_CODES & set(error.codes):
+            return error
+        texts = [text for entry in error.errors for text in (entry.detail, entry.message)]
+        digests = dict.fromkeys(digest for text in texts for digest in _DIGEST_IN_TEXT.findall(text))
+        return ReferencesMissing(
+            "the repository lacks what the manifest refers to"
+            + (f": {', '.join(list(digests)[:5])}" if digests else ""),
+            digests=list(digests),
+            hint="Push the blobs and the child manifests first",
+            method=error.method,
+            url=error.url,
+            status=error.status,
+            errors=error.errors,
+        )
+
+    def _tagged_referrers(self, repository: str, digest: str, artifact_type: str) -> Referrers:
+        try:
+            manifest = self.get_manifest(repository, referrers_tag(digest))
+        except NotFound:
+            return Referrers((), "")
+        except InvalidInput:
+            return Referrers((), "")
+        # On some registries the tag resolves to the subject itself.
+        if manifest.media_type not in INDEX_TYPES or manifest.digest == digest:
+            return Referrers((), "")
+        return Referrers(_of_type(manifest.children(), artifact_type), "tag_schema")
+
+    def _pages(self, what: str, path: str, scopes: Scopes, key: str) -> list[str]:
+        found: list[str] = []
+        for response in self._page_responses(what, path, scopes, {"Accept": "application/json"}):
+            if response.status != 200:
+                raise response.error().within(what)
+            try:
+                page = json.loads(response.body.decode("utf-8"))
+            except (ValueError, RecursionError):
+                page = None
+            names = page.get(key) if isinstance(page, dict) else ()
+            names = [] if names is None else names
+            if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+                raise ProtocolViolation(f"the registry's answer has no valid list of {key}").within(what)
+            found += names
+        return found
+
+    def _page_responses(
+        self, what: str, path: str, scopes: Scopes, headers: t.Mapping[str, str]
+    ) -> t.Iterator[Response]:
+        """Follow ``Link: <...>; rel="next"`` as it is, on the registry itself only."""
+        seen: set[str] = set()
+        url = path
+        while url not in seen:
+            if len(seen) >= _MAXIMUM_PAGES:
+                raise ProtocolViolation(f"the registry's list has more than {_MAXIMUM_PAGES} pages").within(what)
+            seen.add(url)
+            response = self._ask(what, "GET", url, scopes, headers=headers, limit=_MAXIMUM_PAGE_SIZE)
+            yield response
+            following = _next_link(response.header_list("Link"))
+            if not following or response.status != 200:
+                return
+            try:
+                url = self._upgraded(resolve(response.url, following))
+                foreign = origin_of(url) != self._transport.origin
+            except RegistryError as error:
+                raise error.within(what)
+            if foreign:
+                raise ProtocolViolation("the registry's next page is on another host").within(what)
+
+
+def _named_errors(pieces: t.Iterator[bytes], what: str) -> t.Iterator[bytes]:
+    try:
+        yield from pieces
+    except RegistryError as error:
+        raise error.within(what)
+
+
+def _looks_like_json(response: Response) -> bool:
+    return bare_media_type(response.headers.get("Content-Type", "")) == "application/json"
+
+
+def _parsed_index(body: bytes, what: str) -> Manifest:
+    try:
+        return Manifest.parse(body, OCI_INDEX)
+    except RegistryError as error:
+        raise error.within(what)
+
+
+def _of_type(descriptors: t.Iterable[Descriptor], artifact_type: str) -> tuple[Descriptor, ...]:
+    distinct = {descriptor.digest: descriptor for descriptor in descriptors}
+    return tuple(
+        descriptor for descriptor in distinct.values() if not artifact_type or descriptor.artifact_type == artifact_type
+    )
+
+
+def _next_link(headers: t.Iterable[str]) -> str:
+    for header in headers:
+        for target, parameters in _LINK.findall(header):
+            if re.search(r";\s*rel\s*=\s*\"?next\"?\s*(?:;|$)", parameters, re.IGNORECASE):
+                return str(target)
+    return ""
+
+
+def _upload_error(response: Response) -> RegistryError:
+    error = response.error()
+    gone = {"BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID", "RANGE_INVALID"} & set(error.codes)
+    if gone or response.status in (404, 416):
+        return UploadGone(
+            error.reason if gone else "the upload session is gone",
+            hint="Where this happens again and again, the registry's replicas may not share their secret or storage",
+            method=error.method,
+            url=error.url,
+            status=error.status,
+            errors=error.errors,
+            temporary=True,
+        )
+    if response.status == 413:
+        error.hint = "Something in front of the registry limits the size of a request's body"
+    return error

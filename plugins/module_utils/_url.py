@@ -1,0 +1,87 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""URLs that a registry hands out: joined, judged, and shown without their query."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import typing as t
+import urllib.parse
+
+from ._errors import ProtocolViolation
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
+
+
+class Origin(t.NamedTuple):
+    """Scheme, host in lower case, and the port that is really used (RFC 6454)."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+def origin_of(url: str) -> Origin:
+    """The origin of an absolute http or https URL. Raises :class:`ProtocolViolation` for anything else."""
+    if _UNSAFE.search(url):
+        raise ProtocolViolation("the registry handed out a URL with control characters, spaces or backslashes in it")
+    try:
+        parts = urllib.parse.urlsplit(url)
+        port = parts.port
+        host = parts.hostname
+    except ValueError as error:
+        raise ProtocolViolation("the registry handed out a URL that is malformed") from error
+    if parts.scheme not in _DEFAULT_PORTS or not host or "@" in parts.netloc:
+        raise ProtocolViolation(f"the registry handed out a URL that isn't safe to follow: {without_query(url)[:300]!r}")
+    return Origin(parts.scheme, host.lower().rstrip("."), port or _DEFAULT_PORTS[parts.scheme])
+
+
+def resolve(base: str, location: str) -> str:
+    """Join a ``Location`` or ``Link`` with the URL whose answer it came in (RFC 3986), its query kept to the byte.
+
+    Raises :class:`ProtocolViolation` for what isn't safe to follow.
+    """
+    if _UNSAFE.search(location):
+        raise ProtocolViolation("the registry handed out a URL with control characters, spaces or backslashes in it")
+    base_parts = urllib.parse.urlsplit(base)
+    if not location.startswith("/") and location.partition("/")[0].lower() == base_parts.netloc.lower():
+        # Some registries leave the scheme out: host/path.
+        location = f"{base_parts.scheme}://{location}"
+    url = urllib.parse.urljoin(base, location).partition("#")[0]
+    origin_of(url)
+    return url
+
+
+def with_digest(location: str, digest: str) -> str:
+    """Add ``digest=`` to the URL of an upload session, every other byte of it left alone."""
+    location = location.partition("#")[0]
+    if "?" not in location:
+        separator = "?"
+    else:
+        separator = "" if location.endswith(("?", "&")) else "&"
+    return f"{location}{separator}digest={urllib.parse.quote(digest, safe='')}"
+
+
+def without_query(url: str) -> str:
+    """A URL that may be shown: queries hold signatures and session states."""
+    parts = urllib.parse.urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urllib.parse.urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
+def is_local_address(host: str) -> bool:
+    """Whether ``host`` is written as a loopback or link-local address, where cloud metadata and local services listen."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        address: t.Any = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    address = mapped or address
+    return bool(address.is_loopback or address.is_link_local or address.is_unspecified)
