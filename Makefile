@@ -1,0 +1,36 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Everything that these commands make is in .build, which can be removed at any time.
+
+PYTHON ?= python3
+
+.PHONY: help test unit integration lint format docs demo clean
+
+help:
+	@echo 'make test                     unit tests and integration targets on real registries'
+	@echo 'make unit [ARGS="FILE -k X"]  unit tests only'
+	@echo 'make integration [ARGS="T"]   integration targets only, all or those named'
+	@echo 'make lint                     sanity tests, linters, type checks'
+	@echo 'make format                   format the Python code and fix what can be fixed'
+	@echo 'make docs                     the documentation of the collection, in .build/docs'
+	@echo 'make demo                     promote images between two registries, to look at'
+	@echo 'make clean                    remove .build'
+
+test:
+	@$(PYTHON) tools/test.py
+
+unit integration:
+	@$(PYTHON) tools/test.py $@ $(ARGS)
+
+lint:
+	@$(PYTHON) tools/lint.py
+
+format docs:
+	@$(PYTHON) tools/lint.py $@
+
+demo:
+	@tests/demo/run
+
+clean:
+	@rm -rf .build && echo 'Removed .build.'

@@ -1,0 +1,15 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Stands in for the script with which ansible-test brings pip into a new virtual environment."""
+
+from __future__ import annotations
+
+import ensurepip
+import subprocess
+import sys
+
+if __name__ == "__main__":
+    ensurepip.bootstrap(upgrade=True)
+    arguments = [argument for argument in sys.argv[1:] if argument not in {"--no-setuptools", "--no-wheel"}]
+    subprocess.check_call([sys.executable, "-m", "pip", "install", *arguments])
