@@ -1,0 +1,69 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the user asks for: ``NAME[,tls][,login=...]`` as a value."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from errors import HarnessError
+
+LOGINS = ("none", "htpasswd", "token")
+DEFAULT_TOKEN_SECONDS = 300
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+
+
+@dataclass(frozen=True)
+class Specification:
+    """One registry as requested on the command line."""
+
+    name: str
+    tls: bool = False
+    login: str = "none"
+    token_seconds: int = DEFAULT_TOKEN_SECONDS
+    delete: bool = True
+    relative_urls: bool = False
+    binary: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Specification:
+        name, *options = text.split(",")
+        if not _NAME.fullmatch(name):
+            raise HarnessError(f"'{name}' is no registry name: use lower-case letters, digits and inner hyphens.")
+        values: dict[str, Any] = {}
+        for option in options:
+            key, value = _parse_option(option)
+            if key in values:
+                raise HarnessError(f"Option '{option}' of registry '{name}' is given twice.")
+            values[key] = value
+        if "token_seconds" in values and values.get("login") != "token":
+            raise HarnessError(f"Registry '{name}' has token-seconds without login=token.")
+        return cls(name=name, **values)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Specification:
+        return cls(**{field.name: value[field.name] for field in fields(cls) if field.name in value})
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def _parse_option(option: str) -> tuple[str, Any]:
+    key, equals, value = option.partition("=")
+    if option in ("tls", "relative-urls"):
+        return option.replace("-", "_"), True
+    if key == "login" and value in LOGINS:
+        return "login", value
+    if key == "delete" and value in ("on", "off"):
+        return "delete", value == "on"
+    if key == "token-seconds" and value.isascii() and value.isdigit() and 0 < int(value) <= 86400:
+        return "token_seconds", int(value)
+    if key == "binary" and value:
+        return "binary", value
+    raise HarnessError(
+        f"Unknown registry option '{option}'; known are tls, login=none|htpasswd|token, token-seconds=1..86400, "
+        "delete=on|off, relative-urls and binary=PATH|distribution3|olareg."
+    )
