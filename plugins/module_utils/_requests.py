@@ -3,22 +3,26 @@
 
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
 
-"""The one place where ``requests`` is imported: it may be missing where a module runs, and must not be asked for twice."""
+"""The one place where ``requests`` is imported: it may be missing where a module runs, which ``_arguments`` reports."""
 
 from __future__ import annotations
 
 import traceback
+import typing as t
 
+requests: t.Any = None
+urllib3: t.Any = None
 REQUESTS_IMPORT_ERROR = ""
+
 try:
-    import requests
+    import requests as _requests
     import requests.adapters
     import requests.utils
+    import urllib3 as _urllib3
     import urllib3.exceptions
 except ImportError:
     REQUESTS_IMPORT_ERROR = traceback.format_exc()
 else:
+    requests, urllib3 = _requests, _urllib3
     # Users who set validate_certs to false have been told; a line per connection would say no more.
-    requests.packages.urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-
-__all__ = ["REQUESTS_IMPORT_ERROR", "requests", "urllib3"]
+    _urllib3.disable_warnings(_urllib3.exceptions.InsecureRequestWarning)

@@ -1,0 +1,156 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options by which every module reaches a registry. They pair with ``plugins/module_utils/_arguments.py``."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """How a registry is reached; V(SOURCE) is the same for the other end of modules with two."""
+
+    DOCUMENTATION = r"""
+options:
+  registry:
+    description:
+      - The registry that is read or changed, as V(host) or V(host:port), without a scheme.
+    type: str
+    required: true
+  username:
+    description:
+      - The account to log in with. Needs O(password).
+      - Without it, and without O(token) and O(auth_file), access is anonymous.
+    type: str
+  password:
+    description:
+      - The password of O(username), or a token that the registry takes in its place.
+      - On ansible-core before 2.22, a password that also occurs in a repository, a tag, a digest or a manifest of the task
+        would be cut out of the result. The task then fails before it writes. Give such a one in O(auth_file).
+    type: str
+  token:
+    description:
+      - A bearer token that is sent as it is, without asking a token server.
+    type: str
+  auth_file:
+    description:
+      - A file of the form that C(docker login) and C(podman login) write, on the host on which the module runs. It is looked at
+        if neither O(username) nor O(token) is given.
+      - Preferred to O(password), since ansible-core writes a module's options into its temporary directory where it does not
+        pipeline.
+      - Entries that leave the credential to a credential helper are refused.
+    type: path
+    aliases: [authfile]
+  plain_http:
+    description:
+      - Speak HTTP without TLS. Nothing falls back to it by itself.
+    type: bool
+    default: false
+  validate_certs:
+    description:
+      - Verify the certificate of the registry, and of its token server.
+    type: bool
+    default: true
+    aliases: [verify_ssl]
+  ca_path:
+    description:
+      - A file with the certificates of the CAs to trust, or a directory prepared by C(openssl rehash).
+      - It takes precedence over the environment variables E(REQUESTS_CA_BUNDLE) and E(CURL_CA_BUNDLE), which are used without it.
+    type: path
+    aliases: [ca_cert]
+  client_cert:
+    description:
+      - A file with the client certificate for TLS, and its key unless O(client_key) is given.
+    type: path
+  client_key:
+    description:
+      - A file with the key of O(client_cert), not encrypted.
+    type: path
+  trusted_realm_hosts:
+    description:
+      - Hosts of token servers that may be sent the password although the registry itself is on another host.
+      - The registry's own host, and the token servers of well-known public registries, are trusted without it.
+    type: list
+    elements: str
+    default: []
+  timeout:
+    description:
+      - Seconds that a registry may be silent. The end of an upload may take 300 seconds at least.
+    type: int
+    default: 60
+  retries:
+    description:
+      - How many times a request is repeated that failed for a while (429, 5xx, a broken connection).
+    type: int
+    default: 3
+  jobs:
+    description:
+      - How many requests, and how many blobs, are under way at a time.
+    type: int
+    default: 4
+requirements:
+  - requests, for the Python that runs the module
+notes:
+  - The module runs on the host of the task. With C(localhost) in an inventory, set C(ansible_python_interpreter) to
+    C({{ ansible_playbook_python }}) to run the Python that Ansible itself runs.
+"""
+
+    SOURCE = r"""
+options:
+  source:
+    description:
+      - The registry at the other end, which is only read.
+    type: dict
+    suboptions:
+      registry:
+        description:
+          - The registry as V(host) or V(host:port), without a scheme.
+        type: str
+        required: true
+      username:
+        description:
+          - The account to log in with. Needs O(source.password).
+        type: str
+      password:
+        description:
+          - The password of O(source.username), or a token that the registry takes in its place.
+        type: str
+      token:
+        description:
+          - A bearer token that is sent as it is.
+        type: str
+      auth_file:
+        description:
+          - A file of the form that C(docker login) and C(podman login) write.
+        type: path
+        aliases: [authfile]
+      plain_http:
+        description:
+          - Speak HTTP without TLS.
+        type: bool
+        default: false
+      validate_certs:
+        description:
+          - Verify the certificate of the registry.
+        type: bool
+        default: true
+        aliases: [verify_ssl]
+      ca_path:
+        description:
+          - A file with the certificates of the CAs to trust, or a directory prepared by C(openssl rehash).
+        type: path
+        aliases: [ca_cert]
+      client_cert:
+        description:
+          - A file with the client certificate for TLS.
+        type: path
+      client_key:
+        description:
+          - A file with the key of O(source.client_cert).
+        type: path
+      trusted_realm_hosts:
+        description:
+          - Hosts of token servers that may be sent the password although the registry itself is on another host.
+        type: list
+        elements: str
+        default: []
+"""

@@ -1,0 +1,349 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""The border to Ansible: argument specs that pair with the doc fragments, from parameters to clients, from errors to
+``fail_json``."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import traceback
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ._counters import Counters
+from ._credentials import Credential, credential_from_options
+from ._digest import check_digest
+from ._errors import InvalidInput, RegistryError, RepositoryMissing
+from ._reference import check_registry, check_repository, check_tag
+from ._registry import Registry
+from ._requests import REQUESTS_IMPORT_ERROR
+from ._transfer import BlobGroup, BlobOutcome
+from ._transport import Endpoint, Transport
+
+try:
+    from ansible.module_utils.secrets import register_secret
+except ImportError:  # ansible-core before 2.22
+    register_secret = None
+
+Plain = t.Dict[str, t.Any]
+
+_SHORTEST_MASKED = 16
+"""Characters. A shorter secret might occur in a digest or a tag, and before ansible-core 2.22 would be cut out of it."""
+_SHORTEST_NUMBER = 10
+"""Digits. A shorter number might occur in a count of bytes."""
+_WORDS = (
+    "absent api create delete digest exists failed false media_type missing mount mount_or_upload none promote push "
+    "refused repository replace skip tag tag_schema true unchanged upload "
+    "application/vnd.docker.distribution.manifest.list.v2+json application/vnd.docker.distribution.manifest.v2+json "
+    "application/vnd.oci.image.index.v1+json application/vnd.oci.image.manifest.v1+json"
+)
+"""What results are written in."""
+
+_ONE_END: Plain = {
+    "registry": {"type": "str", "required": True},
+    "username": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
+    "token": {"type": "str", "no_log": True},
+    "auth_file": {"type": "path", "aliases": ["authfile"]},
+    "plain_http": {"type": "bool", "default": False},
+    "validate_certs": {"type": "bool", "default": True, "aliases": ["verify_ssl"]},
+    "ca_path": {"type": "path", "aliases": ["ca_cert"]},
+    "client_cert": {"type": "path"},
+    "client_key": {"type": "path", "no_log": False},
+    "trusted_realm_hosts": {"type": "list", "elements": "str", "default": []},
+}
+_WHOLE_TASK: Plain = {
+    "timeout": {"type": "int", "default": 60},
+    "retries": {"type": "int", "default": 3},
+    "jobs": {"type": "int", "default": 4},
+}
+_RULES: Plain = {
+    "required_together": [("username", "password")],
+    "mutually_exclusive": [("username", "token")],
+    "required_by": {"client_key": ("client_cert",)},
+}
+
+BLOB_GROUPS: Plain = {
+    "type": "list",
+    "elements": "dict",
+    "options": {
+        "repository": {"type": "str", "required": True},
+        "source_repository": {"type": "str"},
+        "mount_from": {"type": "list", "elements": "str", "default": []},
+        "blobs": {
+            "type": "list",
+            "elements": "dict",
+            "required": True,
+            "options": {"digest": {"type": "str", "required": True}, "size": {"type": "int"}},
+        },
+    },
+}
+MANIFESTS: Plain = {
+    "type": "list",
+    "elements": "dict",
+    "options": {
+        "repository": {"type": "str", "required": True},
+        "source_repository": {"type": "str"},
+        "digest": {"type": "str", "required": True},
+        "media_type": {"type": "str"},
+        "content_base64": {"type": "str"},
+    },
+}
+TAGS: Plain = {
+    "type": "list",
+    "elements": "dict",
+    "options": {
+        "repository": {"type": "str", "required": True},
+        "tag": {"type": "str", "required": True},
+        "digest": {"type": "str"},
+        "previous_digest": {"type": "str"},
+        "content_base64": {"type": "str"},
+    },
+}
+IMAGES: Plain = {
+    "type": "list",
+    "elements": "dict",
+    "options": {
+        "repository": {"type": "str", "required": True},
+        "tag": {"type": "str"},
+        "digest": {"type": "str"},
+    },
+    "required_one_of": [("tag", "digest")],
+}
+
+
+def connection_arguments(options: Plain, *, source: str = "") -> Plain:
+    """The argument spec of a module: the connection options, ``source`` (``required`` or ``optional``), its own."""
+    spec = {**_ONE_END, **_WHOLE_TASK, **options}
+    if source:
+        spec["source"] = {"type": "dict", "required": source == "required", "options": dict(_ONE_END), **_RULES}
+    return spec
+
+
+def create_module(options: Plain, *, source: str = "", **rules: t.Any) -> AnsibleModule:
+    """The module with its connection options and the rules among them. Every module supports check mode."""
+    merged = {name: list(value) if isinstance(value, list) else dict(value) for name, value in _RULES.items()}
+    for name, value in rules.items():
+        merged[name] = merged.get(name, []) + list(value)
+    return AnsibleModule(argument_spec=connection_arguments(options, source=source), supports_check_mode=True, **merged)
+
+
+class Task:
+    """One run of a module: its parameters, the registries they name, and what it cost."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self.module = module
+        self.params: Plain = module.params
+        self.check_mode: bool = module.check_mode
+        self.diff_mode: bool = module._diff
+        self.counters = Counters()
+        self._opened: list[Registry] = []
+
+    def registry(self, *, writing: bool = False) -> Registry:
+        """The registry that the task reads or changes. In check mode the account is asked to read only."""
+        return self._open(self.params, writing and not self.check_mode)
+
+    def source(self) -> Registry:
+        """The registry at the other end, which is only read. Raises :class:`InvalidInput` where there is none."""
+        options = self.params["source"]
+        if not options:
+            raise InvalidInput("no source is given")
+        return self._open(options, False)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for registry in self._opened:
+            registry.close()
+
+    def _open(self, options: Plain, writing: bool) -> Registry:
+        name = check_registry(options["registry"])
+        credential = credential_from_options(
+            options["username"], options["password"], options["token"], options["auth_file"], name
+        )
+        self._hide(credential)
+        for option in ("timeout", "jobs"):
+            if self.params[option] < 1:
+                raise InvalidInput(f"{option} must be at least 1")
+        if self.params["retries"] < 0:
+            raise InvalidInput("retries must not be negative")
+        endpoint = Endpoint(
+            registry=name,
+            credential=credential,
+            plain_http=options["plain_http"],
+            validate_certs=options["validate_certs"],
+            ca_path=options["ca_path"] or "",
+            client_cert=options["client_cert"] or "",
+            client_key=options["client_key"] or "",
+            trusted_realm_hosts=tuple(options["trusted_realm_hosts"] or ()),
+            timeout=self.params["timeout"],
+            retries=self.params["retries"],
+            jobs=self.params["jobs"],
+        )
+        registry = Registry(Transport(endpoint, self.counters, on_secret=self._hide_text), writing=writing)
+        self._opened.append(registry)
+        return registry
+
+    def _hide(self, credential: Credential) -> None:
+        for secret in (credential.password, credential.token):
+            if secret:
+                self._hide_text(secret)
+
+    def _hide_text(self, secret: str) -> None:
+        if register_secret is not None:
+            register_secret(secret)
+        elif len(secret) >= _SHORTEST_MASKED:
+            self.module.no_log_values.add(secret)
+
+    def check_secrets(self, *values: t.Any) -> None:
+        """Raise :class:`InvalidInput` where a secret occurs in what the task is about to return.
+
+        Before ansible-core 2.22 every occurrence of a secret is cut out of a result, and the next task would work on
+        what is left. Called before anything is written.
+        """
+        if register_secret is not None:
+            return
+        own = [value for name, value in self.params.items() if name not in _ONE_END and name not in _WHOLE_TASK]
+        texts = list(_texts([self.params["registry"], _WORDS, *own, *values]))
+        for option, secret in self._secrets():
+            if any(secret in text for text in texts) or (secret.isdigit() and len(secret) < _SHORTEST_NUMBER):
+                raise InvalidInput(
+                    f"the value of {option} also occurs in names, digests, contents or numbers of this task's result, "
+                    "and ansible-core before 2.22 would cut it out of them",
+                    hint=f"Use a longer {option.rpartition('.')[2]}, or give the credential in an auth_file",
+                )
+
+    def _secrets(self) -> t.Iterator[tuple[str, str]]:
+        ends = {"": self.params, "source.": self.params.get("source") or {}}
+        for prefix, options in ends.items():
+            for name in ("password", "token"):
+                if options.get(name):
+                    yield prefix + name, options[name]
+
+
+def _texts(value: t.Any) -> t.Iterator[str]:
+    """All texts and numbers in plain values; keys are never masked. Connection options of a source are left out."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name not in _ONE_END or name == "registry":
+                yield from _texts(inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _texts(inner)
+    elif value is not None:
+        yield str(value)
+
+
+def run(module: AnsibleModule, work: t.Callable[[Task], Plain]) -> t.NoReturn:
+    """Do the work of a module and end it: with its result, with what failed of it, or with one sentence.
+
+    A result with ``failures`` fails the task with the rest of the result beside them, so that nothing is lost.
+    """
+    if REQUESTS_IMPORT_ERROR:
+        module.fail_json(
+            msg=missing_required_lib("requests")
+            + " An explicit localhost in an inventory may run another Python than Ansible itself: "
+            "ansible_python_interpreter says which one.",
+            exception=REQUESTS_IMPORT_ERROR,
+        )
+    task = Task(module)
+    try:
+        task.check_secrets()
+        result = work(task)
+    except RegistryError as error:
+        module.fail_json(
+            msg=str(error),
+            error=error.facts(),
+            repository_missing=isinstance(error, RepositoryMissing),
+            transfer=task.counters.as_dict(),
+        )
+    except RecursionError:
+        module.fail_json(msg="The input or an answer is nested too deep.", exception=traceback.format_exc())
+    finally:
+        task.close()
+    result["transfer"] = task.counters.as_dict()
+    failures = result.get("failures") or []
+    if failures:
+        others = f" (and {len(failures) - 1} more, see failures)" if len(failures) > 1 else ""
+        module.fail_json(msg=failures[0]["msg"] + others, **result)
+    result.pop("failures", None)
+    module.exit_json(**result)
+
+
+def failure(error: RegistryError, **place: t.Any) -> Plain:
+    """One entry of ``failures``: what failed, in one sentence and in facts."""
+    return {
+        **place,
+        "msg": str(error),
+        "error": error.facts(),
+        "repository_missing": isinstance(error, RepositoryMissing),
+    }
+
+
+def decoded(text: str, option: str) -> bytes:
+    """The bytes of a base64 option. Raises :class:`InvalidInput`."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidInput(f"{option} is no valid base64") from error
+
+
+def one_or_many(params: Plain, many: str, single: t.Sequence[str]) -> list[Plain]:
+    """The items of a task, given as a list or as one by the options of the same names."""
+    if params[many] is not None:
+        return list(params[many])
+    return [{name: params[name] for name in single}]
+
+
+def blob_groups(params: Plain) -> list[BlobGroup]:
+    """The blobs of a task, given in groups or as one ``digest`` of one ``repository``; all names are checked."""
+    if params["blobs"] is not None:
+        entries = params["blobs"]
+    else:
+        entry = {name: params.get(name) for name in ("repository", "source_repository", "mount_from")}
+        entries = [dict(entry, blobs=[{"digest": params["digest"], "size": params.get("size")}])]
+    groups = []
+    for entry in entries:
+        blobs = tuple((check_digest(blob["digest"]), blob["size"]) for blob in entry["blobs"])
+        for digest, size in blobs:
+            if size is not None and size < 0:
+                raise InvalidInput(f"the size of {digest} is negative")
+        source = entry["source_repository"]
+        groups.append(
+            BlobGroup(
+                check_repository(entry["repository"]),
+                check_repository(source) if source else "",
+                tuple(check_repository(name) for name in entry["mount_from"] or ()),
+                blobs,
+            )
+        )
+    return groups
+
+
+def check_tag_or_digest(tag: str | None, digest: str | None) -> str:
+    """The reference that a tag or a digest is; the digest wins."""
+    return check_digest(digest) if digest else check_tag(tag)
+
+
+def group_as_plain(group: BlobGroup, blobs: list[Plain]) -> Plain:
+    """A group in the shape in which it is handed from task to task."""
+    return {
+        "repository": group.repository,
+        "source_repository": group.source_repository,
+        "mount_from": list(group.mount_from),
+        "blobs": blobs,
+    }
+
+
+def blob_as_plain(outcome: BlobOutcome) -> Plain:
+    """What happened to one blob, as a result."""
+    return {
+        "digest": outcome.digest,
+        "size": outcome.size,
+        "action": outcome.action,
+        "given_up": list(outcome.given_up),
+    }

@@ -1,0 +1,118 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""What an image is, in the words that a person compares it by: platforms, size, labels, children, config."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from ._digest import compute_digest
+from ._errors import InvalidInput, NotFound, RegistryError
+from ._manifest import MANIFEST_TYPES, Descriptor, Manifest, format_platform
+from ._registry import Registry
+from ._transfer import RegistrySource, verified_pieces
+
+_MAXIMUM_CONFIG = 4 * 1024 * 1024
+_MAXIMUM_DEPTH = 8
+_MAXIMUM_MANIFESTS = 1000
+
+
+def read_tree(registry: Registry, repository: str, digest: str) -> list[Manifest]:
+    """The manifest with this digest and all that it leads to, children before parents, each once.
+
+    Entries of an index that aren't manifests (BuildKit lists the blobs of a cache so) are left to :func:`blobs_of`.
+    Raises :class:`InvalidInput` where an index is nested too deep or too large.
+    """
+    found: dict[str, Manifest] = {}
+
+    def read(current: str, depth: int) -> None:
+        if current in found:
+            return
+        if depth > _MAXIMUM_DEPTH or len(found) >= _MAXIMUM_MANIFESTS:
+            raise InvalidInput(
+                f"the index has more than {_MAXIMUM_DEPTH} levels or {_MAXIMUM_MANIFESTS} manifests"
+            ).within(f"read {registry.name}/{repository}@{digest}")
+        manifest = registry.get_manifest(repository, current)
+        for child in manifest.children():
+            if child.media_type in MANIFEST_TYPES:
+                read(child.digest, depth + 1)
+        found[current] = manifest
+
+    read(digest, 1)
+    return list(found.values())
+
+
+def blobs_of(manifests: t.Iterable[Manifest]) -> list[Descriptor]:
+    """All blobs that the manifests refer to, each once."""
+    blobs: dict[str, Descriptor] = {}
+    for manifest in manifests:
+        others = [child for child in manifest.children() if child.media_type not in MANIFEST_TYPES]
+        for blob in [*manifest.blobs(), *others]:
+            blobs.setdefault(blob.digest, blob)
+    return list(blobs.values())
+
+
+def read_config(registry: Registry, repository: str, manifest: Manifest) -> dict[str, t.Any]:
+    """The config of an image, verified; empty where it is no JSON object or larger than 4 MiB."""
+    config = manifest.config
+    if config is None or config.size > _MAXIMUM_CONFIG:
+        return {}
+    source = RegistrySource(registry, repository, config.digest)
+    pieces = verified_pieces(source, config.digest, config.size, registry.retries, registry.counters)
+    try:
+        document = json.loads(b"".join(pieces).decode("utf-8"))
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def labels_of(config: t.Mapping[str, t.Any]) -> dict[str, str]:
+    """The labels of an image config (OCI image spec, "Image Configuration")."""
+    inner = config.get("config")
+    labels = inner.get("Labels") if isinstance(inner, dict) else None
+    return {str(name): str(value) for name, value in labels.items()} if isinstance(labels, dict) else {}
+
+
+def platforms_of(manifest: Manifest, config: t.Mapping[str, t.Any]) -> list[str]:
+    """The platforms of an index by its entries, of an image by its config."""
+    named = [child.platform for child in manifest.children()] if manifest.is_index else [format_platform(dict(config))]
+    return sorted({platform for platform in named if platform})
+
+
+def describe(registry: Registry, repository: str, reference: str) -> dict[str, t.Any]:
+    """What a diff shows of an image: digest, media type, platforms, size of all it leads to in bytes, and labels.
+
+    Empty where there is no such image. Labels of an index are those of its first image.
+    """
+    try:
+        top = registry.get_manifest(repository, reference)
+        tree = read_tree(registry, repository, top.digest) if top.is_index else [top]
+    except NotFound:
+        return {}
+    first = next((manifest for manifest in tree if not manifest.is_index), None)
+    config = {} if first is None else read_config(registry, repository, first)
+    return {
+        "digest": top.digest,
+        "media_type": top.media_type,
+        "platforms": platforms_of(top, config),
+        "size": sum(manifest.size for manifest in tree) + sum(blob.size for blob in blobs_of(tree)),
+        "labels": labels_of(config),
+    }
+
+
+def describe_content(content: bytes) -> dict[str, t.Any]:
+    """What a diff shows of a manifest that isn't at a registry yet: what its bytes alone tell."""
+    try:
+        manifest = Manifest.parse(content)
+    except RegistryError:
+        return {"digest": compute_digest(content)}
+    return {
+        "digest": manifest.digest,
+        "media_type": manifest.media_type,
+        "platforms": platforms_of(manifest, {}),
+        "size": manifest.size + sum(blob.size for blob in manifest.descriptors()),
+    }

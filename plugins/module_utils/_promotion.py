@@ -1,0 +1,378 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""Promotion: making a destination repository serve the same digest as a source repository under given tags.
+
+Compares and plans; what a plan leads to is done by the layers below. Plans are plain values, in the shapes in which
+they are handed from task to task.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import typing as t
+
+from ._errors import InvalidInput, NotFound, RegistryError
+from ._inspection import blobs_of, describe, read_tree
+from ._manifest import Descriptor, Manifest
+from ._parallel import run_all
+from ._registry import Registry
+from ._tagging import CREATE, REPLACE
+from ._transfer import EXISTS, MOUNT, MOUNT_OR_UPLOAD, UPLOAD
+
+UNCHANGED = "unchanged"
+PROMOTE = "promote"
+SKIP = "skip"
+MISSING = "missing"
+REFUSED = "refused"
+FAILED = "failed"
+
+Plain = t.Dict[str, t.Any]
+
+
+class ImageItem(t.NamedTuple):
+    """One image to be promoted, and under which conditions."""
+
+    repository: str
+    tag: str = ""
+    digest: str = ""
+    destination_repository: str = ""
+    tags: tuple[str, ...] = ()
+    mount_from: tuple[str, ...] = ()
+    on_conflict: str = "replace"
+    immutable_tags: tuple[str, ...] = ()
+    expected_digest: str = ""
+    expected_destination_digest: str | None = None
+    """The digest on which every tag must still stand; empty where there must be no tag, None where it doesn't matter."""
+
+    @property
+    def target(self) -> str:
+        """The repository at the destination."""
+        return self.destination_repository or self.repository
+
+    @property
+    def reference(self) -> str:
+        """What is asked for at the source: the digest where there is one."""
+        return self.digest or self.tag
+
+    def at_source(self, registry: Registry) -> str:
+        """The reference at the source, as people write it."""
+        return f"{registry.name}/{self.repository}{'@' if self.digest else ':'}{self.reference}"
+
+
+class TagComparison(t.NamedTuple):
+    """A tag at the destination: where it stands (empty: nowhere), and what is to be done about it."""
+
+    tag: str
+    previous_digest: str
+    action: str
+
+
+class Comparison(t.NamedTuple):
+    """One image compared: the digest at the source, and what stands at the destination."""
+
+    item: ImageItem
+    action: str
+    source: Descriptor | None = None
+    tags: tuple[TagComparison, ...] = ()
+    tree: tuple[Manifest, ...] = ()
+    """What has to be pushed, children first; empty where the destination has the digest already."""
+    reason: str = ""
+
+
+def check_images(items: t.Sequence[ImageItem]) -> None:
+    """Raise :class:`InvalidInput` where two items want the same tag at the destination, or a pattern is none."""
+    seen: set[tuple[str, str]] = set()
+    for item in items:
+        for tag in item.tags:
+            if (item.target, tag) in seen:
+                raise InvalidInput(f"two images are to be promoted to {item.target}:{tag}")
+            seen.add((item.target, tag))
+        for pattern in item.immutable_tags:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise InvalidInput(f"immutable_tags: {pattern!r} is no regular expression: {error}") from error
+
+
+def compare_images(source: Registry, destination: Registry, items: t.Sequence[ImageItem]) -> list[Comparison]:
+    """Compare images by digest and read what the plan needs; results in the items' order.
+
+    An image that isn't there, or can't be read, is a result and no error. Where nothing is to be done, that costs one
+    HEAD at the source (none for an image given by digest) and one per tag at the destination.
+    """
+    check_images(items)
+    outcomes = run_all(lambda item: _compare(source, destination, item), items, max(source.jobs, destination.jobs))
+    return [
+        Comparison(item, FAILED, reason=str(outcome)) if isinstance(outcome, RegistryError) else outcome
+        for item, outcome in zip(items, outcomes)
+    ]
+
+
+def _compare(source: Registry, destination: Registry, item: ImageItem) -> Comparison:
+    found = Descriptor("", item.digest, 0) if item.digest else source.head_manifest(item.repository, item.tag)
+    if found is None:
+        return _missing(source, item)
+    if item.expected_digest and found.digest != item.expected_digest:
+        return Comparison(
+            item,
+            REFUSED,
+            found,
+            reason=f"{item.at_source(source)} is {found.digest}, and {item.expected_digest} was expected",
+        )
+    tags = tuple(_compare_tag(destination, item, tag, found.digest) for tag in item.tags)
+    refused = [tag for tag in tags if tag.action == REFUSED]
+    if refused:
+        return Comparison(item, REFUSED, found, tags, reason=_why_refused(destination, item, refused[0]))
+    moving = [tag for tag in tags if tag.action in (CREATE, REPLACE)]
+    if tags and not moving:
+        action = SKIP if any(tag.action == SKIP for tag in tags) else UNCHANGED
+        return Comparison(item, action, found, tags)
+    has_it = any(tag.action == EXISTS for tag in tags)
+    if has_it or destination.head_manifest(item.target, found.digest) is not None:
+        return Comparison(item, PROMOTE if moving else UNCHANGED, found, tags)
+    try:
+        tree = tuple(read_tree(source, item.repository, found.digest))
+    except NotFound as error:
+        return _missing(source, item) if item.digest else Comparison(item, FAILED, found, tags, reason=str(error))
+    return Comparison(item, PROMOTE, tree[-1].descriptor, tags, tree)
+
+
+def _missing(source: Registry, item: ImageItem) -> Comparison:
+    return Comparison(item, MISSING, reason=f"{item.at_source(source)} isn't there")
+
+
+def _compare_tag(destination: Registry, item: ImageItem, tag: str, digest: str) -> TagComparison:
+    standing = destination.head_manifest(item.target, tag)
+    previous = "" if standing is None else standing.digest
+    if previous == digest:
+        return TagComparison(tag, previous, EXISTS)
+    expected = item.expected_destination_digest
+    if expected is not None and previous != expected:
+        return TagComparison(tag, previous, REFUSED)
+    if not previous:
+        return TagComparison(tag, previous, CREATE)
+    if any(re.fullmatch(pattern, tag) for pattern in item.immutable_tags) or item.on_conflict == "fail":
+        return TagComparison(tag, previous, REFUSED)
+    return TagComparison(tag, previous, SKIP if item.on_conflict == "skip" else REPLACE)
+
+
+def _why_refused(destination: Registry, item: ImageItem, tag: TagComparison) -> str:
+    stands = f"{destination.name}/{item.target}:{tag.tag} stands on {tag.previous_digest or 'nothing'}"
+    expected = item.expected_destination_digest
+    if expected is not None and tag.previous_digest != expected:
+        return f"{stands}, and {expected or 'nothing'} was expected"
+    if any(re.fullmatch(pattern, tag.tag) for pattern in item.immutable_tags):
+        return f"{stands} and is immutable (immutable_tags)"
+    return f"{stands} (on_conflict: fail)"
+
+
+def plan(comparisons: t.Sequence[Comparison], source: Registry, destination: Registry) -> Plain:
+    """The plan as plain values: ``images`` with what is to be done for each, ``blobs``, ``manifests`` and ``tags``.
+
+    Nothing but a line in ``images`` is said about images that are equal.
+    """
+    blobs: dict[tuple[str, str, tuple[str, ...]], dict[str, int]] = {}
+    manifests: dict[tuple[str, str], Plain] = {}
+    tags: list[Plain] = []
+    for comparison in comparisons:
+        if comparison.action != PROMOTE:
+            continue
+        item = comparison.item
+        # On one and the same registry, the repository of the source is the first to mount from.
+        own = (item.repository,) if source.name == destination.name and item.repository != item.target else ()
+        key = (item.target, item.repository, tuple(dict.fromkeys([*own, *item.mount_from])))
+        for blob in blobs_of(comparison.tree):
+            blobs.setdefault(key, {})[blob.digest] = blob.size
+        for manifest in comparison.tree:
+            manifests[item.target, manifest.digest] = {
+                "repository": item.target,
+                "source_repository": item.repository,
+                "digest": manifest.digest,
+                "media_type": manifest.media_type,
+                "content_base64": base64.b64encode(manifest.content).decode("ascii"),
+            }
+        digest = t.cast(Descriptor, comparison.source).digest
+        top = manifests.get((item.target, digest))
+        for tag in comparison.tags:
+            if tag.action in (CREATE, REPLACE):
+                entry = {
+                    "repository": item.target,
+                    "tag": tag.tag,
+                    "digest": digest,
+                    "previous_digest": tag.previous_digest,
+                }
+                tags.append(dict(entry, content_base64=top["content_base64"]) if top else entry)
+    return {
+        "images": [_image(comparison, source, destination) for comparison in comparisons],
+        "blobs": [
+            {
+                "repository": repository,
+                "source_repository": source_repository,
+                "mount_from": list(mount_from),
+                "blobs": [{"digest": digest, "size": size} for digest, size in found.items()],
+            }
+            for (repository, source_repository, mount_from), found in blobs.items()
+        ],
+        "manifests": list(manifests.values()),
+        "tags": tags,
+    }
+
+
+def _image(comparison: Comparison, source: Registry, destination: Registry) -> Plain:
+    item, found = comparison.item, comparison.source
+    return {
+        "reference": item.at_source(source),
+        "destination": f"{destination.name}/{item.target}",
+        "repository": item.repository,
+        "destination_repository": item.target,
+        "exists": comparison.action != MISSING and found is not None,
+        "digest": "" if found is None else found.digest,
+        "media_type": "" if found is None else found.media_type,
+        "action": comparison.action,
+        "reason": comparison.reason,
+        "tags": [tag._asdict() for tag in comparison.tags],
+    }
+
+
+def differences(
+    comparisons: t.Sequence[Comparison], source: Registry, destination: Registry
+) -> list[tuple[str, Plain, Plain]]:
+    """For a diff: where a tag is to move, its name, and what stands there before and after in the words of people."""
+
+    def show(comparison: Comparison) -> list[tuple[str, Plain, Plain]]:
+        item = comparison.item
+        after = describe(source, item.repository, t.cast(Descriptor, comparison.source).digest)
+        rows: list[tuple[str, Plain, Plain]] = []
+        for tag in comparison.tags:
+            if tag.action in (CREATE, REPLACE):
+                before = describe(destination, item.target, tag.previous_digest) if tag.previous_digest else {}
+                rows.append((f"{destination.name}/{item.target}:{tag.tag}", before, after))
+        return rows or [(f"{destination.name}/{item.target}@{after.get('digest', '')}", {}, after)]
+
+    promoted = [comparison for comparison in comparisons if comparison.action == PROMOTE]
+    found: list[tuple[str, Plain, Plain]] = []
+    for outcome in run_all(show, promoted, source.jobs):
+        if isinstance(outcome, RegistryError):
+            raise outcome
+        found += outcome
+    return found
+
+
+def without_failed(planned: Plain, failures: t.Sequence[Plain]) -> Plain:
+    """What of a plan is still whole after blobs or manifests have failed: its ``manifests`` and ``tags``.
+
+    ``failures`` are entries with ``repository`` and ``digest``. A manifest that refers to something that failed has
+    failed as well.
+    """
+    failed = {(entry.get("repository"), entry.get("digest")) for entry in failures}
+    whole: list[Plain] = []
+    for entry in planned["manifests"]:
+        manifest = _parsed(entry)
+        parts = [manifest.digest, *(descriptor.digest for descriptor in manifest.descriptors())]
+        if any((entry["repository"], digest) in failed for digest in parts):
+            failed.add((entry["repository"], manifest.digest))
+        else:
+            whole.append(entry)
+    tags = [tag for tag in planned["tags"] if (tag["repository"], tag["digest"]) not in failed]
+    return {"manifests": whole, "tags": tags}
+
+
+def _parsed(entry: Plain) -> Manifest:
+    return Manifest.parse(base64.b64decode(entry["content_base64"]), entry["media_type"], entry["digest"])
+
+
+def summarise(planned: Plain, results: t.Mapping[str, Plain]) -> Plain:
+    """What a promotion did: ``changed``, one entry per image in ``images``, the sum of ``transfer``, and ``failures``.
+
+    ``results`` holds the results of the tasks that ran, by the names ``compare``, ``blobs_missing``, ``blobs``,
+    ``manifests``, ``tags`` and ``verify``. A blob that several images need is counted for the first of them.
+    """
+    blob_actions = {
+        (group["repository"], blob["digest"]): blob["action"]
+        for group in results.get("blobs", {}).get("blobs", [])
+        for blob in group["blobs"]
+    }
+    manifests = {(entry["repository"], entry["digest"]): _parsed(entry) for entry in planned["manifests"]}
+    moved = {
+        (entry["repository"], entry["tag"]): entry["action"]
+        for entry in results.get("tags", {}).get("tags", [])
+    }
+    failures = [failure for result in results.values() for failure in result.get("failures", [])]
+    failed_tags = {
+        (failure.get("repository"), failure["tag"]): str(failure.get("msg", "")) for failure in failures if "tag" in failure
+    }
+    counted: set[tuple[str, str]] = set()
+    images = [
+        _summarised(image, manifests, blob_actions, moved, failed_tags, failures, counted) for image in planned["images"]
+    ]
+    transfer: dict[str, int] = {}
+    for result in results.values():
+        for name, amount in result.get("transfer", {}).items():
+            # Ansible-core before 2.22 may have replaced a number in which a short secret occurs.
+            transfer[name] = transfer.get(name, 0) + (amount if isinstance(amount, int) else 0)
+    return {
+        "changed": any(result.get("changed") is True for result in results.values()),
+        "images": images,
+        "transfer": transfer,
+    }
+
+
+def _summarised(
+    image: Plain,
+    manifests: t.Mapping[tuple[str, str], Manifest],
+    blob_actions: t.Mapping[tuple[str, str], str],
+    moved: t.Mapping[tuple[str, str], str],
+    failed_tags: t.Mapping[tuple[str, str], str],
+    failures: t.Sequence[Plain],
+    counted: set[tuple[str, str]],
+) -> Plain:
+    repository = image["destination_repository"]
+    sums = dict.fromkeys(
+        ("blobs_uploaded", "blobs_mounted", "blobs_skipped", "bytes_uploaded", "bytes_mounted", "bytes_skipped"), 0
+    )
+    names = {UPLOAD: "uploaded", MOUNT_OR_UPLOAD: "uploaded", MOUNT: "mounted"}
+    tree = _tree_of(image["digest"], repository, manifests)
+    for blob in blobs_of(tree):
+        place = (repository, blob.digest)
+        name = "skipped" if place in counted else names.get(blob_actions.get(place, EXISTS), "skipped")
+        counted.add(place)
+        sums[f"blobs_{name}"] += 1
+        sums[f"bytes_{name}"] += blob.size
+    action, reason = image["action"], image["reason"]
+    if action == PROMOTE:
+        wanted = [tag["tag"] for tag in image["tags"] if tag["action"] in (CREATE, REPLACE)]
+        undone = [tag for tag in wanted if (repository, tag) not in moved]
+        parts = {image["digest"], *(manifest.digest for manifest in tree), *(blob.digest for blob in blobs_of(tree))}
+        reasons = [failed_tags[repository, tag] for tag in wanted if (repository, tag) in failed_tags]
+        reasons += [
+            str(failure.get("msg", ""))
+            for failure in failures
+            if failure.get("repository") == repository and failure.get("digest") in parts
+        ]
+        if undone or reasons:
+            action, reason = FAILED, reasons[0] if reasons else "its tags were not moved"
+    return {
+        "reference": image["reference"],
+        "destination": image["destination"],
+        "digest": image["digest"],
+        "action": action,
+        "reason": reason,
+        "tags": image["tags"],
+        **sums,
+    }
+
+
+def _tree_of(digest: str, repository: str, manifests: t.Mapping[tuple[str, str], Manifest]) -> list[Manifest]:
+    found: dict[str, Manifest] = {}
+    waiting = [digest]
+    while waiting:
+        current = waiting.pop()
+        manifest = manifests.get((repository, current))
+        if manifest is not None and current not in found:
+            found[current] = manifest
+            waiting += [child.digest for child in manifest.children()]
+    return list(found.values())

@@ -1,0 +1,115 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""Tags moved and removed: the last and only visible step of a promotion."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ._errors import Conflict, RegistryError, UnexpectedAnswer, Unsupported
+from ._manifest import Manifest
+from ._parallel import run_all
+from ._registry import Registry
+from ._transfer import DELETE, EXISTS
+
+ABSENT = "absent"
+CREATE = "create"
+REPLACE = "replace"
+
+
+class TagItem(t.NamedTuple):
+    """A tag and the digest that it is to serve."""
+
+    repository: str
+    tag: str
+    digest: str
+    previous_digest: str | None = None
+    """The digest on which the tag must still stand; empty where there must be no tag, None where it doesn't matter."""
+    content: bytes | None = None
+    """The manifest; without it, it is read from the repository."""
+
+
+class TagOutcome(t.NamedTuple):
+    """What happened to one tag, or in check mode what would."""
+
+    repository: str
+    tag: str
+    digest: str
+    previous_digest: str
+    action: str
+
+
+def move_tags(
+    registry: Registry, items: t.Sequence[TagItem], *, check: bool
+) -> list[TagOutcome | RegistryError]:
+    """Point every tag at its digest; outcomes in the items' order. In check mode the digest needn't be there."""
+    return run_all(lambda item: _move(registry, item, check), items, registry.jobs)
+
+
+def _move(registry: Registry, item: TagItem, check: bool) -> TagOutcome:
+    what = f"tag {registry.name}/{item.repository}:{item.tag}"
+    # Looked at right before the move, although it was compared before: content takes its time to arrive.
+    current = registry.head_manifest(item.repository, item.tag)
+    standing = "" if current is None else current.digest
+    if standing == item.digest:
+        return TagOutcome(item.repository, item.tag, item.digest, standing, EXISTS)
+    if item.previous_digest is not None and standing != item.previous_digest:
+        raise Conflict(
+            f"it stands on {standing or 'nothing'}, and {item.previous_digest or 'nothing'} was expected",
+            hint="Somebody else moved it meanwhile; compare again",
+        ).within(what)
+    if not check:
+        registry.put_manifest(item.repository, item.tag, _manifest_of(registry, item, what))
+    return TagOutcome(item.repository, item.tag, item.digest, standing, CREATE if current is None else REPLACE)
+
+
+def _manifest_of(registry: Registry, item: TagItem, what: str) -> Manifest:
+    if item.content is None:
+        return registry.get_manifest(item.repository, item.digest)
+    try:
+        return Manifest.parse(item.content, "", item.digest)
+    except RegistryError as error:
+        raise error.within(what)
+
+
+def delete_tags(
+    registry: Registry, items: t.Sequence[tuple[str, str]], *, delete_manifest: bool, check: bool
+) -> list[TagOutcome | RegistryError]:
+    """Remove tags, given as repository and tag, and nothing else; outcomes in the items' order.
+
+    Where the registry can't delete a tag alone, :class:`Unsupported` is raised, unless ``delete_manifest`` allows to
+    delete the manifest, and with it every other tag on it.
+    """
+
+    def delete(item: tuple[str, str]) -> TagOutcome:
+        repository, tag = item
+        current = registry.head_manifest(repository, tag)
+        if current is None:
+            return TagOutcome(repository, tag, "", "", ABSENT)
+        if not check:
+            _delete(registry, repository, tag, current.digest, delete_manifest)
+        return TagOutcome(repository, tag, "", current.digest, DELETE)
+
+    return run_all(delete, items, registry.jobs)
+
+
+def _delete(registry: Registry, repository: str, tag: str, digest: str, delete_manifest: bool) -> None:
+    try:
+        registry.delete_manifest(repository, tag)
+    except (Unsupported, UnexpectedAnswer) as error:
+        # distribution 2.x answers 400 DIGEST_INVALID: to it, only a digest can be deleted.
+        if error.status not in (400, 404, 405):
+            raise
+        if not delete_manifest:
+            raise Unsupported(
+                f"the registry can't delete a tag alone ({error.reason})",
+                hint="delete_manifest: true deletes the manifest, and with it all other tags on it",
+                method=error.method,
+                url=error.url,
+                status=error.status,
+                errors=error.errors,
+            ).within(error.operation) from error
+        registry.delete_manifest(repository, digest)

@@ -1,0 +1,436 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""Blobs on the move: looked for, mounted, streamed and downloaded. Whatever their size, a few pieces are in memory."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import random
+import time
+import typing as t
+
+from ._counters import Counters
+from ._digest import DigestVerifier, algorithm_of, compute_digest
+from ._errors import (
+    AuthenticationFailed,
+    ConnectionFailed,
+    ContentMismatch,
+    InvalidInput,
+    LocalFileError,
+    NotFound,
+    RegistryError,
+)
+from ._parallel import run_all
+from ._registry import Registry, UploadSession
+from ._transport import PIECE, Body
+
+EXISTS = "exists"
+MOUNT = "mount"
+UPLOAD = "upload"
+MOUNT_OR_UPLOAD = "mount_or_upload"
+DELETE = "delete"
+
+_MAXIMUM_MOUNTS_TRIED = 3
+_LONGEST_BACKOFF = 30.0
+
+
+class BlobSource(t.Protocol):
+    """Where the bytes of a blob come from; they can be read again from any offset."""
+
+    remote: bool
+    """Whether reading may break off half-way, and is then worth going on with."""
+
+    def open(self, offset: int) -> tuple[t.Iterator[bytes], int]:
+        """The bytes in pieces, and the offset at which they start: the one asked for, or 0."""
+        ...
+
+
+class ContentSource:
+    """A blob that is in memory."""
+
+    remote = False
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def open(self, offset: int) -> tuple[t.Iterator[bytes], int]:
+        """The rest of the content, in one piece."""
+        return iter([self._content[offset:]]), offset
+
+    def measure(self, algorithm: str) -> tuple[str, int]:
+        """Digest, and size in bytes."""
+        return compute_digest(self._content, algorithm), len(self._content)
+
+
+class FileSource:
+    """A blob in a file."""
+
+    remote = False
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def open(self, offset: int) -> tuple[t.Iterator[bytes], int]:
+        """The rest of the file, piece by piece. Raises :class:`LocalFileError` while they are read."""
+        return self._pieces(offset), offset
+
+    def measure(self, algorithm: str) -> tuple[str, int]:
+        """Digest, and size in bytes. Raises :class:`LocalFileError`."""
+        size = 0
+        hashed = hashlib.new(algorithm)
+        for piece in self._pieces(0):
+            size += len(piece)
+            hashed.update(piece)
+        return f"{algorithm}:{hashed.hexdigest()}", size
+
+    def _pieces(self, offset: int) -> t.Iterator[bytes]:
+        try:
+            with open(self._path, "rb") as file:
+                file.seek(offset)
+                while True:
+                    piece = file.read(PIECE)
+                    if not piece:
+                        return
+                    yield piece
+        except OSError as error:
+            raise LocalFileError(f"the file {self._path} can't be read: {error.strerror}") from error
+
+
+class RegistrySource:
+    """A blob in a repository of a registry."""
+
+    remote = True
+
+    def __init__(self, registry: Registry, repository: str, digest: str) -> None:
+        self.registry = registry
+        self.repository = repository
+        self._digest = digest
+
+    def open(self, offset: int) -> tuple[t.Iterator[bytes], int]:
+        """GET the blob from ``offset`` on."""
+        pieces, start = self.registry.get_blob(self.repository, self._digest, offset)
+        return self._counted(pieces), start
+
+    def _counted(self, pieces: t.Iterator[bytes]) -> t.Iterator[bytes]:
+        for piece in pieces:
+            self.registry.counters.add(bytes_downloaded=len(piece))
+            yield piece
+
+
+class BlobGroup(t.NamedTuple):
+    """Blobs of one repository: the shape in which they are handed from task to task."""
+
+    repository: str
+    source_repository: str
+    mount_from: tuple[str, ...]
+    blobs: tuple[tuple[str, int | None], ...]
+    """Digest, and size in bytes; None where it isn't known."""
+
+
+class BlobOutcome(t.NamedTuple):
+    """What happened to one blob, or in check mode what would."""
+
+    repository: str
+    digest: str
+    size: int
+    action: str
+    given_up: tuple[str, ...] = ()
+    """Mounts that were tried in vain, in words."""
+
+
+def look_for_blobs(registry: Registry, groups: t.Sequence[BlobGroup]) -> list[int | None | RegistryError]:
+    """HEAD every blob of every group, in their order. An outcome is the size in bytes, None for 'not there', or an error.
+
+    -1 stands for a size that the registry doesn't tell.
+    """
+    pairs = [(group.repository, digest) for group in groups for digest, _size in group.blobs]
+    distinct = list(dict.fromkeys(pairs))
+    found = dict(zip(distinct, run_all(lambda pair: registry.head_blob(*pair), distinct, registry.jobs)))
+    return [found[pair] for pair in pairs]
+
+
+def missing_blobs(
+    groups: t.Sequence[BlobGroup], found: t.Sequence[int | None | RegistryError]
+) -> list[BlobGroup]:
+    """What is not there, in groups to be handed on: with the repositories of the same registry that do have the blob."""
+    outcomes = iter(found)
+    rows = [(group, digest, size, next(outcomes)) for group in groups for digest, size in group.blobs]
+    holders: dict[str, list[str]] = {}
+    for group, digest, _size, outcome in rows:
+        if isinstance(outcome, int):
+            holders.setdefault(digest, []).append(group.repository)
+    gathered: dict[tuple[str, str, tuple[str, ...]], dict[str, int | None]] = {}
+    for group, digest, size, outcome in rows:
+        if outcome is None:
+            candidates = dict.fromkeys([*group.mount_from, *holders.get(digest, ())])
+            candidates.pop(group.repository, None)
+            key = (group.repository, group.source_repository, tuple(candidates)[:_MAXIMUM_MOUNTS_TRIED])
+            gathered.setdefault(key, {})[digest] = size
+    return [BlobGroup(*key, tuple(blobs.items())) for key, blobs in gathered.items()]
+
+
+SourceOf = t.Callable[[BlobGroup, str], BlobSource]
+"""Gives the source of a blob of a group. Raises :class:`InvalidInput` where there is none."""
+
+
+class _Wanted(t.NamedTuple):
+    group: BlobGroup
+    size: int | None
+    position: int
+
+
+def place_blobs(
+    destination: Registry, groups: t.Sequence[BlobGroup], source_of: SourceOf, *, check: bool
+) -> list[BlobOutcome | RegistryError]:
+    """Bring every blob into the repository of its group; outcomes in their order.
+
+    A blob that several repositories want is sent once and mounted into the others. The largest go first, so that none
+    of them is left for the end. ``check`` only looks.
+    """
+    wanted: dict[str, list[_Wanted]] = {}
+    position = 0
+    for group in groups:
+        for digest, size in group.blobs:
+            wanted.setdefault(digest, []).append(_Wanted(group, size, position))
+            position += 1
+    order = sorted(wanted, key=lambda digest: max(entry.size or 0 for entry in wanted[digest]), reverse=True)
+    outcomes: dict[int, BlobOutcome | RegistryError] = {}
+
+    def place_everywhere(digest: str) -> None:
+        holders: list[str] = []
+        for entry in wanted[digest]:
+            try:
+                outcome = _place_blob(destination, entry, digest, source_of, holders, check)
+            except RegistryError as error:
+                outcomes[entry.position] = error
+            else:
+                outcomes[entry.position] = outcome
+                holders.append(entry.group.repository)
+
+    for result in run_all(place_everywhere, order, destination.jobs):
+        if result is not None:
+            raise result
+    return [outcomes[place] for place in range(position)]
+
+
+def _place_blob(
+    destination: Registry, entry: _Wanted, digest: str, source_of: SourceOf, holders: t.Sequence[str], check: bool
+) -> BlobOutcome:
+    repository = entry.group.repository
+    found = destination.head_blob(repository, digest)
+    # Another size than promised is a damaged copy or a stale cache: sent again, the registry mends it.
+    if found is not None and (found == -1 or entry.size is None or found == entry.size):
+        size = entry.size if entry.size is not None else max(found, 0)
+        destination.counters.add(bytes_skipped=size)
+        return BlobOutcome(repository, digest, size, EXISTS)
+    candidates = [name for name in dict.fromkeys([*holders, *entry.group.mount_from]) if name != repository]
+    candidates = candidates[:_MAXIMUM_MOUNTS_TRIED]
+    source = source_of(entry.group, digest)
+    size = _size_of(entry.size, source, digest)
+    if check:
+        return BlobOutcome(repository, digest, size, MOUNT_OR_UPLOAD if candidates else UPLOAD)
+    given_up: list[str] = []
+    session: UploadSession | None = None
+    for candidate in candidates:
+        try:
+            offered = destination.mount_blob(repository, digest, candidate)
+        except RegistryError as error:
+            given_up.append(str(error))
+            continue
+        if offered is None:
+            if session is not None:
+                _abandon(destination, session)
+            destination.counters.add(bytes_mounted=size)
+            return BlobOutcome(repository, digest, size, MOUNT, tuple(given_up))
+        given_up.append(f"The registry didn't mount the blob from {candidate}.")
+        if session is not None:
+            _abandon(destination, session)
+        session = offered
+    upload_blob(destination, repository, digest, size, source, session)
+    return BlobOutcome(repository, digest, size, UPLOAD, tuple(given_up))
+
+
+def size_at(registry: Registry, repository: str, digest: str) -> int:
+    """The size in bytes of a blob that is there. Raises :class:`NotFound`, and :class:`InvalidInput` if it isn't told."""
+    found = registry.head_blob(repository, digest)
+    if found is None:
+        raise NotFound(f"{registry.name}/{repository} doesn't have it").within(f"read blob {digest}")
+    if found < 0:
+        raise InvalidInput(f"{registry.name} doesn't tell the size of {digest}", hint="Give size")
+    return found
+
+
+def _size_of(size: int | None, source: BlobSource, digest: str) -> int:
+    if size is not None:
+        return size
+    if isinstance(source, RegistrySource):
+        return size_at(source.registry, source.repository, digest)
+    if isinstance(source, (ContentSource, FileSource)):
+        return source.measure(algorithm_of(digest))[1]
+    raise InvalidInput(f"the size of {digest} isn't known", hint="Give size")
+
+
+def upload_blob(
+    destination: Registry,
+    repository: str,
+    digest: str,
+    size: int,
+    source: BlobSource,
+    session: UploadSession | None = None,
+    *,
+    sleep: t.Callable[[float], None] = time.sleep,
+) -> None:
+    """Send a blob: POST, then PUT of the whole to the session's location, the bytes verified on their way.
+
+    ``size`` in bytes. What fails for a while is begun again in a new session, after a look whether it has arrived all
+    the same. A session that is given up is cancelled where the registry lets us.
+    """
+    attempt = 0
+    while True:
+        current = session or destination.start_upload(repository)
+        session = None
+        body = Body(verified_pieces(source, digest, size, destination.retries, destination.counters), size)
+        try:
+            destination.put_upload(current, digest, body)
+        except RegistryError as error:
+            if not error.temporary:
+                _abandon(destination, current)
+                raise
+            if attempt >= destination.retries:
+                raise
+            destination.counters.add(retries=1)
+            sleep(random.uniform(0.1, min(_LONGEST_BACKOFF, 2.0**attempt)))  # noqa: S311 - spreads load, guards nothing
+            attempt += 1
+            if not isinstance(error, AuthenticationFailed) and destination.head_blob(repository, digest) == size:
+                break
+        else:
+            break
+    destination.counters.add(bytes_uploaded=size)
+
+
+def _abandon(destination: Registry, session: UploadSession) -> None:
+    if not destination.cancel_upload(session):
+        destination.counters.add(sessions_left_open=1)
+
+
+def verified_pieces(
+    source: BlobSource, digest: str, size: int | None, retries: int, counters: Counters
+) -> t.Iterator[bytes]:
+    """The bytes of a blob, read on from where they broke off, up to ``retries`` times in a row without progress.
+
+    The last piece is held back until digest and size are known to be right: who gets all of them has the right blob.
+    Raises :class:`ContentMismatch`.
+    """
+    verifier = DigestVerifier(digest, size)
+    held = b""
+    failures = 0
+    while True:
+        offset = verifier.received
+        try:
+            for piece in _pieces_from(source, offset):
+                verifier.update(piece)
+                failures = 0
+                if held:
+                    yield held
+                held = piece
+            if size is not None and verifier.received < size and source.remote:
+                raise ConnectionFailed(f"only {verifier.received} of {size} bytes of {digest} arrived", temporary=True)
+        except ConnectionFailed as error:
+            failures += 1
+            if failures > retries:
+                # To the other end of the transfer this is final: sending again would only read again.
+                error.temporary = False
+                raise
+            counters.add(retries=1)
+            time.sleep(random.uniform(0.1, min(_LONGEST_BACKOFF, 2.0**failures)))  # noqa: S311 - spreads load
+            continue
+        break
+    verifier.finish()
+    if held:
+        yield held
+
+
+def _pieces_from(source: BlobSource, offset: int) -> t.Iterator[bytes]:
+    pieces, start = source.open(offset)
+    surplus = offset - start
+    for piece in pieces:
+        if surplus >= len(piece):
+            surplus -= len(piece)
+            continue
+        yield piece[surplus:] if surplus else piece
+        surplus = 0
+
+
+def download_blob(registry: Registry, repository: str, digest: str, size: int, path: str) -> None:
+    """Bring a blob of ``size`` bytes into the file ``path``, which must not be in use, and leave it there whole.
+
+    The file is continued where an earlier try broke off; its first bytes are verified with the rest, and where they
+    prove wrong, the file is begun anew. Raises :class:`NotFound`, :class:`LocalFileError` and :class:`ContentMismatch`.
+    """
+    source = RegistrySource(registry, repository, digest)
+    try:
+        try:
+            _continue_file(source, digest, size, path)
+        except ContentMismatch:
+            os.unlink(path)
+            _continue_file(source, digest, size, path)
+    except ContentMismatch:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        raise
+    except OSError as error:
+        raise LocalFileError(f"the file {path} can't be written: {error.strerror}") from error
+
+
+def _continue_file(source: RegistrySource, digest: str, size: int, path: str) -> None:
+    continued = _ContinuedFile(source, path, size)
+    with open(path, "ab") as file:
+        for piece in verified_pieces(continued, digest, size, source.registry.retries, source.registry.counters):
+            continued.append(file, piece)
+
+
+class _ContinuedFile:
+    """A source that gives the bytes which a file already has from there, and the rest from a registry."""
+
+    remote = True
+
+    def __init__(self, source: RegistrySource, path: str, size: int) -> None:
+        self._source = source
+        self._path = path
+        self._had = os.path.getsize(path) if os.path.exists(path) else 0
+        if self._had > size:
+            os.truncate(path, 0)
+            self._had = 0
+        self._size = size
+        self._passed = 0
+
+    def open(self, offset: int) -> tuple[t.Iterator[bytes], int]:
+        """The file's own bytes, then the registry's."""
+        return self._pieces(offset), offset
+
+    def append(self, file: t.BinaryIO, piece: bytes) -> None:
+        """Write what the file doesn't have yet of the next piece."""
+        fresh = piece[max(0, self._had - self._passed) :]
+        self._passed += len(piece)
+        if fresh:
+            file.write(fresh)
+
+    def _pieces(self, offset: int) -> t.Iterator[bytes]:
+        if offset < self._had:
+            own, _start = FileSource(self._path).open(offset)
+            remaining = self._had - offset
+            for piece in own:
+                piece = piece[:remaining]
+                remaining -= len(piece)
+                offset += len(piece)
+                yield piece
+                if not remaining:
+                    break
+        if offset < self._size:
+            # A range that starts at the very end is an error to some registries.
+            yield from _pieces_from(self._source, offset)
