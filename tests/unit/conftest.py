@@ -1,0 +1,67 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What unit tests share: scripted servers, names for them, and an environment without the user's own settings."""
+
+from __future__ import annotations
+
+import pathlib
+import shutil
+import socket
+import typing as t
+
+import pytest
+
+from ansible_collections.imageops.registry.tests.unit.support.certificates import Certificates, make_certificates
+from ansible_collections.imageops.registry.tests.unit.support.scripted_server import ScriptedServer
+
+_OWN_SETTINGS = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in _OWN_SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture
+def serve() -> t.Iterator[t.Callable[..., ScriptedServer]]:
+    """Start scripted servers; at the end each of them must have seen the requests of its script, and no others."""
+    servers: list[ScriptedServer] = []
+
+    def start(**options: t.Any) -> ScriptedServer:
+        servers.append(ScriptedServer(**options))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+    for server in servers:
+        server.check()
+
+
+@pytest.fixture
+def server(serve: t.Callable[..., ScriptedServer]) -> ScriptedServer:
+    """One scripted server without TLS, at a loopback address."""
+    return serve()
+
+
+@pytest.fixture
+def names_below_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every name below ``.test`` is this machine: so that a server can have a name that isn't local."""
+    real = socket.getaddrinfo
+
+    def lookup(host: t.Any, *arguments: t.Any, **options: t.Any) -> t.Any:
+        is_test = isinstance(host, str) and host.endswith(".test")
+        return real("127.0.0.1" if is_test else host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Throw-away certificates for localhost."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs the openssl command")
+    return make_certificates(pathlib.Path(tmp_path_factory.mktemp("certificates")))

@@ -1,0 +1,62 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import copy
+
+from ansible_collections.imageops.registry.plugins.module_utils._errors import (
+    ErrorDetail,
+    NotFound,
+    ReferencesMissing,
+    RegistryError,
+    RepositoryMissing,
+)
+
+
+def test_message_names_operation_reason_request_and_hint() -> None:
+    error = RegistryError(
+        "it is closed", hint="Knock", method="GET", url="https://r.example/v2/", status=503
+    ).within("enter")
+    assert str(error) == "Cannot enter: it is closed (GET https://r.example/v2/, answer 503). Knock."
+
+
+def test_message_without_facts_is_one_sentence() -> None:
+    assert str(RegistryError("it is closed")) == "it is closed."
+    assert str(RegistryError("it is closed.")) == "it is closed."
+
+
+def test_message_of_a_request_without_answer_has_no_status() -> None:
+    assert str(RegistryError("cut", method="GET", url="http://r/v2/")) == "cut (GET http://r/v2/)."
+
+
+def test_the_innermost_operation_stays() -> None:
+    error = RegistryError("x")
+    assert error.within("read blob") is error
+    assert error.within("promote").operation == "read blob"
+
+
+def test_codes_are_in_upper_case() -> None:
+    assert RegistryError("x", errors=[ErrorDetail("toomanyrequests", "", "")]).codes == ("TOOMANYREQUESTS",)
+
+
+def test_facts_are_plain_values() -> None:
+    error = RegistryError("x", method="PUT", url="u", status=400, errors=[ErrorDetail("A", "b", "c")]).within("do")
+    assert error.facts() == {
+        "operation": "do",
+        "reason": "x",
+        "hint": "",
+        "method": "PUT",
+        "url": "u",
+        "status": 400,
+        "errors": [{"code": "A", "message": "b", "detail": "c"}],
+    }
+
+
+def test_missing_repository_is_a_kind_of_not_found() -> None:
+    assert isinstance(RepositoryMissing("x"), NotFound)
+
+
+def test_missing_references_carry_their_digests_through_a_copy() -> None:
+    error = copy.copy(ReferencesMissing("x", digests=["sha256:1"], status=400).within("push"))
+    assert (error.digests, error.status, error.operation) == (("sha256:1",), 400, "push")

@@ -1,0 +1,154 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from ansible_collections.imageops.registry.plugins.module_utils._errors import InvalidInput
+from ansible_collections.imageops.registry.plugins.module_utils._reference import (
+    Reference,
+    check_registry,
+    check_repository,
+    check_tag,
+    is_docker_hub,
+    parse_reference,
+    split_host_port,
+)
+
+DIGEST = "sha256:" + "b" * 64
+
+
+@pytest.mark.parametrize("name", ["a", "a/b", "a.b/c_d/e__f/g---h", "0", "library/nginx", "a" * 255])
+def test_repository_names_of_the_specification_are_accepted(name: str) -> None:
+    assert check_repository(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "", "/", "/a", "a/", "a//b", ".", "..", "a/../b", "a/./b", "-a", "a-", "a_", "a___b", "a..b", "a._b", "a b",
+        "a:b", "a@b", "a%2fb", "a\\b", "a?b", "a#b", "a\n", "\u00e9", "\uff41", "a" * 256, None, 1, ["a"],
+    ],
+)  # fmt: skip
+def test_other_repository_names_are_refused(name: object) -> None:
+    with pytest.raises(InvalidInput, match="malformed repository name"):
+        check_repository(name)
+
+
+def test_upper_case_in_a_repository_name_is_said_to_be_the_reason() -> None:
+    with pytest.raises(InvalidInput, match="upper-case"):
+        check_repository("Team/App")
+
+
+@pytest.mark.parametrize("name", ["a-" * 127 + "!", "a_" * 127 + "!", "-" * 255, "a" + "-" * 254, "a" * 1000000])
+def test_no_repository_name_makes_the_pattern_slow(name: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(InvalidInput):
+        check_repository(name)
+    assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize("tag", ["latest", "1.2.3", "_x", "A-b.c_d", "x" * 128])
+def test_tags_of_the_specification_are_accepted(tag: str) -> None:
+    assert check_tag(tag) == tag
+
+
+@pytest.mark.parametrize("tag", ["", ".x", "-x", "x" * 129, "a/b", "a:b", "a b", "a\n", "\u00e9", None, 1.0, "..", "a%2e"])
+def test_other_tags_are_refused(tag: object) -> None:
+    with pytest.raises(InvalidInput, match="malformed tag"):
+        check_tag(tag)
+
+
+@pytest.mark.parametrize(
+    "registry",
+    ["r", "localhost:5000", "R.Example", "10.0.0.1:1", "[::1]", "[2001:db8::1]:5000", "[::ffff:1.2.3.4]:65535", "a-b.c"],
+)
+def test_registries_are_host_and_port(registry: str) -> None:
+    assert check_registry(registry) == registry
+
+
+@pytest.mark.parametrize(
+    ("registry", "why"),
+    [
+        ("", "empty"),
+        (None, "empty"),
+        ("https://r.example", "without a scheme"),
+        ("r.example/v2", "without a path"),
+        ("r.example:", "missing"),
+        ("r.example:0", "1 to 65535"),
+        ("r.example:65536", "1 to 65535"),
+        ("r.example:x", "1 to 65535"),
+        ("r.example:\u0661", "1 to 65535"),
+        ("r.example:1:2", "1 to 65535"),
+        ("user@r.example", "no host name"),
+        ("r..example", "no host name"),
+        ("-r.example", "no host name"),
+        ("r_x.example", "no host name"),
+        ("r.example\n", "no host name"),
+        ("r.ex ample", "no host name"),
+        ("[::1", "no host name"),
+        ("[::1]x", "1 to 65535"),
+        ("[fe80::1%eth0]", "no host name"),
+        ("a" * 256, "longer"),
+    ],
+)
+def test_other_registries_are_refused_saying_why(registry: object, why: str) -> None:
+    with pytest.raises(InvalidInput, match=why):
+        check_registry(registry)
+
+
+def test_host_and_port_are_split_and_ipv6_keeps_its_brackets() -> None:
+    assert split_host_port("r:5") == ("r", "5")
+    assert split_host_port("r") == ("r", "")
+    assert split_host_port("[::1]:5") == ("[::1]", "5")
+    assert split_host_port("[::1]") == ("[::1]", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("app", Reference("", "app", "", "")),
+        ("app:1", Reference("", "app", "1", "")),
+        ("team/app:1", Reference("", "team/app", "1", "")),
+        ("localhost/app", Reference("localhost", "app", "", "")),
+        ("r.example/app", Reference("r.example", "app", "", "")),
+        ("r:5000/app", Reference("r:5000", "app", "", "")),
+        ("r:5000/app:2", Reference("r:5000", "app", "2", "")),
+        ("R/app", Reference("R", "app", "", "")),
+        ("[::1]:5000/a/b:2", Reference("[::1]:5000", "a/b", "2", "")),
+        (f"r.example/app@{DIGEST}", Reference("r.example", "app", "", DIGEST)),
+        (f"r.example/app:1@{DIGEST}", Reference("r.example", "app", "1", DIGEST)),
+        ("docker.io/nginx:1", Reference("docker.io", "library/nginx", "1", "")),
+        ("index.docker.io/grafana/grafana", Reference("docker.io", "grafana/grafana", "", "")),
+        ("quay.io/nginx", Reference("quay.io", "nginx", "", "")),
+        ("localhost:5000", Reference("", "localhost", "5000", "")),
+    ],
+)
+def test_references_are_split(text: str, expected: Reference) -> None:
+    assert parse_reference(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", None, "r.example/", "r.example/App", "app:", "app@", f"app:@{DIGEST}", "app@sha256:../../x", "app:-x", "a b",
+        "https://r.example/app", f"app@{DIGEST}@{DIGEST}", "@" + DIGEST, ":1", "r.example:0/app", "user@r.example/app",
+        "r.example/" + "a" * 250,
+    ],
+)  # fmt: skip
+def test_malformed_references_are_refused(text: object) -> None:
+    with pytest.raises(InvalidInput, match="malformed reference"):
+        parse_reference(text)
+
+
+@pytest.mark.parametrize("text", ["app", "app:1", f"r.example/a/b:1@{DIGEST}", "[::1]:5000/a"])
+def test_a_reference_is_written_as_it_was_read(text: str) -> None:
+    assert str(parse_reference(text)) == text
+
+
+def test_the_names_of_docker_hub_are_one_registry() -> None:
+    assert all(map(is_docker_hub, ["docker.io", "Index.Docker.io", "registry-1.docker.io"]))
+    assert not is_docker_hub("docker.io.example")
