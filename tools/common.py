@@ -18,20 +18,43 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, Sequence
+from typing import NamedTuple
+
+
+class Failed(Exception):  # noqa: N818 - not an error of the code
+    """A sentence for the user; the command ends with it."""
+
+
+def build_directory() -> Path:
+    """`.build`, or the directory named by BUILD_DIR.
+
+    ansible-test starts programs by a first line that neither takes blanks nor a long path: then everything goes
+    through a short symbolic link.
+    """
+    path = Path(os.environ.get("BUILD_DIR") or ROOT / ".build").resolve()
+    if len(str(path)) <= 60 and re.fullmatch(r"[\w./+-]+", str(path), re.ASCII):
+        return path
+    name = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
+    link = Path(tempfile.gettempdir(), f"imageops-registry-{os.getuid()}-{name}")
+    try:
+        link.symlink_to(path, target_is_directory=True)
+    except FileExistsError:
+        pass
+    if not link.is_symlink() or link.lstat().st_uid != os.getuid() or Path(os.readlink(link)) != path:
+        raise SystemExit(f"{link} stands in the way; remove it, or set BUILD_DIR to a short path without blanks.")
+    return link
+
 
 ROOT = Path(__file__).resolve().parent.parent
-BUILD = Path(os.environ.get("BUILD_DIR") or ROOT / ".build").resolve()
+BUILD = build_directory()
 COLLECTIONS = BUILD / "collections"
 COPY = COLLECTIONS / "ansible_collections" / "imageops" / "registry"
 HOME = BUILD / "home"
 LOGS = BUILD / "logs"
-
-
-class Failed(Exception):
-    """A sentence for the user; the command ends with it."""
 
 
 class Environment(NamedTuple):
@@ -63,7 +86,7 @@ def say(text: str) -> None:
 # --- Pythons -------------------------------------------------------------------------------------------------------
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def pythons() -> dict[tuple[int, int], Path]:
     """The interpreters of this machine that truly answer (a pyenv shim may not), by version."""
     directories = [Path(entry) for entry in os.environ.get("PATH", "").split(os.pathsep) if entry]
@@ -213,6 +236,9 @@ def venv(environment: Environment) -> Path:
         status, output = run(command, name)
         if status:
             raise Failed(f"{shorten(output)}\nInstalling {environment.requirements} failed.")
+    for pins in path.glob("lib/*/site-packages/ansible_test/_data/requirements/sanity.pylint.txt"):
+        # A pre-release of ansible-core takes this one from a source archive; its release serves as well.
+        pins.write_text(re.sub(r"(?m)^dill @ .*$", "dill==0.4.1", pins.read_text()))
     stamp.write_text(wanted)
     return path
 

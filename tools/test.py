@@ -23,7 +23,7 @@ import common
 from common import COPY, Count, Environment, Failed, say
 
 # What the harness runs. Debian package by program.
-PROGRAMS = {"docker-registry": "docker-registry", "skopeo": "skopeo"}
+PROGRAMS = {"docker-registry": "docker-registry"}
 HARNESS = "tests/registries/registries.py"
 ALLOWED_WARNINGS = "tests/integration/allowed-warnings.txt"
 WARNING = re.compile(r"^\s*\[(?:WARNING|DEPRECATION WARNING)\]|^Traceback \(most recent call last\)")
@@ -96,11 +96,10 @@ def integration(label: str, core: Environment, venv: Path, targets: list[str], c
     state.mkdir(parents=True)
     results = COPY / "tests" / "output" / "data"
     shutil.rmtree(results, ignore_errors=True)
-    variables = {
+    variables: dict[str, object] = {
         "registries_state": str(state),
         "registries_python": str(harness_python),
         "registries_script": str(COPY / HARNESS),
-        "ansible_python_interpreter": str(venv / "bin" / "python"),
     }
     try:
         status, output = common.run(
@@ -108,7 +107,12 @@ def integration(label: str, core: Environment, venv: Path, targets: list[str], c
         )
         if status:
             raise Failed(f"{common.shorten(output)}\nThe registries for the integration targets did not start.")
+        started_registries = json.loads((state / "registries.json").read_text(encoding="utf-8"))
+        variables.update(
+            {"registries": started_registries["registries"], "registries_ca": started_registries["ca_path"]}
+        )
         config = COPY / "tests" / "integration" / "integration_config.yml"
+        config.touch(mode=0o600)
         config.write_text(json.dumps(variables, indent=2) + "\n", encoding="utf-8")
         status, output = common.run(
             [venv / "bin" / "python", venv / "bin" / "ansible-test", "integration", "--color", "no"]
@@ -126,7 +130,9 @@ def integration(label: str, core: Environment, venv: Path, targets: list[str], c
     texts = sections(output)
     allowed = allowed_warnings()
     for target, text in texts.items():
-        noise = [line for line in text.splitlines() if WARNING.search(line) and not any(a.search(line) for a in allowed)]
+        noise = [
+            line for line in text.splitlines() if WARNING.search(line) and not any(a.search(line) for a in allowed)
+        ]
         if noise and target not in bad:
             bad.add(target)
             passed -= 1

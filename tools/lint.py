@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""make lint, make format, make docs.
+
+Usage: lint.py [format | docs | CHECK...]
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import re
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import common
+from common import COPY, Count, Failed, say
+
+SANITY = "ansible-test sanity"
+# Sanity tests that must have run, whatever ansible-test finds to skip.
+REQUIRED = ("compile", "import", "pep8", "pylint", "validate-modules", "yamllint")
+PACKAGE = "ansible_collections.imageops.registry"
+
+
+def checks(sanity: Path, lint: Path) -> dict[str, tuple[list[object], Path, dict[str, str]]]:
+    """Every check: its command, the directory that it runs in, and its environment variables."""
+    env = common.environment_for(lint)
+    programs, python = lint / "bin", lint / "bin" / "python"
+    return {
+        SANITY: (
+            [sanity / "bin" / "python", sanity / "bin" / "ansible-test", "sanity", "--color", "no"],
+            COPY,
+            dict(env, PATH=common.bin_path()),
+        ),
+        "ansible-lint": ([python, programs / "ansible-lint", "--offline", "--profile", "production"], COPY, env),
+        "antsibull-docs": (
+            [python, programs / "antsibull-docs", "lint-collection-docs", "--plugin-docs", "--check-extra-docs-refs"]
+            + ["--validate-collection-refs", "all", "--disallow-unknown-collection-refs", "."],
+            COPY,
+            env,
+        ),
+        "antsibull-changelog": ([python, programs / "antsibull-changelog", "lint"], COPY, env),
+        "ruff check": ([programs / "ruff", "check", "--no-cache"], COPY, env),
+        "ruff format": ([programs / "ruff", "format", "--check", "--diff", "--no-cache"], COPY, env),
+        "mypy": (
+            [python, "-m", "mypy", "--config-file", COPY / "pyproject.toml"]
+            + ["--cache-dir", common.BUILD / "mypy", "-p", f"{PACKAGE}.plugins.module_utils"],
+            common.COLLECTIONS,
+            env,
+        ),
+        "repository rules": ([python, COPY / "tools" / "rules.py"], COPY, env),
+    }
+
+
+def sanity_verdict(status: int, output: str) -> tuple[int, str]:
+    """Between the installing of a dozen environments, what ansible-test found; and whether it has looked."""
+    ran = set(re.findall(r'^Running sanity test "([^"]+)"', output, re.MULTILINE))
+    skipped = [name for name in REQUIRED if name not in ran]
+    if status == 0 and skipped:
+        return 1, "These sanity tests did not run: " + " ".join(skipped)
+    found = [line for line in output.splitlines() if line.startswith("ERROR: ")]
+    return status, "\n".join(found) if found else output
+
+
+def lint(chosen: list[str]) -> int:
+    count = Count("lint")
+    common.sync()
+    common.prepare_home()
+    core = common.cores()[-1]
+    every = checks(common.venv(core), common.venv(common.LINT))
+    unknown = set(chosen) - set(every)
+    if unknown:
+        raise Failed("There is no such check. There are: " + ", ".join(every))
+
+    def check(name: str) -> tuple[str, int, str, float]:
+        command, directory, env = every[name]
+        started = time.monotonic()
+        status, output = common.run(command, "lint-" + name.replace(" ", "-"), cwd=directory, env=env)
+        if name == SANITY:
+            status, output = sanity_verdict(status, output)
+        return name, status, output, time.monotonic() - started
+
+    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+        for done in concurrent.futures.as_completed([pool.submit(check, name) for name in chosen or every]):
+            name, status, output, took = done.result()
+            count.add(status == 0, status != 0)
+            if status:
+                say(common.shorten(output))
+            say(f"{name}: {'failed' if status else 'passed'} ({took:.0f} s)")
+    status = count.close()
+    say(f"lint: {count.passed} passed, {count.failed} failed (sanity tests of ansible-core {core.name})")
+    return status
+
+
+def format_code() -> int:
+    """Works on the repository itself, not on the copy."""
+    ruff = common.venv(common.LINT) / "bin" / "ruff"
+    for command in ([ruff, "check", "--no-cache", "--fix", "--exit-zero", "-q"], [ruff, "format", "--no-cache"]):
+        status, output = common.run(command, "format", cwd=common.ROOT)
+        if status:
+            raise Failed(common.shorten(output))
+    say(f"format: {output.strip()}")
+    return 0
+
+
+def docs() -> int:
+    common.sync()
+    common.prepare_home()
+    venv = common.venv(common.LINT)
+    destination, source = common.BUILD / "docs", common.BUILD / "docs-source"
+    for directory in (destination, source):
+        shutil.rmtree(directory, ignore_errors=True)
+    source.mkdir(parents=True)
+    (source / "conf.py").write_text(
+        "project = 'imageops.registry'\n"
+        "extensions = ['sphinx_antsibull_ext']\n"
+        "html_theme = 'alabaster'\n"
+        "html_theme_options = {'page_width': '70em', 'sidebar_width': '16em'}\n"
+        "default_role = 'any'\n"
+        "highlight_language = 'YAML+Jinja'\n"
+        "nitpicky = False\n",
+        encoding="utf-8",
+    )
+    env = common.environment_for(venv)
+    python = venv / "bin" / "python"
+    for command in (
+        [python, venv / "bin" / "antsibull-docs", "collection", "--use-current", "--squash-hierarchy"]
+        + ["--fail-on-error", "--cleanup", "everything-but-root", "--dest-dir", source, "imageops.registry"],
+        [python, "-m", "sphinx", "-q", "-b", "html", source, destination],
+    ):
+        status, output = common.run(command, "docs", cwd=common.BUILD, env=env)
+        if status:
+            raise Failed(f"{common.shorten(output)}\nThe documentation was not made.")
+    say(f"docs: {destination / 'index.html'}")
+    return 0
+
+
+def main() -> int:
+    arguments = sys.argv[1:]
+    with common.lock():
+        if arguments == ["format"]:
+            return format_code()
+        if arguments == ["docs"]:
+            return docs()
+        return lint(arguments)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Failed as failure:
+        sys.exit(str(failure))

@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The repository's own rules that no other tool checks. Needs PyYAML; runs in the repository or a copy of it."""
+
+from __future__ import annotations
+
+import ast
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+CONNECTION = "imageops.registry.connection"
+HEADER = "SPDX-License-Identifier: "
+# These files cannot carry a comment, are written by a tool, or are short and fixed by a tool.
+WITHOUT_HEADER = {"LICENSE", "CHANGELOG.md", "CHANGELOG.rst", "changelogs/changelog.yaml"}
+WITH_HEADER = {".py", ".yml", ".yaml", ".toml", ".sh", ".j2", ".md", ".rst", ".cfg", ".txt", ".mk"}
+
+
+NOT_OURS = {".git", ".build", ".ansible", "__pycache__", "output"}
+
+
+def files() -> Iterator[Path]:
+    for directory, directories, names in os.walk(ROOT):
+        directories[:] = sorted(set(directories) - NOT_OURS)
+        for name in sorted(names):
+            yield Path(directory, name)
+
+
+def headers() -> Iterator[str]:
+    """Each file says its licence in its first lines."""
+    for path in files():
+        name = path.relative_to(ROOT).as_posix()
+        if name in WITHOUT_HEADER or path.is_symlink():
+            continue
+        with path.open("rb") as stream:
+            start = stream.read(2000)
+        if (path.suffix in WITH_HEADER or start.startswith(b"#!")) and HEADER.encode() not in start:
+            yield f"{name}: its first lines lack '{HEADER}GPL-3.0-or-later'"
+
+
+def documentation(path: Path) -> dict[str, object]:
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and any(
+            getattr(target, "id", "") == "DOCUMENTATION" for target in node.targets
+        ):
+            loaded = yaml.safe_load(ast.literal_eval(node.value))
+            return loaded if isinstance(loaded, dict) else {}
+    return {}
+
+
+def action_group() -> Iterator[str]:
+    """The action group names exactly the modules that take the connection options."""
+    runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text(encoding="utf-8"))
+    group = runtime["action_groups"]["registry"]
+    members = set()
+    for path in sorted((ROOT / "plugins" / "modules").glob("*.py")):
+        fragments = documentation(path).get("extends_documentation_fragment") or []
+        if CONNECTION in ([fragments] if isinstance(fragments, str) else fragments):
+            members.add(path.stem)
+    for name in sorted(members - set(group)):
+        yield f"meta/runtime.yml: the action group 'registry' lacks the module {name}"
+    for name in sorted(set(group) - members):
+        yield f"meta/runtime.yml: the action group 'registry' names {name}, no module that extends {CONNECTION}"
+    if len(group) != len(set(group)):
+        yield "meta/runtime.yml: the action group 'registry' names a module twice"
+
+
+def main() -> int:
+    broken = [*headers(), *action_group()]
+    for line in broken:
+        print(line)
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
