@@ -9,7 +9,6 @@ import os
 import secrets
 import shutil
 import time
-from pathlib import Path
 from typing import Any, Sequence
 
 import requests
@@ -24,6 +23,11 @@ from state import State
 
 USER_AGENT = "registries-harness"
 _PATIENCE = 20.0  # seconds until a registry must answer
+_OLAREG_SERVICE = "olareg registry"  # built in
+
+
+class PortTaken(Exception):
+    """Someone else took the port between our choice and the registry's start."""
 
 
 def start(state: State, specifications: Sequence[Specification]) -> str:
@@ -64,12 +68,10 @@ def stop(state: State, delete: bool = False) -> str:
     """End every process of the state; returns a closing line."""
     if not state.directory.exists():
         return "nothing to stop"
-    if not state.exists():
-        if delete and any(state.directory.iterdir()):
-            raise HarnessError(f"{state.directory} holds no registries.json, so it is not deleted.")
-        return "nothing to stop"
+    if not state.is_ours():
+        raise HarnessError(f"{state.directory} was not made by start.")
     with state.locked():
-        value = state.load()
+        value = state.load() if state.exists() else {"registries": {}}
         processes = [_processes(entry) for entry in value["registries"].values()]
         alive = [found for found in processes if any(is_ours(pid, own) for pid, own in found.items())]
         end({pid: own for found in processes for pid, own in found.items()})
@@ -77,7 +79,8 @@ def stop(state: State, delete: bool = False) -> str:
             entry["pid"] = None
             if "token_pid" in entry:
                 entry["token_pid"] = None
-        state.save(value)
+        if state.exists():
+            state.save(value)
     if delete:
         shutil.rmtree(state.directory)
     return f"stopped {len(alive)} of {len(processes)} registries" + (" and deleted their state" if delete else "")
@@ -93,26 +96,44 @@ def _start_all(state: State, value: dict[str, Any], specifications: Sequence[Spe
         pull_auth_path=str(state.directory / "pull-auth.json"),
     )
     known = value["registries"]
+    entries: dict[str, dict[str, Any]] = {}
     begun: dict[int, str] = {}
     try:
         for specification in specifications:
-            before = known.get(specification.name)
-            if before:
-                end(_processes(before))  # a half that still runs
-            entry = _launch(state, specification, before, authority, begun)
-            known[specification.name] = entry
+            before = known.get(specification.name, {})
+            end(_processes(before))  # a half that still runs
+            entries[specification.name] = _launch(state, specification, before, authority, begun)
         for specification in specifications:
-            _wait(state, known[specification.name])
+            entries[specification.name] = _settle(state, specification, entries[specification.name], authority, begun)
+        known.update(entries)
         state.save(value)
     except BaseException:
         end(begun)
         raise
 
 
+def _settle(
+    state: State,
+    specification: Specification,
+    entry: dict[str, Any],
+    authority: CertificateAuthority,
+    begun: dict[int, str],
+) -> dict[str, Any]:
+    """Wait for the registry; begin again on other ports where someone else took one of them in between."""
+    for _ in range(3):
+        try:
+            _wait(state, entry)
+            return entry
+        except PortTaken:
+            end(_processes(entry))
+            entry = _launch(state, specification, {**entry, "address": None, "realm": None}, authority, begun)
+    raise HarnessError(f"Registry '{specification.name}' finds no free port.")
+
+
 def _launch(
     state: State,
     specification: Specification,
-    before: dict[str, Any] | None,
+    before: dict[str, Any],
     authority: CertificateAuthority,
     begun: dict[int, str],
 ) -> dict[str, Any]:
@@ -124,7 +145,6 @@ def _launch(
             raise HarnessError("olareg has no token-seconds option: its tokens last 300 s.")
     files = RegistryFiles(state.directory / specification.name)
     files.directory.mkdir(mode=0o700, exist_ok=True)
-    before = before or {}
     scheme = "https" if specification.tls else "http"
     entry: dict[str, Any] = {
         "address": f"localhost:{_port(before.get('address'))}",
@@ -156,11 +176,12 @@ def _launch(
         entry["service"] = f"registries-harness {specification.name}"
         entry["token_seconds"] = specification.token_seconds
         if separate_tokens:
-            old_realm = before.get("realm", "").rpartition("/")[0]
+            old_realm = (before.get("realm") or "").rpartition("/")[0]
             entry["realm"] = f"{scheme}://localhost:{_port(old_realm)}/token"
             entry["token_access_log"] = str(files.token_access_log)
+            entry["token_log"] = str(files.token_log)
         else:
-            entry["service"] = entry["address"]
+            entry["service"] = _OLAREG_SERVICE
             entry["realm"] = f"{scheme}://{entry['address']}/token"
     command = configure_registry(entry, specification, binary, files, authority, state.ca_path)
     environment = _environment()
@@ -199,25 +220,32 @@ def _complete(entry: dict[str, Any]) -> bool:
 
 def _wait(state: State, entry: dict[str, Any]) -> None:
     """Until the registry, and its token server, answer."""
-    urls = [(f"{entry['scheme']}://{entry['address']}/v2/", (200, 401), entry["pid"], entry["marker"], entry["log"])]
+    _wait_for(state, f"{entry['scheme']}://{entry['address']}/v2/", (200, 401), entry, "")
     if "token_pid" in entry:
-        log = str(Path(entry["log"]).with_name("token-server.log"))
-        urls.append((entry["realm"], (400,), entry["token_pid"], entry["token_marker"], log))
+        _wait_for(state, entry["realm"], (400,), entry, "token_")
+
+
+def _wait_for(state: State, url: str, expected: tuple[int, ...], entry: dict[str, Any], part: str) -> None:
+    nonce = secrets.token_hex(8)
     deadline = time.monotonic() + _PATIENCE
     with requests.Session() as session:
         session.trust_env = False
         session.verify = str(state.ca_path)
-        session.headers["User-Agent"] = USER_AGENT
-        for url, expected, pid, own, log in urls:
-            while True:
-                problem = _probe(session, url, expected)
-                if problem is None:
-                    break
-                if not is_ours(pid, own):
-                    raise HarnessError(f"{url} did not start: {_last_line(log)}")
-                if time.monotonic() > deadline:
-                    raise HarnessError(f"{url} did not answer within {_PATIENCE:.0f} s: {problem}")
-                time.sleep(0.05)
+        session.headers["User-Agent"] = f"{USER_AGENT}/{nonce}"
+        while True:
+            alive = is_ours(entry[f"{part}pid"], entry[f"{part}marker"])
+            problem = _probe(session, url, expected)
+            if problem is None and _tail(entry[f"{part}access_log"]).find(nonce) >= 0:  # it is ours that answered
+                return
+            if not alive:
+                log = _tail(entry[f"{part}log"]).strip()
+                if "address already in use" in log.lower():
+                    raise PortTaken
+                last = log.splitlines()[-1] if log else "it ended without a word."
+                raise HarnessError(f"{url} did not start: {last}")
+            if time.monotonic() > deadline:
+                raise HarnessError(f"{url} did not answer within {_PATIENCE:.0f} s: {problem or 'another server did'}.")
+            time.sleep(0.05)
 
 
 def _probe(session: requests.Session, url: str, expected: tuple[int, ...]) -> str | None:
@@ -228,9 +256,10 @@ def _probe(session: requests.Session, url: str, expected: tuple[int, ...]) -> st
     return None if status in expected else f"HTTP {status}"
 
 
-def _last_line(log: str) -> str:
-    lines = Path(log).read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it ended without a word."
+def _tail(path: str) -> str:
+    with open(path, "rb") as stream:
+        stream.seek(max(0, os.path.getsize(path) - 65536))
+        return stream.read().decode("utf-8", "replace")
 
 
 def _title(entry: dict[str, Any]) -> str:

@@ -23,6 +23,7 @@ class State:
     def __init__(self, directory: str | Path) -> None:
         self.directory = Path(os.path.abspath(directory))
         self.registries_path = self.directory / "registries.json"
+        self._lock_path = self.directory / ".registries-lock"  # also says that the directory is ours
         self.ca_path = self.directory / "ca" / "ca.crt"  # a directory of its own serves `skopeo --cert-dir`
         self.ca_key_path = self.directory / "ca-key.pem"
         self.other_ca_path = self.directory / "other-ca" / "ca.crt"
@@ -31,17 +32,23 @@ class State:
     def exists(self) -> bool:
         return self.registries_path.exists()
 
+    def is_ours(self) -> bool:
+        return self._lock_path.exists()
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """One start or stop at a time."""
-        with open(self.directory / ".lock", "w", encoding="ascii") as stream:
+        with open(self._lock_path, "w", encoding="ascii") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             yield
 
     def create(self) -> None:
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
+            if not self.is_ours() and any(self.directory.iterdir()):
+                raise HarnessError(f"{self.directory} holds other files; name a new directory.")
             self.directory.chmod(0o700)
+            self._lock_path.touch()
             self.ca_path.parent.mkdir(exist_ok=True)
             self.other_ca_path.parent.mkdir(exist_ok=True)
         except OSError as error:

@@ -1,0 +1,32 @@
+#!/bin/sh
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Build the optional registries with Go: distribution 3 (deletes tags) and olareg (referrers API).
+# Usage: install-optional.sh [DIRECTORY]
+
+set -eu
+
+directory=${1:-${REGISTRIES_OPTIONAL:-${XDG_CACHE_HOME:-$HOME/.cache}/imageops-registries}}
+
+command -v go >/dev/null || { echo "install-optional.sh: Go is needed to build the optional registries." >&2; exit 2; }
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# build NAME MODULE VERSION PACKAGE
+build() {
+    mkdir "$work/$1"
+    # A module of our own instead of `go install`: that also wants the list of all versions, which some proxies
+    # do not serve.
+    printf 'module optional\n\nrequire %s %s\n' "$2" "$3" >"$work/$1/go.mod"
+    (cd "$work/$1" && go build -mod=mod -buildvcs=false -trimpath -ldflags='-s -w' -o "$directory/$1.new" "$4") \
+        2>"$work/log" || { cat "$work/log" >&2; exit 2; }
+    mv "$directory/$1.new" "$directory/$1"
+}
+
+mkdir -p "$directory"
+directory=$(cd "$directory" && pwd)
+build distribution3 github.com/distribution/distribution/v3 v3.1.1 github.com/distribution/distribution/v3/cmd/registry
+build olareg github.com/olareg/olareg v0.2.2 github.com/olareg/olareg/cmd/olareg
+echo "installed distribution3 v3.1.1 and olareg v0.2.2 in $directory"
