@@ -17,16 +17,18 @@ import urllib.parse
 
 from ._credentials import Credential
 from ._errors import AuthenticationFailed, ProtocolViolation, RegistryError
+from ._url import is_local_address
 
 _MAXIMUM_HEADER = 8 * 1024
 _MAXIMUM_TOKEN = 256 * 1024
 _DEFAULT_LIFETIME = 60.0
 """Seconds that a token lives where the token server says nothing, or less (token specification)."""
+_LONGEST_LIFETIME = 24 * 3600.0
 _RENEWAL_MARGIN = 15.0
 """Seconds before its end at which a token is renewed; a quarter of the life of a token that lives shorter."""
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_SCHEME = re.compile(rf"\s*({_TOKEN})(?:\s+|$)", re.ASCII)
+_SCHEME = re.compile(rf"\s*({_TOKEN})(?:\s+|(?=,)|$)", re.ASCII)
 _PARAMETER = re.compile(rf"\s*({_TOKEN})\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|({_TOKEN}))\s*", re.ASCII)
 _TOKEN68 = re.compile(r"\s*[A-Za-z0-9._~+/-]+=*\s*(?=,|$)", re.ASCII)
 _BEARER_TOKEN = re.compile(r"[\x21-\x7e]+", re.ASCII)
@@ -233,10 +235,10 @@ class Authenticator:
         offered = ", ".join(sorted(by_scheme)) or "none"
         raise AuthenticationFailed(f"the registry offers no way to log in that is supported (schemes: {offered})")
 
-    def forget(self, scopes: Scopes) -> None:
-        """Drop the token for ``scopes``: it was refused."""
+    def forget(self, header: str) -> None:
+        """Drop the token of an Authorization header that was refused, and no newer one that another thread has got."""
         with self._lock:
-            self._tokens = {key: token for key, token in self._tokens.items() if not token.scopes.covers(scopes)}
+            self._tokens = {key: token for key, token in self._tokens.items() if f"Bearer {token.text}" != header}
 
     def _basic(self) -> str:
         pair = f"{self._credential.username}:{self._credential.password}"
@@ -302,6 +304,8 @@ class Authenticator:
             raise ProtocolViolation(f"the registry names a token server that is no valid URL: {realm[:200]!r}")
         if self._secure and parts.scheme != "https":
             raise ProtocolViolation(f"the registry names a token server without TLS, on {host}")
+        if host != self._host and host not in self._trusted and is_local_address(host):
+            raise ProtocolViolation(f"the registry on {self._host} names a token server at a local address, {host}")
         if host != self._host and host not in self._trusted and not self._credential.is_anonymous:
             raise ProtocolViolation(
                 f"the registry on {self._host} names a token server on another host, {host}; no password was sent there",
@@ -330,6 +334,6 @@ def _read_token(body: bytes, where: str) -> tuple[str, float]:
     if not isinstance(text, str) or len(text) > _MAXIMUM_TOKEN or not _BEARER_TOKEN.fullmatch(text):
         raise ProtocolViolation("the token server's answer holds no valid token", method="GET", url=where)
     lifetime = document.get("expires_in")
-    if isinstance(lifetime, bool) or not isinstance(lifetime, (int, float)) or lifetime <= 0:
+    if isinstance(lifetime, bool) or not isinstance(lifetime, (int, float)) or not lifetime > 0:
         return text, _DEFAULT_LIFETIME
-    return text, float(lifetime)
+    return text, float(min(lifetime, _LONGEST_LIFETIME))

@@ -11,12 +11,14 @@ import base64
 import binascii
 import json
 import os
+import re
 import typing as t
 
 from ._errors import CredentialError
 from ._reference import is_docker_hub
 
 _MAXIMUM_FILE_SIZE = 1024 * 1024
+_TOKEN = re.compile(r"[\x21-\x7e]+", re.ASCII)
 
 
 class Credential(t.NamedTuple):
@@ -47,6 +49,11 @@ def credential_from_options(
     """
     if username and ":" in username:
         raise CredentialError("the user name has a ':' in it, which HTTP Basic authentication can't carry")
+    if token and not _TOKEN.fullmatch(token):
+        raise CredentialError(
+            "the token has spaces, line breaks or characters outside of ASCII in it, which an HTTP header can't carry",
+            hint="Where it is read from a file, trim it",
+        )
     if username or password or token:
         return Credential(username or "", password or "", token or "")
     if auth_file:
@@ -109,6 +116,8 @@ def _credential_of_entry(entry: t.Any, key: str, path: str) -> Credential:
     if not isinstance(entry, dict):
         raise problem
     if isinstance(entry.get("registrytoken"), str) and entry["registrytoken"]:
+        if not _TOKEN.fullmatch(entry["registrytoken"]):
+            raise problem
         return Credential(token=entry["registrytoken"])
     if isinstance(entry.get("identitytoken"), str) and entry["identitytoken"]:
         raise CredentialError(

@@ -41,7 +41,7 @@ from ._manifest import (
 )
 from ._reference import check_repository, check_tag
 from ._transport import Body, Response, Transport
-from ._url import origin_of, resolve, with_digest
+from ._url import is_local_address, origin_of, resolve, with_digest
 
 _OCTETS = {"Content-Type": "application/octet-stream"}
 _MAXIMUM_PAGES = 10000
@@ -158,8 +158,8 @@ class Registry:
         what = f"look for blob {digest} in {self._named(repository)}"
         response = self._ask(what, "HEAD", self._blob_path(repository, digest), self._scope(repository))
         if response.status == 200:
-            length = response.headers.get("Content-Length", "")
-            return int(length) if length.isascii() and length.isdigit() else -1
+            size = _number(response.headers.get("Content-Length", ""))
+            return -1 if size is None else size
         if response.status == 404:
             return None
         raise response.error().within(what)
@@ -176,7 +176,7 @@ class Registry:
             what, "GET", self._blob_path(repository, digest), self._pull(repository), headers=headers, stream=True
         )
         if response.status == 206 and offset:
-            start = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+            start = re.match(r"bytes (\d{1,18})-", response.headers.get("Content-Range", ""))
             if start is None or int(start.group(1)) != offset:
                 response.close()
                 raise ProtocolViolation("the registry answers another range than was asked for").within(what)
@@ -208,16 +208,16 @@ class Registry:
         if response.status != 200:
             raise response.error().within(what)
         digest = response.headers.get("Docker-Content-Digest", "")
-        length = response.headers.get("Content-Length", "")
+        size = _number(response.headers.get("Content-Length", ""))
         media_type = bare_media_type(response.headers.get("Content-Type", ""))
         if is_digest(reference) and is_digest(digest) and algorithm_of(digest) != algorithm_of(reference):
             # distribution answers the sha256 digest where the sha512 one was asked for.
             digest = reference
-        if not is_digest(digest) or not length.isdigit() or media_type not in MANIFEST_TYPES:
+        if not is_digest(digest) or size is None or media_type not in MANIFEST_TYPES:
             return self._described_by_get(repository, reference)
         if is_digest(reference) and digest != reference:
             raise ProtocolViolation(f"the registry answers with another digest, {digest}").within(what)
-        return Descriptor(media_type, digest, int(length))
+        return Descriptor(media_type, digest, size)
 
     def get_manifest(self, repository: str, reference: str) -> Manifest:
         """end-3, GET: the exact bytes, verified where ``reference`` is a digest. Raises :class:`NotFound`."""
@@ -431,15 +431,18 @@ class Registry:
             raise ProtocolViolation("the registry's answer has no Location").within(what)
         try:
             url = self._upgraded(resolve(response.url, location))
+            there = origin_of(url)
+            if is_local_address(there.host) and not is_local_address(self._transport.origin.host):
+                raise ProtocolViolation(f"the registry names a place for uploads at a local address, {there.host}")
         except RegistryError as error:
             raise error.within(what)
         received = sent
         match = _RANGE.fullmatch(response.headers.get("Range", ""))
-        if match is not None and sent:
+        if match is not None and (sent or int(match.group(1))):
             # "0-0" also stands for an empty session, so it says nothing before the first byte was sent.
             received = int(match.group(1)) + 1
-        minimum = response.headers.get("OCI-Chunk-Min-Length", "")
-        return UploadSession(repository, url, received, int(minimum[:12]) if minimum.isdigit() else 0)
+        minimum = _number(response.headers.get("OCI-Chunk-Min-Length", ""))
+        return UploadSession(repository, url, received, minimum or 0)
 
     def _upgraded(self, url: str) -> str:
         """Undo what a TLS-terminating proxy does to a Location: http, although the registry is spoken to over TLS."""
@@ -538,6 +541,11 @@ def _named_errors(pieces: t.Iterator[bytes], what: str) -> t.Iterator[bytes]:
         yield from pieces
     except RegistryError as error:
         raise error.within(what)
+
+
+def _number(text: str) -> int | None:
+    """A header's number; None for anything else, such as digits outside of ASCII or thousands of them."""
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
 def _looks_like_json(response: Response) -> bool:

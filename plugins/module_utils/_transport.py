@@ -55,7 +55,8 @@ _MAXIMUM_ERROR_BODY = 64 * 1024
 _TEMPORARY_STATUS = (408, 425, 429, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524)
 _TEMPORARY_CODES = ("UNKNOWN", "UNAVAILABLE", "TOOMANYREQUESTS", "BLOB_UPLOAD_INVALID")
 _EXPECTS_TLS = (b"HTTP request to an HTTPS server", b"HTTP request was sent to HTTPS port")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
+"""What must not reach a screen: terminal sequences, changes of the writing direction, halves of surrogate pairs."""
 
 
 class Body:
@@ -101,6 +102,11 @@ class Response:
         self.headers: t.Mapping[str, str] = raw.headers
         self.body = body
         self._raw = raw
+
+    @property
+    def authorisation(self) -> str:
+        """The Authorization header of the request that this answers; empty where it had none. A secret."""
+        return str(self._raw.request.headers.get("Authorization", ""))
 
     def header_list(self, name: str) -> list[str]:
         """Every header of that name, one by one."""
@@ -312,26 +318,33 @@ class Transport:
             sent = dict(headers, Authorization=authorisation) if authorisation else dict(headers)
             return self._followed(method, url, sent, body, limit, stream, timeout)
 
+        def challenged(response: Response) -> bool:
+            # What a redirect's target asks for is none of the registry's challenges.
+            return response.status == 401 and origin_of(url) == self.origin == origin_of(response.url)
+
         def first() -> Response:
             # All threads but one wait for the first answer, so that a registry sees one request without a login.
             with self._contact:
-                if self._contacted:
-                    return send(wanted)
-                response = send(wanted)
-                if response.status == 400 and method == "HEAD" and self.endpoint.plain_http:
-                    self._check_plain_http()
-                self._contacted = True
-                if response.status == 401 and origin_of(url) == self.origin:
-                    self._learn(response, scopes)
-                return response
+                if not self._contacted:
+                    return contact()
+            return send(self._widened.get(scopes, scopes))
+
+        def contact() -> Response:
+            response = send(wanted)
+            if response.status == 400 and method == "HEAD" and self.endpoint.plain_http:
+                self._check_plain_http()
+            if challenged(response):
+                self._learn(response, scopes)
+            self._contacted = True
+            return response
 
         wanted = self._widened.get(scopes, scopes)
         response = send(wanted) if self._contacted else first()
-        if response.status != 401 or origin_of(url) != self.origin:
+        if not challenged(response):
             return response
         before = self._authenticator.scheme
         if before == "basic" or self.endpoint.credential.token:
-            if response_had_login(response):
+            if response.authorisation:
                 raise response.error()
         else:
             self._learn(response, scopes)
@@ -339,7 +352,7 @@ class Transport:
             error = response.error()
             error.temporary = True
             raise error
-        self._authenticator.forget(self._widened.get(scopes, scopes))
+        self._authenticator.forget(response.authorisation)
         response = send(self._widened.get(scopes, scopes))
         if response.status == 401:
             raise self._refused(response, self._widened.get(scopes, scopes))
@@ -426,13 +439,13 @@ class Transport:
         sent.update(headers)
         # An empty iterable would be sent chunked, which registries refuse.
         data = b"" if isinstance(body, Body) and len(body) == 0 else body
-        prepared = requests.Request(method, url, headers=sent, data=data).prepare()
-        # The server compares signatures and states in a query to the byte.
-        prepared.url = url
         own = origin_of(url) == self.origin
         self._wait_until_allowed()
         self.counters.add(requests=1)
         try:
+            prepared = requests.Request(method, url, headers=sent, data=data).prepare()
+            # The server compares signatures and states in a query to the byte.
+            prepared.url = url
             raw = self._session.send(
                 prepared,
                 stream=True,
@@ -494,11 +507,6 @@ class Transport:
             self._sleep(min(wait, _LONGEST_WAIT))
 
 
-def response_had_login(response: Response) -> bool:
-    """Whether the request that ``response`` answers was sent with a login."""
-    return "Authorization" in response._raw.request.headers
-
-
 def retry_after(value: str) -> float | None:
     """Seconds of a Retry-After header, given as a number or as a date (RFC 9110, 10.2.3); None where it is neither."""
     value = value.strip()
@@ -506,9 +514,9 @@ def retry_after(value: str) -> float | None:
         return float(value[:12])
     try:
         date = email.utils.parsedate_to_datetime(value)
-    except (TypeError, ValueError, IndexError):
+        return max(0.0, date.timestamp() - time.time())
+    except (TypeError, ValueError, IndexError, OverflowError):
         return None
-    return max(0.0, date.timestamp() - time.time())
 
 
 def _new_session(jobs: int) -> t.Any:

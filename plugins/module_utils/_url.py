@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 import typing as t
 import urllib.parse
 
 from ._errors import ProtocolViolation
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
 
 
@@ -52,7 +54,10 @@ def resolve(base: str, location: str) -> str:
     if not location.startswith("/") and location.partition("/")[0].lower() == base_parts.netloc.lower():
         # Some registries leave the scheme out: host/path.
         location = f"{base_parts.scheme}://{location}"
-    url = urllib.parse.urljoin(base, location).partition("#")[0]
+    try:
+        url = urllib.parse.urljoin(base, location).partition("#")[0]
+    except ValueError as error:
+        raise ProtocolViolation("the registry handed out a URL that is malformed") from error
     origin_of(url)
     return url
 
@@ -81,7 +86,13 @@ def is_local_address(host: str) -> bool:
     try:
         address: t.Any = ipaddress.ip_address(host)
     except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    address = mapped or address
+        try:
+            # The forms that a resolver takes as well: 127.1, 2130706433, 0x7f000001.
+            address = ipaddress.ip_address(socket.inet_aton(host))
+        except (OSError, ValueError):
+            return False
+    if address.version == 6:
+        # IPv4 addresses may be written inside of IPv6 ones.
+        inner = ipaddress.ip_address(int(address) & 0xFFFFFFFF) if address in _NAT64 else None
+        address = address.ipv4_mapped or address.sixtofour or inner or address
     return bool(address.is_loopback or address.is_link_local or address.is_unspecified)
