@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 
-class Failed(Exception):  # noqa: N818 - not an error of the code
+class Failed(Exception):
     """A sentence for the user; the command ends with it."""
 
 

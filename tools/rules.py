@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
@@ -46,9 +45,7 @@ def headers() -> Iterator[str]:
 
 def documentation(path: Path) -> dict[str, object]:
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and any(
-            getattr(target, "id", "") == "DOCUMENTATION" for target in node.targets
-        ):
+        if isinstance(node, ast.Assign) and any(ast.unparse(target) == "DOCUMENTATION" for target in node.targets):
             loaded = yaml.safe_load(ast.literal_eval(node.value))
             return loaded if isinstance(loaded, dict) else {}
     return {}
