@@ -18,7 +18,8 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ._counters import Counters
 from ._credentials import Credential, credential_from_options
 from ._digest import check_digest
-from ._errors import InvalidInput, RegistryError, RepositoryMissing
+from ._errors import InvalidInput, LocalFileError, RegistryError, RepositoryMissing
+from ._manifest import MAXIMUM_SIZE
 from ._reference import check_registry, check_repository, check_tag
 from ._registry import Registry
 from ._requests import REQUESTS_IMPORT_ERROR
@@ -30,10 +31,10 @@ try:
 except ImportError:  # ansible-core before 2.22
     register_secret = None
 
-Plain = t.Dict[str, t.Any]
+Plain = dict[str, t.Any]
 
 _SHORTEST_MASKED = 16
-"""Characters. A shorter secret might occur in a digest or a tag, and before ansible-core 2.22 would be cut out of it."""
+"""Characters. A shorter secret might occur in a digest or tag, and before ansible-core 2.22 be cut out of it."""
 _SHORTEST_NUMBER = 10
 """Digits. A shorter number might occur in a count of bytes."""
 _WORDS = (
@@ -129,7 +130,7 @@ def create_module(options: Plain, *, source: str = "", **rules: t.Any) -> Ansibl
     """The module with its connection options and the rules among them. Every module supports check mode."""
     merged = {name: list(value) if isinstance(value, list) else dict(value) for name, value in _RULES.items()}
     for name, value in rules.items():
-        merged[name] = merged.get(name, []) + list(value)
+        merged[name] = [*merged.get(name, []), *value] if isinstance(value, list) else value
     return AnsibleModule(argument_spec=connection_arguments(options, source=source), supports_check_mode=True, **merged)
 
 
@@ -290,6 +291,15 @@ def decoded(text: str, option: str) -> bytes:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise InvalidInput(f"{option} is no valid base64") from error
+
+
+def read_file(path: str) -> bytes:
+    """The bytes of a manifest's file. Raises :class:`LocalFileError`."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(MAXIMUM_SIZE + 1)
+    except OSError as error:
+        raise LocalFileError(f"the file {path} can't be read: {error.strerror}") from error
 
 
 def one_or_many(params: Plain, many: str, single: t.Sequence[str]) -> list[Plain]:

@@ -308,7 +308,7 @@ class Authenticator:
             raise ProtocolViolation(f"the registry on {self._host} names a token server at a local address, {host}")
         if host != self._host and host not in self._trusted and not self._credential.is_anonymous:
             raise ProtocolViolation(
-                f"the registry on {self._host} names a token server on another host, {host}; no password was sent there",
+                f"the registry on {self._host} names a token server on another host, {host}; no password was sent",
                 hint=f"If that is right, add {host} to trusted_realm_hosts",
             )
         return realm

@@ -24,7 +24,8 @@ class ErrorDetail(t.NamedTuple):
 class RegistryError(Exception):
     """Something that was asked of a registry, or of a file beside it, could not be done.
 
-    ``reason`` says why in a few words, ``hint`` what to do next. ``temporary`` errors may be gone at the next try. The other facts are filled in by the layer
+    ``reason`` says why in a few words, ``hint`` what to do next. ``temporary`` errors may be gone at the next try. The
+    other facts are filled in by the layer
     that knows them, see :meth:`within`.
     """
 

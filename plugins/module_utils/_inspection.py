@@ -116,3 +116,8 @@ def describe_content(content: bytes) -> dict[str, t.Any]:
         "platforms": platforms_of(manifest, {}),
         "size": manifest.size + sum(blob.size for blob in manifest.descriptors()),
     }
+
+
+def describe_descriptor(entry: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """What a diff shows of a manifest of which only the descriptor is known."""
+    return {name: entry[name] for name in ("digest", "media_type", "size")}

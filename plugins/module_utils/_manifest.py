@@ -35,9 +35,7 @@ MAXIMUM_SIZE = 4 * 1024 * 1024
 
 _MAXIMUM_DESCRIPTORS = 10000
 _GENERIC_TYPES = ("", "application/json", "text/plain", "application/octet-stream")
-_MEDIA_TYPE = re.compile(
-    r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}", re.ASCII
-)
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}", re.ASCII)
 
 
 class Descriptor(t.NamedTuple):
@@ -122,7 +120,7 @@ class Manifest:
         foreign = {"config", "layers", "fslayers"} if self.is_index else {"manifests", "fslayers"}
         if lower & foreign:
             raise InvalidInput(
-                f"the manifest contradicts its media type {self.media_type}: it has {', '.join(sorted(lower & foreign))}"
+                f"the manifest contradicts its media type {self.media_type}: it has {', '.join(lower & foreign)}"
             )
         sizes: dict[str, int] = {}
         for descriptor in self.descriptors():

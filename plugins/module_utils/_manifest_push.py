@@ -13,7 +13,7 @@ from ._errors import Conflict, NotFound, ReferencesMissing, RegistryError
 from ._manifest import Manifest
 from ._parallel import run_all
 from ._registry import Registry
-from ._transfer import DELETE, EXISTS, RegistrySource, upload_blob
+from ._transfer import ABSENT, DELETE, EXISTS, RegistrySource, upload_blob
 
 PUSH = "push"
 
@@ -93,7 +93,8 @@ def _manifest_of(item: ManifestItem, source: Registry | None, what: str) -> Mani
         try:
             return Manifest.parse(item.content, item.media_type, item.digest)
         except RegistryError as error:
-            raise error.within(what)
+            error.within(what)
+            raise
     if source is None:
         raise NotFound("neither its content nor a source to read it from is given").within(what)
     return source.get_manifest(item.source_repository or item.repository, item.digest)
@@ -124,7 +125,7 @@ def delete_manifests(
         repository, digest = item
         there = registry.head_manifest(repository, digest)
         if there is None:
-            return ManifestOutcome(repository, digest, "", 0, EXISTS)
+            return ManifestOutcome(repository, digest, "", 0, ABSENT)
         if not check:
             registry.delete_manifest(repository, digest)
         return ManifestOutcome(repository, digest, there.media_type, there.size, DELETE)

@@ -16,9 +16,7 @@ Item = t.TypeVar("Item")
 Result = t.TypeVar("Result")
 
 
-def run_all(
-    work: t.Callable[[Item], Result], items: t.Sequence[Item], jobs: int
-) -> list[Result | RegistryError]:
+def run_all(work: t.Callable[[Item], Result], items: t.Sequence[Item], jobs: int) -> list[Result | RegistryError]:
     """Do ``work`` for all items, at most ``jobs`` at a time. Returns the results, or the errors, in the items' order.
 
     Only :class:`RegistryError` is an outcome; anything else is a defect and is raised as soon as what runs has ended.

@@ -30,7 +30,7 @@ MISSING = "missing"
 REFUSED = "refused"
 FAILED = "failed"
 
-Plain = t.Dict[str, t.Any]
+Plain = dict[str, t.Any]
 
 
 class ImageItem(t.NamedTuple):
@@ -46,7 +46,7 @@ class ImageItem(t.NamedTuple):
     immutable_tags: tuple[str, ...] = ()
     expected_digest: str = ""
     expected_destination_digest: str | None = None
-    """The digest on which every tag must still stand; empty where there must be no tag, None where it doesn't matter."""
+    """The digest on which every tag must still stand; empty where there must be no tag, None where any will do."""
 
     @property
     def target(self) -> str:
@@ -297,17 +297,17 @@ def summarise(planned: Plain, results: t.Mapping[str, Plain]) -> Plain:
         for blob in group["blobs"]
     }
     manifests = {(entry["repository"], entry["digest"]): _parsed(entry) for entry in planned["manifests"]}
-    moved = {
-        (entry["repository"], entry["tag"]): entry["action"]
-        for entry in results.get("tags", {}).get("tags", [])
-    }
+    moved = {(entry["repository"], entry["tag"]): entry["action"] for entry in results.get("tags", {}).get("tags", [])}
     failures = [failure for result in results.values() for failure in result.get("failures", [])]
     failed_tags = {
-        (failure.get("repository"), failure["tag"]): str(failure.get("msg", "")) for failure in failures if "tag" in failure
+        (failure.get("repository"), failure["tag"]): str(failure.get("msg", ""))
+        for failure in failures
+        if "tag" in failure
     }
     counted: set[tuple[str, str]] = set()
     images = [
-        _summarised(image, manifests, blob_actions, moved, failed_tags, failures, counted) for image in planned["images"]
+        _summarised(image, manifests, blob_actions, moved, failed_tags, failures, counted)
+        for image in planned["images"]
     ]
     transfer: dict[str, int] = {}
     for result in results.values():

@@ -111,7 +111,7 @@ def parse_reference(text: object) -> Reference:
     """Split ``[registry/]repository[:tag][@digest]``.
 
     The first part is a registry if it has a ``.``, a ``:`` or an upper-case letter, is ``localhost`` or starts with
-    ``[``. Without one the registry is empty: nothing is assumed, no ``latest`` and no ``library/`` is added, except that
+    ``[``. Without one the registry is empty: nothing is assumed, no ``latest`` and no ``library/`` added, except that
     Docker Hub's own names get ``library/`` as Docker Hub does it. Raises :class:`InvalidInput`.
     """
     if not isinstance(text, str) or not text:

@@ -154,7 +154,7 @@ class Registry:
     # Blobs ------------------------------------------------------------------------------------------------------------
 
     def head_blob(self, repository: str, digest: str) -> int | None:
-        """end-2, HEAD: the blob's size in bytes, None where it isn't there. -1 where the registry doesn't say the size."""
+        """end-2, HEAD: the blob's size in bytes, None where it isn't there, -1 where the size isn't told."""
         what = f"look for blob {digest} in {self._named(repository)}"
         response = self._ask(what, "HEAD", self._blob_path(repository, digest), self._scope(repository))
         if response.status == 200:
@@ -223,9 +223,7 @@ class Registry:
         """end-3, GET: the exact bytes, verified where ``reference`` is a digest. Raises :class:`NotFound`."""
         what = f"read {self._manifest_name(repository, reference)}"
         path = self._manifest_path(repository, reference)
-        response = self._ask(
-            what, "GET", path, self._pull(repository), headers={"Accept": ACCEPT}, limit=MAXIMUM_SIZE
-        )
+        response = self._ask(what, "GET", path, self._pull(repository), headers={"Accept": ACCEPT}, limit=MAXIMUM_SIZE)
         if response.status != 200:
             raise response.error().within(what)
         said = response.headers.get("Docker-Content-Digest", "")
@@ -233,7 +231,8 @@ class Registry:
         try:
             manifest = Manifest.parse(response.body, response.headers.get("Content-Type", ""), digest)
         except RegistryError as error:
-            raise error.within(what)
+            error.within(what)
+            raise
         if not digest and is_digest(said) and algorithm_of(said) == "sha256" and said != manifest.digest:
             raise ProtocolViolation(
                 f"the registry says that the digest is {said}, the bytes have {manifest.digest}"
@@ -299,7 +298,7 @@ class Registry:
         raise self._refused_push(response).within(what)
 
     def mount_blob(self, repository: str, digest: str, from_repository: str) -> UploadSession | None:
-        """end-11, POST with ``mount`` and ``from``: None where the blob is mounted, else the session that came instead."""
+        """end-11, POST with ``mount`` and ``from``: None where it is mounted, else the session that came in its place."""
         what = f"mount blob {digest} from {from_repository} into {self._named(repository)}"
         query = urllib.parse.urlencode({"mount": check_digest(digest), "from": check_repository(from_repository)})
         scopes = self._push(repository).union(Scopes.repository(from_repository, "pull"))
@@ -353,13 +352,16 @@ class Registry:
 
     # What they share --------------------------------------------------------------------------------------------------
 
-    def _ask(self, what: str, method: str, path: str, scopes: Scopes, *, login: bool = True, **options: t.Any) -> Response:
+    def _ask(
+        self, what: str, method: str, path: str, scopes: Scopes, *, login: bool = True, **options: t.Any
+    ) -> Response:
         try:
             if not login:
                 return self._transport.exchange_anonymously(method, path)
             return self._transport.exchange(method, path, scopes, **options)
         except RegistryError as error:
-            raise error.within(what)
+            error.within(what)
+            raise
 
     def _ask_session(
         self,
@@ -435,7 +437,8 @@ class Registry:
             if is_local_address(there.host) and not is_local_address(self._transport.origin.host):
                 raise ProtocolViolation(f"the registry names a place for uploads at a local address, {there.host}")
         except RegistryError as error:
-            raise error.within(what)
+            error.within(what)
+            raise
         received = sent
         match = _RANGE.fullmatch(response.headers.get("Range", ""))
         if match is not None and (sent or int(match.group(1))):
@@ -531,7 +534,8 @@ class Registry:
                 url = self._upgraded(resolve(response.url, following))
                 foreign = origin_of(url) != self._transport.origin
             except RegistryError as error:
-                raise error.within(what)
+                error.within(what)
+                raise
             if foreign:
                 raise ProtocolViolation("the registry's next page is on another host").within(what)
 
@@ -540,7 +544,8 @@ def _named_errors(pieces: t.Iterator[bytes], what: str) -> t.Iterator[bytes]:
     try:
         yield from pieces
     except RegistryError as error:
-        raise error.within(what)
+        error.within(what)
+        raise
 
 
 def _number(text: str) -> int | None:
@@ -556,7 +561,8 @@ def _parsed_index(body: bytes, what: str) -> Manifest:
     try:
         return Manifest.parse(body, OCI_INDEX)
     except RegistryError as error:
-        raise error.within(what)
+        error.within(what)
+        raise
 
 
 def _of_type(descriptors: t.Iterable[Descriptor], artifact_type: str) -> tuple[Descriptor, ...]:

@@ -13,9 +13,8 @@ from ._errors import Conflict, RegistryError, UnexpectedAnswer, Unsupported
 from ._manifest import Manifest
 from ._parallel import run_all
 from ._registry import Registry
-from ._transfer import DELETE, EXISTS
+from ._transfer import ABSENT, DELETE, EXISTS
 
-ABSENT = "absent"
 CREATE = "create"
 REPLACE = "replace"
 
@@ -42,9 +41,7 @@ class TagOutcome(t.NamedTuple):
     action: str
 
 
-def move_tags(
-    registry: Registry, items: t.Sequence[TagItem], *, check: bool
-) -> list[TagOutcome | RegistryError]:
+def move_tags(registry: Registry, items: t.Sequence[TagItem], *, check: bool) -> list[TagOutcome | RegistryError]:
     """Point every tag at its digest; outcomes in the items' order. In check mode the digest needn't be there."""
     return run_all(lambda item: _move(registry, item, check), items, registry.jobs)
 
@@ -72,7 +69,8 @@ def _manifest_of(registry: Registry, item: TagItem, what: str) -> Manifest:
     try:
         return Manifest.parse(item.content, "", item.digest)
     except RegistryError as error:
-        raise error.within(what)
+        error.within(what)
+        raise
 
 
 def delete_tags(

@@ -7,9 +7,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 import random
 import time
 import typing as t
@@ -19,7 +17,6 @@ from ._digest import DigestVerifier, algorithm_of, compute_digest
 from ._errors import (
     AuthenticationFailed,
     ConnectionFailed,
-    ContentMismatch,
     InvalidInput,
     LocalFileError,
     NotFound,
@@ -34,6 +31,7 @@ MOUNT = "mount"
 UPLOAD = "upload"
 MOUNT_OR_UPLOAD = "mount_or_upload"
 DELETE = "delete"
+ABSENT = "absent"
 
 _MAXIMUM_MOUNTS_TRIED = 3
 _LONGEST_BACKOFF = 30.0
@@ -144,20 +142,15 @@ class BlobOutcome(t.NamedTuple):
 
 
 def look_for_blobs(registry: Registry, groups: t.Sequence[BlobGroup]) -> list[int | None | RegistryError]:
-    """HEAD every blob of every group, in their order. An outcome is the size in bytes, None for 'not there', or an error.
-
-    -1 stands for a size that the registry doesn't tell.
-    """
+    """HEAD every blob of every group, in their order: the size in bytes, None where it isn't there, or an error."""
     pairs = [(group.repository, digest) for group in groups for digest, _size in group.blobs]
     distinct = list(dict.fromkeys(pairs))
     found = dict(zip(distinct, run_all(lambda pair: registry.head_blob(*pair), distinct, registry.jobs)))
     return [found[pair] for pair in pairs]
 
 
-def missing_blobs(
-    groups: t.Sequence[BlobGroup], found: t.Sequence[int | None | RegistryError]
-) -> list[BlobGroup]:
-    """What is not there, in groups to be handed on: with the repositories of the same registry that do have the blob."""
+def missing_blobs(groups: t.Sequence[BlobGroup], found: t.Sequence[int | None | RegistryError]) -> list[BlobGroup]:
+    """What is not there, in groups to be handed on, with repositories of the registry that do have it."""
     outcomes = iter(found)
     rows = [(group, digest, size, next(outcomes)) for group in groups for digest, size in group.blobs]
     holders: dict[str, list[str]] = {}
@@ -256,7 +249,7 @@ def _place_blob(
 
 
 def size_at(registry: Registry, repository: str, digest: str) -> int:
-    """The size in bytes of a blob that is there. Raises :class:`NotFound`, and :class:`InvalidInput` if it isn't told."""
+    """The size in bytes of a blob. Raises :class:`NotFound`, and :class:`InvalidInput` if it isn't told."""
     found = registry.head_blob(repository, digest)
     if found is None:
         raise NotFound(f"{registry.name}/{repository} doesn't have it").within(f"read blob {digest}")
@@ -304,13 +297,31 @@ def upload_blob(
             if attempt >= destination.retries:
                 raise
             destination.counters.add(retries=1)
-            sleep(random.uniform(0.1, min(_LONGEST_BACKOFF, 2.0**attempt)))  # noqa: S311 - spreads load, guards nothing
+            sleep(random.uniform(0.1, min(_LONGEST_BACKOFF, 2.0**attempt)))
             attempt += 1
             if not isinstance(error, AuthenticationFailed) and destination.head_blob(repository, digest) == size:
                 break
         else:
             break
     destination.counters.add(bytes_uploaded=size)
+
+
+def delete_blobs(
+    registry: Registry, groups: t.Sequence[BlobGroup], *, check: bool
+) -> list[BlobOutcome | RegistryError]:
+    """Delete blobs from the repositories of their groups; outcomes in their order."""
+
+    def delete(place: tuple[str, str]) -> BlobOutcome:
+        repository, digest = place
+        size = registry.head_blob(repository, digest)
+        if size is None:
+            return BlobOutcome(repository, digest, 0, ABSENT)
+        if not check:
+            registry.delete_blob(repository, digest)
+        return BlobOutcome(repository, digest, max(size, 0), DELETE)
+
+    places = [(group.repository, digest) for group in groups for digest, _size in group.blobs]
+    return run_all(delete, places, registry.jobs)
 
 
 def _abandon(destination: Registry, session: UploadSession) -> None:
@@ -332,7 +343,7 @@ def verified_pieces(
     while True:
         offset = verifier.received
         try:
-            for piece in _pieces_from(source, offset):
+            for piece in pieces_from(source, offset):
                 verifier.update(piece)
                 failures = 0
                 if held:
@@ -347,7 +358,7 @@ def verified_pieces(
                 error.temporary = False
                 raise
             counters.add(retries=1)
-            time.sleep(random.uniform(0.1, min(_LONGEST_BACKOFF, 2.0**failures)))  # noqa: S311 - spreads load
+            time.sleep(random.uniform(0.1, min(_LONGEST_BACKOFF, 2.0**failures)))
             continue
         break
     verifier.finish()
@@ -355,7 +366,8 @@ def verified_pieces(
         yield held
 
 
-def _pieces_from(source: BlobSource, offset: int) -> t.Iterator[bytes]:
+def pieces_from(source: BlobSource, offset: int) -> t.Iterator[bytes]:
+    """The bytes of a blob from ``offset`` on, also where the source can only begin at 0."""
     pieces, start = source.open(offset)
     surplus = offset - start
     for piece in pieces:
@@ -364,73 +376,3 @@ def _pieces_from(source: BlobSource, offset: int) -> t.Iterator[bytes]:
             continue
         yield piece[surplus:] if surplus else piece
         surplus = 0
-
-
-def download_blob(registry: Registry, repository: str, digest: str, size: int, path: str) -> None:
-    """Bring a blob of ``size`` bytes into the file ``path``, which must not be in use, and leave it there whole.
-
-    The file is continued where an earlier try broke off; its first bytes are verified with the rest, and where they
-    prove wrong, the file is begun anew. Raises :class:`NotFound`, :class:`LocalFileError` and :class:`ContentMismatch`.
-    """
-    source = RegistrySource(registry, repository, digest)
-    try:
-        try:
-            _continue_file(source, digest, size, path)
-        except ContentMismatch:
-            os.unlink(path)
-            _continue_file(source, digest, size, path)
-    except ContentMismatch:
-        with contextlib.suppress(OSError):
-            os.unlink(path)
-        raise
-    except OSError as error:
-        raise LocalFileError(f"the file {path} can't be written: {error.strerror}") from error
-
-
-def _continue_file(source: RegistrySource, digest: str, size: int, path: str) -> None:
-    continued = _ContinuedFile(source, path, size)
-    with open(path, "ab") as file:
-        for piece in verified_pieces(continued, digest, size, source.registry.retries, source.registry.counters):
-            continued.append(file, piece)
-
-
-class _ContinuedFile:
-    """A source that gives the bytes which a file already has from there, and the rest from a registry."""
-
-    remote = True
-
-    def __init__(self, source: RegistrySource, path: str, size: int) -> None:
-        self._source = source
-        self._path = path
-        self._had = os.path.getsize(path) if os.path.exists(path) else 0
-        if self._had > size:
-            os.truncate(path, 0)
-            self._had = 0
-        self._size = size
-        self._passed = 0
-
-    def open(self, offset: int) -> tuple[t.Iterator[bytes], int]:
-        """The file's own bytes, then the registry's."""
-        return self._pieces(offset), offset
-
-    def append(self, file: t.BinaryIO, piece: bytes) -> None:
-        """Write what the file doesn't have yet of the next piece."""
-        fresh = piece[max(0, self._had - self._passed) :]
-        self._passed += len(piece)
-        if fresh:
-            file.write(fresh)
-
-    def _pieces(self, offset: int) -> t.Iterator[bytes]:
-        if offset < self._had:
-            own, _start = FileSource(self._path).open(offset)
-            remaining = self._had - offset
-            for piece in own:
-                piece = piece[:remaining]
-                remaining -= len(piece)
-                offset += len(piece)
-                yield piece
-                if not remaining:
-                    break
-        if offset < self._size:
-            # A range that starts at the very end is an error to some registries.
-            yield from _pieces_from(self._source, offset)

@@ -159,7 +159,9 @@ class Response:
         }
         if self.status == 401:
             return AuthenticationFailed(
-                "the registry doesn't accept the credential", hint="Check username and password, or the auth_file", **facts
+                "the registry doesn't accept the credential",
+                hint="Check username and password, or the auth_file",
+                **facts,
             )
         if self.status == 403:
             return AccessDenied(
@@ -404,10 +406,8 @@ class Transport:
             if response.status not in (301, 302, 303, 307, 308) or not location:
                 return response
             target = resolve(response.url, location)
-            if method not in ("GET", "HEAD"):
-                # 301 to 303 would turn the request into a GET and lose its body: nothing would be written.
-                if response.status not in (307, 308) or isinstance(body, Body) or not self._same_registry(target):
-                    return response
+            if method not in ("GET", "HEAD") and not self._may_repeat_at(target, response.status, body):
+                return response
             self._check_redirect(url, target)
             if origin_of(target) != origin_of(url):
                 headers = {name: value for name, value in headers.items() if name != "Authorization"}
@@ -415,8 +415,9 @@ class Transport:
             url = target
         return response
 
-    def _same_registry(self, target: str) -> bool:
-        return origin_of(target) == self.origin
+    def _may_repeat_at(self, target: str, status: int, body: bytes | Body | None) -> bool:
+        # 301 to 303 would turn a request that writes into a GET and lose its body: nothing would be written.
+        return status in (307, 308) and not isinstance(body, Body) and origin_of(target) == self.origin
 
     def _check_redirect(self, url: str, target: str) -> None:
         here, there = origin_of(url), origin_of(target)
@@ -470,7 +471,8 @@ class Transport:
                 response = self._once("GET", url, headers, None, _MAXIMUM_ERROR_BODY * 8, False, 0.0)
             except ConnectionFailed as error:
                 if last or not error.temporary:
-                    raise error.within("get a token")
+                    error.within("get a token")
+                    raise
                 wait = self._backoff(attempt)
             else:
                 if last or not response.is_temporary():
@@ -481,7 +483,7 @@ class Transport:
             self._sleep(wait)
 
     def _backoff(self, attempt: int) -> float:
-        return random.uniform(0.1, min(_LONGEST_BACKOFF, 2.0**attempt))  # noqa: S311 - spreads load, guards nothing
+        return random.uniform(0.1, min(_LONGEST_BACKOFF, 2.0**attempt))
 
     def _pause(self, response: Response, attempt: int) -> float:
         """Seconds to wait before the next try; raises :class:`RateLimited` where the registry asks for too many."""
@@ -626,7 +628,9 @@ def _connection_error(error: BaseException, method: str, url: str) -> RegistryEr
             text = f"{cause.reason or ''} {cause.strerror or ''}".upper()
             if "WRONG_VERSION_NUMBER" in text or "RECORD_LAYER_FAILURE" in text or "HTTP_REQUEST" in text:
                 return TLSFailed(
-                    f"{where} doesn't speak TLS", hint="If it is a registry without TLS, set plain_http to true", **facts
+                    f"{where} doesn't speak TLS",
+                    hint="If it is a registry without TLS, set plain_http to true",
+                    **facts,
                 )
             if "EOF" not in text:
                 return TLSFailed(f"the TLS handshake with {where} failed: {cause.reason or 'no reason given'}", **facts)
@@ -642,7 +646,10 @@ def _connection_error(error: BaseException, method: str, url: str) -> RegistryEr
             )
     if any(isinstance(cause, requests.exceptions.ProxyError) for cause in causes):
         return ConnectionFailed("the proxy of the environment can't be reached, or refuses", temporary=True, **facts)
-    if any(isinstance(cause, (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)) for cause in causes):
+    if any(
+        isinstance(cause, (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError))
+        for cause in causes
+    ):
         return ConnectionFailed(f"{where} doesn't answer in time", hint="Raise timeout", temporary=True, **facts)
     if any(isinstance(cause, (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader)) for cause in causes):
         return ProtocolViolation("the request has no valid URL or header", **facts)

@@ -39,7 +39,9 @@ def origin_of(url: str) -> Origin:
     except ValueError as error:
         raise ProtocolViolation("the registry handed out a URL that is malformed") from error
     if parts.scheme not in _DEFAULT_PORTS or not host or "@" in parts.netloc:
-        raise ProtocolViolation(f"the registry handed out a URL that isn't safe to follow: {without_query(url)[:300]!r}")
+        raise ProtocolViolation(
+            f"the registry handed out a URL that isn't safe to follow: {without_query(url)[:300]!r}"
+        )
     return Origin(parts.scheme, host.lower().rstrip("."), port or _DEFAULT_PORTS[parts.scheme])
 
 
@@ -80,7 +82,7 @@ def without_query(url: str) -> str:
 
 
 def is_local_address(host: str) -> bool:
-    """Whether ``host`` is written as a loopback or link-local address, where cloud metadata and local services listen."""
+    """Whether ``host`` is a loopback or link-local address, where local services and cloud metadata listen."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

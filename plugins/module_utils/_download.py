@@ -1,0 +1,129 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""Blobs into files: continued where they broke off, verified, put in place in one step."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import typing as t
+
+from ._digest import algorithm_of
+from ._errors import ContentMismatch, LocalFileError, RegistryError
+from ._parallel import run_all
+from ._registry import Registry
+from ._transfer import EXISTS, FileSource, RegistrySource, pieces_from, size_at, verified_pieces
+
+DOWNLOAD = "download"
+
+
+class DownloadItem(t.NamedTuple):
+    """A blob, and the file that it is to become. ``size`` in bytes, None where it isn't known."""
+
+    repository: str
+    digest: str
+    size: int | None
+    path: str
+
+
+class DownloadOutcome(t.NamedTuple):
+    """What happened to one blob, or in check mode what would."""
+
+    repository: str
+    digest: str
+    size: int
+    dest: str
+    action: str
+
+
+Move = t.Callable[[str, str], object]
+"""Moves a file over another one in one step."""
+
+
+def download_blobs(
+    registry: Registry, items: t.Sequence[DownloadItem], move: Move, *, check: bool
+) -> list[DownloadOutcome | RegistryError]:
+    """Bring every blob into its file; outcomes in the items' order."""
+    return run_all(lambda item: _download(registry, item, move, check), items, registry.jobs)
+
+
+def _download(registry: Registry, item: DownloadItem, move: Move, check: bool) -> DownloadOutcome:
+    what = f"download blob {item.digest} to {item.path}"
+    if os.path.isdir(item.path):
+        raise LocalFileError("it is a directory", hint="Name the file").within(what)
+    if os.path.exists(item.path):
+        digest, size = FileSource(item.path).measure(algorithm_of(item.digest))
+        if digest == item.digest:
+            registry.counters.add(bytes_skipped=size)
+            return DownloadOutcome(item.repository, item.digest, size, item.path, EXISTS)
+    folder, name = os.path.split(item.path)
+    if not check and not os.path.isdir(folder or "."):
+        raise LocalFileError(f"the directory {folder} doesn't exist").within(what)
+    size = size_at(registry, item.repository, item.digest) if item.size is None else item.size
+    if not check:
+        # Named by the blob, so that another run goes on with it, and none with another blob's.
+        partial = os.path.join(folder, f".{name[:100]}.{item.digest.partition(':')[2][:16]}.part")
+        try:
+            _fill(RegistrySource(registry, item.repository, item.digest), item.digest, size, partial)
+            move(partial, item.path)
+        except OSError as error:
+            raise LocalFileError(f"the file can't be written: {error.strerror}").within(what) from error
+    return DownloadOutcome(item.repository, item.digest, size, item.path, DOWNLOAD)
+
+
+def _fill(source: RegistrySource, digest: str, size: int, path: str) -> None:
+    """Continue the file at ``path`` until it is the whole blob; where what it had proves wrong, begin it anew."""
+    try:
+        had = os.path.getsize(path) if os.path.exists(path) else 0
+        _continue(source, digest, size, path, had if had <= size else 0)
+    except ContentMismatch:
+        os.unlink(path)
+        try:
+            _continue(source, digest, size, path, 0)
+        except ContentMismatch:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+            raise
+
+
+def _continue(source: RegistrySource, digest: str, size: int, path: str, had: int) -> None:
+    continued = _ContinuedFile(source, path, had, size)
+    passed = 0
+    with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b") as file:
+        file.truncate(had)
+        file.seek(had)
+        for piece in verified_pieces(continued, digest, size, source.registry.retries, source.registry.counters):
+            file.write(piece[max(0, had - passed) :])
+            passed += len(piece)
+
+
+class _ContinuedFile:
+    """A source that gives the bytes which a file already has from there, and the rest from a registry."""
+
+    remote = True
+
+    def __init__(self, source: RegistrySource, path: str, had: int, size: int) -> None:
+        self._source = source
+        self._path = path
+        self._had = had
+        self._size = size
+
+    def open(self, offset: int) -> tuple[t.Iterator[bytes], int]:
+        """The file's own bytes, then the registry's."""
+        return self._pieces(offset), offset
+
+    def _pieces(self, offset: int) -> t.Iterator[bytes]:
+        if offset < self._had:
+            own, _start = FileSource(self._path).open(offset)
+            for piece in own:
+                piece = piece[: self._had - offset]
+                offset += len(piece)
+                yield piece
+                if offset >= self._had:
+                    break
+        if offset < self._size:
+            # A range that starts at the very end is an error to some registries.
+            yield from pieces_from(self._source, offset)

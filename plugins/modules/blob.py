@@ -1,0 +1,361 @@
+#!/usr/bin/python
+
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: blob
+short_description: Upload, mount or delete blobs in a registry
+version_added: 0.1.0
+description:
+  - Brings blobs into a repository from a file, from content, from another registry, or from another repository of the same
+    registry (end-2, end-4a, end-6, end-10 and end-11 of the OCI distribution specification).
+  - A blob that is there already is left alone. Else a mount is tried where there is a repository to mount from, and whatever
+    goes wrong with it, the blob is uploaded, in an upload session of its own (POST, then PUT).
+  - Blobs are streamed, whatever their size, and verified by digest on their way. A blob that several repositories want is sent
+    once and mounted into the others.
+author:
+  - imageops maintainers (@imageops)
+extends_documentation_fragment:
+  - imageops.registry.connection
+  - imageops.registry.connection.source
+  - imageops.registry.attributes
+attributes:
+  check_mode:
+    details:
+      - No writing request is made, and the account is asked for the right to read only.
+      - Whether a mount would succeed can't be known without trying; it is predicted as V(mount_or_upload).
+options:
+  source:
+    description:
+      - The registry from which blobs are read, in place of O(path) and O(content).
+  state:
+    description:
+      - V(present) brings the blobs there. V(absent) deletes them, which breaks images in the repository that use them.
+    type: str
+    choices: [present, absent]
+    default: present
+  repository:
+    description:
+      - The repository of the blob.
+    type: str
+  digest:
+    description:
+      - The digest of the blob. Computed (sha256) where O(path), O(content) or O(content_base64) is given without it; where it is
+        given, they must have it.
+    type: str
+  size:
+    description:
+      - The size of the blob in bytes, if it is known. It saves asking the source.
+    type: int
+  path:
+    description:
+      - The file to upload, on the host on which the module runs.
+    type: path
+    aliases: [src]
+  content:
+    description:
+      - The text to upload, in UTF-8.
+    type: str
+  content_base64:
+    description:
+      - The bytes to upload, in base64.
+    type: str
+  source_repository:
+    description:
+      - The repository at O(source). By default it has the same name.
+    type: str
+  mount_from:
+    description:
+      - Repositories of O(registry) that may have the blob. They are tried in this order, three at most.
+    type: list
+    elements: str
+    default: []
+  blobs:
+    description:
+      - Many blobs, grouped by repository, in place of O(repository) and O(digest).
+      - RV(imageops.registry.blob_info#module:missing) can be given as it is.
+    type: list
+    elements: dict
+    suboptions:
+      repository:
+        description: The repository of the blobs.
+        type: str
+        required: true
+      source_repository:
+        description: The repository at O(source). By default it has the same name.
+        type: str
+      mount_from:
+        description: Repositories of O(registry) that may have the blobs.
+        type: list
+        elements: str
+        default: []
+      blobs:
+        description: The blobs.
+        type: list
+        elements: dict
+        required: true
+        suboptions:
+          digest:
+            description: The digest of the blob.
+            type: str
+            required: true
+          size:
+            description: Its size in bytes.
+            type: int
+seealso:
+  - module: imageops.registry.blob_info
+  - module: imageops.registry.blob_download
+"""
+
+EXAMPLES = r"""
+- name: Upload a file
+  imageops.registry.blob:
+    registry: registry.example:5000
+    username: ci
+    password: "{{ registry_password }}"
+    repository: team/data
+    path: /srv/data/model.bin
+
+- name: Copy a blob from another registry
+  imageops.registry.blob:
+    registry: prod.example
+    auth_file: ~/.docker/config.json
+    source:
+      registry: dev.example:5000
+      auth_file: ~/.docker/config.json
+    repository: team/app
+    digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+
+- name: Mount a blob from another repository of the same registry
+  imageops.registry.blob:
+    registry: registry.example:5000
+    username: ci
+    password: "{{ registry_password }}"
+    repository: team/app
+    digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+    source:
+      registry: registry.example:5000
+      username: ci
+      password: "{{ registry_password }}"
+    source_repository: team/base
+    mount_from: [team/base]
+"""
+
+RETURN = r"""
+digest:
+  description: The digest of the blob, where one was given by O(repository).
+  returned: success and O(repository) is given
+  type: str
+  sample: sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a
+blobs:
+  description: What happened to the blobs, or in check mode what would, in the groups in which they were given.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    repository:
+      description: The repository.
+      type: str
+      sample: team/app
+    source_repository:
+      description: The repository at the source.
+      type: str
+      sample: team/app
+    mount_from:
+      description: The repositories to mount from.
+      type: list
+      elements: str
+      sample: []
+    blobs:
+      description: Its blobs.
+      type: list
+      elements: dict
+      contains:
+        digest:
+          description: The digest of the blob.
+          type: str
+          sample: sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a
+        size:
+          description: Its size in bytes.
+          type: int
+          sample: 2
+        action:
+          description:
+            - V(exists), V(upload) or V(mount); in check mode V(mount_or_upload) where a mount would be tried.
+            - With O(state=absent), V(delete) or V(absent).
+          type: str
+          sample: upload
+        given_up:
+          description: Mounts that were tried in vain, and why.
+          type: list
+          elements: str
+          sample: []
+failures:
+  description: What failed, and why. The rest of the result is returned beside it.
+  returned: failure
+  type: list
+  elements: dict
+repository_missing:
+  description: Whether the repository isn't there and the registry doesn't create repositories on push.
+  returned: failure
+  type: bool
+  sample: false
+transfer:
+  description: What the task cost, in requests and bytes of blobs.
+  returned: always
+  type: dict
+  sample: {requests: 3, retries: 0, bytes_uploaded: 2, bytes_downloaded: 2, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
+"""
+
+import typing as t
+
+from ..module_utils._arguments import (
+    BLOB_GROUPS,
+    Task,
+    blob_as_plain,
+    blob_groups,
+    create_module,
+    decoded,
+    failure,
+    group_as_plain,
+    run,
+)
+from ..module_utils._digest import algorithm_of, check_digest
+from ..module_utils._errors import ContentMismatch, InvalidInput, RegistryError
+from ..module_utils._transfer import (
+    EXISTS,
+    BlobGroup,
+    BlobOutcome,
+    BlobSource,
+    ContentSource,
+    FileSource,
+    RegistrySource,
+    SourceOf,
+    delete_blobs,
+    place_blobs,
+)
+
+
+def local_source(params: dict[str, t.Any]) -> ContentSource | FileSource | None:
+    if params["path"] is not None:
+        return FileSource(params["path"])
+    if params["content"] is not None:
+        return ContentSource(params["content"].encode("utf-8"))
+    if params["content_base64"] is not None:
+        return ContentSource(decoded(params["content_base64"], "content_base64"))
+    return None
+
+
+def measured(params: dict[str, t.Any], source: ContentSource | FileSource) -> dict[str, t.Any]:
+    wanted = params["digest"]
+    digest, size = source.measure(algorithm_of(check_digest(wanted)) if wanted else "sha256")
+    if wanted and digest != wanted:
+        raise ContentMismatch(f"what is to be uploaded has the digest {digest}, not {wanted}")
+    return dict(params, digest=digest, size=size)
+
+
+def source_finder(task: Task, local: BlobSource | None) -> SourceOf:
+    if local is not None:
+        return lambda group, digest: local
+    if task.params["source"]:
+        registry = task.source()
+        return lambda group, digest: RegistrySource(registry, group.source_repository or group.repository, digest)
+
+    def no_source(group: BlobGroup, digest: str) -> BlobSource:
+        raise InvalidInput(
+            f"{group.repository} doesn't have blob {digest}, and nothing is given to upload it from",
+            hint="Give source, path, content or content_base64",
+        )
+
+    return no_source
+
+
+def work(task: Task) -> dict[str, t.Any]:
+    params = task.params
+    absent = params["state"] == "absent"
+    local = local_source(params)
+    if local is not None and not absent:
+        params = measured(params, local)
+    elif params["repository"] is not None and not params["digest"]:
+        raise InvalidInput("no digest is given, and nothing to compute it from")
+    groups = blob_groups(params)
+    outcomes: t.Sequence[BlobOutcome | RegistryError]
+    if absent:
+        outcomes = delete_blobs(task.registry(writing=True), groups, check=task.check_mode)
+    else:
+        finder = source_finder(task, local)
+        outcomes = place_blobs(task.registry(writing=True), groups, finder, check=task.check_mode)
+    result = report(groups, outcomes)
+    if params["repository"] is not None:
+        result["digest"] = params["digest"]
+    if task.diff_mode:
+        result["diff"] = diff(result["blobs"], absent)
+    return result
+
+
+def report(groups: t.Sequence[BlobGroup], outcomes: t.Sequence[BlobOutcome | RegistryError]) -> dict[str, t.Any]:
+    remaining = iter(outcomes)
+    blobs, failures = [], []
+    for group in groups:
+        entries = []
+        for digest, _size in group.blobs:
+            outcome = next(remaining)
+            if isinstance(outcome, RegistryError):
+                failures.append(failure(outcome, repository=group.repository, digest=digest))
+            else:
+                entries.append(blob_as_plain(outcome))
+        blobs.append(group_as_plain(group, entries))
+    changed = any(entry["action"] not in (EXISTS, "absent") for group in blobs for entry in group["blobs"])
+    return {"changed": changed, "blobs": blobs, "failures": failures}
+
+
+def diff(groups: t.Sequence[dict[str, t.Any]], absent: bool) -> list[dict[str, t.Any]]:
+    rows = []
+    for group in groups:
+        there = {entry["digest"]: entry["size"] for entry in group["blobs"] if entry["action"] == EXISTS}
+        moved = {
+            entry["digest"]: entry["size"] for entry in group["blobs"] if entry["action"] not in (EXISTS, "absent")
+        }
+        whole = {**there, **moved}
+        if moved:
+            before, after = (whole, there) if absent else (there, whole)
+            rows.append(
+                {
+                    "before_header": group["repository"],
+                    "before": before,
+                    "after_header": group["repository"],
+                    "after": after,
+                }
+            )
+    return rows
+
+
+def main() -> None:
+    contents = ("path", "content", "content_base64", "source")
+    run(
+        create_module(
+            {
+                "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+                "repository": {"type": "str"},
+                "digest": {"type": "str"},
+                "size": {"type": "int"},
+                "path": {"type": "path", "aliases": ["src"]},
+                "content": {"type": "str"},
+                "content_base64": {"type": "str"},
+                "source_repository": {"type": "str"},
+                "mount_from": {"type": "list", "elements": "str", "default": []},
+                "blobs": BLOB_GROUPS,
+            },
+            source="optional",
+            required_one_of=[("repository", "blobs")],
+            mutually_exclusive=[contents, ("repository", "blobs"), *((name, "blobs") for name in contents[:3])],
+        ),
+        work,
+    )
+
+
+if __name__ == "__main__":
+    main()

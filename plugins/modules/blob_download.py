@@ -1,0 +1,196 @@
+#!/usr/bin/python
+
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: blob_download
+short_description: Download blobs from a registry into files
+version_added: 0.1.0
+description:
+  - Downloads blobs (GET blob, end-2 of the OCI distribution specification) into files on the host on which the module runs. They
+    are verified by digest and put in place in one step.
+  - A file that has the digest already is left alone. A download that was cut off goes on where it broke off, also in the next
+    run, from a hidden file beside O(dest).
+author:
+  - imageops maintainers (@imageops)
+extends_documentation_fragment:
+  - imageops.registry.connection
+  - imageops.registry.attributes
+  - ansible.builtin.files
+options:
+  repository:
+    description:
+      - The repository of the blob.
+    type: str
+  digest:
+    description:
+      - The digest of the blob.
+    type: str
+  dest:
+    description:
+      - The file to write. With O(blobs) it is a directory, in which every blob becomes the file C(algorithm/encoded) of its
+        digest, as in the C(blobs) directory of an OCI image layout.
+      - The directory that holds the file must exist.
+    type: path
+    required: true
+  blobs:
+    description:
+      - Many blobs, grouped by repository, in place of O(repository) and O(digest).
+    type: list
+    elements: dict
+    suboptions:
+      repository:
+        description: The repository of the blobs.
+        type: str
+        required: true
+      source_repository:
+        description: Not used. It may be there in what other modules return.
+        type: str
+      mount_from:
+        description: Not used. It may be there in what other modules return.
+        type: list
+        elements: str
+        default: []
+      blobs:
+        description: The blobs.
+        type: list
+        elements: dict
+        required: true
+        suboptions:
+          digest:
+            description: The digest of the blob.
+            type: str
+            required: true
+          size:
+            description: Its size in bytes, if it is known.
+            type: int
+seealso:
+  - module: imageops.registry.blob
+"""
+
+EXAMPLES = r"""
+- name: Download a blob
+  imageops.registry.blob_download:
+    registry: registry.example:5000
+    username: ci
+    password: "{{ registry_password }}"
+    repository: team/data
+    digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+    dest: /srv/data/model.bin
+    mode: '0644'
+"""
+
+RETURN = r"""
+downloads:
+  description: What happened to the blobs, or in check mode what would, in the order in which they were given.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    repository:
+      description: The repository.
+      type: str
+      sample: team/data
+    digest:
+      description: The digest.
+      type: str
+      sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+    size:
+      description: The size in bytes.
+      type: int
+      sample: 1048576
+    dest:
+      description: The file.
+      type: str
+      sample: /srv/data/model.bin
+    action:
+      description: V(exists) or V(download).
+      type: str
+      sample: download
+failures:
+  description: What failed, and why. The rest of the result is returned beside it.
+  returned: failure
+  type: list
+  elements: dict
+transfer:
+  description: What the task cost, in requests and bytes of blobs.
+  returned: always
+  type: dict
+  sample: {requests: 2, retries: 0, bytes_uploaded: 0, bytes_downloaded: 1048576, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
+"""
+
+import os
+import typing as t
+
+from ..module_utils._arguments import BLOB_GROUPS, Task, blob_groups, create_module, failure, run
+from ..module_utils._download import DOWNLOAD, DownloadItem, download_blobs
+from ..module_utils._errors import RegistryError
+
+
+def download_items(params: dict[str, t.Any]) -> list[DownloadItem]:
+    items = []
+    for group in blob_groups(params):
+        for digest, size in group.blobs:
+            path = params["dest"]
+            if params["blobs"] is not None:
+                path = os.path.join(path, *digest.split(":"))
+            items.append(DownloadItem(group.repository, digest, size, path))
+    # In a directory a blob is one file, whatever the number of repositories that have it.
+    return list({item.path: item for item in items}.values())
+
+
+def work(task: Task) -> dict[str, t.Any]:
+    items = download_items(task.params)
+    if task.params["blobs"] is not None and not task.check_mode:
+        for folder in {os.path.dirname(item.path) for item in items}:
+            os.makedirs(folder, exist_ok=True)
+    outcomes = download_blobs(task.registry(), items, task.module.atomic_move, check=task.check_mode)
+    done, failures = [], []
+    changed = False
+    for item, outcome in zip(items, outcomes):
+        if isinstance(outcome, RegistryError):
+            failures.append(failure(outcome, repository=item.repository, digest=item.digest, dest=item.path))
+            continue
+        done.append(outcome._asdict())
+        changed |= outcome.action == DOWNLOAD
+        if os.path.exists(item.path):
+            attributes = task.module.load_file_common_arguments(task.params, path=item.path)
+            changed = task.module.set_fs_attributes_if_different(attributes, changed)
+    result = {"changed": changed, "downloads": done, "failures": failures}
+    if task.diff_mode:
+        result["diff"] = [
+            {
+                "before_header": entry["dest"],
+                "before": "",
+                "after_header": entry["dest"],
+                "after": entry["digest"] + "\n",
+            }
+            for entry in done
+            if entry["action"] == DOWNLOAD
+        ]
+    return result
+
+
+def main() -> None:
+    run(
+        create_module(
+            {
+                "repository": {"type": "str"},
+                "digest": {"type": "str"},
+                "dest": {"type": "path", "required": True},
+                "blobs": BLOB_GROUPS,
+            },
+            add_file_common_args=True,
+            required_one_of=[("repository", "blobs")],
+            required_together=[("repository", "digest")],
+            mutually_exclusive=[("repository", "blobs")],
+        ),
+        work,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+#!/usr/bin/python
+
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: blob_info
+short_description: Look whether blobs exist in a registry
+version_added: 0.1.0
+description:
+  - Asks a registry (HEAD blob, end-2 of the OCI distribution specification) whether blobs exist in a repository, and how large
+    they are.
+  - A blob belongs to a repository. That it exists in another repository of the same registry doesn't count, but makes it a
+    candidate for a mount, which RV(missing) says.
+author:
+  - imageops maintainers (@imageops)
+extends_documentation_fragment:
+  - imageops.registry.connection
+  - imageops.registry.attributes.info
+options:
+  repository:
+    description:
+      - The repository to look in.
+    type: str
+  digest:
+    description:
+      - The digest of the blob.
+    type: str
+  size:
+    description:
+      - The size that the blob should have, in bytes. It is only handed on in RV(missing).
+    type: int
+  blobs:
+    description:
+      - Many blobs, grouped by repository, in place of O(repository) and O(digest).
+      - RV(imageops.registry.image_diff_info#module:blobs) can be given as it is.
+    type: list
+    elements: dict
+    suboptions:
+      repository:
+        description: The repository to look in.
+        type: str
+        required: true
+      source_repository:
+        description: Where the blobs are at the source. It is only handed on in RV(missing).
+        type: str
+      mount_from:
+        description: Repositories of the same registry that may have the blobs. They are only handed on in RV(missing).
+        type: list
+        elements: str
+        default: []
+      blobs:
+        description: The blobs.
+        type: list
+        elements: dict
+        required: true
+        suboptions:
+          digest:
+            description: The digest of the blob.
+            type: str
+            required: true
+          size:
+            description: The size that the blob should have, in bytes.
+            type: int
+seealso:
+  - module: imageops.registry.blob
+  - module: imageops.registry.image_diff_info
+"""
+
+EXAMPLES = r"""
+- name: Is the layer there?
+  imageops.registry.blob_info:
+    registry: registry.example:5000
+    repository: team/app
+    digest: sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a
+  register: layer
+
+- name: Say so
+  ansible.builtin.debug:
+    msg: "{{ layer.exists | ternary('there', 'not there') }}"
+"""
+
+RETURN = r"""
+exists:
+  description: Whether all blobs exist.
+  returned: success
+  type: bool
+  sample: true
+blobs:
+  description: The blobs in the groups in which they were given.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    repository:
+      description: The repository.
+      type: str
+      sample: team/app
+    blobs:
+      description: Its blobs.
+      type: list
+      elements: dict
+      contains:
+        digest:
+          description: The digest of the blob.
+          type: str
+          sample: sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a
+        exists:
+          description: Whether it exists in the repository.
+          type: bool
+          sample: true
+        size:
+          description: Its size in bytes. 0 if it doesn't exist, -1 if the registry doesn't tell.
+          type: int
+          sample: 2
+missing:
+  description:
+    - The blobs that don't exist, in groups which C(blobs) of M(imageops.registry.blob) takes as they are.
+    - C(mount_from) also has the repositories in which the same task found the blob.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - repository: team/app
+      source_repository: team/app
+      mount_from: [team/base]
+      blobs:
+        - digest: sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a
+          size: 2
+failures:
+  description: What could not be looked for, and why.
+  returned: failure
+  type: list
+  elements: dict
+transfer:
+  description: What the task cost, in requests and bytes of blobs.
+  returned: always
+  type: dict
+  sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
+"""
+
+import typing as t
+
+from ..module_utils._arguments import BLOB_GROUPS, Task, blob_groups, create_module, failure, group_as_plain, run
+from ..module_utils._errors import RegistryError
+from ..module_utils._transfer import look_for_blobs, missing_blobs
+
+
+def look(task: Task) -> dict[str, t.Any]:
+    groups = blob_groups(task.params)
+    found = look_for_blobs(task.registry(), groups)
+    outcomes = iter(found)
+    failures = []
+    blobs = []
+    for group in groups:
+        entries = []
+        for digest, _size in group.blobs:
+            outcome = next(outcomes)
+            if isinstance(outcome, RegistryError):
+                failures.append(failure(outcome, repository=group.repository, digest=digest))
+            else:
+                entries.append({"digest": digest, "exists": outcome is not None, "size": outcome or 0})
+        blobs.append({"repository": group.repository, "blobs": entries})
+    missing = [
+        group_as_plain(group, [{"digest": digest, "size": size} for digest, size in group.blobs])
+        for group in missing_blobs(groups, found)
+    ]
+    task.check_secrets(blobs)
+    return {"exists": not missing, "blobs": blobs, "missing": missing, "failures": failures}
+
+
+def main() -> None:
+    run(
+        create_module(
+            {"repository": {"type": "str"}, "digest": {"type": "str"}, "size": {"type": "int"}, "blobs": BLOB_GROUPS},
+            required_one_of=[("repository", "blobs")],
+            required_together=[("repository", "digest")],
+            mutually_exclusive=[("repository", "blobs")],
+        ),
+        look,
+    )
+
+
+if __name__ == "__main__":
+    main()

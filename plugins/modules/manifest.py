@@ -1,0 +1,286 @@
+#!/usr/bin/python
+
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: manifest
+short_description: Push or delete manifests in a registry
+version_added: 0.1.0
+description:
+  - Pushes the exact bytes of manifests and indexes by digest (end-7 of the OCI distribution specification), or deletes them
+    (end-9). What is there already is left alone.
+  - A tag is moved by M(imageops.registry.tag) only, when all that it leads to is in place.
+author:
+  - imageops maintainers (@imageops)
+extends_documentation_fragment:
+  - imageops.registry.connection
+  - imageops.registry.connection.source
+  - imageops.registry.attributes
+attributes:
+  check_mode:
+    details:
+      - No writing request is made, and the account is asked for the right to read only.
+      - Blobs and child manifests needn't be there; in the middle of a chain nothing has been written.
+options:
+  source:
+    description:
+      - The registry from which manifests are read whose content isn't given.
+      - With it, blobs that O(registry) claimed to have and then misses are uploaded again.
+  state:
+    description:
+      - V(present) pushes the manifests. V(absent) deletes them, and with each of them all tags on it.
+    type: str
+    choices: [present, absent]
+    default: present
+  repository:
+    description:
+      - The repository of the manifest.
+    type: str
+  digest:
+    description:
+      - The digest of the manifest. Computed (sha256) where content is given without it; where it is given, the content must
+        have it.
+    type: str
+  media_type:
+    description:
+      - The media type of the manifest. By default it is what the manifest says itself.
+    type: str
+  content:
+    description:
+      - The manifest as text. Its digest is the digest of exactly these characters in UTF-8, so don't have them templated from
+        a dictionary; hand a manifest on in O(content_base64).
+    type: str
+  content_base64:
+    description:
+      - The manifest in base64.
+    type: str
+  path:
+    description:
+      - A file with the manifest, on the host on which the module runs.
+    type: path
+    aliases: [src]
+  source_repository:
+    description:
+      - The repository at O(source). By default it has the same name.
+    type: str
+  manifests:
+    description:
+      - Many manifests, children before parents, in place of O(repository) and O(digest).
+      - RV(imageops.registry.image_diff_info#module:manifests) can be given as it is.
+    type: list
+    elements: dict
+    suboptions:
+      repository:
+        description: The repository of the manifest.
+        type: str
+        required: true
+      source_repository:
+        description: The repository at O(source). By default it has the same name.
+        type: str
+      digest:
+        description: The digest of the manifest.
+        type: str
+        required: true
+      media_type:
+        description: The media type of the manifest.
+        type: str
+      content_base64:
+        description: The manifest in base64. Without it, it is read from O(source).
+        type: str
+seealso:
+  - module: imageops.registry.manifest_info
+  - module: imageops.registry.tag
+"""
+
+EXAMPLES = r"""
+- name: Push a manifest from a file
+  imageops.registry.manifest:
+    registry: registry.example:5000
+    username: ci
+    password: "{{ registry_password }}"
+    repository: team/app
+    path: /srv/build/manifest.json
+  register: pushed
+
+- name: Tag it
+  imageops.registry.tag:
+    registry: registry.example:5000
+    username: ci
+    password: "{{ registry_password }}"
+    repository: team/app
+    tag: 1.4.2
+    digest: "{{ pushed.digest }}"
+
+- name: Delete a manifest and all tags on it
+  imageops.registry.manifest:
+    registry: registry.example:5000
+    username: ci
+    password: "{{ registry_password }}"
+    repository: team/app
+    digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+    state: absent
+"""
+
+RETURN = r"""
+digest:
+  description: The digest of the manifest, where one was given by O(repository).
+  returned: success and O(repository) is given
+  type: str
+  sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+manifests:
+  description: What happened to the manifests, or in check mode what would, in the order in which they were given.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    repository:
+      description: The repository.
+      type: str
+      sample: team/app
+    digest:
+      description: The digest.
+      type: str
+      sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+    media_type:
+      description: The media type.
+      type: str
+      sample: application/vnd.oci.image.manifest.v1+json
+    size:
+      description: The size in bytes.
+      type: int
+      sample: 506
+    action:
+      description: V(exists) or V(push). With O(state=absent), V(delete) or V(absent).
+      type: str
+      sample: push
+    uploaded_again:
+      description: Blobs that the registry claimed to have and then missed.
+      type: list
+      elements: str
+      sample: []
+failures:
+  description: What failed, and why. The rest of the result is returned beside it.
+  returned: failure
+  type: list
+  elements: dict
+repository_missing:
+  description: Whether the repository isn't there and the registry doesn't create repositories on push.
+  returned: failure
+  type: bool
+  sample: false
+transfer:
+  description: What the task cost, in requests and bytes of blobs.
+  returned: always
+  type: dict
+  sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
+"""
+
+import typing as t
+
+from ..module_utils._arguments import MANIFESTS, Task, create_module, decoded, failure, one_or_many, read_file, run
+from ..module_utils._digest import check_digest
+from ..module_utils._errors import InvalidInput, RegistryError
+from ..module_utils._inspection import describe_content, describe_descriptor
+from ..module_utils._manifest import Manifest
+from ..module_utils._manifest_push import DELETE, PUSH, ManifestItem, delete_manifests, push_manifests
+from ..module_utils._reference import check_repository
+
+
+def content_of(entry: dict[str, t.Any]) -> bytes | None:
+    if entry.get("path") is not None:
+        return read_file(entry["path"])
+    if entry.get("content") is not None:
+        return str(entry["content"]).encode("utf-8")
+    if entry.get("content_base64") is not None:
+        return decoded(entry["content_base64"], "content_base64")
+    return None
+
+
+def manifest_item(entry: dict[str, t.Any]) -> ManifestItem:
+    content = content_of(entry)
+    digest = check_digest(entry["digest"]) if entry["digest"] else ""
+    if content is not None:
+        digest = Manifest.parse(content, entry["media_type"] or "", digest).digest
+    elif not digest:
+        raise InvalidInput("no digest is given, and no content to compute it from")
+    source = entry["source_repository"]
+    return ManifestItem(
+        repository=check_repository(entry["repository"]),
+        digest=digest,
+        source_repository=check_repository(source) if source else "",
+        media_type=entry["media_type"] or "",
+        content=content,
+    )
+
+
+def work(task: Task) -> dict[str, t.Any]:
+    params = task.params
+    single = ("repository", "digest", "media_type", "content", "content_base64", "path", "source_repository")
+    entries = one_or_many(params, "manifests", single)
+    if params["state"] == "absent":
+        pairs = [(check_repository(entry["repository"]), check_digest(entry["digest"])) for entry in entries]
+        items = [ManifestItem(repository, digest) for repository, digest in pairs]
+        outcomes = delete_manifests(task.registry(writing=True), pairs, check=task.check_mode)
+    else:
+        items = [manifest_item(entry) for entry in entries]
+        source = task.source() if params["source"] else None
+        outcomes = push_manifests(task.registry(writing=True), items, source, check=task.check_mode)
+    done, failures = [], []
+    for item, outcome in zip(items, outcomes):
+        if isinstance(outcome, RegistryError):
+            failures.append(failure(outcome, repository=item.repository, digest=item.digest))
+        else:
+            done.append(dict(outcome._asdict(), uploaded_again=list(outcome.uploaded_again)))
+    result = {
+        "changed": any(entry["action"] in (PUSH, DELETE) for entry in done),
+        "manifests": done,
+        "failures": failures,
+    }
+    if params["repository"] is not None:
+        result["digest"] = items[0].digest
+    if task.diff_mode:
+        result["diff"] = diff(items, done)
+    return result
+
+
+def diff(items: t.Sequence[ManifestItem], done: t.Sequence[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
+    contents = {(item.repository, item.digest): item.content for item in items}
+    rows = []
+    for entry in done:
+        if entry["action"] in (PUSH, DELETE):
+            content = contents[entry["repository"], entry["digest"]]
+            shown = describe_descriptor(entry) if content is None else describe_content(content)
+            name = f"{entry['repository']}@{entry['digest']}"
+            before, after = ({}, shown) if entry["action"] == PUSH else (shown, {})
+            rows.append({"before_header": name, "before": before, "after_header": name, "after": after})
+    return rows
+
+
+def main() -> None:
+    contents = ("path", "content", "content_base64")
+    run(
+        create_module(
+            {
+                "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+                "repository": {"type": "str"},
+                "digest": {"type": "str"},
+                "media_type": {"type": "str"},
+                "content": {"type": "str"},
+                "content_base64": {"type": "str"},
+                "path": {"type": "path", "aliases": ["src"]},
+                "source_repository": {"type": "str"},
+                "manifests": MANIFESTS,
+            },
+            source="optional",
+            required_one_of=[("repository", "manifests")],
+            mutually_exclusive=[contents, ("repository", "manifests"), *((name, "manifests") for name in contents)],
+        ),
+        work,
+    )
+
+
+if __name__ == "__main__":
+    main()

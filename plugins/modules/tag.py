@@ -1,0 +1,250 @@
+#!/usr/bin/python
+
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: tag
+short_description: Point tags at digests, or remove them
+version_added: 0.1.0
+description:
+  - Points a tag at a digest that the repository has (end-7 of the OCI distribution specification), or removes a tag (end-9). A
+    tag that stands on the digest already is left alone, so that registries with immutable tags are content.
+  - Removing a tag never takes its siblings along. Where a registry can only delete the manifest, the task fails, unless
+    O(delete_manifest) allows it.
+author:
+  - imageops maintainers (@imageops)
+extends_documentation_fragment:
+  - imageops.registry.connection
+  - imageops.registry.attributes
+attributes:
+  check_mode:
+    details:
+      - No writing request is made, and the account is asked for the right to read only.
+      - The digest needn't be there; in the middle of a chain nothing has been written.
+options:
+  state:
+    description:
+      - V(present) points the tags at their digests. V(absent) removes them.
+    type: str
+    choices: [present, absent]
+    default: present
+  repository:
+    description:
+      - The repository of the tag.
+    type: str
+  tag:
+    description:
+      - The tag.
+    type: str
+  digest:
+    description:
+      - The digest that the tag is to serve. Required with O(state=present).
+    type: str
+  previous_digest:
+    description:
+      - The digest on which the tag must still stand; empty where there must be no such tag. Where it stands on another one,
+        the task fails, unless it is O(digest).
+      - It is looked at right before the tag moves. Registries offer nothing that would make the two one step.
+    type: str
+  content_base64:
+    description:
+      - The manifest in base64. Without it, it is read from the repository.
+    type: str
+  tags:
+    description:
+      - Many tags, in place of O(repository), O(tag) and O(digest).
+      - RV(imageops.registry.image_diff_info#module:tags) can be given as it is.
+    type: list
+    elements: dict
+    suboptions:
+      repository:
+        description: The repository of the tag.
+        type: str
+        required: true
+      tag:
+        description: The tag.
+        type: str
+        required: true
+      digest:
+        description: The digest that the tag is to serve. Required with O(state=present).
+        type: str
+      previous_digest:
+        description: The digest on which the tag must still stand; empty where there must be no such tag.
+        type: str
+      content_base64:
+        description: The manifest in base64. Without it, it is read from the repository.
+        type: str
+  delete_manifest:
+    description:
+      - With O(state=absent), where the registry can't delete a tag alone, delete its manifest, and with it B(all other tags) on it.
+    type: bool
+    default: false
+seealso:
+  - module: imageops.registry.tag_info
+  - module: imageops.registry.manifest
+"""
+
+EXAMPLES = r"""
+- name: Point a tag at a digest
+  imageops.registry.tag:
+    registry: registry.example:5000
+    username: ci
+    password: "{{ registry_password }}"
+    repository: team/app
+    tag: stable
+    digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+
+- name: Remove a tag
+  imageops.registry.tag:
+    registry: registry.example:5000
+    username: ci
+    password: "{{ registry_password }}"
+    repository: team/app
+    tag: old
+    state: absent
+"""
+
+RETURN = r"""
+tags:
+  description: What happened to the tags, or in check mode what would, in the order in which they were given.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    repository:
+      description: The repository.
+      type: str
+      sample: team/app
+    tag:
+      description: The tag.
+      type: str
+      sample: stable
+    digest:
+      description: The digest that it serves now. Empty where it is gone.
+      type: str
+      sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+    previous_digest:
+      description: The digest that it served before. Empty where there was no such tag.
+      type: str
+      sample: ""
+    action:
+      description: V(exists), V(create) or V(replace). With O(state=absent), V(delete) or V(absent).
+      type: str
+      sample: create
+failures:
+  description: What failed, and why. The rest of the result is returned beside it.
+  returned: failure
+  type: list
+  elements: dict
+transfer:
+  description: What the task cost, in requests and bytes of blobs.
+  returned: always
+  type: dict
+  sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
+"""
+
+import typing as t
+
+from ..module_utils._arguments import TAGS, Task, create_module, decoded, failure, one_or_many, run
+from ..module_utils._digest import check_digest
+from ..module_utils._errors import InvalidInput, RegistryError
+from ..module_utils._inspection import describe
+from ..module_utils._reference import check_repository, check_tag
+from ..module_utils._registry import Registry
+from ..module_utils._tagging import CREATE, DELETE, REPLACE, TagItem, delete_tags, move_tags
+
+
+def tag_item(entry: dict[str, t.Any], present: bool) -> TagItem:
+    if present and not entry["digest"]:
+        raise InvalidInput(f"no digest is given for {entry['repository']}:{entry['tag']}")
+    previous = entry["previous_digest"]
+    return TagItem(
+        repository=check_repository(entry["repository"]),
+        tag=check_tag(entry["tag"]),
+        digest=check_digest(entry["digest"]) if entry["digest"] else "",
+        previous_digest=check_digest(previous) if previous else previous,
+        content=decoded(entry["content_base64"], "content_base64") if entry["content_base64"] else None,
+    )
+
+
+def work(task: Task) -> dict[str, t.Any]:
+    params = task.params
+    present = params["state"] == "present"
+    single = ("repository", "tag", "digest", "previous_digest", "content_base64")
+    items = [tag_item(entry, present) for entry in one_or_many(params, "tags", single)]
+    if len({(item.repository, item.tag) for item in items}) < len(items):
+        raise InvalidInput("a tag is given twice")
+    registry = task.registry(writing=True)
+    shown_before = shown(registry, items) if task.diff_mode else {}
+    if present:
+        outcomes = move_tags(registry, items, check=task.check_mode)
+    else:
+        pairs = [(item.repository, item.tag) for item in items]
+        outcomes = delete_tags(registry, pairs, delete_manifest=params["delete_manifest"], check=task.check_mode)
+    done, failures = [], []
+    for item, outcome in zip(items, outcomes):
+        if isinstance(outcome, RegistryError):
+            failures.append(failure(outcome, repository=item.repository, tag=item.tag, digest=item.digest))
+        else:
+            done.append(outcome._asdict())
+    changed = any(entry["action"] in (CREATE, REPLACE, DELETE) for entry in done)
+    result = {"changed": changed, "tags": done, "failures": failures}
+    if task.diff_mode:
+        result["diff"] = diff(registry, done, shown_before)
+    return result
+
+
+def shown(registry: Registry, items: t.Sequence[TagItem]) -> dict[tuple[str, str], dict[str, t.Any]]:
+    return {(item.repository, item.tag): describe(registry, item.repository, item.tag) for item in items}
+
+
+def diff(
+    registry: Registry,
+    done: t.Sequence[dict[str, t.Any]],
+    before: t.Mapping[tuple[str, str], dict[str, t.Any]],
+) -> list[dict[str, t.Any]]:
+    rows = []
+    for entry in done:
+        if entry["action"] in (CREATE, REPLACE, DELETE):
+            name = f"{registry.name}/{entry['repository']}:{entry['tag']}"
+            after: dict[str, t.Any] = {}
+            if entry["digest"]:
+                # In check mode the digest may not be there yet; then it is all that can be said.
+                after = describe(registry, entry["repository"], entry["digest"]) or {"digest": entry["digest"]}
+            rows.append(
+                {
+                    "before_header": name,
+                    "before": before[entry["repository"], entry["tag"]],
+                    "after_header": name,
+                    "after": after,
+                }
+            )
+    return rows
+
+
+def main() -> None:
+    run(
+        create_module(
+            {
+                "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+                "repository": {"type": "str"},
+                "tag": {"type": "str"},
+                "digest": {"type": "str"},
+                "previous_digest": {"type": "str"},
+                "content_base64": {"type": "str"},
+                "tags": TAGS,
+                "delete_manifest": {"type": "bool", "default": False},
+            },
+            required_one_of=[("repository", "tags")],
+            required_together=[("repository", "tag")],
+            mutually_exclusive=[("repository", "tags")],
+        ),
+        work,
+    )
+
+
+if __name__ == "__main__":
+    main()
