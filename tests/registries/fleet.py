@@ -9,10 +9,10 @@ import os
 import secrets
 import shutil
 import time
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import requests
-
 from binaries import find_binary
 from certificates import CertificateAuthority
 from configuration import RegistryFiles, configure_registry, configure_token_server, marker
@@ -26,7 +26,7 @@ _PATIENCE = 20.0  # seconds until a registry must answer
 _OLAREG_SERVICE = "olareg registry"  # built in
 
 
-class PortTaken(Exception):
+class PortTakenError(Exception):
     """Someone else took the port between our choice and the registry's start."""
 
 
@@ -124,7 +124,7 @@ def _settle(
         try:
             _wait(state, entry)
             return entry
-        except PortTaken:
+        except PortTakenError:
             end(_processes(entry))
             entry = _launch(state, specification, {**entry, "address": None, "realm": None}, authority, begun)
     raise HarnessError(f"Registry '{specification.name}' finds no free port.")
@@ -240,7 +240,7 @@ def _wait_for(state: State, url: str, expected: tuple[int, ...], entry: dict[str
             if not alive:
                 log = _tail(entry[f"{part}log"]).strip()
                 if "address already in use" in log.lower():
-                    raise PortTaken
+                    raise PortTakenError
                 last = log.splitlines()[-1] if log else "it ended without a word."
                 raise HarnessError(f"{url} did not start: {last}")
             if time.monotonic() > deadline:

@@ -9,8 +9,9 @@ import gzip
 import hashlib
 import json
 import tarfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Callable, Iterator
+from typing import Any, Callable
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -127,8 +128,7 @@ def image(layers: list[Blob], title: str, platform: Platform = AMD64, docker: bo
 def index(children: list[tuple[Manifest, Platform | None]], docker: bool = False) -> Manifest:
     media_type = DOCKER_LIST if docker else OCI_INDEX
     entries = [
-        {**child.descriptor(), **({"platform": platform.to_json()} if platform else {})}
-        for child, platform in children
+        {**child.descriptor(), **({"platform": platform.to_json()} if platform else {})} for child, platform in children
     ]
     body = {"schemaVersion": 2, "mediaType": media_type, "manifests": entries}
     return Manifest(media_type, _encode(body), (), tuple(child for child, _ in children))

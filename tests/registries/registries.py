@@ -25,6 +25,7 @@ except ModuleNotFoundError as missing:
     sys.stderr.write(f"registries: {missing.name} is missing; run: {sys.executable} -m pip install -r {needed}\n")
     sys.exit(2)
 
+_COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _UNITS = {"": 1, "B": 1, "KIB": 1024, "MIB": 1024**2, "GIB": 1024**3, "KB": 1000, "MB": 1000**2, "GB": 1000**3}
 
 
@@ -54,7 +55,7 @@ def _seed(options: argparse.Namespace) -> str:
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown:
         raise HarnessError(f"Unknown kind '{unknown[0]}'; known are {', '.join(KINDS)}.")
-    if not re.fullmatch(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*", options.prefix):
+    if not re.fullmatch(f"{_COMPONENT}(?:/{_COMPONENT})*", options.prefix):
         raise HarnessError(f"'{options.prefix}' is no repository name.")
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", options.tag):
         raise HarnessError(f"'{options.tag}' is no tag.")

@@ -32,7 +32,7 @@ PUBLIC_PREFIX = "public/"
 _MAX_FORM = 64 * 1024
 
 
-class Refusal(Exception):
+class RefusalError(Exception):
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
         self.status, self.code, self.message = status, code, message
@@ -54,7 +54,7 @@ class Issuer:
         account = self._accounts.get(username)
         expected = account["password"] if account else secrets.token_urlsafe()
         if not hmac.compare_digest(expected.encode(), password.encode()) or account is None:
-            raise Refusal(401, "UNAUTHORIZED", "authentication required")
+            raise RefusalError(401, "UNAUTHORIZED", "authentication required")
         return account["role"]
 
     def grant(self, role: str, scopes: list[str]) -> list[dict[str, Any]]:
@@ -64,11 +64,11 @@ class Issuer:
             kind, _, rest = scope.partition(":")
             name, colon, actions = rest.rpartition(":")
             if not kind or not name or not colon:
-                raise Refusal(400, "UNSUPPORTED", "malformed scope")
+                raise RefusalError(400, "UNSUPPORTED", "malformed scope")
             wanted.setdefault((kind.partition("(")[0], name), set()).update(actions.split(","))
         access = []
-        for (kind, name), actions in sorted(wanted.items()):
-            granted = sorted(actions & self._allowed(role, kind, name))
+        for (kind, name), asked in sorted(wanted.items()):
+            granted = sorted(asked & self._allowed(role, kind, name))
             if granted:
                 access.append({"type": kind, "name": name, "actions": granted})
         return access
@@ -85,7 +85,7 @@ class Issuer:
 
     def token(self, subject: str, access: list[dict[str, Any]]) -> dict[str, Any]:
         now = int(time.time())
-        expiry = now + self._seconds - REGISTRY_LEEWAY
+        expiry = now + 1 + self._seconds - REGISTRY_LEEWAY  # rounded up: it lasts at least as long as promised
         claims = {
             "iss": self._issuer,
             "sub": subject,
@@ -123,19 +123,19 @@ class Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         if not length.isdigit() or int(length) > _MAX_FORM:
             self.close_connection = True
-            raise Refusal(400, "UNSUPPORTED", "a form body of at most 64 KiB is needed")
+            raise RefusalError(400, "UNSUPPORTED", "a form body of at most 64 KiB is needed")
         form = {name: values[0] for name, values in parse_qs(self.rfile.read(int(length)).decode()).items()}
         if form.get("grant_type") != "password":
-            raise Refusal(400, "UNSUPPORTED", "only grant_type=password is known")
+            raise RefusalError(400, "UNSUPPORTED", "only grant_type=password is known")
         if not form.get("client_id"):
-            raise Refusal(400, "UNSUPPORTED", "client_id is missing")
+            raise RefusalError(400, "UNSUPPORTED", "client_id is missing")
         username = form.get("username", "")
         role = self.issuer.role(username, form.get("password", ""))
         return self._token(username, role, form.get("service", ""), [form.get("scope", "")])
 
     def _token(self, username: str, role: str, service: str, scopes: list[str]) -> dict[str, Any]:
         if service != self.issuer.service:
-            raise Refusal(400, "UNSUPPORTED", "unknown service")
+            raise RefusalError(400, "UNSUPPORTED", "unknown service")
         single = [scope for text in scopes for scope in text.split()]
         return self.issuer.token(username, self.issuer.grant(role, single))
 
@@ -149,15 +149,15 @@ class Handler(BaseHTTPRequestHandler):
                 raise ValueError
             username, _, password = base64.b64decode(value, validate=True).decode().partition(":")
         except ValueError as error:
-            raise Refusal(401, "UNAUTHORIZED", "authentication required") from error
+            raise RefusalError(401, "UNAUTHORIZED", "authentication required") from error
         return username, self.issuer.role(username, password)
 
     def _answer(self, produce: Any) -> None:
         try:
             if urlsplit(self.path).path != "/token":
-                raise Refusal(404, "UNSUPPORTED", "no such page")
+                raise RefusalError(404, "UNSUPPORTED", "no such page")
             status, value = 200, produce()
-        except Refusal as refusal:
+        except RefusalError as refusal:
             status, value = refusal.status, {"errors": [{"code": refusal.code, "message": refusal.message}]}
         body = json.dumps(value).encode()
         self.send_response_only(status)
@@ -178,7 +178,7 @@ class Handler(BaseHTTPRequestHandler):
         sys.stdout.write(f'{host} - - [{when}] "{request}" {status} {size} "" "{agent}"\n')
         sys.stdout.flush()
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Errors of the HTTP layer are no news: the client sees them."""
 
 
