@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import bcrypt
+
 from binaries import Binary
 from certificates import CertificateAuthority
 from files import write_json, write_private

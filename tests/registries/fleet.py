@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import requests
+
 from binaries import find_binary
 from certificates import CertificateAuthority
 from configuration import RegistryFiles, configure_registry, configure_token_server, marker

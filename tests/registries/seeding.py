@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote, urljoin
 
 import requests
+
 from catalogue import Item, Options, plan
 from errors import HarnessError
 from fleet import USER_AGENT

@@ -178,7 +178,7 @@ class Handler(BaseHTTPRequestHandler):
         sys.stdout.write(f'{host} - - [{when}] "{request}" {status} {size} "" "{agent}"\n')
         sys.stdout.flush()
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: Any) -> None:
         """Errors of the HTTP layer are no news: the client sees them."""
 
 
