@@ -29,6 +29,8 @@ SKIP = "skip"
 MISSING = "missing"
 REFUSED = "refused"
 FAILED = "failed"
+STOPPING = (MISSING, REFUSED, FAILED)
+"""What keeps an image from being promoted."""
 
 Plain = dict[str, t.Any]
 
@@ -262,13 +264,19 @@ def differences(
     return found
 
 
-def without_failed(planned: Plain, failures: t.Sequence[Plain]) -> Plain:
-    """What of a plan is still whole after blobs or manifests have failed: its ``manifests`` and ``tags``.
+def without_failed(planned: Plain, results: t.Sequence[Plain], compared_again: Plain) -> Plain:
+    """What of a plan is still whole: its ``manifests`` and ``tags``.
 
-    ``failures`` are entries with ``repository`` and ``digest``. A manifest that refers to something that failed has
-    failed as well.
+    ``results`` are those of the tasks so far; what they name in ``failures`` has failed, and with it each manifest that
+    refers to it. What a second comparison refuses is left out as well.
     """
-    failed = {(entry.get("repository"), entry.get("digest")) for entry in failures}
+    failed = {(entry.get("repository"), entry.get("digest")) for entry in _failures(results)}
+    refused = {image["reference"] for image in compared_again.get("images", []) if image["action"] in STOPPING}
+    failed |= {
+        (image["destination_repository"], image["digest"])
+        for image in planned["images"]
+        if image["reference"] in refused
+    }
     whole: list[Plain] = []
     for entry in planned["manifests"]:
         manifest = _parsed(entry)
@@ -281,89 +289,107 @@ def without_failed(planned: Plain, failures: t.Sequence[Plain]) -> Plain:
     return {"manifests": whole, "tags": tags}
 
 
+def _failures(results: t.Iterable[Plain]) -> list[Plain]:
+    return [failure for result in results for failure in result.get("failures", [])]
+
+
 def _parsed(entry: Plain) -> Manifest:
     return Manifest.parse(base64.b64decode(entry["content_base64"]), entry["media_type"], entry["digest"])
 
 
 def summarise(planned: Plain, results: t.Mapping[str, Plain]) -> Plain:
-    """What a promotion did: ``changed``, one entry per image in ``images``, the sum of ``transfer``, and ``failures``.
+    """What a promotion did: ``changed``, one entry per image in ``images``, and the sum of ``transfer``.
 
-    ``results`` holds the results of the tasks that ran, by the names ``compare``, ``blobs_missing``, ``blobs``,
-    ``manifests``, ``tags`` and ``verify``. A blob that several images need is counted for the first of them.
+    ``planned`` is the comparison; ``results`` holds the results of the tasks that carried it out, by the names
+    ``blobs_missing``, ``blobs``, ``manifests``, ``compared_again``, ``tags`` and ``verified``. A blob that several
+    images need counts for the first of them.
     """
-    blob_actions = {
-        (group["repository"], blob["digest"]): blob["action"]
-        for group in results.get("blobs", {}).get("blobs", [])
-        for blob in group["blobs"]
-    }
-    manifests = {(entry["repository"], entry["digest"]): _parsed(entry) for entry in planned["manifests"]}
-    moved = {(entry["repository"], entry["tag"]): entry["action"] for entry in results.get("tags", {}).get("tags", [])}
-    failures = [failure for result in results.values() for failure in result.get("failures", [])]
-    failed_tags = {
-        (failure.get("repository"), failure["tag"]): str(failure.get("msg", ""))
-        for failure in failures
-        if "tag" in failure
-    }
-    counted: set[tuple[str, str]] = set()
-    images = [
-        _summarised(image, manifests, blob_actions, moved, failed_tags, failures, counted)
-        for image in planned["images"]
-    ]
-    transfer: dict[str, int] = {}
-    for result in results.values():
-        for name, amount in result.get("transfer", {}).items():
-            # Ansible-core before 2.22 may have replaced a number in which a short secret occurs.
-            transfer[name] = transfer.get(name, 0) + (amount if isinstance(amount, int) else 0)
+    done = _Done(planned, results)
     return {
         "changed": any(result.get("changed") is True for result in results.values()),
-        "images": images,
-        "transfer": transfer,
+        "images": [done.image(image) for image in planned["images"]],
+        "transfer": _sum_of_transfers([planned, *results.values()]),
     }
 
 
-def _summarised(
-    image: Plain,
-    manifests: t.Mapping[tuple[str, str], Manifest],
-    blob_actions: t.Mapping[tuple[str, str], str],
-    moved: t.Mapping[tuple[str, str], str],
-    failed_tags: t.Mapping[tuple[str, str], str],
-    failures: t.Sequence[Plain],
-    counted: set[tuple[str, str]],
-) -> Plain:
-    repository = image["destination_repository"]
-    sums = dict.fromkeys(
-        ("blobs_uploaded", "blobs_mounted", "blobs_skipped", "bytes_uploaded", "bytes_mounted", "bytes_skipped"), 0
-    )
-    names = {UPLOAD: "uploaded", MOUNT_OR_UPLOAD: "uploaded", MOUNT: "mounted"}
-    tree = _tree_of(image["digest"], repository, manifests)
-    for blob in blobs_of(tree):
-        place = (repository, blob.digest)
-        name = "skipped" if place in counted else names.get(blob_actions.get(place, EXISTS), "skipped")
-        counted.add(place)
-        sums[f"blobs_{name}"] += 1
-        sums[f"bytes_{name}"] += blob.size
-    action, reason = image["action"], image["reason"]
-    if action == PROMOTE:
-        wanted = [tag["tag"] for tag in image["tags"] if tag["action"] in (CREATE, REPLACE)]
-        undone = [tag for tag in wanted if (repository, tag) not in moved]
-        parts = {image["digest"], *(manifest.digest for manifest in tree), *(blob.digest for blob in blobs_of(tree))}
-        reasons = [failed_tags[repository, tag] for tag in wanted if (repository, tag) in failed_tags]
-        reasons += [
-            str(failure.get("msg", ""))
-            for failure in failures
-            if failure.get("repository") == repository and failure.get("digest") in parts
-        ]
-        if undone or reasons:
-            action, reason = FAILED, reasons[0] if reasons else "its tags were not moved"
-    return {
-        "reference": image["reference"],
-        "destination": image["destination"],
-        "digest": image["digest"],
-        "action": action,
-        "reason": reason,
-        "tags": image["tags"],
-        **sums,
-    }
+def _sum_of_transfers(results: t.Iterable[Plain]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for result in results:
+        for name, amount in result.get("transfer", {}).items():
+            # Ansible-core before 2.22 may have replaced a number in which a short secret occurs.
+            total[name] = total.get(name, 0) + (amount if isinstance(amount, int) else 0)
+    return total
+
+
+class _Done:
+    """What the tasks of a promotion did, by the things that they did it to."""
+
+    _NAMES: t.ClassVar[dict[str, str]] = {UPLOAD: "uploaded", MOUNT_OR_UPLOAD: "uploaded", MOUNT: "mounted"}
+
+    def __init__(self, planned: Plain, results: t.Mapping[str, Plain]) -> None:
+        self._manifests = {(entry["repository"], entry["digest"]): _parsed(entry) for entry in planned["manifests"]}
+        self._blobs = {
+            (group["repository"], blob["digest"]): blob["action"]
+            for group in results.get("blobs", {}).get("blobs", [])
+            for blob in group["blobs"]
+        }
+        self._moved = {(tag["repository"], tag["tag"]) for tag in results.get("tags", {}).get("tags", [])}
+        self._serving = {
+            (image["repository"], image["tag"]): image["digest"]
+            for image in results.get("verified", {}).get("images", [])
+        }
+        self._refused = {
+            image["reference"]: image["reason"]
+            for image in results.get("compared_again", {}).get("images", [])
+            if image["action"] in STOPPING
+        }
+        self._failures = _failures(results.values())
+        self._counted: set[tuple[str, str]] = set()
+
+    def image(self, image: Plain) -> Plain:
+        """What became of one image of the plan."""
+        repository = image["destination_repository"]
+        tree = _tree_of(image["digest"], repository, self._manifests)
+        reason = image["reason"] or (self._why_not_promoted(image, tree) if image["action"] == PROMOTE else "")
+        return {
+            "reference": image["reference"],
+            "destination": image["destination"],
+            "digest": image["digest"],
+            "action": FAILED if image["action"] == PROMOTE and reason else image["action"],
+            "reason": reason,
+            "tags": image["tags"],
+            **self._sums(repository, tree),
+        }
+
+    def _sums(self, repository: str, tree: t.Sequence[Manifest]) -> dict[str, int]:
+        ways = ("uploaded", "mounted", "skipped")
+        sums = {f"{unit}_{way}": 0 for unit in ("blobs", "bytes") for way in ways}
+        for blob in blobs_of(tree):
+            place = (repository, blob.digest)
+            way = "skipped" if place in self._counted else self._NAMES.get(self._blobs.get(place, EXISTS), "skipped")
+            self._counted.add(place)
+            sums[f"blobs_{way}"] += 1
+            sums[f"bytes_{way}"] += blob.size
+        return sums
+
+    def _why_not_promoted(self, image: Plain, tree: t.Sequence[Manifest]) -> str:
+        repository = image["destination_repository"]
+        parts = {image["digest"], *(part.digest for part in tree), *(blob.digest for blob in blobs_of(tree))}
+        wanted = {tag["tag"] for tag in image["tags"] if tag["action"] in (CREATE, REPLACE)}
+        if image["reference"] in self._refused:
+            return str(self._refused[image["reference"]])
+        for entry in self._failures:
+            if entry.get("repository") == repository and (
+                entry.get("tag") in wanted or ("tag" not in entry and entry.get("digest") in parts)
+            ):
+                return str(entry.get("msg", ""))
+        for tag in sorted(wanted):
+            if (repository, tag) not in self._moved:
+                return f"{image['destination']}:{tag} was not moved"
+            serving = self._serving.get((repository, tag), image["digest"])
+            if serving != image["digest"]:
+                return f"{image['destination']}:{tag} serves {serving or 'nothing'}, and {image['digest']} was promised"
+        return ""
 
 
 def _tree_of(digest: str, repository: str, manifests: t.Mapping[tuple[str, str], Manifest]) -> list[Manifest]:

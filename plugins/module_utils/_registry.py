@@ -298,7 +298,7 @@ class Registry:
         raise self._refused_push(response).within(what)
 
     def mount_blob(self, repository: str, digest: str, from_repository: str) -> UploadSession | None:
-        """end-11, POST with ``mount`` and ``from``: None where it is mounted, else the session that came in its place."""
+        """end-11, POST with ``mount`` and ``from``: None where it is mounted, else the session that came instead."""
         what = f"mount blob {digest} from {from_repository} into {self._named(repository)}"
         query = urllib.parse.urlencode({"mount": check_digest(digest), "from": check_repository(from_repository)})
         scopes = self._push(repository).union(Scopes.repository(from_repository, "pull"))

@@ -1,0 +1,36 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the role promote makes of the results of its tasks. The thinking is in ``_promotion``."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+from ..module_utils._errors import RegistryError
+from ..module_utils._promotion import summarise, without_failed
+
+Plain = dict[str, t.Any]
+
+
+def promotion_whole(compared: Plain, results: t.Sequence[Plain], compared_again: Plain | None = None) -> Plain:
+    try:
+        return without_failed(compared, results, compared_again or {})
+    except (RegistryError, KeyError, TypeError) as error:
+        raise AnsibleFilterError(f"promotion_whole takes the result of image_diff_info: {error}") from error
+
+
+def promotion_summary(compared: Plain, **results: Plain) -> Plain:
+    try:
+        return summarise(compared, results)
+    except (RegistryError, KeyError, TypeError) as error:
+        raise AnsibleFilterError(f"promotion_summary takes the result of image_diff_info: {error}") from error
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, t.Callable[..., Plain]]:
+        return {"promotion_whole": promotion_whole, "promotion_summary": promotion_summary}
