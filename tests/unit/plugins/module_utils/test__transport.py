@@ -1,0 +1,968 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import base64
+import email.utils
+import pathlib
+import threading
+import time
+import typing as t
+import urllib.parse
+
+import pytest
+
+from ansible_collections.imageops.registry.plugins.module_utils._auth import NOTHING, Scopes
+from ansible_collections.imageops.registry.plugins.module_utils._counters import Counters
+from ansible_collections.imageops.registry.plugins.module_utils._credentials import ANONYMOUS, Credential
+from ansible_collections.imageops.registry.plugins.module_utils._errors import (
+    AccessDenied,
+    AuthenticationFailed,
+    ConnectionFailed,
+    LocalFileError,
+    NotFound,
+    ProtocolViolation,
+    RateLimited,
+    RegistryError,
+    RepositoryMissing,
+    TLSFailed,
+    UnexpectedAnswer,
+    Unsupported,
+)
+from ansible_collections.imageops.registry.plugins.module_utils._transport import (
+    Body,
+    Endpoint,
+    Response,
+    Transport,
+    retry_after,
+)
+from ansible_collections.imageops.registry.tests.unit.support.certificates import Certificates
+from ansible_collections.imageops.registry.tests.unit.support.documents import (
+    LOGIN,
+    PASSWORD,
+    Naps,
+    errors,
+    transport,
+)
+from ansible_collections.imageops.registry.tests.unit.support.scripted_server import ScriptedServer
+
+Serve = t.Callable[..., ScriptedServer]
+BASIC = "Basic " + base64.b64encode(f"ci:{PASSWORD}".encode()).decode()
+PULL = Scopes.repository("a/b", "pull")
+PUSH = Scopes.repository("a/b", "pull", "push")
+ASKS_BASIC = {"WWW-Authenticate": 'Basic realm="x"'}
+
+
+def token_target(*scopes: str, service: str = "svc", account: str = "ci") -> str:
+    query = [("service", service)] + [("scope", scope) for scope in scopes] + ([("account", account)] if account else [])
+    return "/token?" + urllib.parse.urlencode(query)
+
+
+def asks_bearer(server: ScriptedServer, scope: str = "") -> dict[str, str]:
+    more = f',scope="{scope}"' if scope else ""
+    return {"WWW-Authenticate": f'Bearer realm="{server.url}/token",service="svc"{more}'}
+
+
+# One exchange --------------------------------------------------------------------------------------------------------
+
+
+def test_every_request_names_the_client_and_refuses_compression(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/x?n=1", 200, b"body", {"X-One": "1"})
+    client = transport(server.host)
+    response = client.exchange("GET", "/v2/x?n=1", NOTHING)
+    (request,) = server.requests
+    assert (response.status, response.body, response.headers["x-one"]) == (200, b"body", "1")
+    assert request.header("User-Agent") == "imageops.registry"
+    assert request.header("Accept-Encoding") == "identity"
+    assert request.header("Accept") == "*/*"
+    assert request.header("Authorization") is None
+    assert request.header("Content-Type") is None
+    assert client.counters.as_dict()["requests"] == 1
+
+
+def test_a_body_comes_as_it_is_even_if_it_says_that_it_is_compressed(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/x", 200, b"not gzip", {"Content-Encoding": "gzip"})
+    server.expect("GET", "/v2/y", 200, b"not gzip", {"Content-Encoding": "gzip"})
+    client = transport(server.host)
+    assert client.exchange("GET", "/v2/x", NOTHING).body == b"not gzip"
+    assert b"".join(client.exchange("GET", "/v2/y", NOTHING, stream=True).pieces()) == b"not gzip"
+
+
+def test_repeated_headers_are_given_one_by_one(server: ScriptedServer) -> None:
+    server.expect("GET", "/", headers=[("Link", "<a>"), ("Warning", "1, 2"), ("link", "<b>")])
+    assert transport(server.host).exchange("GET", "/", NOTHING).header_list("LINK") == ["<a>", "<b>"]
+
+
+@pytest.mark.parametrize("target", ["/v2/x?_state=a%7eb%2F|==&c&d=%zz", "/v2/x?", "/v2/x?a=~b'c"])
+def test_a_query_reaches_the_server_to_the_byte(server: ScriptedServer, target: str) -> None:
+    # urllib3 writes hexadecimal digits in upper case and escapes what no URL may hold: equal for whoever decodes it.
+    wire = target.replace("%7e", "%7E").replace("|", "%7C").replace("%zz", "%25zz")
+    server.expect("GET", wire)
+    transport(server.host).exchange("GET", server.url + target, NOTHING)
+
+
+def test_connections_are_kept_for_the_next_request(server: ScriptedServer) -> None:
+    for method, status, body in (("GET", 200, b"x" * 100000), ("HEAD", 404, b""), ("GET", 404, b"{}"), ("PUT", 201, b"")):
+        server.expect(method, "/v2/x", status, body)
+    client = transport(server.host)
+    for method in ("GET", "HEAD", "GET", "PUT"):
+        client.exchange(method, "/v2/x", NOTHING, limit=1000000, body=b"abc" if method == "PUT" else None)
+    assert server.connections == 1
+
+
+def test_a_body_larger_than_the_limit_is_refused_and_one_of_its_size_is_not(server: ScriptedServer) -> None:
+    server.expect("GET", "/a", body=b"x" * 1000).expect("GET", "/b", body=b"x" * 1001)
+    client = transport(server.host)
+    assert len(client.exchange("GET", "/a", NOTHING, limit=1000).body) == 1000
+    with pytest.raises(ProtocolViolation, match="larger than 1000"):
+        client.exchange("GET", "/b", NOTHING, limit=1000)
+
+
+def test_an_endless_body_is_given_up_at_the_limit(server: ScriptedServer) -> None:
+    server.expect("GET", "/a", body=b"x" * 100000, length="99999999999")
+    with pytest.raises(ProtocolViolation, match="larger than 65536"):
+        transport(server.host).exchange("GET", "/a", NOTHING)
+
+
+def test_the_body_of_a_416_is_not_waited_for(server: ScriptedServer) -> None:
+    server.expect("GET", "/a", 416, b"", length="11000")
+    assert transport(server.host, timeout=3.0).exchange("GET", "/a", NOTHING).status == 416
+
+
+# Bodies that are sent ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "sent"),
+    [
+        (b"", b""),
+        (b"abc", b"abc"),
+        (Body([], 0), b""),
+        (Body([b"ab", b"", b"c"], 3), b"abc"),
+        (Body((bytes([number]) * 100000 for number in range(20)), 2000000), b"".join(bytes([n]) * 100000 for n in range(20))),
+    ],
+    ids=["none", "bytes", "empty", "pieces", "large"],
+)
+def test_bodies_have_an_exact_length_and_are_never_chunked(server: ScriptedServer, body: bytes | Body, sent: bytes) -> None:
+    server.expect("PUT", "/v2/x", 201)
+    headers = {"Content-Type": "application/octet-stream"}
+    transport(server.host).exchange("PUT", "/v2/x", NOTHING, headers=headers, body=body)
+    (request,) = server.requests
+    assert request.body == sent
+    assert request.header("Content-Length") == str(len(sent))
+    assert request.header("Transfer-Encoding") is None
+    assert request.header("Content-Type") == "application/octet-stream"
+
+
+def test_an_error_of_the_source_of_a_body_comes_through_as_it_is(server: ScriptedServer) -> None:
+    def broken() -> t.Iterator[bytes]:
+        yield b"a"
+        raise ConnectionFailed("the source broke off").within("read blob")
+
+    with pytest.raises(ConnectionFailed, match="Cannot read blob: the source broke off"):
+        transport(server.host).exchange("PUT", "/v2/x", NOTHING, body=Body(broken(), 10))
+
+
+# The environment -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("credential", [ANONYMOUS, LOGIN])
+def test_a_netrc_neither_adds_nor_replaces_a_login(
+    server: ScriptedServer, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, credential: Credential
+) -> None:
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login evil password netrc-password\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    server.expect("GET", "/v2/", 401, headers=ASKS_BASIC)
+    client = transport(server.host, credential=credential)
+    if credential.is_anonymous:
+        with pytest.raises(AuthenticationFailed):
+            client.exchange("GET", "/v2/", NOTHING)
+        assert server.requests[0].header("Authorization") is None
+    else:
+        server.expect("GET", "/v2/")
+        client.exchange("GET", "/v2/", NOTHING)
+        assert [request.header("Authorization") for request in server.requests] == [None, BASIC]
+
+
+def test_cookies_are_never_sent_back(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/", headers=[("Set-Cookie", "a=1; Path=/"), ("Set-Cookie", "b=2; Domain=127.0.0.1")], times=2)
+    client = transport(server.host)
+    for _number in range(2):
+        client.exchange("GET", "/v2/", NOTHING)
+    assert [request.header("Cookie") for request in server.requests] == [None, None]
+
+
+def test_the_proxy_of_the_environment_is_used_and_no_proxy_honoured(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy, server = serve(), serve()
+    monkeypatch.setenv("http_proxy", proxy.url)
+    proxy.expect("GET", f"{server.url}/v2/")
+    transport(server.host).exchange("GET", "/v2/", NOTHING)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    server.expect("GET", "/v2/")
+    transport(server.host).exchange("GET", "/v2/", NOTHING)
+
+
+# TLS -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def secure(serve: Serve, certificates: Certificates) -> ScriptedServer:
+    return serve(tls=certificates.server_context(), name="localhost")
+
+
+def over_tls(server: ScriptedServer, **options: t.Any) -> Response:
+    options.setdefault("plain_http", False)
+    return transport(server.host, **options).exchange("GET", "/v2/", NOTHING)
+
+
+BUNDLES = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"]
+
+
+def test_an_untrusted_certificate_is_refused_at_once_and_ca_path_named(secure: ScriptedServer) -> None:
+    naps = Naps()
+    with pytest.raises(TLSFailed, match="isn't trusted.*ca_path"):
+        transport(secure.host, naps, plain_http=False).exchange("GET", "/v2/", NOTHING)
+    assert naps.seconds == []
+
+
+@pytest.mark.parametrize("bundle", BUNDLES)
+def test_a_good_ca_path_beats_a_bad_bundle_of_the_environment(
+    secure: ScriptedServer, certificates: Certificates, monkeypatch: pytest.MonkeyPatch, bundle: str
+) -> None:
+    secure.expect("GET", "/v2/")
+    monkeypatch.setenv(bundle, certificates.bad_ca)
+    assert over_tls(secure, ca_path=certificates.good_ca).status == 200
+
+
+@pytest.mark.parametrize("bundle", BUNDLES)
+def test_a_bad_ca_path_beats_a_good_bundle_of_the_environment(
+    secure: ScriptedServer, certificates: Certificates, monkeypatch: pytest.MonkeyPatch, bundle: str
+) -> None:
+    monkeypatch.setenv(bundle, certificates.good_ca)
+    with pytest.raises(TLSFailed):
+        over_tls(secure, ca_path=certificates.bad_ca)
+
+
+@pytest.mark.parametrize("bundle", BUNDLES)
+def test_a_bundle_of_the_environment_alone_is_used(
+    secure: ScriptedServer, certificates: Certificates, monkeypatch: pytest.MonkeyPatch, bundle: str
+) -> None:
+    secure.expect("GET", "/v2/")
+    monkeypatch.setenv(bundle, certificates.good_ca)
+    assert over_tls(secure).status == 200
+    monkeypatch.setenv(bundle, certificates.bad_ca)
+    with pytest.raises(TLSFailed):
+        over_tls(secure)
+
+
+def test_validate_certs_false_holds_for_its_own_transport_only(secure: ScriptedServer, certificates: Certificates) -> None:
+    secure.expect("GET", "/v2/", times=2)
+    assert over_tls(secure, validate_certs=False).status == 200
+    with pytest.raises(TLSFailed):
+        over_tls(secure)
+    assert over_tls(secure, validate_certs=False, ca_path=certificates.bad_ca).status == 200
+
+
+def test_a_certificate_for_another_name_is_refused(
+    serve: Serve, certificates: Certificates, names_below_test: None
+) -> None:
+    server = serve(tls=certificates.server_context(), name="other.test")
+    with pytest.raises(TLSFailed, match="isn't trusted"):
+        over_tls(server, ca_path=certificates.good_ca)
+
+
+def test_a_client_certificate_is_shown_to_the_registry(serve: Serve, certificates: Certificates) -> None:
+    server = serve(tls=certificates.server_context(ask_client=True), name="localhost").expect("GET", "/v2/")
+    with pytest.raises((TLSFailed, ConnectionFailed)):
+        over_tls(server, ca_path=certificates.good_ca, retries=0)
+    options = {"client_cert": certificates.client_certificate, "client_key": certificates.client_key}
+    assert over_tls(server, ca_path=certificates.good_ca, **options).status == 200
+
+
+def test_a_client_certificate_is_not_shown_to_another_origin(
+    serve: Serve, certificates: Certificates, names_below_test: None
+) -> None:
+    registry = serve(tls=certificates.server_context(), name="localhost")
+    foreign = serve(tls=certificates.server_context(ask_client=True), name="localhost")
+    registry.expect("GET", "/v2/", 307, headers={"Location": foreign.url + "/x"})
+    options = {"client_cert": certificates.client_certificate, "client_key": certificates.client_key}
+    with pytest.raises((TLSFailed, ConnectionFailed)):
+        over_tls(registry, ca_path=certificates.good_ca, retries=0, **options)
+
+
+def test_a_registry_without_tls_is_recognised(server: ScriptedServer) -> None:
+    with pytest.raises(TLSFailed, match="plain_http to true"):
+        over_tls(server)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_registry_that_expects_tls_is_recognised(server: ScriptedServer, method: str) -> None:
+    text = b"Client sent an HTTP request to an HTTPS server.\n"
+    server.expect(method, "/v2/x", 400, text)
+    if method == "HEAD":
+        server.expect("GET", "/v2/", 400, text)
+    with pytest.raises(TLSFailed, match="plain_http to false"):
+        raise transport(server.host).exchange(method, "/v2/x", NOTHING).error()
+
+
+@pytest.mark.parametrize("option", ["ca_path", "client_cert"])
+def test_a_missing_file_is_named_with_its_option(tmp_path: pathlib.Path, option: str) -> None:
+    with pytest.raises(LocalFileError, match=f"{option}, .*absent, can't be read"):
+        transport("r.example", plain_http=False, **{option: str(tmp_path / "absent")})
+
+
+def test_a_missing_bundle_of_the_environment_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CURL_CA_BUNDLE", "/absent/bundle")
+    with pytest.raises(LocalFileError, match="CURL_CA_BUNDLE"):
+        transport("r.example", plain_http=False)
+
+
+def test_a_ca_file_without_certificates_is_an_error_without_traceback(server: ScriptedServer, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "ca.pem").write_text("nothing\n")
+    with pytest.raises(RegistryError):
+        over_tls(server, ca_path=str(tmp_path / "ca.pem"), retries=0)
+
+
+# Redirects -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+@pytest.mark.parametrize("method", ["PUT", "POST", "PATCH", "DELETE"])
+def test_a_request_that_writes_never_turns_into_a_get(server: ScriptedServer, method: str, status: int) -> None:
+    server.expect(method, "/v2/x", status, headers={"Location": server.url + "/v2/y"})
+    response = transport(server.host).exchange(method, "/v2/x", NOTHING, body=b"abc")
+    error = response.error()
+    assert isinstance(error, ProtocolViolation) and "redirects a request that writes" in str(error)
+    assert server.seen() == [f"{method} /v2/x"]
+
+
+@pytest.mark.parametrize("status", [307, 308])
+def test_a_write_is_sent_again_to_the_same_registry_with_body_and_login(server: ScriptedServer, status: int) -> None:
+    server.expect("PUT", "/v2/x", status, headers={"Location": "/v2/y?s=1"}).expect("PUT", "/v2/y?s=1", 201)
+    client = transport(server.host, credential=Credential(token="tok"))
+    assert client.exchange("PUT", "/v2/x", NOTHING, headers={"Content-Type": "a/b"}, body=b"abc").status == 201
+    assert [(request.body, request.header("Authorization"), request.header("Content-Type")) for request in server.requests] == [
+        (b"abc", "Bearer tok", "a/b")
+    ] * 2
+
+
+def test_a_write_is_not_sent_to_another_origin(serve: Serve) -> None:
+    server, foreign = serve(), serve()
+    server.expect("PUT", "/v2/x", 307, headers={"Location": foreign.url + "/v2/x"})
+    assert transport(server.host).exchange("PUT", "/v2/x", NOTHING, body=b"abc").status == 307
+    assert foreign.connections == 0
+
+
+def test_a_streamed_write_is_not_redirected(server: ScriptedServer) -> None:
+    server.expect("PUT", "/v2/x", 307, headers={"Location": "/v2/y"})
+    assert transport(server.host).exchange("PUT", "/v2/x", NOTHING, body=Body([b"abc"], 3)).status == 307
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_read_follows_to_another_port_without_login_but_with_range(serve: Serve, method: str, status: int) -> None:
+    server, storage = serve(), serve()
+    server.expect(method, "/v2/x", status, headers={"Location": storage.url + "/blob?X-Sig=a%2Fb"})
+    storage.expect(method, "/blob?X-Sig=a%2Fb", 206)
+    client = transport(server.host, credential=Credential(token="tok"))
+    response = client.exchange(method, "/v2/x", NOTHING, headers={"Range": "bytes=5-"})
+    assert response.status == 206
+    assert server.requests[0].header("Authorization") == "Bearer tok"
+    assert storage.requests[0].header("Authorization") is None
+    assert storage.requests[0].header("Range") == "bytes=5-"
+
+
+def test_a_login_dropped_on_the_way_does_not_come_back(serve: Serve) -> None:
+    server, storage = serve(), serve()
+    server.expect("GET", "/1", 302, headers={"Location": storage.url + "/2"})
+    storage.expect("GET", "/2", 302, headers={"Location": server.url + "/3"})
+    server.expect("GET", "/3")
+    transport(server.host, credential=Credential(token="tok")).exchange("GET", "/1", NOTHING)
+    assert [request.header("Authorization") for request in server.requests] == ["Bearer tok", None]
+
+
+def test_a_challenge_of_a_redirects_target_is_not_answered(serve: Serve) -> None:
+    server, storage = serve(), serve()
+    server.expect("GET", "/v2/x", 307, headers={"Location": storage.url + "/blob"})
+    storage.expect("GET", "/blob", 401, headers=ASKS_BASIC)
+    assert transport(server.host, credential=LOGIN).exchange("GET", "/v2/x", NOTHING).status == 401
+
+
+def test_a_redirect_from_tls_to_plain_http_is_refused(
+    serve: Serve, secure: ScriptedServer, certificates: Certificates
+) -> None:
+    plain = serve(name="localhost")
+    secure.expect("GET", "/v2/", 307, headers={"Location": plain.url + "/x"})
+    with pytest.raises(ProtocolViolation, match="from TLS to plain HTTP"):
+        over_tls(secure, ca_path=certificates.good_ca)
+    assert plain.connections == 0
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_loop_of_redirects_ends(server: ScriptedServer, method: str) -> None:
+    server.expect(method, "/v2/x", 302, headers={"Location": "/v2/x"}, times=6)
+    error = transport(server.host).exchange(method, "/v2/x", NOTHING).error()
+    assert isinstance(error, ProtocolViolation) and "too often" in str(error)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "169.254.169.254", "2130706433", "[::ffff:127.0.0.1]"])
+def test_a_registry_that_is_not_local_cannot_redirect_to_a_local_address(
+    serve: Serve, names_below_test: None, host: str
+) -> None:
+    server, local = serve(name="registry.test"), serve()
+    server.expect("GET", "/v2/x", 302, headers={"Location": f"http://{host}:{local.port}/meta-data"})
+    with pytest.raises(ProtocolViolation, match="local address"):
+        transport(server.host).exchange("GET", "/v2/x", NOTHING)
+    assert local.connections == 0
+
+
+@pytest.mark.parametrize("location", ["ftp://x/", "http://u:p@x/", "http://[bad", "http://x:y/", "http://a\\b/", "http://.x/", "http://\u00e9\u00ff..x/"])
+def test_a_redirect_to_no_safe_url_is_refused(server: ScriptedServer, location: str) -> None:
+    server.expect("GET", "/v2/x", 302, headers={"Location": location})
+    with pytest.raises(RegistryError):
+        transport(server.host, retries=0).exchange("GET", "/v2/x", NOTHING)
+
+
+def test_a_redirect_without_location_is_the_callers_to_judge(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/x", 302)
+    assert transport(server.host).exchange("GET", "/v2/x", NOTHING).status == 302
+
+
+# Retries -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 499, 500, 502, 503, 504, 520, 524])
+def test_a_status_that_may_pass_is_tried_again(server: ScriptedServer, status: int) -> None:
+    server.expect("PUT", "/v2/x", status, b"<html>").expect("PUT", "/v2/x", 201)
+    naps = Naps()
+    client = transport(server.host, naps)
+    assert client.exchange("PUT", "/v2/x", NOTHING, body=b"abc").status == 201
+    assert [request.body for request in server.requests] == [b"abc", b"abc"]
+    assert len(naps.seconds) == 1 and 0.1 <= naps.seconds[0] <= 1
+    assert client.counters.as_dict()["retries"] == 1
+    assert client.counters.as_dict()["requests"] == 2
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 409, 412, 413, 415, 416, 501])
+def test_a_status_that_will_not_pass_is_not_tried_again(server: ScriptedServer, status: int) -> None:
+    server.expect("GET", "/v2/x", status)
+    assert transport(server.host).exchange("GET", "/v2/x", NOTHING).status == status
+
+
+def test_retries_are_bounded_and_wait_longer_each_time(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/x", 503, errors("UNAVAILABLE"), times=5)
+    naps = Naps()
+    client = transport(server.host, naps, retries=4)
+    error = client.exchange("GET", "/v2/x", NOTHING).error()
+    assert isinstance(error, UnexpectedAnswer) and error.temporary
+    assert all(nap <= 2.0**attempt for attempt, nap in enumerate(naps.seconds))
+    assert len(naps.seconds) == 4
+    assert client.counters.as_dict()["retries"] == 4
+
+
+def test_no_retries_means_one_request(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/x", 503)
+    assert transport(server.host, retries=0).exchange("GET", "/v2/x", NOTHING).status == 503
+
+
+@pytest.mark.parametrize("code", ["MANIFEST_BLOB_UNKNOWN", "MANIFEST_INVALID", "DIGEST_INVALID"])
+def test_a_500_that_speaks_of_the_content_is_not_tried_again(server: ScriptedServer, code: str) -> None:
+    server.expect("PUT", "/v2/x", 500, errors("UNKNOWN", "UNKNOWN", code))
+    error = transport(server.host).exchange("PUT", "/v2/x", NOTHING, body=b"abc").error()
+    assert not error.temporary and error.codes[-1] == code
+
+
+def test_a_500_with_passing_codes_is_tried_again_whatever_their_case(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/x", 500, errors("unknown", "Unavailable")).expect("GET", "/v2/x")
+    assert transport(server.host).exchange("GET", "/v2/x", NOTHING).status == 200
+
+
+@pytest.mark.parametrize(
+    ("value", "least", "most"),
+    [
+        ("7", 7, 7),
+        (" 0 ", 0, 0),
+        ("", 0.1, 1),
+        ("soon", 0.1, 1),
+        ("-5", 0.1, 1),
+        ("1.5", 0.1, 1),
+        ("\u00b2", 0.1, 1),
+        ("Wed, 21 Oct 2026 07:28:00 +99999999999999999", 0.1, 1),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0),
+    ],
+)
+def test_retry_after_is_honoured_where_it_is_readable(server: ScriptedServer, value: str, least: float, most: float) -> None:
+    server.expect("GET", "/v2/x", 429, headers={"Retry-After": value}).expect("GET", "/v2/x")
+    naps = Naps()
+    assert transport(server.host, naps).exchange("GET", "/v2/x", NOTHING).status == 200
+    assert least <= naps.seconds[0] <= most
+
+
+def test_retry_after_may_be_a_date(server: ScriptedServer) -> None:
+    date = email.utils.formatdate(time.time() + 50, usegmt=True)
+    server.expect("GET", "/v2/x", 503, headers={"Retry-After": date}).expect("GET", "/v2/x")
+    naps = Naps()
+    transport(server.host, naps).exchange("GET", "/v2/x", NOTHING)
+    assert 45 <= naps.seconds[0] <= 51
+
+
+def test_retry_after_slows_down_all_threads(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/x", 429, headers={"Retry-After": "9"}).expect("GET", "/v2/x").expect("GET", "/v2/y")
+    naps = Naps()
+    client = transport(server.host, naps)
+    client.exchange("GET", "/v2/x", NOTHING)
+    before = len(naps.seconds)
+    client.exchange("GET", "/v2/y", NOTHING)
+    assert 5 < naps.seconds[before] <= 9
+
+
+@pytest.mark.parametrize("value", ["121", "86400", "9" * 5000, "Wed, 21 Oct 2199 07:28:00 GMT"])
+def test_a_wait_that_is_absurd_is_an_error_at_once(server: ScriptedServer, value: str) -> None:
+    server.expect("GET", "/v2/x", 429, errors("TOOMANYREQUESTS"), headers={"Retry-After": value})
+    naps = Naps()
+    with pytest.raises(RateLimited, match="asks to wait") as caught:
+        transport(server.host, naps).exchange("GET", "/v2/x", NOTHING)
+    assert naps.seconds == []
+    assert caught.value.codes == ("TOOMANYREQUESTS",)
+
+
+def test_retry_after_reads_numbers_and_dates_only() -> None:
+    assert retry_after("120") == 120
+    assert retry_after("x") is None
+    assert retry_after("") is None
+    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "POST"])
+def test_a_cut_connection_is_tried_again(server: ScriptedServer, method: str) -> None:
+    server.expect(method, "/v2/x", 0).expect(method, "/v2/x", 200)
+    body = b"abc" if method in ("PUT", "POST") else None
+    assert transport(server.host).exchange(method, "/v2/x", NOTHING, body=body).status == 200
+
+
+def test_a_body_that_breaks_off_is_read_again(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/x", 200, b"half", length="8", cut=True).expect("GET", "/v2/x", 200, b"all of it")
+    assert transport(server.host).exchange("GET", "/v2/x", NOTHING).body == b"all of it"
+
+
+def test_a_connection_that_stays_cut_is_a_temporary_error(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/x", 0, times=2)
+    with pytest.raises(ConnectionFailed, match="broke off") as caught:
+        transport(server.host, retries=1).exchange("GET", "/v2/x?secret=1".split("?")[0], NOTHING)
+    assert caught.value.temporary
+
+
+def test_a_registry_that_does_not_answer_times_out(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/x", hang=True)
+    with pytest.raises(ConnectionFailed, match="doesn't answer in time.*Raise timeout") as caught:
+        transport(server.host, retries=0, timeout=0.2).exchange("GET", "/v2/x", NOTHING)
+    assert caught.value.temporary
+
+
+def test_the_timeout_of_a_single_request_may_be_longer(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/x", hang=True)
+    threading.Timer(0.4, server.stopping.set).start()
+    with pytest.raises(ConnectionFailed, match="broke off"):
+        transport(server.host, retries=0, timeout=0.1).exchange("GET", "/v2/x", NOTHING, timeout=5)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503, 0])
+def test_a_streamed_body_is_sent_once_and_its_failure_is_temporary(server: ScriptedServer, status: int) -> None:
+    server.expect("PUT", "/v2/x", status, headers={"Retry-After": "1"})
+    naps = Naps()
+    with pytest.raises(RegistryError) as caught:
+        raise transport(server.host, naps).exchange("PUT", "/v2/x", NOTHING, body=Body([b"a", b"bc"], 3)).error()
+    assert caught.value.temporary
+    assert naps.seconds == []
+    assert [request.body for request in server.requests] == [b"abc"]
+
+
+def test_a_streamed_answer_that_breaks_off_is_a_temporary_error(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/x?sig=secret", 200, b"half", length="8", cut=True)
+    response = transport(server.host).exchange("GET", "/v2/x?sig=secret", NOTHING, stream=True)
+    with pytest.raises(ConnectionFailed) as caught:
+        list(response.pieces())
+    assert caught.value.temporary and "secret" not in str(caught.value)
+
+
+def test_a_refused_connection_and_an_unknown_host_are_named(serve: Serve) -> None:
+    gone = serve()
+    gone.close()
+    with pytest.raises(ConnectionFailed, match="refuses the connection"):
+        transport(gone.host, retries=0).exchange("GET", "/v2/", NOTHING)
+    naps = Naps()
+    with pytest.raises(ConnectionFailed, match=r"registry.invalid can't be resolved"):
+        transport("registry.invalid", naps).exchange("GET", "/v2/", NOTHING)
+    assert naps.seconds == []
+
+
+def test_a_host_that_never_answered_is_not_tried_for_the_next_image(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/x", 0)
+    client = transport(server.host, retries=0)
+    for _number in range(3):
+        with pytest.raises(ConnectionFailed):
+            client.exchange("GET", "/v2/x", NOTHING)
+
+
+def test_a_host_that_has_answered_is_tried_again_for_the_next_image(server: ScriptedServer) -> None:
+    server.expect("GET", "/1").expect("GET", "/2", 0).expect("GET", "/3")
+    client = transport(server.host, retries=0)
+    client.exchange("GET", "/1", NOTHING)
+    with pytest.raises(ConnectionFailed):
+        client.exchange("GET", "/2", NOTHING)
+    assert client.exchange("GET", "/3", NOTHING).status == 200
+
+
+# Logging in ----------------------------------------------------------------------------------------------------------
+
+
+def test_basic_login_is_learned_once_and_then_sent_at_once(server: ScriptedServer) -> None:
+    server.expect("GET", "/1", 401, headers=ASKS_BASIC).expect("GET", "/1").expect("GET", "/2")
+    client = transport(server.host, credential=LOGIN)
+    assert client.exchange("GET", "/1", PULL).status == 200
+    assert client.exchange("GET", "/2", PULL).status == 200
+    assert [request.header("Authorization") for request in server.requests] == [None, BASIC, BASIC]
+
+
+def test_a_wrong_password_is_an_error_that_is_not_repeated(server: ScriptedServer) -> None:
+    server.expect("GET", "/1", 401, headers=ASKS_BASIC).expect("GET", "/1", 401, errors("UNAUTHORIZED"), headers=ASKS_BASIC)
+    client = transport(server.host, credential=LOGIN)
+    for _number in range(3):
+        with pytest.raises(AuthenticationFailed, match="doesn't accept the credential.*Check username") as caught:
+            client.exchange("GET", "/1", PULL)
+        assert PASSWORD not in str(caught.value)
+
+
+def test_a_bearer_token_is_fetched_and_used(server: ScriptedServer) -> None:
+    server.expect("GET", "/1", 401, headers=asks_bearer(server))
+    server.expect("GET", token_target("repository:a/b:pull"), 200, {"token": "t1", "expires_in": 300})
+    server.expect("GET", "/1").expect("GET", "/2")
+    client = transport(server.host, credential=LOGIN)
+    client.exchange("GET", "/1", PULL)
+    client.exchange("GET", "/2", PULL)
+    assert [request.header("Authorization") for request in server.requests] == [None, BASIC, "Bearer t1", "Bearer t1"]
+    assert client.counters.as_dict()["requests"] == 4
+
+
+def test_an_anonymous_token_is_fetched_without_login(server: ScriptedServer) -> None:
+    server.expect("GET", "/1", 401, headers=asks_bearer(server))
+    server.expect("GET", token_target("repository:a/b:pull", account=""), 200, {"token": "t1"})
+    server.expect("GET", "/1")
+    transport(server.host).exchange("GET", "/1", PULL)
+    assert [request.header("Authorization") for request in server.requests] == [None, None, "Bearer t1"]
+
+
+def test_the_scopes_of_the_challenge_are_added_to_those_needed(server: ScriptedServer) -> None:
+    server.expect("GET", "/1", 401, headers=asks_bearer(server, "repository:a/b:pull,delete repository:c:pull"))
+    server.expect("GET", token_target("repository:a/b:pull,push,delete", "repository:c:pull"), 200, {"token": "t1"})
+    server.expect("GET", "/1").expect("GET", "/2")
+    client = transport(server.host, credential=LOGIN)
+    client.exchange("GET", "/1", PUSH)
+    client.exchange("GET", "/2", PUSH)
+
+
+def test_challenges_in_repeated_headers_are_read(server: ScriptedServer) -> None:
+    headers = [("WWW-Authenticate", "Negotiate"), ("www-authenticate", 'Basic realm="x, y"')]
+    server.expect("GET", "/1", 401, headers=headers).expect("GET", "/1")
+    assert transport(server.host, credential=LOGIN).exchange("GET", "/1", PULL).status == 200
+
+
+def test_a_token_that_is_refused_is_renewed_once(server: ScriptedServer) -> None:
+    server.expect("GET", "/1", 401, headers=asks_bearer(server))
+    server.expect("GET", token_target("repository:a/b:pull"), 200, {"token": "t1", "expires_in": 300})
+    server.expect("GET", "/1")
+    server.expect("GET", "/2", 401, headers=asks_bearer(server))
+    server.expect("GET", token_target("repository:a/b:pull"), 200, {"token": "t2", "expires_in": 300})
+    server.expect("GET", "/2", 200)
+    client = transport(server.host, credential=LOGIN)
+    client.exchange("GET", "/1", PULL)
+    assert client.exchange("GET", "/2", PULL).status == 200
+    assert server.requests[-1].header("Authorization") == "Bearer t2"
+
+
+def test_a_token_that_stays_refused_means_that_the_account_may_not(server: ScriptedServer) -> None:
+    server.expect("GET", "/1", 401, headers=asks_bearer(server))
+    server.expect("GET", token_target("repository:a/b:pull"), 200, {"token": "t1", "expires_in": 300})
+    server.expect("GET", "/1", 401, errors("UNAUTHORIZED"), headers=asks_bearer(server))
+    with pytest.raises(AccessDenied, match="the account isn't granted repository:a/b:pull"):
+        transport(server.host, credential=LOGIN).exchange("GET", "/1", PULL)
+
+
+def test_the_token_is_renewed_where_harbor_switches_to_basic(server: ScriptedServer) -> None:
+    server.expect("GET", "/1", 401, headers=asks_bearer(server))
+    server.expect("GET", token_target("repository:a/b:pull"), 200, {"token": "t1", "expires_in": 300})
+    server.expect("GET", "/1")
+    server.expect("GET", "/2", 401, headers={"WWW-Authenticate": 'Basic realm="harbor"'})
+    server.expect("GET", token_target("repository:a/b:pull"), 200, {"token": "t2", "expires_in": 300})
+    server.expect("GET", "/2")
+    client = transport(server.host, credential=LOGIN)
+    client.exchange("GET", "/1", PULL)
+    assert client.exchange("GET", "/2", PULL).status == 200
+
+
+def test_a_streamed_body_that_meets_a_401_is_temporary_and_the_next_try_logs_in(server: ScriptedServer) -> None:
+    server.expect("PUT", "/1", 401, headers=asks_bearer(server))
+    server.expect("GET", token_target("repository:a/b:pull,push"), 200, {"token": "t1", "expires_in": 300})
+    server.expect("PUT", "/1", 201)
+    client = transport(server.host, credential=LOGIN)
+    with pytest.raises(AuthenticationFailed) as caught:
+        client.exchange("PUT", "/1", PUSH, body=Body([b"abc"], 3))
+    assert caught.value.temporary
+    assert client.exchange("PUT", "/1", PUSH, body=Body([b"abc"], 3)).status == 201
+
+
+def test_a_token_server_that_refuses_the_password_is_asked_once(server: ScriptedServer) -> None:
+    server.expect("GET", "/1", 401, headers=asks_bearer(server))
+    server.expect("GET", token_target("repository:a/b:pull"), 401, PASSWORD)
+    client = transport(server.host, credential=LOGIN)
+    for _number in range(2):
+        with pytest.raises(AuthenticationFailed, match="token server doesn't accept the user name and password") as caught:
+            client.exchange("GET", "/1", PULL)
+        assert PASSWORD not in f"{caught.value} {caught.value.facts()}"
+
+
+def test_a_token_server_that_is_busy_is_asked_again(server: ScriptedServer) -> None:
+    server.expect("GET", "/1", 401, headers=asks_bearer(server))
+    server.expect("GET", token_target("repository:a/b:pull"), 429, headers={"Retry-After": "3"})
+    server.expect("GET", token_target("repository:a/b:pull"), 0)
+    server.expect("GET", token_target("repository:a/b:pull"), 200, {"token": "t1", "expires_in": 300})
+    server.expect("GET", "/1")
+    naps = Naps()
+    transport(server.host, naps, credential=LOGIN).exchange("GET", "/1", PULL)
+    assert naps.seconds[0] == 3
+
+
+def test_a_token_server_cannot_redirect_the_password(serve: Serve) -> None:
+    server, foreign = serve(), serve()
+    server.expect("GET", "/1", 401, headers=asks_bearer(server))
+    server.expect("GET", token_target("repository:a/b:pull"), 307, headers={"Location": foreign.url + "/token"})
+    with pytest.raises(RegistryError, match="gave no token"):
+        transport(server.host, credential=LOGIN).exchange("GET", "/1", PULL)
+    assert foreign.connections == 0
+
+
+def test_the_password_is_not_sent_to_a_foreign_realm_unless_it_is_trusted(serve: Serve, names_below_test: None) -> None:
+    server, foreign = serve(name="registry.test"), serve(name="auth.test")
+    server.expect("GET", "/1", 401, headers=asks_bearer(foreign), times=2)
+    with pytest.raises(ProtocolViolation, match="add auth.test to trusted_realm_hosts"):
+        transport(server.host, credential=LOGIN).exchange("GET", "/1", PULL)
+    assert foreign.connections == 0
+    foreign.expect("GET", token_target("repository:a/b:pull"), 200, {"token": "t1", "expires_in": 300})
+    server.expect("GET", "/1")
+    transport(server.host, credential=LOGIN, trusted_realm_hosts=("auth.test",)).exchange("GET", "/1", PULL)
+    assert foreign.requests[0].header("Authorization") == BASIC
+
+
+def test_a_realm_without_tls_is_refused_behind_tls(
+    serve: Serve, secure: ScriptedServer, certificates: Certificates
+) -> None:
+    plain = serve(name="localhost")
+    secure.expect("GET", "/v2/", 401, headers=asks_bearer(plain))
+    with pytest.raises(ProtocolViolation, match="without TLS"):
+        over_tls(secure, ca_path=certificates.good_ca, credential=LOGIN)
+    assert plain.connections == 0
+
+
+def test_a_token_option_is_sent_at_once_and_its_refusal_named(server: ScriptedServer) -> None:
+    server.expect("GET", "/1").expect("GET", "/2", 401, headers=asks_bearer(server))
+    client = transport(server.host, credential=Credential(token="tok"))
+    client.exchange("GET", "/1", PULL)
+    with pytest.raises(AuthenticationFailed) as caught:
+        client.exchange("GET", "/2", PULL)
+    assert [request.header("Authorization") for request in server.requests] == ["Bearer tok", "Bearer tok"]
+    assert "tok" not in str(caught.value).replace("token", "")
+
+
+def test_no_login_goes_to_another_origin_and_its_challenge_is_not_answered(serve: Serve) -> None:
+    server, foreign = serve(), serve()
+    foreign.expect("PUT", "/upload?s=1", 401, headers=ASKS_BASIC)
+    client = transport(server.host, credential=LOGIN)
+    assert client.exchange("PUT", foreign.url + "/upload?s=1", PUSH, body=b"abc").status == 401
+    assert foreign.requests[0].header("Authorization") is None
+    foreign.expect("PUT", "/upload?s=2", 201)
+    client = transport(server.host, credential=Credential(token="tok"))
+    client.exchange("PUT", foreign.url + "/upload?s=2", PUSH, body=b"abc")
+    assert foreign.requests[1].header("Authorization") is None
+
+
+@pytest.mark.parametrize("named", ["", "repository:a/b:pull", "repository:a/b:pull,push"])
+def test_sixteen_threads_make_one_request_without_login_and_one_for_a_token(serve: Serve, named: str) -> None:
+    server = serve(ordered=False)
+    server.expect("GET", "/1", 401, headers=asks_bearer(server, named))
+    wanted = "repository:a/b:pull,push" if "push" in named else "repository:a/b:pull"
+    server.expect("GET", token_target(wanted), 200, {"token": "t1", "expires_in": 300})
+    server.expect("GET", "/1", 200, times=16)
+    client = transport(server.host, credential=LOGIN, jobs=16)
+    barrier = threading.Barrier(16)
+    results: list[int] = []
+
+    def work() -> None:
+        barrier.wait(10)
+        results.append(client.exchange("GET", "/1", PULL).status)
+
+    run_threads(work)
+    assert results == [200] * 16
+    assert sum(request.header("Authorization") is None for request in server.requests) == 1
+
+
+def test_sixteen_threads_whose_token_is_refused_renew_it_once(serve: Serve) -> None:
+    server = serve(ordered=False)
+    server.expect("GET", "/0", 401, headers=asks_bearer(server))
+    server.expect("GET", token_target("repository:a/b:pull"), 200, {"token": "t1", "expires_in": 300})
+    server.expect("GET", "/0")
+    client = transport(server.host, credential=LOGIN, jobs=16)
+    client.exchange("GET", "/0", PULL)
+    gate = threading.Barrier(16)
+    server.expect("GET", "/1", 401, headers=asks_bearer(server), gate=gate, times=16)
+    server.expect("GET", token_target("repository:a/b:pull"), 200, {"token": "t2", "expires_in": 300})
+    server.expect("GET", "/1", 200, times=16)
+    results: list[int] = []
+    run_threads(lambda: results.append(client.exchange("GET", "/1", PULL).status))
+    assert results == [200] * 16
+
+
+def test_the_first_answers_are_not_waited_for_one_by_one(serve: Serve) -> None:
+    # The gate opens when all four requests are at the server at the same time.
+    server = serve(ordered=False)
+    server.expect("GET", "/1", 401, headers=ASKS_BASIC)
+    server.expect("GET", "/1", 200, gate=threading.Barrier(4), times=4)
+    client = transport(server.host, credential=LOGIN)
+    results: list[int] = []
+    run_threads(lambda: results.append(client.exchange("GET", "/1", PULL).status), 4)
+    assert results == [200] * 4
+
+
+def run_threads(work: t.Callable[[], t.Any], number: int = 16) -> None:
+    threads = [threading.Thread(target=work) for _number in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+
+
+def test_secrets_are_reported_and_shown_nowhere(server: ScriptedServer) -> None:
+    server.expect("GET", "/1", 401, headers=asks_bearer(server))
+    server.expect("GET", token_target("repository:a/b:pull"), 200, {"token": "token-of-the-test", "expires_in": 300})
+    server.expect("GET", "/1", 404, errors("MANIFEST_UNKNOWN"))
+    secrets: list[str] = []
+    client = transport(server.host, credential=LOGIN, on_secret=secrets.append)
+    response = client.exchange("GET", "/1", PULL)
+    error = response.error()
+    shown = " ".join(f"{thing!s} {thing!r}" for thing in (client, client.endpoint, response, error, error.facts(), client.counters))
+    assert secrets == ["token-of-the-test"]
+    assert "token-of-the-test" not in shown and PASSWORD not in shown and BASIC[6:] not in shown
+
+
+def test_a_token_with_a_line_break_does_not_reach_the_wire_or_an_error(server: ScriptedServer) -> None:
+    with pytest.raises(RegistryError) as caught:
+        transport(server.host, credential=Credential(token="tok\r\nX-Evil: 1")).exchange("GET", "/1", PULL)
+    assert "Evil" not in str(caught.value)
+    with pytest.raises(RegistryError):
+        transport(server.host, credential=Credential(token="tok\u20ac")).exchange("GET", "/1", PULL)
+
+
+# Errors --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "codes", "kind"),
+    [
+        (403, ["DENIED"], AccessDenied),
+        (404, ["MANIFEST_UNKNOWN"], NotFound),
+        (404, [], NotFound),
+        (404, ["NAME_UNKNOWN"], RepositoryMissing),
+        (405, ["UNSUPPORTED"], Unsupported),
+        (405, [], Unsupported),
+        (429, ["toomanyrequests"], RateLimited),
+        (400, ["MANIFEST_INVALID"], UnexpectedAnswer),
+        (418, [], UnexpectedAnswer),
+        (500, ["UNKNOWN"], UnexpectedAnswer),
+    ],
+)
+def test_an_answer_is_an_error_of_its_kind_with_its_facts(server: ScriptedServer, status: int, codes: list[str], kind: type[RegistryError]) -> None:
+    server.expect("GET", "/v2/x?sig=secret", status, errors(*codes, detail={"a": 1}) if codes else b"")
+    error = transport(server.host, retries=0).exchange("GET", "/v2/x?sig=secret", NOTHING).error()
+    assert type(error) is kind
+    assert (error.method, error.url, error.status) == ("GET", server.url + "/v2/x", status)
+    assert [entry.code for entry in error.errors] == codes
+    assert not codes or error.errors[0].detail == '{"a": 1}'
+    assert "secret" not in f"{error} {error.facts()}"
+
+
+def test_control_characters_of_a_registry_do_not_reach_the_screen(server: ScriptedServer) -> None:
+    nasty = "a\x1b[31mb\x00c\r\nd\x9be\u202ef\u2028g\ud800h\x7f"
+    server.expect("GET", "/1", 400, errors(nasty, message=nasty, detail=nasty))
+    server.expect("GET", "/2", 400, nasty.encode("utf-8", "surrogatepass"))
+    client = transport(server.host)
+    for target in ("/1", "/2"):
+        error = client.exchange("GET", target, NOTHING).error()
+        for text in (str(error), error.reason, *(field for entry in error.errors for field in entry)):
+            assert not set(text) & set("\x1b\x00\r\n\x9b\u2028\ud800\x7f"), text
+            text.encode()
+    details = client_details(error, nasty)
+    assert details == "a [31mb c d e f g h "
+
+
+def client_details(error: RegistryError, text: str) -> str:
+    """What is left of a text."""
+    from ansible_collections.imageops.registry.plugins.module_utils._transport import _clean
+
+    return _clean(text)
+
+
+def test_huge_error_bodies_are_cut(server: ScriptedServer) -> None:
+    server.expect("GET", "/1", 400, b"x" * 10000000)
+    server.expect("GET", "/2", 400, {"errors": [{"code": "C" * 600, "message": "m" * 600, "detail": ["d" * 600]}] * 30})
+    client = transport(server.host)
+    response = client.exchange("GET", "/1", NOTHING)
+    assert len(response.body) == 65536
+    assert len(str(response.error())) < 500
+    error = client.exchange("GET", "/2", NOTHING).error()
+    assert len(error.errors) == 30
+    assert max(len(field) for entry in error.errors for field in entry) == 500
+
+
+def test_no_more_than_fifty_errors_are_kept(server: ScriptedServer) -> None:
+    server.expect("GET", "/1", 400, {"errors": [{"code": "C"}] * 100})
+    assert len(transport(server.host).exchange("GET", "/1", NOTHING).error().errors) == 50
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{}", b"null", b"[]", b'{"errors":null}', b'{"errors":{}}', b'{"errors":"x"}', b'{"errors":[1,null,"x",[]]}',
+     b'{"errors":[{}]}', b'{"errors":[{"code":{"a":[1]},"message":null,"detail":false}]}', b'{"details":"x"}', b"404 page not found\n",
+     b"\xff\xfe\x00", b"[" * 65000, b'{"errors":[{"code":"A","detail":' + b"[" * 30000 + b"]" * 30000 + b"}]}",
+     b'{"errors":[{"code":"A","detail":' + b"9" * 20000 + b"}]}"],
+    ids=lambda body: repr(body[:40]),
+)  # fmt: skip
+def test_error_bodies_of_any_shape_are_an_error_without_traceback(server: ScriptedServer, body: bytes) -> None:
+    server.expect("GET", "/1", 400, body)
+    error = transport(server.host).exchange("GET", "/1", NOTHING).error()
+    assert isinstance(error, UnexpectedAnswer)
+    assert str(error).endswith(".")
+
+
+@pytest.mark.parametrize("headers", [[("X", "x" * 100000)], [(f"X-{number}", "x") for number in range(1000)]])
+def test_huge_headers_are_an_error_without_traceback(server: ScriptedServer, headers: list[tuple[str, str]]) -> None:
+    server.expect("GET", "/1", 200, headers=headers)
+    with pytest.raises(ConnectionFailed):
+        transport(server.host, retries=0).exchange("GET", "/1", NOTHING)
+
+
+@pytest.mark.parametrize("length", ["-5", "x", "\u00b2", "9" * 5000, "5, 6"])
+def test_a_malformed_content_length_is_no_traceback(server: ScriptedServer, length: str) -> None:
+    server.expect("GET", "/1", 200, b"abc", length=length, cut=True)
+    try:
+        assert transport(server.host, retries=0).exchange("GET", "/1", NOTHING).body in (b"abc", b"")
+    except RegistryError:
+        pass
+
+
+def test_docker_hub_is_asked_at_its_own_host() -> None:
+    for name in ("docker.io", "index.docker.io", "registry-1.docker.io"):
+        assert Transport(Endpoint(name), Counters()).base == "https://registry-1.docker.io"
