@@ -222,7 +222,7 @@ def venv(environment: Environment) -> Path:
             "No Python %d.%d or newer with the venv module was found, which %s needs."
             % (*environment.oldest, environment.requirements)
         )
-    wanted = hashlib.sha256(f"{python}\n{path}\n".encode() + requirements.read_bytes()).hexdigest()
+    wanted = hashlib.sha256(f"1 {python} {path}\n".encode() + requirements.read_bytes()).hexdigest()
     stamp = path / "stamp"
     if stamp.is_file() and stamp.read_text() == wanted:
         return path
@@ -236,11 +236,21 @@ def venv(environment: Environment) -> Path:
         status, output = run(command, name)
         if status:
             raise Failed(f"{shorten(output)}\nInstalling {environment.requirements} failed.")
-    for pins in path.glob("lib/*/site-packages/ansible_test/_data/requirements/sanity.pylint.txt"):
-        # A pre-release of ansible-core takes this one from a source archive; its release serves as well.
-        pins.write_text(re.sub(r"(?m)^dill @ .*$", "dill==0.4.1", pins.read_text()))
+    patch_ansible_test(path)
     stamp.write_text(wanted)
     return path
+
+
+def patch_ansible_test(venv: Path) -> None:
+    """Two things that ansible-test has no option for."""
+    for file, pattern, replacement in (
+        # A pre-release takes this from a source archive that an offline machine cannot reach; its release serves too.
+        ("_data/requirements/sanity.pylint.txt", r"(?m)^dill @ .*$", "dill==0.4.1"),
+        # It hides deprecation warnings, and a target must fail for them.
+        ("_internal/ansible_util.py", r"ANSIBLE_DEPRECATION_WARNINGS='false'", "ANSIBLE_DEPRECATION_WARNINGS='true'"),
+    ):
+        for path in venv.glob(f"lib/*/site-packages/ansible_test/{file}"):
+            path.write_text(re.sub(pattern, replacement, path.read_text()))
 
 
 def system_packages(commands: dict[str, str]) -> None:

@@ -127,7 +127,7 @@ def docs() -> int:
     python = venv / "bin" / "python"
     for command in (
         [python, venv / "bin" / "antsibull-docs", "collection", "--use-current", "--squash-hierarchy"]
-        + ["--fail-on-error", "--cleanup", "everything-but-root", "--dest-dir", source, "imageops.registry"],
+        + ["--fail-on-error", "--dest-dir", source, "imageops.registry"],
         [python, "-m", "sphinx", "-q", "-b", "html", source, destination],
     ):
         status, output = common.run(command, "docs", cwd=common.BUILD, env=env)

@@ -75,7 +75,7 @@ def allowed_warnings() -> list[re.Pattern[str]]:
 
 def sections(output: str) -> dict[str, str]:
     """The output of ansible-test, by target."""
-    parts = re.split(r"^Running (\S+) integration (?:role|test script)$", output, flags=re.MULTILINE)
+    parts = re.split(r"^Running (\S+) integration test (?:role|script)$", output, flags=re.MULTILINE)
     found: dict[str, str] = {}
     for name, text in zip(parts[1::2], parts[2::2]):
         found[name] = found.get(name, "") + text
