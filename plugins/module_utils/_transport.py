@@ -260,7 +260,7 @@ class Transport:
         try:
             return self._repeated(method, url, scopes, headers or {}, body, limit, stream, timeout)
         except (ConnectionFailed, TLSFailed, AuthenticationFailed) as error:
-            if not self._served and not error.operation:
+            if not self._served and not error.operation and not isinstance(body, Body):
                 # A thousand images needn't each wait for a host that isn't there, nor try a refused password.
                 self._fatal = copy.copy(error)
             raise
@@ -459,8 +459,9 @@ class Transport:
             if stream and raw.status_code in (200, 206):
                 return Response(method, url, raw, b"")
             return Response(method, url, raw, _read_limited(raw, method, url, limit))
-        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise _connection_error(error, method, url) from error
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            # A ValueError quotes the header or URL that is wrong.
+            raise _connection_error(error, method, url) from (None if isinstance(error, ValueError) else error)
 
     def _fetch_token(self, url: str, headers: t.Mapping[str, str]) -> Answer:
         """A GET at the token server: no login but the one given, redirects refused, and retried like any GET."""
@@ -525,6 +526,8 @@ def _new_session(jobs: int) -> t.Any:
     session = requests.Session()
     # With the environment trusted, a ~/.netrc would replace our Authorization header.
     session.trust_env = False
+    # Even where redirects aren't followed, requests would look into their Location, and read their body without a limit.
+    session.get_redirect_target = lambda response: None
     session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
     adapter = requests.adapters.HTTPAdapter(pool_connections=8, pool_maxsize=jobs + 1, max_retries=0, pool_block=False)
     session.mount("https://", adapter)
@@ -634,6 +637,8 @@ def _connection_error(error: BaseException, method: str, url: str) -> RegistryEr
                 )
             if "EOF" not in text:
                 return TLSFailed(f"the TLS handshake with {where} failed: {cause.reason or 'no reason given'}", **facts)
+    if isinstance(error, ValueError):
+        return ProtocolViolation("the request has no valid URL or header", **facts)
     for cause in causes:
         if isinstance(cause, socket.gaierror):
             return ConnectionFailed(f"the host name {origin.host} can't be resolved", **facts)
@@ -651,8 +656,6 @@ def _connection_error(error: BaseException, method: str, url: str) -> RegistryEr
         for cause in causes
     ):
         return ConnectionFailed(f"{where} doesn't answer in time", hint="Raise timeout", temporary=True, **facts)
-    if any(isinstance(cause, (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader)) for cause in causes):
-        return ProtocolViolation("the request has no valid URL or header", **facts)
     detail = next((cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror), "")
     return ConnectionFailed(
         f"the connection to {where} broke off{': ' + detail if detail else ''}", temporary=True, **facts
