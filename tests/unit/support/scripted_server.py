@@ -15,6 +15,7 @@ import socket
 import socketserver
 import ssl
 import threading
+import time
 import typing as t
 
 Headers = t.Union[t.Mapping[str, str], t.Sequence[t.Tuple[str, str]]]
@@ -110,6 +111,13 @@ class ScriptedServer:
     def seen(self) -> list[str]:
         """The requests so far, as ``METHOD target``."""
         return [f"{request.method} {request.target}" for request in self.requests]
+
+    def wait_for(self, number: int) -> list[Recorded]:
+        """The requests, once there are so many: the server may see the end of one later than its client."""
+        until = time.monotonic() + 5
+        while len(self.requests) < number and time.monotonic() < until:
+            time.sleep(0.002)
+        return self.requests
 
     def check(self) -> None:
         """Raise where the requests weren't those of the script."""
