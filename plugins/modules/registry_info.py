@@ -1,0 +1,143 @@
+#!/usr/bin/python
+
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: registry_info
+short_description: Look what a registry is, and how it wants to be logged in to
+version_added: 0.1.0
+description:
+  - Asks a host (GET C(/v2/), end-1 of the OCI distribution specification) whether it is a registry, whether it needs a login, and
+    whether it takes the credential.
+  - A host that isn't a registry is no failure. A credential that is refused, a host that doesn't answer, and a certificate that
+    can't be verified are.
+author:
+  - imageops maintainers (@imageops)
+extends_documentation_fragment:
+  - imageops.registry.connection
+  - imageops.registry.attributes.info
+options:
+  repository:
+    description:
+      - A repository in which to look what the account can read, and whether the registry lists referrers there by itself.
+      - Rights to push or delete aren't looked at, since they can't be known without writing.
+    type: str
+seealso:
+  - module: imageops.registry.repository_info
+  - module: imageops.registry.tag_info
+"""
+
+EXAMPLES = r"""
+- name: Does the registry take the credential?
+  imageops.registry.registry_info:
+    registry: registry.example:5000
+    auth_file: ~/.docker/config.json
+  register: answer
+
+- name: Stop where it isn't a registry
+  ansible.builtin.assert:
+    that: answer.is_registry
+
+- name: Does it list referrers by itself, or by the tag schema?
+  imageops.registry.registry_info:
+    registry: registry.example:5000
+    repository: team/app
+  register: answer
+
+- name: Say so
+  ansible.builtin.debug:
+    msg: "{{ answer.repository.referrers_api | ternary('by itself', 'by the tag schema') }}"
+"""
+
+RETURN = r"""
+is_registry:
+  description: Whether the host speaks the registry API.
+  returned: success
+  type: bool
+  sample: true
+needs_login:
+  description: Whether it lets nobody in without a login. Where it doesn't, single repositories may still need one.
+  returned: success
+  type: bool
+  sample: true
+logged_in:
+  description: Whether it has accepted the credential. V(false) where it has none to look at, or none is needed.
+  returned: success
+  type: bool
+  sample: true
+schemes:
+  description: The ways to log in that it offers, as V(basic) or V(bearer), in its order. Empty where it needs no login.
+  returned: success
+  type: list
+  elements: str
+  sample: [bearer]
+api_version:
+  description: The header C(Docker-Distribution-Api-Version) of its answer. Empty where it has none.
+  returned: success
+  type: str
+  sample: registry/2.0
+repository:
+  description: What was found out in O(repository).
+  returned: where O(repository) is given and the host is a registry
+  type: dict
+  contains:
+    repository:
+      description: The repository.
+      type: str
+      sample: team/app
+    exists:
+      description:
+        - Whether there is such a repository, as far as the account can see. Some registries hide what an account may not read.
+      type: bool
+      sample: true
+    readable:
+      description: Whether the account may read in the repository. V(false) where it is refused.
+      type: bool
+      sample: true
+    referrers_api:
+      description:
+        - Whether the registry answers the question for referrers (end-12) there. Where it doesn't, they are listed by tags.
+        - V(null) where that can't be known, since the repository doesn't exist or the account may not read in it.
+      type: bool
+      sample: false
+transfer:
+  description: What the task cost, in requests and bytes of blobs.
+  returned: always
+  type: dict
+  sample: {requests: 2, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
+"""
+
+import typing as t
+
+from ..module_utils._arguments import Task, create_module, run
+from ..module_utils._inspection import probe_repository
+from ..module_utils._reference import check_repository
+
+
+def ask(task: Task) -> dict[str, t.Any]:
+    repository = check_repository(task.params["repository"]) if task.params["repository"] else ""
+    registry = task.registry()
+    answer = registry.check_api()
+    result: dict[str, t.Any] = {
+        "is_registry": answer.is_registry,
+        "needs_login": answer.needs_login,
+        "logged_in": answer.logged_in,
+        "schemes": list(answer.schemes),
+        "api_version": answer.version_header,
+    }
+    if repository and answer.is_registry:
+        anonymous = answer.needs_login and not answer.logged_in
+        result["repository"] = probe_repository(registry, repository, anonymous=anonymous)
+    task.check_secrets(result)
+    return result
+
+
+def main() -> None:
+    run(create_module({"repository": {"type": "str"}}), ask)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+#!/usr/bin/python
+
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: repository_info
+short_description: List the repositories of a registry
+version_added: 0.1.0
+description:
+  - Lists repositories by C(/v2/_catalog), which isn't part of the OCI distribution specification. Many public registries, and
+    some private ones, don't offer it; RV(supported) says so, and no failure is made of it.
+  - Registries may list repositories that have no tags, and may leave out those that the account can't read. What is no valid
+    repository name is left out here.
+author:
+  - imageops maintainers (@imageops)
+extends_documentation_fragment:
+  - imageops.registry.connection
+  - imageops.registry.attributes.info
+options:
+  match:
+    description:
+      - Regular expressions of Python. A repository is selected if one of them matches its whole name. Without any, all are.
+    type: list
+    elements: str
+    default: []
+  exclude:
+    description:
+      - Regular expressions of Python. A repository is left out if one of them matches its whole name.
+    type: list
+    elements: str
+    default: []
+seealso:
+  - module: imageops.registry.tag_info
+  - module: imageops.registry.registry_info
+"""
+
+EXAMPLES = r"""
+- name: List the repositories of a team
+  imageops.registry.repository_info:
+    registry: registry.example:5000
+    match: ['team/.*']
+    exclude: ['team/scratch(/.*)?']
+  register: catalog
+
+- name: List their tags
+  imageops.registry.tag_info:
+    registry: registry.example:5000
+    repositories: "{{ catalog.repositories }}"
+"""
+
+RETURN = r"""
+supported:
+  description: Whether the registry offers its catalog to the account.
+  returned: success
+  type: bool
+  sample: true
+repositories:
+  description: The selected repositories by name. Empty where the catalog isn't offered.
+  returned: success
+  type: list
+  elements: str
+  sample: [team/api, team/app]
+all_count:
+  description: How many repositories the registry lists, the ones that aren't selected included.
+  returned: success
+  type: int
+  sample: 17
+transfer:
+  description: What the task cost, in requests and bytes of blobs.
+  returned: always
+  type: dict
+  sample: {requests: 2, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
+"""
+
+import typing as t
+
+from ..module_utils._arguments import Task, create_module, run
+from ..module_utils._errors import Unsupported
+from ..module_utils._selection import NameSelection, Patterns, select_repositories
+
+
+def list_repositories(task: Task) -> dict[str, t.Any]:
+    selection = NameSelection(Patterns(task.params["match"], "match"), Patterns(task.params["exclude"], "exclude"))
+    try:
+        names = task.registry().list_repositories()
+        supported = True
+    except Unsupported:
+        names, supported = [], False
+    selected = select_repositories(names, selection)
+    task.check_secrets(selected)
+    return {"supported": supported, "repositories": selected, "all_count": len(names)}
+
+
+def main() -> None:
+    patterns = {"type": "list", "elements": "str", "default": []}
+    run(create_module({"match": dict(patterns), "exclude": dict(patterns)}), list_repositories)
+
+
+if __name__ == "__main__":
+    main()
