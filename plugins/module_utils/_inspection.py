@@ -11,11 +11,12 @@ import json
 import typing as t
 
 from ._digest import compute_digest
-from ._errors import InvalidInput, NotFound, RegistryError
+from ._errors import AccessDenied, AuthenticationFailed, InvalidInput, NotFound, RegistryError
 from ._manifest import MANIFEST_TYPES, Descriptor, Manifest, format_platform
 from ._registry import Registry
 from ._transfer import RegistrySource, verified_pieces
 
+_NO_DIGEST = "sha256:" + "0" * 64
 _MAXIMUM_CONFIG = 4 * 1024 * 1024
 _MAXIMUM_DEPTH = 8
 _MAXIMUM_MANIFESTS = 1000
@@ -121,3 +122,24 @@ def describe_content(content: bytes) -> dict[str, t.Any]:
 def describe_descriptor(entry: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """What a diff shows of a manifest of which only the descriptor is known."""
     return {name: entry[name] for name in ("digest", "media_type", "size")}
+
+
+def probe_repository(registry: Registry, repository: str, *, anonymous: bool) -> dict[str, t.Any]:
+    """What an account can read in a repository, and whether the registry has the referrers API there.
+
+    ``anonymous`` says that there is no credential; with one that is refused, the error is raised.
+    """
+    result: dict[str, t.Any] = {"repository": repository, "exists": False, "readable": False, "referrers_api": None}
+    try:
+        registry.list_tags(repository)
+    except NotFound:
+        return dict(result, readable=True)
+    except AccessDenied:
+        return result
+    except AuthenticationFailed:
+        if anonymous:
+            return result
+        raise
+    # Nothing has this digest, so where the API is, its list is empty and short.
+    found = registry.list_referrers(repository, _NO_DIGEST)
+    return dict(result, exists=True, readable=True, referrers_api=found.found_by == "api")
