@@ -104,6 +104,7 @@ TAGS: Plain = {
         "digest": {"type": "str"},
         "previous_digest": {"type": "str"},
         "content_base64": {"type": "str"},
+        "summary": {"type": "dict"},
     },
 }
 IMAGES: Plain = {

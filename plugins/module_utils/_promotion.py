@@ -172,7 +172,11 @@ def _why_refused(destination: Registry, item: ImageItem, tag: TagComparison) -> 
     return f"{stands} (on_conflict: fail)"
 
 
-def plan(comparisons: t.Sequence[Comparison], source: Registry, destination: Registry) -> Plain:
+Summaries = dict[tuple[str, str], Plain]
+"""What images are in the words of people, by repository and digest at the source."""
+
+
+def plan(comparisons: t.Sequence[Comparison], source: Registry, destination: Registry, summaries: Summaries) -> Plain:
     """The plan as plain values: ``images`` with what is to be done for each, ``blobs``, ``manifests`` and ``tags``.
 
     Nothing but a line in ``images`` is said about images that are equal.
@@ -201,13 +205,17 @@ def plan(comparisons: t.Sequence[Comparison], source: Registry, destination: Reg
         top = manifests.get((item.target, digest))
         for tag in comparison.tags:
             if tag.action in (CREATE, REPLACE):
-                entry = {
+                entry: Plain = {
                     "repository": item.target,
                     "tag": tag.tag,
                     "digest": digest,
                     "previous_digest": tag.previous_digest,
                 }
-                tags.append(dict(entry, content_base64=top["content_base64"]) if top else entry)
+                if top:
+                    entry["content_base64"] = top["content_base64"]
+                if (item.repository, digest) in summaries:
+                    entry["summary"] = summaries[item.repository, digest]
+                tags.append(entry)
     return {
         "images": [_image(comparison, source, destination) for comparison in comparisons],
         "blobs": [
@@ -240,28 +248,23 @@ def _image(comparison: Comparison, source: Registry, destination: Registry) -> P
     }
 
 
-def differences(
-    comparisons: t.Sequence[Comparison], source: Registry, destination: Registry
-) -> list[tuple[str, Plain, Plain]]:
-    """For a diff: where a tag is to move, its name, and what stands there before and after in the words of people."""
+def summarise_sources(comparisons: t.Sequence[Comparison], source: Registry) -> Summaries:
+    """For a diff: what each image that is to be promoted is, in the words of people. This reads configs."""
 
-    def show(comparison: Comparison) -> list[tuple[str, Plain, Plain]]:
-        item = comparison.item
-        after = describe(source, item.repository, t.cast(Descriptor, comparison.source).digest)
-        rows: list[tuple[str, Plain, Plain]] = []
-        for tag in comparison.tags:
-            if tag.action in (CREATE, REPLACE):
-                before = describe(destination, item.target, tag.previous_digest) if tag.previous_digest else {}
-                rows.append((f"{destination.name}/{item.target}:{tag.tag}", before, after))
-        return rows or [(f"{destination.name}/{item.target}@{after.get('digest', '')}", {}, after)]
+    def show(place: tuple[str, str]) -> Plain:
+        return describe(source, *place)
 
-    promoted = [comparison for comparison in comparisons if comparison.action == PROMOTE]
-    found: list[tuple[str, Plain, Plain]] = []
-    for outcome in run_all(show, promoted, source.jobs):
+    places = [
+        (comparison.item.repository, t.cast(Descriptor, comparison.source).digest)
+        for comparison in comparisons
+        if comparison.action == PROMOTE
+    ]
+    summaries: Summaries = {}
+    for place, outcome in zip(places, run_all(show, places, source.jobs)):
         if isinstance(outcome, RegistryError):
             raise outcome
-        found += outcome
-    return found
+        summaries[place] = outcome
+    return summaries
 
 
 def without_failed(planned: Plain, results: t.Sequence[Plain], compared_again: Plain) -> Plain:

@@ -26,9 +26,11 @@ _BUILD = r"(?:[+_][0-9A-Za-z.-]+)?"
 _VERSION = re.compile(
     rf"v?(?P<major>{_NUMBER})\.(?P<minor>{_NUMBER})\.(?P<patch>{_NUMBER}){_PRERELEASE}{_BUILD}", re.ASCII
 )
-_PART = rf"(?:{_NUMBER}|[xX*])"
+_OPEN = r"[xX*]"
 _PARTIAL = (
-    rf"v?(?P<major>{_PART})(?:\.(?P<minor>{_PART})(?:\.(?P<patch>{_PART}){_PRERELEASE}(?:\+[0-9A-Za-z.-]+)?)?)?"
+    rf"v?(?:(?P<major>{_NUMBER})(?:\.(?P<minor>{_NUMBER})"
+    rf"(?:\.(?P<patch>{_NUMBER}){_PRERELEASE}(?:\+[0-9A-Za-z.-]+)?|\.{_OPEN})?|(?:\.{_OPEN}){{1,2}})?"
+    rf"|{_OPEN}(?:\.{_OPEN}){{0,2}})"
 )
 _COMPARATOR = re.compile(rf"(?P<operator>>=|<=|~>|[<>=~^])?\s*{_PARTIAL}(?=\s|$)", re.ASCII)
 _HYPHEN = re.compile(r"\s+-\s+")
@@ -109,9 +111,7 @@ def _admit(bounds: list[_Bound], version: Version) -> bool:
     if not all(bound.admits(version) for bound in bounds):
         return False
     # A pre-release is only meant where the range names one of the very same version.
-    return version.release or any(
-        not bound.version.release and bound.version.core == version.core for bound in bounds
-    )
+    return version.release or any(not bound.version.release and bound.version.core == version.core for bound in bounds)
 
 
 def _comparators(part: str, whole: str) -> list[_Bound]:
@@ -150,12 +150,8 @@ class _Partial(t.NamedTuple):
 
     @classmethod
     def of(cls, match: re.Match[str]) -> _Partial:
-        parts = [_number(match[name]) for name in ("major", "minor", "patch")]
-        # Behind a part that is left open, all are.
-        for place in (1, 2):
-            if parts[place - 1] is None:
-                parts[place] = None
-        return cls(parts[0], parts[1], parts[2], match["prerelease"] if parts[2] is not None else None)
+        parts = [None if match[name] is None else int(match[name]) for name in ("major", "minor", "patch")]
+        return cls(parts[0], parts[1], parts[2], match["prerelease"])
 
     def lowest(self) -> Version:
         """The first version that is meant."""
@@ -171,10 +167,6 @@ class _Partial(t.NamedTuple):
         else:
             core = (major, minor, patch + 1)
         return Version(*core, False, _LOWEST)
-
-
-def _number(text: str | None) -> int | None:
-    return None if text is None or text in "xX*" else int(text)
 
 
 def _bounds(operator: str, partial: _Partial) -> list[_Bound]:

@@ -24,10 +24,10 @@ extends_documentation_fragment:
   - imageops.registry.attributes.info
 attributes:
   diff_mode:
-    support: full
     details:
-      - Shows digest, media type, platforms, size and labels of every tag that would move, before and after.
-      - This reads manifests and configs at both ends.
+      - This module changes nothing.
+      - In diff mode RV(tags) also has C(summary), which M(imageops.registry.tag) shows in its diff. This reads manifests and
+        configs at the source.
 options:
   source:
     required: true
@@ -239,7 +239,7 @@ import typing as t
 from ..module_utils._arguments import Task, create_module, run
 from ..module_utils._digest import check_digest
 from ..module_utils._errors import InvalidInput
-from ..module_utils._promotion import FAILED, ImageItem, compare_images, differences, plan
+from ..module_utils._promotion import FAILED, ImageItem, compare_images, plan, summarise_sources
 from ..module_utils._reference import check_repository, check_tag
 
 
@@ -276,18 +276,14 @@ def compare(task: Task) -> dict[str, t.Any]:
     items = checked_items(task.params)
     source, destination = task.source(), task.registry()
     comparisons = compare_images(source, destination, items)
-    planned = plan(comparisons, source, destination)
+    summaries = summarise_sources(comparisons, source) if task.diff_mode else {}
+    planned = plan(comparisons, source, destination, summaries)
     result = dict(planned, differs=bool(planned["blobs"] or planned["manifests"] or planned["tags"]))
     result["failures"] = [
         {"repository": image["repository"], "reference": image["reference"], "msg": image["reason"]}
         for image in planned["images"]
         if image["action"] == FAILED
     ]
-    if task.diff_mode:
-        result["diff"] = [
-            {"before_header": name, "after_header": name, "before": before, "after": after}
-            for name, before, after in differences(comparisons, source, destination)
-        ]
     task.check_secrets(result)
     return result
 

@@ -77,6 +77,9 @@ options:
       content_base64:
         description: The manifest in base64. Without it, it is read from the repository.
         type: str
+      summary:
+        description: What the digest is, as M(imageops.registry.image_diff_info) says in diff mode. It is shown in the diff.
+        type: dict
   delete_manifest:
     description:
       - With O(state=absent), where the registry can't delete a tag alone, delete its manifest, and with it B(all other tags) on it.
@@ -174,7 +177,8 @@ def work(task: Task) -> dict[str, t.Any]:
     params = task.params
     present = params["state"] == "present"
     single = ("repository", "tag", "digest", "previous_digest", "content_base64")
-    items = [tag_item(entry, present) for entry in one_or_many(params, "tags", single)]
+    entries = one_or_many(params, "tags", single)
+    items = [tag_item(entry, present) for entry in entries]
     if len({(item.repository, item.tag) for item in items}) < len(items):
         raise InvalidInput("a tag is given twice")
     registry = task.registry(writing=True)
@@ -193,7 +197,8 @@ def work(task: Task) -> dict[str, t.Any]:
     changed = any(entry["action"] in (CREATE, REPLACE, DELETE) for entry in done)
     result = {"changed": changed, "tags": done, "failures": failures}
     if task.diff_mode:
-        result["diff"] = diff(registry, done, shown_before)
+        summaries = {(entry["repository"], entry["tag"]): entry.get("summary") for entry in entries}
+        result["diff"] = diff(registry, done, shown_before, summaries)
     return result
 
 
@@ -205,6 +210,7 @@ def diff(
     registry: Registry,
     done: t.Sequence[dict[str, t.Any]],
     before: t.Mapping[tuple[str, str], dict[str, t.Any]],
+    summaries: t.Mapping[tuple[str, str], dict[str, t.Any] | None],
 ) -> list[dict[str, t.Any]]:
     rows = []
     for entry in done:
@@ -213,7 +219,9 @@ def diff(
             after: dict[str, t.Any] = {}
             if entry["digest"]:
                 # In check mode the digest may not be there yet; then it is all that can be said.
-                after = describe(registry, entry["repository"], entry["digest"]) or {"digest": entry["digest"]}
+                place = (entry["repository"], entry["tag"])
+                after = summaries[place] or describe(registry, entry["repository"], entry["digest"])
+                after = after or {"digest": entry["digest"]}
             rows.append(
                 {
                     "before_header": name,
