@@ -75,12 +75,17 @@ NEW_CORES = (
 )
 # What a managed host has: the oldest Python at hand that modules support, without ansible-core.
 TARGET = Environment("target", "tests/requirements/target.txt", (3, 9), (3, 15), prefer_oldest=True)
-LINT = Environment("lint", "tests/requirements/lint.txt", (3, 12), (3, 14))
+LINT = Environment("lint", "tests/requirements/lint.txt", (3, 11), (3, 14))
 REGISTRIES = Environment("registries", "tests/registries/requirements.txt", (3, 9), (3, 15))
 
 
 def say(text: str) -> None:
     print(text, flush=True)
+
+
+def shown(path: Path) -> str:
+    """A path as a user looks for it: from the repository, unless BUILD_DIR says otherwise."""
+    return str(path) if os.environ.get("BUILD_DIR") else f".build/{path.relative_to(BUILD)}"
 
 
 # --- Pythons -------------------------------------------------------------------------------------------------------
@@ -202,7 +207,7 @@ class lock:  # noqa: N801 - reads as a statement
         try:
             fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say(f"Waiting for another command that uses {BUILD} (or set BUILD_DIR to another directory) ...")
+            say(f"Waiting for another command that uses {shown(BUILD)} (or set BUILD_DIR to another directory) ...")
             fcntl.flock(self._stream, fcntl.LOCK_EX)
 
     def __exit__(self, *_exc: object) -> None:

@@ -133,7 +133,7 @@ def docs() -> int:
         status, output = common.run(command, "docs", cwd=common.BUILD, env=env)
         if status:
             raise Failed(f"{common.shorten(output)}\nThe documentation was not made.")
-    say(f"docs: {destination / 'index.html'}")
+    say(f"docs: {common.shown(destination / 'index.html')}")
     return 0
 
 

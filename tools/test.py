@@ -144,7 +144,7 @@ def integration(label: str, core: Environment, venv: Path, targets: list[str], c
     count.add(passed, len(bad))
     say(f"integration targets, {label}: {passed} passed, {len(bad)} failed ({seconds(started)})")
     if bad:
-        say(f"failed: {' '.join(sorted(bad))}; the whole output: {common.LOGS / name}.log")
+        say(f"failed: {' '.join(sorted(bad))}; the whole output: {common.shown(common.LOGS / name)}.log")
 
 
 def seconds(started: float) -> str:
