@@ -1,0 +1,805 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+import urllib.parse
+
+import pytest
+
+from ansible_collections.imageops.registry.plugins.module_utils._credentials import ANONYMOUS, Credential
+from ansible_collections.imageops.registry.plugins.module_utils._errors import (
+    AccessDenied,
+    AuthenticationFailed,
+    ConnectionFailed,
+    InvalidInput,
+    NotFound,
+    ProtocolViolation,
+    ReferencesMissing,
+    RegistryError,
+    RepositoryMissing,
+    UnexpectedAnswer,
+    Unsupported,
+    UploadGone,
+)
+from ansible_collections.imageops.registry.plugins.module_utils._manifest import ACCEPT, OCI_INDEX, OCI_MANIFEST, Manifest
+from ansible_collections.imageops.registry.plugins.module_utils._registry import Referrers, Registry, UploadSession, referrers_tag
+from ansible_collections.imageops.registry.plugins.module_utils._transport import Body
+from ansible_collections.imageops.registry.tests.unit.support.certificates import Certificates
+from ansible_collections.imageops.registry.tests.unit.support.documents import (
+    DIGEST,
+    DIGEST_512,
+    LAYER,
+    LOGIN,
+    OTHER_DIGEST,
+    Naps,
+    compute_digest,
+    descriptor,
+    encoded,
+    errors,
+    image,
+    index,
+    transport,
+)
+from ansible_collections.imageops.registry.tests.unit.support.scripted_server import ScriptedServer
+
+Serve = t.Callable[..., ScriptedServer]
+TOKEN = Credential(token="tok")
+CONTENT = encoded(image())
+MANIFEST_DIGEST = compute_digest(CONTENT)
+BLOB = f"/v2/a/b/blobs/{DIGEST}"
+UPLOADS = "/v2/a/b/blobs/uploads/"
+ENCODED_DIGEST = DIGEST.replace(":", "%3A")
+
+
+def registry(server: ScriptedServer, *, writing: bool = True, **options: t.Any) -> Registry:
+    options.setdefault("retries", 0)
+    return Registry(transport(server.host, **options), writing=writing)
+
+
+def described(content: bytes = CONTENT, media_type: str = OCI_MANIFEST, digest: str = "") -> dict[str, str]:
+    return {
+        "Content-Type": media_type,
+        "Content-Length": str(len(content)),
+        "Docker-Content-Digest": digest or compute_digest(content),
+    }
+
+
+# Scopes --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("writing", "call", "request_line", "scopes"),
+    [
+        (False, lambda r: r.head_blob("a/b", DIGEST), f"HEAD {BLOB}", ["repository:a/b:pull"]),
+        (True, lambda r: r.head_blob("a/b", DIGEST), f"HEAD {BLOB}", ["repository:a/b:pull,push"]),
+        (False, lambda r: r.list_tags("a/b"), "GET /v2/a/b/tags/list", ["repository:a/b:pull"]),
+        (False, lambda r: r.get_manifest("a/b", "1"), "GET /v2/a/b/manifests/1", ["repository:a/b:pull"]),
+        (True, lambda r: r.start_upload("a/b"), f"POST {UPLOADS}", ["repository:a/b:pull,push"]),
+        (True, lambda r: r.delete_manifest("a/b", "1"), "DELETE /v2/a/b/manifests/1", ["repository:a/b:pull,delete"]),
+        (
+            True,
+            lambda r: r.mount_blob("a/b", DIGEST, "0/c"),
+            f"POST {UPLOADS}?mount={ENCODED_DIGEST}&from=0%2Fc",
+            ["repository:a/b:pull,push", "repository:0/c:pull"],
+        ),
+        (False, lambda r: r.list_repositories(), "GET /v2/_catalog", ["registry:catalog:*"]),
+    ],
+)
+def test_a_token_is_asked_for_what_is_done(
+    server: ScriptedServer, writing: bool, call: t.Callable[[Registry], t.Any], request_line: str, scopes: list[str]
+) -> None:
+    method, target = request_line.split(" ")
+    server.expect(method, target, 401, headers={"WWW-Authenticate": f'Bearer realm="{server.url}/token"'})
+    server.expect("GET", "/token?" + urllib.parse.urlencode([("scope", scope) for scope in scopes]), 418)
+    with pytest.raises(RegistryError, match="gave no token"):
+        call(registry(server, writing=writing))
+
+
+# /v2/ ----------------------------------------------------------------------------------------------------------------
+
+
+def test_check_api_of_an_open_registry(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/", 200, {}, {"Content-Type": "application/json", "Docker-Distribution-Api-Version": "registry/2.0"})
+    assert registry(server).check_api() == (True, False, False, (), "registry/2.0")
+
+
+def test_check_api_of_a_closed_registry_without_a_login(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/", 401, headers=[("WWW-Authenticate", 'Basic realm="x"'), ("WWW-Authenticate", "Bearer realm=y")])
+    assert registry(server, credential=ANONYMOUS).check_api() == (True, True, False, ("basic", "bearer"), "")
+
+
+def test_check_api_logs_in(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/", 401, headers={"WWW-Authenticate": 'Basic realm="x"'}, times=2).expect("GET", "/v2/", 200, {})
+    assert registry(server, credential=LOGIN).check_api() == (True, True, True, ("basic",), "")
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [(404, {}), (200, {"Content-Type": "text/html"}), (401, {}), (503, {}), (302, {}), (200, {})],
+)
+def test_check_api_of_what_is_no_registry(server: ScriptedServer, status: int, headers: dict[str, str]) -> None:
+    server.expect("GET", "/v2/", status, b"<html>", headers)
+    assert not registry(server, credential=LOGIN).check_api().is_registry
+
+
+# Blobs ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("length", "size"), [("7", 7), ("0", 0), (None, -1), ("x", -1), ("\u00b2", -1), ("9" * 5000, -1), ("-1", -1)]
+)
+def test_head_blob_gives_the_size_or_minus_one(server: ScriptedServer, length: str | None, size: int) -> None:
+    server.expect("HEAD", BLOB, 200, length=length)
+    assert registry(server).head_blob("a/b", DIGEST) == size
+
+
+def test_head_blob_of_nothing_is_none(server: ScriptedServer) -> None:
+    server.expect("HEAD", BLOB, 404)
+    assert registry(server).head_blob("a/b", DIGEST) is None
+
+
+def test_head_blob_that_is_refused_names_operation_and_object(server: ScriptedServer) -> None:
+    server.expect("HEAD", BLOB, 403)
+    with pytest.raises(AccessDenied, match=f"Cannot look for blob {DIGEST} in {server.host}/a/b: "):
+        registry(server).head_blob("a/b", DIGEST)
+
+
+def test_get_blob_streams_the_bytes(server: ScriptedServer) -> None:
+    server.expect("GET", BLOB, 200, LAYER * 200000)
+    pieces, start = registry(server).get_blob("a/b", DIGEST)
+    assert (b"".join(pieces), start) == (LAYER * 200000, 0)
+    assert server.requests[0].header("Range") is None
+
+
+def test_get_blob_from_an_offset(server: ScriptedServer) -> None:
+    server.expect("GET", BLOB, 206, LAYER[5:], {"Content-Range": f"bytes 5-17/{len(LAYER)}"})
+    pieces, start = registry(server).get_blob("a/b", DIGEST, 5)
+    assert (b"".join(pieces), start) == (LAYER[5:], 5)
+    assert server.requests[0].header("Range") == "bytes=5-"
+
+
+def test_get_blob_of_a_registry_that_ignores_range_starts_at_zero(server: ScriptedServer) -> None:
+    server.expect("GET", BLOB, 200, LAYER)
+    pieces, start = registry(server).get_blob("a/b", DIGEST, 5)
+    assert (b"".join(pieces), start) == (LAYER, 0)
+
+
+@pytest.mark.parametrize("content_range", ["bytes 0-17/18", "bytes 50-60/70", "", "5-17", "bytes x-y/z", "bytes */18", "bytes " + "9" * 5000 + "-"])
+def test_get_blob_refuses_another_range(server: ScriptedServer, content_range: str) -> None:
+    server.expect("GET", BLOB, 206, LAYER, {"Content-Range": content_range})
+    with pytest.raises(ProtocolViolation, match="another range"):
+        registry(server).get_blob("a/b", DIGEST, 5)
+
+
+@pytest.mark.parametrize(("status", "kind"), [(404, NotFound), (416, RegistryError), (206, RegistryError), (500, UnexpectedAnswer)])
+def test_get_blob_that_gives_no_blob_is_an_error(server: ScriptedServer, status: int, kind: type[RegistryError]) -> None:
+    server.expect("GET", BLOB, status, b"")
+    with pytest.raises(kind, match="Cannot read blob"):
+        registry(server).get_blob("a/b", DIGEST)
+
+
+def test_a_blob_that_breaks_off_names_the_operation(server: ScriptedServer) -> None:
+    server.expect("GET", BLOB, 200, LAYER, length="100", cut=True)
+    pieces, _start = registry(server).get_blob("a/b", DIGEST)
+    with pytest.raises(ConnectionFailed, match=f"Cannot read blob {DIGEST}"):
+        list(pieces)
+
+
+@pytest.mark.parametrize("call", ["head_blob", "get_blob", "delete_blob"])
+@pytest.mark.parametrize(("repository", "digest"), [("../x", DIGEST), ("A/b", DIGEST), ("a/b", "sha256:../../x"), ("a/b", "latest"), ("a/b?x", DIGEST)])
+def test_no_malformed_name_or_digest_reaches_the_wire(server: ScriptedServer, call: str, repository: str, digest: str) -> None:
+    with pytest.raises(InvalidInput):
+        getattr(registry(server), call)(repository, digest)
+    assert server.connections == 0
+
+
+# Deleting ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("status", "was_there"), [(202, True), (200, True), (204, True), (404, False)])
+def test_delete_says_whether_it_was_there(server: ScriptedServer, status: int, was_there: bool) -> None:
+    server.expect("DELETE", BLOB, status).expect("DELETE", "/v2/a/b/manifests/1", status)
+    server.expect("DELETE", f"/v2/a/b/manifests/{DIGEST}", status)
+    client = registry(server)
+    assert client.delete_blob("a/b", DIGEST) is was_there
+    assert client.delete_manifest("a/b", "1") is was_there
+    assert client.delete_manifest("a/b", DIGEST) is was_there
+
+
+@pytest.mark.parametrize(("status", "codes"), [(405, ["UNSUPPORTED"]), (405, []), (400, ["UNSUPPORTED"])])
+def test_delete_that_is_switched_off_is_unsupported(server: ScriptedServer, status: int, codes: list[str]) -> None:
+    server.expect("DELETE", "/v2/a/b/manifests/1", status, errors(*codes) if codes else b"Method not allowed")
+    with pytest.raises(Unsupported, match="deletes switched off"):
+        registry(server).delete_manifest("a/b", "1")
+
+
+@pytest.mark.parametrize(("status", "kind"), [(400, UnexpectedAnswer), (403, AccessDenied), (409, UnexpectedAnswer)])
+def test_delete_that_is_refused_is_an_error(server: ScriptedServer, status: int, kind: type[RegistryError]) -> None:
+    server.expect("DELETE", "/v2/a/b/manifests/1", status, errors("DIGEST_INVALID"))
+    with pytest.raises(kind, match="Cannot delete .*/a/b:1"):
+        registry(server).delete_manifest("a/b", "1")
+
+
+# Manifests -----------------------------------------------------------------------------------------------------------
+
+
+def test_head_manifest_asks_for_all_types_and_describes(server: ScriptedServer) -> None:
+    headers = dict(described(), **{"Content-Type": OCI_MANIFEST + "; charset=utf-8"})
+    server.expect("HEAD", "/v2/a/b/manifests/1.0", 200, headers=headers)
+    found = registry(server).head_manifest("a/b", "1.0")
+    assert found is not None and (found.digest, found.size, found.media_type) == (MANIFEST_DIGEST, len(CONTENT), OCI_MANIFEST)
+    assert server.requests[0].header("Accept") == ACCEPT
+
+
+def test_head_manifest_of_nothing_is_none(server: ScriptedServer) -> None:
+    server.expect("HEAD", "/v2/a/b/manifests/1", 404)
+    assert registry(server).head_manifest("a/b", "1") is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"Docker-Content-Digest": ""},
+        {"Docker-Content-Digest": MANIFEST_DIGEST[7:]},
+        {"Docker-Content-Digest": "sha256:../../x"},
+        {"Content-Type": "application/json"},
+        {"Content-Type": "text/html"},
+        {"Content-Length": "\u00b2"},
+        {"Content-Length": "9" * 5000},
+        {"Content-Length": "x"},
+    ],
+)
+def test_head_manifest_without_usable_headers_falls_back_to_get(server: ScriptedServer, changes: dict[str, str]) -> None:
+    server.expect("HEAD", "/v2/a/b/manifests/1", 200, headers={**described(), **changes})
+    server.expect("GET", "/v2/a/b/manifests/1", 200, CONTENT, {"Content-Type": OCI_MANIFEST})
+    found = registry(server).head_manifest("a/b", "1")
+    assert found is not None and found.digest == MANIFEST_DIGEST
+    assert server.requests[1].header("Accept") == ACCEPT
+
+
+def test_head_manifest_that_is_not_allowed_falls_back_to_get(server: ScriptedServer) -> None:
+    server.expect("HEAD", "/v2/a/b/manifests/1", 405).expect("GET", "/v2/a/b/manifests/1", 404)
+    assert registry(server).head_manifest("a/b", "1") is None
+
+
+def test_head_manifest_refuses_the_digest_of_something_else(server: ScriptedServer) -> None:
+    server.expect("HEAD", f"/v2/a/b/manifests/{OTHER_DIGEST}", 200, headers=described())
+    with pytest.raises(ProtocolViolation, match="another digest"):
+        registry(server).head_manifest("a/b", OTHER_DIGEST)
+
+
+def test_head_manifest_of_a_sha512_digest_accepts_the_sha256_one_in_the_answer(server: ScriptedServer) -> None:
+    digest = compute_digest(CONTENT, "sha512")
+    server.expect("HEAD", f"/v2/a/b/manifests/{digest}", 200, headers=described())
+    found = registry(server).head_manifest("a/b", digest)
+    assert found is not None and found.digest == digest
+
+
+def test_get_manifest_keeps_the_bytes(server: ScriptedServer) -> None:
+    content = CONTENT + b"\n\n"
+    server.expect("GET", "/v2/a/b/manifests/1", 200, content, described(content))
+    manifest = registry(server).get_manifest("a/b", "1")
+    assert (manifest.content, manifest.digest, manifest.media_type) == (content, compute_digest(content), OCI_MANIFEST)
+    assert server.requests[0].header("Accept") == ACCEPT
+
+
+def test_get_manifest_by_digest_is_verified(server: ScriptedServer) -> None:
+    headers = described(digest=OTHER_DIGEST)
+    server.expect("GET", f"/v2/a/b/manifests/{OTHER_DIGEST}", 200, CONTENT, headers)
+    with pytest.raises(ProtocolViolation, match=f"Cannot read {server.host}/a/b@{OTHER_DIGEST}: .*{MANIFEST_DIGEST}"):
+        registry(server).get_manifest("a/b", OTHER_DIGEST)
+
+
+def test_get_manifest_by_tag_is_compared_with_the_digest_in_the_answer(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/a/b/manifests/1", 200, CONTENT, described(digest=OTHER_DIGEST))
+    with pytest.raises(ProtocolViolation, match="says that the digest is"):
+        registry(server).get_manifest("a/b", "1")
+
+
+@pytest.mark.parametrize("said", ["", "nonsense", DIGEST_512])
+def test_get_manifest_does_without_a_digest_in_the_answer(server: ScriptedServer, said: str) -> None:
+    server.expect("GET", "/v2/a/b/manifests/1", 200, CONTENT, {"Content-Type": OCI_MANIFEST, "Docker-Content-Digest": said})
+    assert registry(server).get_manifest("a/b", "1").digest == MANIFEST_DIGEST
+
+
+def test_get_manifest_larger_than_4_mib_is_refused(server: ScriptedServer) -> None:
+    content = CONTENT + b" " * (4 * 1024 * 1024 + 1 - len(CONTENT))
+    server.expect("GET", "/v2/a/b/manifests/1", 200, content[:-1], {"Content-Type": OCI_MANIFEST})
+    server.expect("GET", "/v2/a/b/manifests/2", 200, content, {"Content-Type": OCI_MANIFEST})
+    client = registry(server)
+    assert client.get_manifest("a/b", "1").size == 4194304
+    with pytest.raises(ProtocolViolation, match="larger than 4194304"):
+        client.get_manifest("a/b", "2")
+
+
+def test_get_manifest_that_is_a_web_page_names_the_object(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/a/b/manifests/1", 200, b"<html>", {"Content-Type": "text/html"})
+    with pytest.raises(InvalidInput, match=f"Cannot read {server.host}/a/b:1: the manifest is no valid JSON"):
+        registry(server).get_manifest("a/b", "1")
+
+
+@pytest.mark.parametrize(("codes", "kind"), [(["MANIFEST_UNKNOWN"], NotFound), (["NAME_UNKNOWN"], RepositoryMissing)])
+def test_get_manifest_of_nothing_is_not_found(server: ScriptedServer, codes: list[str], kind: type[RegistryError]) -> None:
+    server.expect("GET", "/v2/a/b/manifests/1", 404, errors(*codes))
+    with pytest.raises(kind):
+        registry(server).get_manifest("a/b", "1")
+
+
+@pytest.mark.parametrize("status", [200, 201, 202])
+@pytest.mark.parametrize("reference", ["1", MANIFEST_DIGEST])
+def test_put_manifest_sends_the_exact_bytes_and_type(server: ScriptedServer, status: int, reference: str) -> None:
+    server.expect("PUT", f"/v2/a/b/manifests/{reference}", status, headers={"Docker-Content-Digest": MANIFEST_DIGEST})
+    registry(server).put_manifest("a/b", reference, Manifest.parse(CONTENT))
+    (request,) = server.requests
+    assert request.body == CONTENT
+    assert request.header("Content-Type") == OCI_MANIFEST
+    assert request.header("Content-Length") == str(len(CONTENT))
+
+
+def test_put_manifest_refuses_that_something_else_was_stored(server: ScriptedServer) -> None:
+    server.expect("PUT", "/v2/a/b/manifests/1", 201, headers={"Docker-Content-Digest": OTHER_DIGEST})
+    with pytest.raises(ProtocolViolation, match="stored another digest"):
+        registry(server).put_manifest("a/b", "1", Manifest.parse(CONTENT))
+
+
+def test_put_manifest_does_not_compare_digests_of_two_algorithms(server: ScriptedServer) -> None:
+    server.expect("PUT", "/v2/a/b/manifests/1", 201, headers={"Docker-Content-Digest": DIGEST_512})
+    registry(server).put_manifest("a/b", "1", Manifest.parse(CONTENT))
+
+
+@pytest.mark.parametrize(
+    ("status", "codes"),
+    [
+        (400, ["MANIFEST_BLOB_UNKNOWN"]),
+        (400, ["BLOB_UNKNOWN"]),
+        (404, ["BLOB_UNKNOWN"]),
+        (404, ["NOT_FOUND"]),
+        (400, ["MANIFEST_UNKNOWN"]),
+        (500, ["UNKNOWN", "UNKNOWN", "MANIFEST_BLOB_UNKNOWN"]),
+    ],
+)
+def test_put_manifest_names_missing_references_whatever_the_status(server: ScriptedServer, status: int, codes: list[str]) -> None:
+    body = errors(*codes, detail=DIGEST)
+    body["errors"].append({"code": codes[-1], "message": f"no {OTHER_DIGEST}!", "detail": {"Digest": DIGEST_512}})
+    server.expect("PUT", "/v2/a/b/manifests/1", status, body)
+    naps = Naps()
+    client = Registry(transport(server.host, naps, retries=3), writing=True)
+    with pytest.raises(ReferencesMissing, match="Push the blobs and the child manifests first") as caught:
+        client.put_manifest("a/b", "1", Manifest.parse(CONTENT))
+    assert set(caught.value.digests) == {DIGEST, OTHER_DIGEST, DIGEST_512}
+    assert naps.seconds == []
+
+
+def test_put_manifest_into_a_missing_repository_says_so(server: ScriptedServer) -> None:
+    server.expect("PUT", "/v2/a/b/manifests/1", 404, errors("NAME_UNKNOWN"))
+    with pytest.raises(RepositoryMissing, match="create it first"):
+        registry(server).put_manifest("a/b", "1", Manifest.parse(CONTENT))
+
+
+@pytest.mark.parametrize(("status", "codes"), [(400, ["MANIFEST_INVALID"]), (400, ["TAG_INVALID"]), (412, []), (413, [])])
+def test_put_manifest_that_is_refused_otherwise_is_an_error(server: ScriptedServer, status: int, codes: list[str]) -> None:
+    server.expect("PUT", "/v2/a/b/manifests/1", status, errors(*codes) if codes else b"")
+    with pytest.raises(UnexpectedAnswer, match="Cannot push"):
+        registry(server).put_manifest("a/b", "1", Manifest.parse(CONTENT))
+
+
+@pytest.mark.parametrize("reference", ["", "../x", "sha256:../../x", "a/b", "x" * 129, "1?x"])
+def test_no_malformed_reference_reaches_the_wire(server: ScriptedServer, reference: str) -> None:
+    client = registry(server)
+    for call in (client.head_manifest, client.get_manifest, client.delete_manifest):
+        with pytest.raises(InvalidInput):
+            call("a/b", reference)
+    with pytest.raises(InvalidInput):
+        client.put_manifest("a/b", reference, Manifest.parse(CONTENT))
+    assert server.connections == 0
+
+
+# Uploads -------------------------------------------------------------------------------------------------------------
+
+
+def start(server: ScriptedServer, location: str, **options: t.Any) -> UploadSession:
+    server.expect("POST", UPLOADS, 202, headers={"Location": location, "Range": "0-0"})
+    return registry(server, **options).start_upload("a/b")
+
+
+def test_start_upload_posts_nothing(server: ScriptedServer) -> None:
+    session = start(server, "/v2/a/b/blobs/uploads/1?_state=x")
+    assert session == UploadSession("a/b", server.url + UPLOADS + "1?_state=x", 0, 0)
+    (request,) = server.requests
+    assert (request.body, request.header("Content-Length"), request.header("Transfer-Encoding")) == (b"", "0", None)
+
+
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [
+        ("/u/1?_state=a%2Fb==&x", "/u/1?_state=a%2Fb==&x"),
+        ("1?s=1", UPLOADS + "1?s=1"),
+        ("/u/1", "/u/1"),
+        ("{url}/u/1?s=1", "/u/1?s=1"),
+        ("{host}/u/1?s=1", "/u/1?s=1"),
+        ("//{host}/u/1?s=1#part", "/u/1?s=1"),
+    ],
+)
+def test_every_form_of_a_location_is_used_with_its_query_kept_and_the_digest_added(
+    server: ScriptedServer, location: str, target: str
+) -> None:
+    location = location.format(url=server.url, host=server.host)
+    server.expect("POST", UPLOADS, 202, headers={"Location": location})
+    server.expect("PUT", f"{target}{'&' if '?' in target else '?'}digest={ENCODED_DIGEST}", 201)
+    client = registry(server, credential=TOKEN)
+    client.put_upload(client.start_upload("a/b"), DIGEST, LAYER)
+    assert server.requests[1].body == LAYER
+    assert server.requests[1].header("Authorization") == "Bearer tok"
+
+
+def test_a_foreign_location_is_used_without_login(serve: Serve) -> None:
+    server, foreign = serve(), serve()
+    server.expect("POST", UPLOADS, 202, headers={"Location": foreign.url + "/u?sig=a%2Fb"})
+    foreign.expect("PATCH", "/u?sig=a%2Fb", 202, headers={"Location": "/u2"})
+    foreign.expect("PUT", f"/u2?digest={ENCODED_DIGEST}", 201)
+    client = registry(server, credential=TOKEN)
+    client.put_upload(client.patch_upload(client.start_upload("a/b"), LAYER), DIGEST)
+    assert server.requests[0].header("Authorization") == "Bearer tok"
+    assert [request.header("Authorization") for request in foreign.requests] == [None, None]
+
+
+@pytest.mark.parametrize(
+    "location", ["", "ftp://x/", "http://u:p@x/", "http://[bad", "/a b", "/a\\b", "http:///x y", "null://x/u", "http://\u00e9@x/"]
+)
+def test_an_unusable_location_is_refused(server: ScriptedServer, location: str) -> None:
+    with pytest.raises(ProtocolViolation, match="Cannot start an upload"):
+        start(server, location)
+
+
+def test_a_missing_location_is_refused(server: ScriptedServer) -> None:
+    server.expect("POST", UPLOADS, 202)
+    with pytest.raises(ProtocolViolation, match="no Location"):
+        registry(server).start_upload("a/b")
+
+
+def test_a_location_at_a_local_address_is_refused_where_the_registry_is_not_local(
+    serve: Serve, names_below_test: None
+) -> None:
+    server = serve(name="registry.test")
+    with pytest.raises(ProtocolViolation, match="local address"):
+        start(server, "http://169.254.169.254/latest")
+
+
+def test_an_http_location_behind_tls_is_upgraded(serve: Serve, certificates: Certificates) -> None:
+    server = serve(tls=certificates.server_context(), name="localhost")
+    # A proxy that ends TLS hides scheme and port from the registry behind it.
+    server.expect("POST", UPLOADS, 202, headers={"Location": "http://localhost/u/1?s=a%2Fb"})
+    server.expect("PUT", f"/u/1?s=a%2Fb&digest={ENCODED_DIGEST}", 201)
+    client = registry(server, credential=TOKEN, plain_http=False, ca_path=certificates.good_ca)
+    session = client.start_upload("a/b")
+    assert session.location == f"{server.url}/u/1?s=a%2Fb"
+    client.put_upload(session, DIGEST, LAYER)
+    assert server.requests[1].header("Authorization") == "Bearer tok"
+
+
+def test_an_http_location_on_another_host_behind_tls_is_refused(serve: Serve, certificates: Certificates) -> None:
+    server = serve(tls=certificates.server_context(), name="localhost")
+    with pytest.raises(ProtocolViolation, match="without TLS"):
+        start(server, "http://other.example/u/1", plain_http=False, ca_path=certificates.good_ca)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(201, RegistryError), (200, RegistryError), (404, RepositoryMissing), (403, AccessDenied), (405, Unsupported)]
+)
+def test_start_upload_that_is_not_answered_202_is_an_error(server: ScriptedServer, status: int, kind: type[RegistryError]) -> None:
+    server.expect("POST", UPLOADS, status, headers={"Location": "/u"})
+    with pytest.raises(kind, match="Cannot start an upload"):
+        registry(server).start_upload("a/b")
+
+
+@pytest.mark.parametrize(("value", "minimum"), [("", 0), ("5242880", 5242880), ("x", 0), ("\u00b2", 0), ("-1", 0), ("9" * 5000, 0)])
+def test_the_least_size_of_a_chunk_is_read(server: ScriptedServer, value: str, minimum: int) -> None:
+    server.expect("POST", UPLOADS, 202, headers={"Location": "/u", "OCI-Chunk-Min-Length": value})
+    assert registry(server).start_upload("a/b").minimum_chunk == minimum
+
+
+@pytest.mark.parametrize(
+    ("body", "sent"), [(LAYER, LAYER), (b"", b""), (Body([LAYER[:3], LAYER[3:]], len(LAYER)), LAYER), (Body([], 0), b"")]
+)
+def test_put_upload_sends_octets_of_exact_length(server: ScriptedServer, body: bytes | Body, sent: bytes) -> None:
+    server.expect("PUT", f"/u?digest={ENCODED_DIGEST}", 201, headers={"Docker-Content-Digest": DIGEST})
+    registry(server).put_upload(UploadSession("a/b", server.url + "/u"), DIGEST, body)
+    (request,) = server.requests
+    assert request.body == sent
+    assert request.header("Content-Type") == "application/octet-stream"
+    assert request.header("Content-Length") == str(len(sent))
+    assert request.header("Transfer-Encoding") is None
+    assert request.header("Content-Range") is None
+
+
+def test_put_upload_of_the_rest_says_its_range(server: ScriptedServer) -> None:
+    server.expect("PUT", f"/u?digest={ENCODED_DIGEST}", 201).expect("PUT", f"/u?digest={ENCODED_DIGEST}", 204)
+    client = registry(server)
+    client.put_upload(UploadSession("a/b", server.url + "/u", 5), DIGEST, LAYER[5:])
+    client.put_upload(UploadSession("a/b", server.url + "/u", len(LAYER)), DIGEST)
+    assert [request.header("Content-Range") for request in server.requests] == [f"5-{len(LAYER) - 1}", None]
+
+
+@pytest.mark.parametrize("status", [200, 202, 302])
+def test_put_upload_that_is_not_answered_201_is_no_success(server: ScriptedServer, status: int) -> None:
+    server.expect("PUT", f"/u?digest={ENCODED_DIGEST}", status)
+    with pytest.raises(RegistryError, match=f"Cannot upload blob {DIGEST}"):
+        registry(server).put_upload(UploadSession("a/b", server.url + "/u"), DIGEST, LAYER)
+
+
+def test_put_upload_refuses_another_digest_of_the_same_algorithm_only(server: ScriptedServer) -> None:
+    server.expect("PUT", f"/u?digest={ENCODED_DIGEST}", 201, headers={"Docker-Content-Digest": DIGEST_512})
+    server.expect("PUT", f"/u?digest={ENCODED_DIGEST}", 201, headers={"Docker-Content-Digest": OTHER_DIGEST})
+    client = registry(server)
+    client.put_upload(UploadSession("a/b", server.url + "/u"), DIGEST, LAYER)
+    with pytest.raises(ProtocolViolation, match="stored another digest"):
+        client.put_upload(UploadSession("a/b", server.url + "/u"), DIGEST, LAYER)
+
+
+@pytest.mark.parametrize(
+    ("status", "codes"),
+    [(404, ["BLOB_UPLOAD_UNKNOWN"]), (404, ["BLOB_UPLOAD_INVALID"]), (404, []), (416, ["RANGE_INVALID"]), (416, []), (400, ["RANGE_INVALID"]), (400, ["BLOB_UPLOAD_INVALID"])],
+)
+@pytest.mark.parametrize("call", ["put", "patch", "get"])
+def test_a_session_that_is_gone_or_out_of_step_is_temporary(server: ScriptedServer, call: str, status: int, codes: list[str]) -> None:
+    client = registry(server)
+    session = UploadSession("a/b", server.url + "/u")
+    calls: dict[str, tuple[str, t.Callable[[], t.Any]]] = {
+        "put": (f"/u?digest={ENCODED_DIGEST}", lambda: client.put_upload(session, DIGEST, LAYER)),
+        "patch": ("/u", lambda: client.patch_upload(session, LAYER)),
+        "get": ("/u", lambda: client.get_upload(session)),
+    }
+    target, run = calls[call]
+    server.expect(call.upper(), target, status, errors(*codes) if codes else b"")
+    with pytest.raises(UploadGone) as caught:
+        run()
+    assert caught.value.temporary
+
+
+@pytest.mark.parametrize(("status", "codes"), [(400, ["DIGEST_INVALID"]), (413, []), (415, [])])
+def test_put_upload_that_is_refused_otherwise_is_not_gone(server: ScriptedServer, status: int, codes: list[str]) -> None:
+    server.expect("PUT", f"/u?digest={ENCODED_DIGEST}", status, errors(*codes) if codes else b"")
+    with pytest.raises(UnexpectedAnswer) as caught:
+        registry(server).put_upload(UploadSession("a/b", server.url + "/u"), DIGEST, LAYER)
+    assert not caught.value.temporary
+    assert status != 413 or "limits the size" in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+def test_patch_upload_sends_a_range_and_takes_the_newest_location(server: ScriptedServer, status: int) -> None:
+    server.expect("PATCH", "/u?s=1", status, headers={"Location": "/u?s=2", "Range": "0-9"})
+    session = registry(server).patch_upload(UploadSession("a/b", server.url + "/u?s=1", 5), b"abcde")
+    assert session == UploadSession("a/b", server.url + "/u?s=2", 10, 0)
+    (request,) = server.requests
+    assert request.header("Content-Range") == "5-9"
+    assert request.header("Content-Type") == "application/octet-stream"
+    assert request.header("Content-Length") == "5"
+
+
+@pytest.mark.parametrize(
+    ("value", "received"),
+    [("0-9", 10), ("bytes=0-9", 10), ("0-6", 7), (None, 10), ("", 10), ("5-9", 10), ("bytes 0-9", 10), ("0-" + "9" * 5000, 10), ("x", 10)],
+)
+def test_the_range_of_a_patch_is_read_and_otherwise_counted(server: ScriptedServer, value: str | None, received: int) -> None:
+    headers = {"Location": "/u"} if value is None else {"Location": "/u", "Range": value}
+    server.expect("PATCH", "/u", 202, headers=headers)
+    assert registry(server).patch_upload(UploadSession("a/b", server.url + "/u", 5), b"abcde").received == received
+
+
+@pytest.mark.parametrize(
+    ("before", "value", "received"),
+    [(0, "0-0", 0), (0, "0-99", 100), (100, "0-99", 100), (100, "0-49", 50), (1, "0-0", 1), (5, None, 5), (0, "bytes=0-99", 100)],
+)
+def test_get_upload_tells_how_far_it_is(server: ScriptedServer, before: int, value: str | None, received: int) -> None:
+    headers = {"Location": "/u?s=2"} if value is None else {"Location": "/u?s=2", "Range": value}
+    server.expect("GET", "/u?s=1", 204, headers=headers)
+    session = registry(server).get_upload(UploadSession("a/b", server.url + "/u?s=1", before))
+    assert (session.received, session.location) == (received, server.url + "/u?s=2")
+
+
+@pytest.mark.parametrize(("status", "done"), [(200, True), (202, True), (204, True), (401, False), (404, False), (405, False), (0, False)])
+def test_cancel_upload_never_fails(server: ScriptedServer, status: int, done: bool) -> None:
+    server.expect("DELETE", "/u?s=1", status)
+    assert registry(server).cancel_upload(UploadSession("a/b", server.url + "/u?s=1")) is done
+
+
+def mount_target() -> str:
+    return UPLOADS + "?" + urllib.parse.urlencode({"mount": DIGEST, "from": "c/d"})
+
+
+def test_mount_answered_201_is_done(server: ScriptedServer) -> None:
+    server.expect("POST", mount_target(), 201, headers={"Location": BLOB})
+    assert registry(server).mount_blob("a/b", DIGEST, "c/d") is None
+    assert server.requests[0].header("Content-Length") == "0"
+
+
+def test_mount_answered_202_is_a_session(server: ScriptedServer) -> None:
+    server.expect("POST", mount_target(), 202, headers={"Location": "/u?s=1"})
+    assert registry(server).mount_blob("a/b", DIGEST, "c/d") == UploadSession("a/b", server.url + "/u?s=1")
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 405, 500])
+def test_mount_answered_otherwise_is_an_error(server: ScriptedServer, status: int) -> None:
+    server.expect("POST", mount_target(), status)
+    with pytest.raises(RegistryError, match=f"Cannot mount blob {DIGEST} from c/d into"):
+        registry(server).mount_blob("a/b", DIGEST, "c/d")
+
+
+# Lists ---------------------------------------------------------------------------------------------------------------
+
+
+def test_tags_are_sorted_and_distinct(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/a/b/tags/list", 200, {"name": "a/b", "tags": ["b", "a", "b"]})
+    assert registry(server).list_tags("a/b") == ["a", "b"]
+    assert server.requests[0].header("Accept") == "application/json"
+
+
+@pytest.mark.parametrize("body", [{"tags": None}, {"tags": []}, {"name": "a/b"}])
+def test_tags_may_be_null(server: ScriptedServer, body: dict[str, t.Any]) -> None:
+    server.expect("GET", "/v2/a/b/tags/list", 200, body)
+    assert registry(server).list_tags("a/b") == []
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b'{"tags":{}}', b'{"tags":[1]}', b'{"tags":[null]}', b"[" * 200000, b"\xff", b"null"])
+def test_a_malformed_list_is_refused(server: ScriptedServer, body: bytes) -> None:
+    server.expect("GET", "/v2/a/b/tags/list", 200, body)
+    with pytest.raises(ProtocolViolation, match="no valid list of tags"):
+        registry(server).list_tags("a/b")
+
+
+def test_tags_of_a_missing_repository_are_not_found(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/a/b/tags/list", 404, errors("NAME_UNKNOWN"))
+    with pytest.raises(NotFound):
+        registry(server).list_tags("a/b")
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        '</v2/a/b/tags/list?last=a&n=1>; rel="next"',
+        "</v2/a/b/tags/list?last=a&n=1>;rel=next",
+        "<{url}/v2/a/b/tags/list?last=a&n=1>; title=x; rel=next",
+        "<list?last=a&n=1>; REL=\"Next\"",
+        '</v2/first>; rel="first", </v2/a/b/tags/list?last=a&n=1>; rel="next"',
+    ],
+)
+def test_the_next_page_is_followed_in_every_form(server: ScriptedServer, link: str) -> None:
+    server.expect("GET", "/v2/a/b/tags/list", 200, {"tags": ["a"]}, {"Link": link.format(url=server.url)})
+    server.expect("GET", "/v2/a/b/tags/list?last=a&n=1", 200, {"tags": ["b"]})
+    assert registry(server, credential=TOKEN).list_tags("a/b") == ["a", "b"]
+    assert server.requests[1].header("Authorization") == "Bearer tok"
+
+
+@pytest.mark.parametrize("link", ['</v2/x>; rel="prev"', "</v2/x>", "nonsense", "<", "", '</v2/x>; rel="nextish"'])
+def test_a_link_to_anything_else_is_not_followed(server: ScriptedServer, link: str) -> None:
+    server.expect("GET", "/v2/a/b/tags/list", 200, {"tags": ["a"]}, {"Link": link})
+    assert registry(server).list_tags("a/b") == ["a"]
+
+
+def test_a_page_that_repeats_ends_the_list(server: ScriptedServer) -> None:
+    again = {"Link": '</v2/a/b/tags/list?last=a>; rel="next"'}
+    server.expect("GET", "/v2/a/b/tags/list", 200, {"tags": ["a"]}, again)
+    server.expect("GET", "/v2/a/b/tags/list?last=a", 200, {"tags": ["a"]}, again)
+    assert registry(server).list_tags("a/b") == ["a"]
+
+
+def test_a_next_page_on_another_host_is_refused(serve: Serve) -> None:
+    server, foreign = serve(), serve()
+    server.expect("GET", "/v2/a/b/tags/list", 200, {"tags": []}, {"Link": f'<{foreign.url}/v2/x>; rel="next"'})
+    with pytest.raises(ProtocolViolation, match="next page is on another host"):
+        registry(server).list_tags("a/b")
+    assert foreign.connections == 0
+
+
+def test_a_next_page_that_is_no_url_is_refused(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/a/b/tags/list", 200, {"tags": []}, {"Link": '<http://[bad>; rel="next"'})
+    with pytest.raises(ProtocolViolation, match="Cannot list the tags"):
+        registry(server).list_tags("a/b")
+
+
+def test_a_page_that_fails_is_an_error_and_no_short_list(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/a/b/tags/list", 200, {"tags": ["a"]}, {"Link": '</v2/p2>; rel="next"'})
+    server.expect("GET", "/v2/p2", 500)
+    with pytest.raises(UnexpectedAnswer):
+        registry(server).list_tags("a/b")
+
+
+def test_repositories_are_listed_over_all_pages(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/_catalog", 200, {"repositories": ["z", "a"]}, {"Link": '</v2/_catalog?last=z>; rel="next"'})
+    server.expect("GET", "/v2/_catalog?last=z", 200, {"repositories": ["m"]})
+    assert registry(server).list_repositories() == ["a", "m", "z"]
+
+
+@pytest.mark.parametrize("status", [403, 404, 405])
+def test_a_catalog_that_is_not_offered_is_unsupported(server: ScriptedServer, status: int) -> None:
+    server.expect("GET", "/v2/_catalog", status)
+    with pytest.raises(Unsupported, match="Cannot list the repositories"):
+        registry(server).list_repositories()
+
+
+# Referrers -----------------------------------------------------------------------------------------------------------
+
+REFERRERS = f"/v2/a/b/referrers/{MANIFEST_DIGEST}"
+TAGGED = "/v2/a/b/manifests/" + MANIFEST_DIGEST.replace(":", "-")
+SIGNATURE = descriptor(b"signature", OCI_MANIFEST, artifactType="a/signature", annotations={"k": "v"})
+SBOM = descriptor(b"sbom", OCI_MANIFEST, artifactType="a/sbom")
+INDEX_TYPE = {"Content-Type": OCI_INDEX}
+
+
+def found_in(referrers: Referrers) -> list[str]:
+    return [entry.artifact_type for entry in referrers.descriptors]
+
+
+def test_referrers_of_the_api(server: ScriptedServer) -> None:
+    server.expect("GET", REFERRERS, 200, encoded(index(SIGNATURE)), {**INDEX_TYPE, "Link": f'<{REFERRERS}?n=2>; rel="next"'})
+    server.expect("GET", REFERRERS + "?n=2", 200, encoded(index(SBOM, SIGNATURE)), INDEX_TYPE)
+    found = registry(server).list_referrers("a/b", MANIFEST_DIGEST)
+    assert (found_in(found), found.found_by) == (["a/signature", "a/sbom"], "api")
+    assert found.descriptors[0].annotations == {"k": "v"}
+    assert server.requests[0].header("Accept") == OCI_INDEX
+
+
+def test_referrers_are_filtered_here_too(server: ScriptedServer) -> None:
+    server.expect("GET", REFERRERS + "?artifactType=a%2Fsbom", 200, encoded(index(SIGNATURE, SBOM)), INDEX_TYPE)
+    assert found_in(registry(server).list_referrers("a/b", MANIFEST_DIGEST, "a/sbom")) == ["a/sbom"]
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body"),
+    [
+        (404, {}, b"404 page not found"),
+        (404, {}, errors("MANIFEST_UNKNOWN")),
+        (405, {}, b""),
+        (406, {}, b""),
+        (400, {}, b""),
+        (501, {}, b""),
+        (200, {"Content-Type": "text/html"}, b"<html>"),
+        (200, {"Content-Type": "application/json"}, b"{}"),
+    ],
+)
+def test_referrers_come_from_the_tag_where_there_is_no_api(
+    server: ScriptedServer, status: int, headers: dict[str, str], body: t.Any
+) -> None:
+    server.expect("GET", REFERRERS, status, body, headers)
+    server.expect("GET", TAGGED, 200, encoded(index(SIGNATURE, SBOM)), INDEX_TYPE)
+    found = registry(server).list_referrers("a/b", MANIFEST_DIGEST, "")
+    assert (found_in(found), found.found_by) == (["a/signature", "a/sbom"], "tag_schema")
+
+
+def test_no_api_and_no_tag_means_no_referrers(server: ScriptedServer) -> None:
+    server.expect("GET", REFERRERS, 404).expect("GET", TAGGED, 404)
+    assert registry(server).list_referrers("a/b", MANIFEST_DIGEST) == Referrers((), "")
+
+
+def test_a_tag_that_resolves_to_the_subject_lists_no_referrers(server: ScriptedServer) -> None:
+    server.expect("GET", REFERRERS, 404).expect("GET", TAGGED, 200, CONTENT, described())
+    assert registry(server).list_referrers("a/b", MANIFEST_DIGEST) == Referrers((), "")
+
+
+def test_a_tag_that_resolves_to_a_subject_that_is_an_index_lists_no_referrers(server: ScriptedServer) -> None:
+    content = encoded(index(descriptor(b"child", OCI_MANIFEST)))
+    digest = compute_digest(content)
+    server.expect("GET", f"/v2/a/b/referrers/{digest}", 404)
+    server.expect("GET", f"/v2/a/b/manifests/{referrers_tag(digest)}", 200, content, described(content, OCI_INDEX))
+    assert registry(server).list_referrers("a/b", digest) == Referrers((), "")
+
+
+@pytest.mark.parametrize(("status", "kind"), [(401, AuthenticationFailed), (403, AccessDenied), (503, UnexpectedAnswer), (429, RegistryError)])
+def test_referrers_that_may_not_be_read_are_an_error(server: ScriptedServer, status: int, kind: type[RegistryError]) -> None:
+    server.expect("GET", REFERRERS, status)
+    with pytest.raises(kind, match="Cannot list the referrers"):
+        registry(server).list_referrers("a/b", MANIFEST_DIGEST)
+
+
+def test_a_referrers_list_with_a_bad_digest_is_refused(server: ScriptedServer) -> None:
+    bad = dict(SIGNATURE, digest="sha256:../../x")
+    server.expect("GET", REFERRERS, 200, encoded(index(bad)), INDEX_TYPE)
+    with pytest.raises(InvalidInput, match="malformed digest"):
+        registry(server).list_referrers("a/b", MANIFEST_DIGEST)
+
+
+def test_the_referrers_tag_cuts_a_sha512_digest_to_what_a_tag_can_hold() -> None:
+    assert referrers_tag(DIGEST) == DIGEST.replace(":", "-")
+    assert referrers_tag(DIGEST_512) == "sha512-" + DIGEST_512[7:71]
