@@ -1,0 +1,108 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""make demo: two private registries with TLS and login, images in one of them, and their promotion to the other.
+
+The registries and their images are kept in `.build/demo`; a second demo finds everything promoted.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+
+import common
+from common import COPY, Failed, say
+
+STATE = common.BUILD / "demo" / "registries"
+IMAGES = common.BUILD / "demo" / "images.json"
+RESULT = common.BUILD / "demo" / "result.json"
+PLAY = COPY / "tests" / "demo" / "promote.yml"
+SOURCE, DESTINATION = "dev", "prod"
+SEED = ["--layers", "3", "--layer-size", "1MiB"]
+
+
+def harness(*arguments: object) -> None:
+    python = common.venv(common.REGISTRIES) / "bin" / "python"
+    script = COPY / "tests" / "registries" / "registries.py"
+    status, output = common.run([python, script, *arguments], "demo-registries")
+    if status:
+        raise Failed(common.shorten(output))
+
+
+def play(core: Path) -> dict[str, Any]:
+    """Run the playbook once. Returns its ``promote_result``."""
+    RESULT.unlink(missing_ok=True)
+    variables = {"demo_state": str(STATE), "demo_images": str(IMAGES), "demo_result": str(RESULT)}
+    command = [core / "bin" / "ansible-playbook", PLAY, "-e", json.dumps(variables)]
+    env = common.environment_for(core, ANSIBLE_LOCALHOST_WARNING="0", ANSIBLE_INVENTORY_UNPARSED_WARNING="0")
+    status, output = common.run(command, "demo-play", env=env)
+    if status:
+        raise Failed(f"{common.shorten(output)}\nThe playbook failed.")
+    recap = next((line for line in output.splitlines() if line.startswith("localhost ")), "")
+    result: dict[str, Any] = json.loads(RESULT.read_text(encoding="utf-8"))
+    result["recap"] = " ".join(recap.partition(":")[2].split())
+    return result
+
+
+def megabytes(count: int) -> str:
+    return f"{count / 1_000_000:.1f} MB"
+
+
+def tell(image: dict[str, Any]) -> str:
+    """One image in one line."""
+    name = image["reference"].partition("/")[2]
+    if image["action"] == "unchanged":
+        return f"  {name:<24} unchanged, {image['digest'][:19]}..."
+    parts = [
+        f"{image[f'blobs_{way}']} blobs {way} ({megabytes(image[f'bytes_{way}'])})"
+        for way in ("uploaded", "mounted", "skipped")
+        if image[f"blobs_{way}"]
+    ]
+    return f"  {name:<24} promoted, {image['digest'][:19]}...: {', '.join(parts) or 'no blobs'}"
+
+
+def tell_all(result: dict[str, Any]) -> None:
+    for image in result["images"]:
+        say(tell(image))
+    transfer = result["transfer"]
+    say(f"  {transfer['requests']} requests, {megabytes(transfer['bytes_uploaded'])} uploaded.")
+    say(f"  Ansible says: {result['recap']}")
+
+
+def main() -> None:
+    with common.lock():
+        common.sync()
+        common.prepare_home()
+        common.system_packages({"docker-registry": "docker-registry"})
+        core = common.venv(common.cores()[-1])
+        STATE.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            harness("start", "--state", STATE, f"{SOURCE},tls,login=token", f"{DESTINATION},tls,login=htpasswd")
+            harness("seed", "--state", STATE, "--registry", SOURCE, *SEED, "--output", IMAGES)
+            known = json.loads((STATE / "registries.json").read_text(encoding="utf-8"))["registries"]
+            say(
+                f"Two private registries run, with TLS: {SOURCE} ({known[SOURCE]['address']}, token login) "
+                f"and {DESTINATION} ({known[DESTINATION]['address']}, htpasswd login)."
+            )
+            say(f"{len(json.loads(IMAGES.read_text(encoding='utf-8')))} images are in {SOURCE}. The playbook runs ...")
+            tell_all(play(core))
+            say("Once more: what is equal is left alone ...")
+            again = play(core)
+            tell_all(again)
+        finally:
+            harness("stop", "--state", STATE)
+    if again["changed"]:
+        raise Failed("The second run changed something, and it must not.")
+    say(f"Done: {DESTINATION} serves what {SOURCE} serves. The playbook: tests/demo/promote.yml")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Failed as failure:
+        sys.exit(str(failure))
