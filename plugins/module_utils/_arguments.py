@@ -19,6 +19,7 @@ from ._counters import Counters
 from ._credentials import Credential, credential_from_options
 from ._digest import check_digest
 from ._errors import InvalidInput, LocalFileError, RegistryError, RepositoryMissing
+from ._inspection import ImageName
 from ._manifest import MAXIMUM_SIZE
 from ._reference import check_registry, check_repository, check_tag
 from ._registry import Registry
@@ -333,6 +334,27 @@ def blob_groups(params: Plain) -> list[BlobGroup]:
             )
         )
     return groups
+
+
+def image_names(params: Plain) -> list[ImageName]:
+    """The manifests of a task, given as ``images`` or as one ``tag`` or ``digest`` of one ``repository``; checked."""
+    names = []
+    for position, entry in enumerate(one_or_many(params, "images", ("repository", "tag", "digest"))):
+        try:
+            if not (entry["tag"] or entry["digest"]):
+                raise InvalidInput("a tag or a digest is needed beside the repository")
+            names.append(
+                ImageName(
+                    check_repository(entry["repository"]),
+                    check_tag(entry["tag"]) if entry["tag"] else "",
+                    check_digest(entry["digest"]) if entry["digest"] else "",
+                )
+            )
+        except InvalidInput as error:
+            if params["images"] is None:
+                raise
+            raise InvalidInput(f"images[{position}]: {error.reason}", hint=error.hint) from error
+    return names
 
 
 def check_tag_or_digest(tag: str | None, digest: str | None) -> str:

@@ -7,12 +7,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import typing as t
 
 from ._digest import compute_digest
 from ._errors import AccessDenied, AuthenticationFailed, InvalidInput, NotFound, RegistryError
 from ._manifest import MANIFEST_TYPES, Descriptor, Manifest, format_platform
+from ._parallel import run_all
 from ._registry import Registry
 from ._transfer import RegistrySource, verified_pieces
 
@@ -20,6 +22,19 @@ _NO_DIGEST = "sha256:" + "0" * 64
 _MAXIMUM_CONFIG = 4 * 1024 * 1024
 _MAXIMUM_DEPTH = 8
 _MAXIMUM_MANIFESTS = 1000
+
+
+class ImageName(t.NamedTuple):
+    """A manifest by its tag or digest; the digest wins where both are given."""
+
+    repository: str
+    tag: str
+    digest: str
+
+    @property
+    def reference(self) -> str:
+        """What is asked for."""
+        return self.digest or self.tag
 
 
 def read_tree(registry: Registry, repository: str, digest: str) -> list[Manifest]:
@@ -143,3 +158,80 @@ def probe_repository(registry: Registry, repository: str, *, anonymous: bool) ->
     # Nothing has this digest, so where the API is, its list is empty and short.
     found = registry.list_referrers(repository, _NO_DIGEST)
     return dict(result, exists=True, readable=True, referrers_api=found.found_by == "api")
+
+
+def list_tags(registry: Registry, repositories: t.Sequence[str]) -> list[list[str] | RegistryError | None]:
+    """The tags of the repositories, in their order; None for a repository that isn't there."""
+
+    def listed(repository: str) -> list[str] | None:
+        try:
+            return registry.list_tags(repository)
+        except NotFound:
+            return None
+
+    return run_all(listed, repositories, registry.jobs)
+
+
+def head_images(registry: Registry, names: t.Sequence[ImageName]) -> list[Descriptor | RegistryError | None]:
+    """What the names stand for, in their order; None for what isn't there."""
+    return run_all(lambda name: registry.head_manifest(name.repository, name.reference), names, registry.jobs)
+
+
+def look_at_images(
+    registry: Registry, names: t.Sequence[ImageName], include: t.Container[str]
+) -> list[dict[str, t.Any] | RegistryError]:
+    """What the names stand for, as plain values, in their order. What isn't there is a result and no error.
+
+    ``include`` may name ``content``, ``children``, ``config`` and ``platforms``; without any, no manifest is read.
+    """
+    return run_all(lambda name: _look_at(registry, name, include), names, registry.jobs)
+
+
+def _look_at(registry: Registry, name: ImageName, include: t.Container[str]) -> dict[str, t.Any]:
+    found: Descriptor | None
+    manifest: Manifest | None = None
+    if not any(part in include for part in ("content", "children", "config", "platforms")):
+        found = registry.head_manifest(name.repository, name.reference)
+    else:
+        try:
+            manifest = registry.get_manifest(name.repository, name.reference)
+        except NotFound:
+            pass
+        found = None if manifest is None else manifest.descriptor
+    result = _descriptor_as_plain(found) if found else {"digest": name.digest, "media_type": "", "size": 0}
+    return {"exists": found is not None, **result, **_parts(registry, name.repository, manifest, include)}
+
+
+def _parts(
+    registry: Registry, repository: str, manifest: Manifest | None, include: t.Container[str]
+) -> dict[str, t.Any]:
+    parts: dict[str, t.Any] = {}
+    config: dict[str, t.Any] = {}
+    if manifest is not None and ("config" in include or ("platforms" in include and not manifest.is_index)):
+        config = read_config(registry, repository, manifest)
+    if "content" in include:
+        parts["content"] = {} if manifest is None else manifest.document
+        parts["content_base64"] = "" if manifest is None else base64.b64encode(manifest.content).decode("ascii")
+    if "children" in include:
+        children = [] if manifest is None else manifest.children()
+        parts["children"] = [{**_descriptor_as_plain(child), "platform": child.platform} for child in children]
+    if "config" in include:
+        parts.update(config=config, labels=labels_of(config))
+    if "platforms" in include:
+        parts["platforms"] = [] if manifest is None else platforms_of(manifest, config)
+    if parts:
+        parts["annotations"] = {} if manifest is None else manifest.annotations
+        parts["artifact_type"] = "" if manifest is None else manifest.artifact_type
+    return parts
+
+
+def resolve_tags(
+    registry: Registry, images: t.Sequence[tuple[str, str]]
+) -> list[dict[str, t.Any] | RegistryError | None]:
+    """Digest, media type and size of tags, given as repository and tag, in their order; None for what isn't there."""
+    found = head_images(registry, [ImageName(repository, tag, "") for repository, tag in images])
+    return [_descriptor_as_plain(one) if isinstance(one, Descriptor) else one for one in found]
+
+
+def _descriptor_as_plain(descriptor: Descriptor) -> dict[str, t.Any]:
+    return {"digest": descriptor.digest, "media_type": descriptor.media_type, "size": descriptor.size}
