@@ -1,0 +1,114 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""What refers to an image: by the referrers API, by the tag schema, and by the tags that cosign writes."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ._digest import algorithm_of
+from ._errors import RegistryError
+from ._inspection import ImageName, head_images
+from ._manifest import Descriptor
+from ._parallel import run_all
+from ._registry import Referrers, Registry, referrers_tag
+
+COSIGN_SUFFIXES = (".sig", ".att", ".sbom")
+
+
+class Found(t.NamedTuple):
+    """What refers to one image. ``digest`` is empty where a tag doesn't exist."""
+
+    digest: str
+    exists: bool
+    referrers: Referrers
+    cosign_tags: tuple[tuple[str, Descriptor], ...]
+
+
+_NOTHING = Found("", False, Referrers((), ""), ())
+
+
+def cosign_tags(digest: str) -> list[str]:
+    """The tags beside a digest under which cosign keeps signatures, attestations and SBOMs.
+
+    None for a sha512 digest: cosign doesn't shorten it, and a tag has no room for it.
+    """
+    if algorithm_of(digest) != "sha256":
+        return []
+    return [referrers_tag(digest) + suffix for suffix in COSIGN_SUFFIXES]
+
+
+def find_referrers(
+    registry: Registry, names: t.Sequence[ImageName], artifact_type: str = ""
+) -> list[Found | RegistryError]:
+    """What refers to the images; outcomes in their order. What isn't there is a result and no error."""
+
+    class Question(t.NamedTuple):
+        place: int
+        repository: str
+        digest: str
+        tag: str
+
+        def ask(self) -> Referrers | Descriptor | None:
+            if self.tag:
+                return registry.head_manifest(self.repository, self.tag)
+            return registry.list_referrers(self.repository, self.digest, artifact_type)
+
+    heads = head_images(registry, names)
+    questions = []
+    for place, (name, head) in enumerate(zip(names, heads)):
+        digest = name.digest or (head.digest if isinstance(head, Descriptor) else "")
+        if digest and not isinstance(head, RegistryError):
+            questions += [Question(place, name.repository, digest, tag) for tag in ("", *cosign_tags(digest))]
+    # All questions at once: for a single image, they then wait for one another no longer than for many.
+    answers: dict[int, list[tuple[Question, t.Any]]] = {}
+    for question, answer in zip(questions, run_all(Question.ask, questions, registry.jobs)):
+        answers.setdefault(question.place, []).append((question, answer))
+    return [
+        head if isinstance(head, RegistryError) else _found(head is not None, answers.get(place, []))
+        for place, head in enumerate(heads)
+    ]
+
+
+def _found(exists: bool, answers: t.Sequence[tuple[t.Any, t.Any]]) -> Found | RegistryError:
+    found = _NOTHING._replace(exists=exists)
+    for question, answer in answers:
+        found = found._replace(digest=question.digest)
+        if isinstance(answer, RegistryError):
+            return answer
+        if isinstance(answer, Referrers):
+            found = found._replace(referrers=answer)
+        elif answer is not None:
+            found = found._replace(cosign_tags=(*found.cosign_tags, (question.tag, answer)))
+    return found
+
+
+def referrers_as_plain(found: Found) -> dict[str, t.Any]:
+    """What was found, as a result."""
+    return {
+        "digest": found.digest,
+        "exists": found.exists,
+        "found_by": found.referrers.found_by,
+        "referrers": [
+            {
+                "digest": descriptor.digest,
+                "media_type": descriptor.media_type,
+                "size": descriptor.size,
+                "artifact_type": descriptor.artifact_type,
+                "annotations": dict(descriptor.annotations),
+            }
+            for descriptor in found.referrers.descriptors
+        ],
+        "cosign_tags": [
+            {
+                "tag": tag,
+                "digest": descriptor.digest,
+                "media_type": descriptor.media_type,
+                "size": descriptor.size,
+            }
+            for tag, descriptor in found.cosign_tags
+        ],
+    }

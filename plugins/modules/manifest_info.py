@@ -1,0 +1,262 @@
+#!/usr/bin/python
+
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: manifest_info
+short_description: Look what tags and digests are
+version_added: 0.1.0
+description:
+  - Resolves tags and digests to digest, media type and size (HEAD manifest, end-3 of the OCI distribution specification).
+  - What O(include) names is read besides (GET manifest). Registries may count that as a pull.
+  - That a manifest, or its repository, isn't there is no failure.
+author:
+  - imageops maintainers (@imageops)
+extends_documentation_fragment:
+  - imageops.registry.connection
+  - imageops.registry.attributes.info
+options:
+  repository:
+    description:
+      - The repository to look in. Needs O(tag) or O(digest).
+    type: str
+  tag:
+    description:
+      - The tag to resolve.
+    type: str
+  digest:
+    description:
+      - The digest to look for. Where O(tag) is given as well, the digest is what counts.
+    type: str
+  images:
+    description:
+      - Many manifests, in place of O(repository). RV(imageops.registry.tag_info#module:images) can be given as it is.
+    type: list
+    elements: dict
+    suboptions:
+      repository:
+        description: The repository to look in.
+        type: str
+        required: true
+      tag:
+        description: The tag to resolve.
+        type: str
+      digest:
+        description: The digest to look for, in place of a tag. Where both are given, the digest is what counts.
+        type: str
+  include:
+    description:
+      - What to return besides. Annotations, and the artifact type, come with any of them.
+      - V(content) is the manifest itself, V(children) are the manifests of an index, V(platforms) those of its children, or of an
+        image.
+      - V(config) is the config of an image, and its labels. An index has none; ask for one of its children.
+      - V(config), and the V(platforms) of an image, cost one more request for the config's blob.
+    type: list
+    elements: str
+    choices: [content, children, config, platforms]
+    default: []
+seealso:
+  - module: imageops.registry.tag_info
+  - module: imageops.registry.manifest
+  - module: imageops.registry.referrer_info
+"""
+
+EXAMPLES = r"""
+- name: Which digest does the tag serve?
+  imageops.registry.manifest_info:
+    registry: registry.example:5000
+    repository: team/app
+    tag: 1.4.2
+  register: image
+
+- name: Say so
+  ansible.builtin.debug:
+    msg: "{{ image.exists | ternary(image.digest, 'there is no such tag') }}"
+
+- name: Which revision was it built from?
+  imageops.registry.manifest_info:
+    registry: registry.example:5000
+    repository: team/app
+    tag: 1.4.2
+    include: [config]
+  register: image
+
+- name: Name it
+  ansible.builtin.debug:
+    msg: "{{ image.labels['org.opencontainers.image.revision'] | default('unknown') }}"
+  when: image.exists
+
+- name: For which platforms are two images made?
+  imageops.registry.manifest_info:
+    registry: registry.example:5000
+    images:
+      - {repository: team/app, tag: 1.4.2}
+      - {repository: team/api, tag: 2.1.0}
+    include: [platforms]
+  register: found
+
+- name: Name them
+  ansible.builtin.debug:
+    msg: "{{ found.images | selectattr('exists') | map(attribute='platforms') }}"
+"""
+
+RETURN = r"""
+exists:
+  description: Whether all the manifests exist.
+  returned: success
+  type: bool
+  sample: true
+images:
+  description:
+    - The manifests in the order in which they were given.
+    - Where O(repository) is given, all that the only entry has is returned at the top level as well.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    repository:
+      description: The repository.
+      type: str
+      sample: team/app
+    tag:
+      description: The tag that was given. Empty where there was none.
+      type: str
+      sample: 1.4.2
+    exists:
+      description: Whether it exists.
+      type: bool
+      sample: true
+    digest:
+      description: Its digest. The one that was given, or empty, where it doesn't exist.
+      type: str
+      sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+    media_type:
+      description: Its media type. Empty where it doesn't exist.
+      type: str
+      sample: application/vnd.oci.image.index.v1+json
+    size:
+      description: Its own size in bytes, without what it refers to. 0 where it doesn't exist.
+      type: int
+      sample: 743
+    content:
+      description: The manifest as a dictionary. Empty where it doesn't exist.
+      returned: where O(include) has V(content)
+      type: dict
+      sample: {schemaVersion: 2, mediaType: application/vnd.oci.image.index.v1+json, manifests: []}
+    content_base64:
+      description: Its exact bytes, which have the digest. Empty where it doesn't exist.
+      returned: where O(include) has V(content)
+      type: str
+      sample: eyJzY2hlbWFWZXJzaW9uIjoyfQ==
+    children:
+      description: The manifests of an index, in its order. Empty for an image.
+      returned: where O(include) has V(children)
+      type: list
+      elements: dict
+      contains:
+        digest:
+          description: The digest of the child.
+          type: str
+          sample: sha256:2f3a21a0b3d4dd2d4e0e7c29a1dbb0a2a1a6e0f1bd26cf4a0a1f8f2e0c4a9d11
+        media_type:
+          description: Its media type.
+          type: str
+          sample: application/vnd.oci.image.manifest.v1+json
+        size:
+          description: Its own size in bytes.
+          type: int
+          sample: 480
+        platform:
+          description: Its platform as C(os/architecture[/variant]). Empty where the index names none.
+          type: str
+          sample: linux/amd64
+    config:
+      description: The config of an image as a dictionary. Empty for an index, and where it is no JSON object.
+      returned: where O(include) has V(config)
+      type: dict
+      sample: {os: linux, architecture: amd64, config: {Labels: {org.opencontainers.image.revision: 5e1c571}}}
+    labels:
+      description: The labels in the config of an image.
+      returned: where O(include) has V(config)
+      type: dict
+      sample: {org.opencontainers.image.revision: 5e1c571}
+    platforms:
+      description: The platforms of an index, or of an image, by name.
+      returned: where O(include) has V(platforms)
+      type: list
+      elements: str
+      sample: [linux/amd64, linux/arm64/v8]
+    annotations:
+      description: The annotations of the manifest.
+      returned: where O(include) isn't empty
+      type: dict
+      sample: {org.opencontainers.image.version: 1.4.2}
+    artifact_type:
+      description: The artifact type, for an image the media type of its config. Empty for an index without one.
+      returned: where O(include) isn't empty
+      type: str
+      sample: application/vnd.oci.image.config.v1+json
+failures:
+  description: What could not be looked for or read, and why. The rest of the result is returned beside it.
+  returned: failure
+  type: list
+  elements: dict
+transfer:
+  description: What the task cost, in requests and bytes of blobs.
+  returned: always
+  type: dict
+  sample: {requests: 1, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
+"""
+
+import typing as t
+
+from ..module_utils._arguments import IMAGES, Task, create_module, failure, image_names, run
+from ..module_utils._errors import RegistryError
+from ..module_utils._inspection import look_at_images
+
+
+def look(task: Task) -> dict[str, t.Any]:
+    names = image_names(task.params)
+    failures = []
+    images = []
+    for name, outcome in zip(names, look_at_images(task.registry(), names, task.params["include"])):
+        if isinstance(outcome, RegistryError):
+            failures.append(failure(outcome, repository=name.repository, tag=name.tag, digest=name.digest))
+        else:
+            images.append({"repository": name.repository, "tag": name.tag, **outcome})
+    result: dict[str, t.Any] = {}
+    if task.params["repository"] is not None and images:
+        result.update(images[0])
+    result.update(exists=not failures and all(image["exists"] for image in images), images=images, failures=failures)
+    task.check_secrets(result)
+    return result
+
+
+def main() -> None:
+    run(
+        create_module(
+            {
+                "repository": {"type": "str"},
+                "tag": {"type": "str"},
+                "digest": {"type": "str"},
+                "images": IMAGES,
+                "include": {
+                    "type": "list",
+                    "elements": "str",
+                    "choices": ["content", "children", "config", "platforms"],
+                    "default": [],
+                },
+            },
+            required_one_of=[("repository", "images")],
+            mutually_exclusive=[("repository", "images")],
+            required_by={"tag": ("repository",), "digest": ("repository",)},
+        ),
+        look,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+#!/usr/bin/python
+
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: referrer_info
+short_description: Look what refers to an image, such as signatures and SBOMs
+version_added: 0.1.0
+description:
+  - Lists what has a manifest as its subject (GET referrers, end-12 of the OCI distribution specification), by the referrers tag
+    schema where the registry has no such API.
+  - Looks for the tags that cosign writes beside a digest as well. C(sha256-HEX.sig) has signatures, C(sha256-HEX.att)
+    attestations, C(sha256-HEX.sbom) an SBOM.
+  - Only what a registry lists is returned. Nothing is read or verified, no signature and no size.
+  - The children of an index have referrers of their own, which aren't listed with those of the index.
+  - That an image, or its repository, isn't there is no failure.
+author:
+  - imageops maintainers (@imageops)
+extends_documentation_fragment:
+  - imageops.registry.connection
+  - imageops.registry.attributes.info
+options:
+  repository:
+    description:
+      - The repository to look in. Needs O(tag) or O(digest).
+    type: str
+  tag:
+    description:
+      - The tag of the image. It is resolved first.
+    type: str
+  digest:
+    description:
+      - The digest of the image. Where O(tag) is given as well, the digest is what counts.
+    type: str
+  images:
+    description:
+      - Many images, in place of O(repository). RV(imageops.registry.tag_info#module:images) can be given as it is.
+    type: list
+    elements: dict
+    suboptions:
+      repository:
+        description: The repository to look in.
+        type: str
+        required: true
+      tag:
+        description: The tag of the image. It is resolved first.
+        type: str
+      digest:
+        description: The digest of the image, in place of a tag. Where both are given, the digest is what counts.
+        type: str
+  artifact_type:
+    description:
+      - List only referrers of this artifact type, such as V(application/vnd.dev.sigstore.bundle.v0.3+json). It says nothing about
+        the tags of cosign.
+    type: str
+seealso:
+  - module: imageops.registry.manifest_info
+  - module: imageops.registry.registry_info
+"""
+
+EXAMPLES = r"""
+- name: Is the image signed?
+  imageops.registry.referrer_info:
+    registry: registry.example:5000
+    repository: team/app
+    digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+    artifact_type: application/vnd.dev.sigstore.bundle.v0.3+json
+  register: found
+
+- name: Stop where there is nothing that could be a signature
+  ansible.builtin.assert:
+    that: found.referrers | length > 0 or found.cosign_tags | selectattr('tag', 'search', '[.]sig$') | length > 0
+
+- name: What refers to the images of two tags?
+  imageops.registry.referrer_info:
+    registry: registry.example:5000
+    images:
+      - {repository: team/app, tag: 1.4.2}
+      - {repository: team/api, tag: 2.1.0}
+"""
+
+RETURN = r"""
+exists:
+  description: Whether all the images exist.
+  returned: success
+  type: bool
+  sample: true
+images:
+  description:
+    - The images in the order in which they were given.
+    - Where O(repository) is given, all that the only entry has is returned at the top level as well.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    repository:
+      description: The repository.
+      type: str
+      sample: team/app
+    tag:
+      description: The tag that was given. Empty where there was none.
+      type: str
+      sample: ""
+    digest:
+      description: The digest of the image. Empty where the tag doesn't exist.
+      type: str
+      sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+    exists:
+      description: Whether the image exists. Something may refer to a digest that doesn't.
+      type: bool
+      sample: true
+    found_by:
+      description: How the referrers were found, V(api) or V(tag_schema). Empty where the registry has neither list.
+      type: str
+      sample: tag_schema
+    referrers:
+      description: What refers to the image, as the registry describes it.
+      type: list
+      elements: dict
+      contains:
+        digest:
+          description: The digest of the referrer.
+          type: str
+          sample: sha256:2f3a21a0b3d4dd2d4e0e7c29a1dbb0a2a1a6e0f1bd26cf4a0a1f8f2e0c4a9d11
+        media_type:
+          description: Its media type.
+          type: str
+          sample: application/vnd.oci.image.manifest.v1+json
+        size:
+          description: Its own size in bytes.
+          type: int
+          sample: 837
+        artifact_type:
+          description: Its artifact type.
+          type: str
+          sample: application/vnd.dev.sigstore.bundle.v0.3+json
+        annotations:
+          description: Its annotations.
+          type: dict
+          sample: {dev.sigstore.bundle.content: dsse-envelope}
+    cosign_tags:
+      description: The tags of cosign beside the digest.
+      type: list
+      elements: dict
+      contains:
+        tag:
+          description: The tag.
+          type: str
+          sample: sha256-6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b.sig
+        digest:
+          description: The digest that it serves.
+          type: str
+          sample: sha256:9d1ae52d4dd6f0c5a4d3f6f2a3bbd2ad70b1c8d5a0ef1b1f8d3cb6e2b7a10c44
+        media_type:
+          description: Its media type.
+          type: str
+          sample: application/vnd.oci.image.manifest.v1+json
+        size:
+          description: Its own size in bytes.
+          type: int
+          sample: 558
+failures:
+  description: What could not be looked for, and why. The rest of the result is returned beside it.
+  returned: failure
+  type: list
+  elements: dict
+transfer:
+  description: What the task cost, in requests and bytes of blobs.
+  returned: always
+  type: dict
+  sample: {requests: 5, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
+"""
+
+import typing as t
+
+from ..module_utils._arguments import IMAGES, Task, create_module, failure, image_names, run
+from ..module_utils._errors import RegistryError
+from ..module_utils._referrers import find_referrers, referrers_as_plain
+
+
+def look(task: Task) -> dict[str, t.Any]:
+    names = image_names(task.params)
+    failures = []
+    images = []
+    for name, outcome in zip(names, find_referrers(task.registry(), names, task.params["artifact_type"] or "")):
+        if isinstance(outcome, RegistryError):
+            failures.append(failure(outcome, repository=name.repository, tag=name.tag, digest=name.digest))
+        else:
+            images.append({"repository": name.repository, "tag": name.tag, **referrers_as_plain(outcome)})
+    result: dict[str, t.Any] = {}
+    if task.params["repository"] is not None and images:
+        result.update(images[0])
+    result.update(exists=not failures and all(image["exists"] for image in images), images=images, failures=failures)
+    task.check_secrets(result)
+    return result
+
+
+def main() -> None:
+    run(
+        create_module(
+            {
+                "repository": {"type": "str"},
+                "tag": {"type": "str"},
+                "digest": {"type": "str"},
+                "images": IMAGES,
+                "artifact_type": {"type": "str"},
+            },
+            required_one_of=[("repository", "images")],
+            mutually_exclusive=[("repository", "images")],
+            required_by={"tag": ("repository",), "digest": ("repository",)},
+        ),
+        look,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,284 @@
+#!/usr/bin/python
+
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: tag_info
+short_description: List and select the tags of repositories
+version_added: 0.1.0
+description:
+  - Lists the tags of repositories (GET tags/list, end-8 of the OCI distribution specification), and selects some of them by name
+    and by version.
+  - Tags are returned with versions first, from the newest to the oldest by the precedence of Semantic Versioning 2.0.0, and the
+    others behind them by name.
+  - A tag is a version if it has all three numbers, with or without a leading V(v). V(1.4) and V(latest) are none, and neither is
+    V(2024.01.15), since numbers of versions have no leading zeros. What follows V(_), as Helm writes C(+) in tags, is ignored.
+  - To learn whether one tag exists, M(imageops.registry.manifest_info) is faster than a list.
+  - That a repository doesn't exist is no failure.
+author:
+  - imageops maintainers (@imageops)
+extends_documentation_fragment:
+  - imageops.registry.connection
+  - imageops.registry.attributes.info
+options:
+  repository:
+    description:
+      - The repository whose tags are listed.
+    type: str
+  repositories:
+    description:
+      - Many repositories, in place of O(repository). The selection is made in each of them.
+    type: list
+    elements: str
+  match:
+    description:
+      - Regular expressions of Python. A tag is selected if one of them matches it as a whole. Without any, all are.
+    type: list
+    elements: str
+    default: []
+  exclude:
+    description:
+      - Regular expressions of Python. A tag is left out if one of them matches it as a whole.
+    type: list
+    elements: str
+    default: []
+  semver:
+    description:
+      - A range of versions, as V(>=1.2 <2), V(^1.4), V(~1.4.2), V(1.x), V(1.2 - 1.4) or V(1.x || 3.x), with the meaning that
+        node-semver gives to it. Tags that aren't versions are left out.
+      - A pre-release is only selected where the range names one of the same version; V(>=1.4.0-rc.1) selects V(1.4.0-rc.2) and
+        no pre-release of V(1.5.0). V(*) selects all versions without pre-releases.
+    type: str
+  newest:
+    description:
+      - Select only so many versions, the newest of those that all other options select. Tags that aren't versions are left out,
+        since they don't tell their age.
+      - Pre-releases count, unless O(semver) leaves them out.
+    type: int
+  digest_tags:
+    description:
+      - Whether to list tags that stand for a digest as well. These are V(sha256-HEX), under which what refers to an image is listed
+        where there is no referrers API, and V(sha256-HEX.sig) and the like, which cosign writes.
+    type: bool
+    default: false
+  resolve:
+    description:
+      - Whether to look up the digest of every selected tag (HEAD manifest). A tag that is gone by then is left out.
+    type: bool
+    default: false
+seealso:
+  - module: imageops.registry.repository_info
+  - module: imageops.registry.manifest_info
+  - module: imageops.registry.image_diff_info
+"""
+
+EXAMPLES = r"""
+- name: Which is the newest release of version 1?
+  imageops.registry.tag_info:
+    registry: registry.example:5000
+    repository: team/app
+    semver: ^1.0
+    newest: 1
+  register: release
+
+- name: Name it, if there is one
+  ansible.builtin.debug:
+    msg: "{{ release.tags | first | default('none') }}"
+
+- name: Select the three newest releases of two repositories
+  imageops.registry.tag_info:
+    registry: dev.example:5000
+    repositories: [team/app, team/api]
+    semver: '*'
+    newest: 3
+    exclude: ['.*-debug']
+  register: releases
+
+- name: Compare them with those in production
+  imageops.registry.image_diff_info:
+    registry: prod.example
+    source:
+      registry: dev.example:5000
+    images: "{{ releases.images }}"
+"""
+
+RETURN = r"""
+exists:
+  description: Whether the repositories exist, all of them.
+  returned: success
+  type: bool
+  sample: true
+tags:
+  description: The selected tags. Versions from the newest to the oldest, then the other tags by name.
+  returned: where O(repository) is given
+  type: list
+  elements: str
+  sample: [1.10.0, 1.9.3, latest]
+all_count:
+  description: How many tags the registry lists, the ones that aren't selected included.
+  returned: success
+  type: int
+  sample: 42
+repositories:
+  description: The repositories in the order in which they were given.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    repository:
+      description: The repository.
+      type: str
+      sample: team/app
+    exists:
+      description: Whether it exists.
+      type: bool
+      sample: true
+    tags:
+      description: Its selected tags, in the same order as RV(tags).
+      type: list
+      elements: str
+      sample: [1.10.0, 1.9.3, latest]
+    all_count:
+      description: How many tags the registry lists in it.
+      type: int
+      sample: 42
+images:
+  description:
+    - The selected tags of all repositories, in the shape that M(imageops.registry.image_diff_info) and
+      M(imageops.registry.manifest_info) take as C(images).
+    - They have a C(digest) where O(resolve) is set.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - repository: team/app
+      tag: 1.10.0
+      digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+resolved:
+  description: What the selected tags of all repositories serve.
+  returned: where O(resolve) is set
+  type: list
+  elements: dict
+  contains:
+    repository:
+      description: The repository.
+      type: str
+      sample: team/app
+    tag:
+      description: The tag.
+      type: str
+      sample: 1.10.0
+    digest:
+      description: The digest of the manifest or index.
+      type: str
+      sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+    media_type:
+      description: Its media type.
+      type: str
+      sample: application/vnd.oci.image.index.v1+json
+    size:
+      description: Its own size in bytes, without what it refers to.
+      type: int
+      sample: 743
+failures:
+  description: What could not be listed or looked up, and why. The rest of the result is returned beside it.
+  returned: failure
+  type: list
+  elements: dict
+transfer:
+  description: What the task cost, in requests and bytes of blobs.
+  returned: always
+  type: dict
+  sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
+"""
+
+import typing as t
+
+from ..module_utils._arguments import Task, create_module, failure, run
+from ..module_utils._errors import RegistryError
+from ..module_utils._inspection import list_tags, resolve_tags
+from ..module_utils._reference import check_repository
+from ..module_utils._selection import TagSelection, tag_selection
+
+
+def list_selected(task: Task) -> dict[str, t.Any]:
+    params = task.params
+    given = params["repositories"] if params["repositories"] is not None else [params["repository"]]
+    repositories = list(dict.fromkeys(check_repository(name) for name in given))
+    selection = tag_selection(
+        params["match"], params["exclude"], params["semver"] or "", params["newest"], params["digest_tags"]
+    )
+    result = listed(task, repositories, selection)
+    if params["repository"] is not None and result["repositories"]:
+        result["tags"] = result["repositories"][0]["tags"]
+    task.check_secrets(result)
+    return result
+
+
+def listed(task: Task, repositories: list[str], selection: TagSelection) -> dict[str, t.Any]:
+    registry = task.registry()
+    failures = []
+    entries = []
+    for repository, found in zip(repositories, list_tags(registry, repositories)):
+        if isinstance(found, RegistryError):
+            failures.append(failure(found, repository=repository))
+        else:
+            entries.append(
+                {
+                    "repository": repository,
+                    "exists": found is not None,
+                    "tags": selection.select(found or ()),
+                    "all_count": len(found or ()),
+                }
+            )
+    images = [(entry["repository"], tag) for entry in entries for tag in entry["tags"]]
+    result: dict[str, t.Any] = {}
+    if task.params["resolve"]:
+        result["resolved"] = []
+        for (repository, tag), outcome in zip(images, resolve_tags(registry, images)):
+            if isinstance(outcome, RegistryError):
+                failures.append(failure(outcome, repository=repository, tag=tag))
+            elif outcome is not None:
+                result["resolved"].append({"repository": repository, "tag": tag, **outcome})
+        names = ("repository", "tag", "digest")
+        result["images"] = [{name: image[name] for name in names} for image in result["resolved"]]
+        there = {(image["repository"], image["tag"]) for image in result["images"]}
+        for entry in entries:
+            entry["tags"] = [tag for tag in entry["tags"] if (entry["repository"], tag) in there]
+    else:
+        result["images"] = [{"repository": repository, "tag": tag} for repository, tag in images]
+    return {
+        **result,
+        "exists": not failures and all(entry["exists"] for entry in entries),
+        "all_count": sum(entry["all_count"] for entry in entries),
+        "repositories": entries,
+        "failures": failures,
+    }
+
+
+def main() -> None:
+    patterns = {"type": "list", "elements": "str", "default": []}
+    run(
+        create_module(
+            {
+                "repository": {"type": "str"},
+                "repositories": {"type": "list", "elements": "str"},
+                "match": dict(patterns),
+                "exclude": dict(patterns),
+                "semver": {"type": "str"},
+                "newest": {"type": "int"},
+                "digest_tags": {"type": "bool", "default": False},
+                "resolve": {"type": "bool", "default": False},
+            },
+            required_one_of=[("repository", "repositories")],
+            mutually_exclusive=[("repository", "repositories")],
+        ),
+        list_selected,
+    )
+
+
+if __name__ == "__main__":
+    main()
