@@ -456,6 +456,8 @@ class Transport:
                 cert=self._client_certificate if own else None,
                 proxies=requests.utils.get_environ_proxies(url),
             )
+            # Before version 2, urllib3 takes a body that broke off for a whole one.
+            raw.raw.enforce_content_length = True
             if stream and raw.status_code in (200, 206):
                 return Response(method, url, raw, b"")
             return Response(method, url, raw, _read_limited(raw, method, url, limit))
@@ -623,7 +625,7 @@ def _connection_error(error: BaseException, method: str, url: str) -> RegistryEr
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return TLSFailed(
-                f"the certificate of {where} isn't trusted: {cause.verify_message}",
+                f"the certificate of {where} isn't trusted: {getattr(cause, 'verify_message', '') or cause}",
                 hint="Name the file of the CA that signed it in ca_path",
                 **facts,
             )
