@@ -11,7 +11,6 @@ import socket
 import typing as t
 
 import pytest
-
 from ansible_collections.imageops.registry.tests.unit.support.certificates import Certificates, make_certificates
 from ansible_collections.imageops.registry.tests.unit.support.scripted_server import ScriptedServer
 
@@ -65,3 +64,9 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     if shutil.which("openssl") is None:
         pytest.skip("needs the openssl command")
     return make_certificates(pathlib.Path(tmp_path_factory.mktemp("certificates")))
+
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Long values are cut in the names of tests."""
+    text = val if isinstance(val, str) else repr(val) if isinstance(val, bytes) else ""
+    return f"{text[:40]!r}..." if len(text) > 60 else None

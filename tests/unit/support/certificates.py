@@ -48,9 +48,20 @@ def _new_ca(folder: pathlib.Path, name: str) -> None:
     )
     _new_key(folder, name)
     _openssl(
-        folder, "req", "-x509", "-new", "-sha256", "-days", "2", "-config", f"{name}.cnf", "-key", f"{name}.key",
-        "-out", f"{name}.pem",
-    )  # fmt: skip
+        folder,
+        "req",
+        "-x509",
+        "-new",
+        "-sha256",
+        "-days",
+        "2",
+        "-config",
+        f"{name}.cnf",
+        "-key",
+        f"{name}.key",
+        "-out",
+        f"{name}.pem",
+    )
 
 
 def _new_leaf(folder: pathlib.Path, name: str, ca: str) -> None:
@@ -61,13 +72,27 @@ def _new_leaf(folder: pathlib.Path, name: str, ca: str) -> None:
     )
     (folder / f"{name}.cnf").write_text(f"[req]\nprompt = no\ndistinguished_name = dn\n[dn]\nCN = {name}\n")
     _new_key(folder, name)
+    _openssl(folder, "req", "-new", "-sha256", "-config", f"{name}.cnf", "-key", f"{name}.key", "-out", f"{name}.csr")
     _openssl(
-        folder, "req", "-new", "-sha256", "-config", f"{name}.cnf", "-key", f"{name}.key", "-out", f"{name}.csr"
+        folder,
+        "x509",
+        "-req",
+        "-sha256",
+        "-days",
+        "2",
+        "-in",
+        f"{name}.csr",
+        "-CA",
+        f"{ca}.pem",
+        "-CAkey",
+        f"{ca}.key",
+        "-set_serial",
+        str(1 + len(name)),
+        "-extfile",
+        f"{name}.ext",
+        "-out",
+        f"{name}.pem",
     )
-    _openssl(
-        folder, "x509", "-req", "-sha256", "-days", "2", "-in", f"{name}.csr", "-CA", f"{ca}.pem", "-CAkey", f"{ca}.key",
-        "-set_serial", str(1 + len(name)), "-extfile", f"{name}.ext", "-out", f"{name}.pem",
-    )  # fmt: skip
 
 
 def make_certificates(folder: pathlib.Path) -> Certificates:

@@ -24,7 +24,9 @@ PASSWORD = "pass-word-of-the-tests"
 LOGIN = Credential("ci", PASSWORD)
 
 
-def descriptor(content: bytes = LAYER, media_type: str = "application/vnd.oci.image.layer.v1.tar", **more: t.Any) -> dict[str, t.Any]:
+def descriptor(
+    content: bytes = LAYER, media_type: str = "application/vnd.oci.image.layer.v1.tar", **more: t.Any
+) -> dict[str, t.Any]:
     """The descriptor of some bytes."""
     return {"mediaType": media_type, "digest": compute_digest(content), "size": len(content), **more}
 
@@ -71,7 +73,9 @@ class Naps:
         time.sleep(0)
 
 
-def transport(host: str, naps: Naps | None = None, *, on_secret: t.Callable[[str], None] = lambda secret: None, **options: t.Any) -> Transport:
+def transport(
+    host: str, naps: Naps | None = None, *, on_secret: t.Callable[[str], None] = lambda secret: None, **options: t.Any
+) -> Transport:
     """A transport to a registry without TLS that never really waits."""
     options.setdefault("plain_http", True)
     options.setdefault("timeout", 5.0)

@@ -18,7 +18,7 @@ import threading
 import time
 import typing as t
 
-Headers = t.Union[t.Mapping[str, str], t.Sequence[t.Tuple[str, str]]]
+Headers = t.Union[t.Mapping[str, str], t.Sequence[tuple[str, str]]]
 
 
 class Recorded(t.NamedTuple):
@@ -167,7 +167,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
         self.server.script.connections += 1
 
-    def log_message(self, format: str, *args: t.Any) -> None:  # noqa: A002 - the name is inherited
+    def log_message(self, format: str, *args: t.Any) -> None:
         """Say nothing."""
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:

@@ -11,7 +11,6 @@ import typing as t
 import urllib.parse
 
 import pytest
-
 from ansible_collections.imageops.registry.plugins.module_utils._auth import (
     CATALOG,
     NOTHING,
@@ -68,10 +67,13 @@ PUSH = Scopes.repository("a/b", "pull", "push")
             [("bearer", {"realm": "r", "service": "s"}), ("basic", {"realm": "x"})],
         ),
         (['Bearer realm="r"', 'Basic realm="x"'], [("bearer", {"realm": "r"}), ("basic", {"realm": "x"})]),
-        (['Digest qop="auth, auth-int", nonce=abc, Basic realm="x"'], [("digest", {"qop": "auth, auth-int", "nonce": "abc"}), ("basic", {"realm": "x"})]),
+        (
+            ['Digest qop="auth, auth-int", nonce=abc, Basic realm="x"'],
+            [("digest", {"qop": "auth, auth-int", "nonce": "abc"}), ("basic", {"realm": "x"})],
+        ),
         (['Bearer realm="r",,service="s"'], [("bearer", {"realm": "r", "service": "s"})]),
     ],
-)  # fmt: skip
+)
 def test_challenges_of_the_corpus_are_read(headers: list[str], expected: list[tuple[str, dict[str, str]]]) -> None:
     assert parse_challenges(headers) == [Challenge(scheme, parameters) for scheme, parameters in expected]
 
@@ -83,9 +85,22 @@ def test_a_comma_in_quotes_starts_no_challenge() -> None:
 
 @pytest.mark.parametrize(
     "header",
-    ['Bearer realm="unterminated', "=", ",,,,", "\x00", '"', "Bearer =", "Bearer realm=https://r/", "a" * 100000, 'B r="' + "\\" * 100000,
-     "Bearer " + "a=b," * 50000, ", " * 50000, "a " * 50000, 'Bearer realm="x" ' * 5000],
-)  # fmt: skip
+    [
+        'Bearer realm="unterminated',
+        "=",
+        ",,,,",
+        "\x00",
+        '"',
+        "Bearer =",
+        "Bearer realm=https://r/",
+        "a" * 100000,
+        'B r="' + "\\" * 100000,
+        "Bearer " + "a=b," * 50000,
+        ", " * 50000,
+        "a " * 50000,
+        'Bearer realm="x" ' * 5000,
+    ],
+)
 def test_malformed_and_huge_challenges_neither_raise_nor_take_long(header: str) -> None:
     started = time.monotonic()
     parse_challenges([header])
@@ -115,8 +130,10 @@ def test_actions_are_in_a_fixed_order_unknown_ones_last() -> None:
 def test_scopes_of_a_challenge_are_read_and_anything_else_passed_over() -> None:
     text = "repository:host:5000/a:pull repository(plugin):b:pull,,push registry:catalog:* nonsense a:b"
     assert sorted(Scopes.parse(text)) == [
-        "registry:catalog:*", "repository(plugin):b:pull,push", "repository:host:5000/a:pull",
-    ]  # fmt: skip
+        "registry:catalog:*",
+        "repository(plugin):b:pull,push",
+        "repository:host:5000/a:pull",
+    ]
     assert Scopes.parse("") == NOTHING
     assert Scopes.parse("registry:catalog:*") == CATALOG
 
@@ -151,11 +168,15 @@ class TokenServer:
         return self.now
 
 
-def authenticator(server: TokenServer, credential: Credential = LOGIN, host: str = "r.example", secure: bool = True, **options: t.Any) -> Authenticator:
+def authenticator(
+    server: TokenServer, credential: Credential = LOGIN, host: str = "r.example", secure: bool = True, **options: t.Any
+) -> Authenticator:
     return Authenticator(credential, host, secure, server, clock=server.clock, **options)
 
 
-def learned(server: TokenServer, header: str = f'Bearer realm="{REALM}",service="svc"', **options: t.Any) -> Authenticator:
+def learned(
+    server: TokenServer, header: str = f'Bearer realm="{REALM}",service="svc"', **options: t.Any
+) -> Authenticator:
     found = authenticator(server, **options)
     found.learn(parse_challenges([header]))
     return found
@@ -207,7 +228,9 @@ def test_a_token_is_cached_per_set_of_scopes_and_serves_narrower_ones() -> None:
     assert len(server.requests) == 2
 
 
-@pytest.mark.parametrize(("lifetime", "usable"), [(300, 285), (None, 45), (0, 45), (-5, 45), ("300", 45), (True, 45), (60, 45)])
+@pytest.mark.parametrize(
+    ("lifetime", "usable"), [(300, 285), (None, 45), (0, 45), (-5, 45), ("300", 45), (True, 45), (60, 45)]
+)
 def test_a_token_is_renewed_before_its_end(lifetime: object, usable: float) -> None:
     server = TokenServer({"token": "t1", "expires_in": lifetime}, {"token": "t2", "expires_in": 300})
     found = learned(server)
@@ -294,7 +317,9 @@ def test_an_anonymous_user_is_told_that_basic_needs_a_login() -> None:
         learned(TokenServer(), 'Basic realm="x"', credential=ANONYMOUS)
 
 
-@pytest.mark.parametrize("header", ["Negotiate", 'Digest realm="x"', "", "Bearer", 'Bearer service="x"', 'Bearer realm=""'])
+@pytest.mark.parametrize(
+    "header", ["Negotiate", 'Digest realm="x"', "", "Bearer", 'Bearer service="x"', 'Bearer realm=""']
+)
 def test_no_way_to_log_in_is_an_error_that_names_the_schemes(header: str) -> None:
     with pytest.raises(AuthenticationFailed, match="no way to log in"):
         learned(TokenServer(), header)
@@ -315,9 +340,20 @@ def test_a_token_option_is_sent_as_it_is_and_never_exchanged() -> None:
 
 @pytest.mark.parametrize(
     "realm",
-    ["null://r.example/v2/token", "/token", "token", "ftp://r.example/", "https:///token", "https://ci@r.example/token",
-     "https://r.example\\\\@evil.example/", "https://r.example/a b", "https://r.example:x/", "https://[::1/", "https://r.example/#x"],
-)  # fmt: skip
+    [
+        "null://r.example/v2/token",
+        "/token",
+        "token",
+        "ftp://r.example/",
+        "https:///token",
+        "https://ci@r.example/token",
+        "https://r.example\\\\@evil.example/",
+        "https://r.example/a b",
+        "https://r.example:x/",
+        "https://[::1/",
+        "https://r.example/#x",
+    ],
+)
 def test_a_realm_that_is_no_safe_url_is_refused(realm: str) -> None:
     server = TokenServer()
     with pytest.raises(ProtocolViolation, match="no valid URL"):
@@ -325,7 +361,9 @@ def test_a_realm_that_is_no_safe_url_is_refused(realm: str) -> None:
     assert not server.requests
 
 
-@pytest.mark.parametrize("realm", ["https://evil.example/token", "https://r.example.evil.example/", "https://evilr.example/"])
+@pytest.mark.parametrize(
+    "realm", ["https://evil.example/token", "https://r.example.evil.example/", "https://evilr.example/"]
+)
 def test_the_password_is_not_sent_to_a_token_server_on_another_host(realm: str) -> None:
     server = TokenServer()
     with pytest.raises(ProtocolViolation, match="trusted_realm_hosts") as caught:
@@ -375,7 +413,9 @@ def test_a_realm_without_tls_is_allowed_where_the_registry_has_none() -> None:
 
 
 def test_an_anonymous_token_may_come_from_another_host_but_not_from_a_local_address() -> None:
-    assert learned(TokenServer(), 'Bearer realm="https://auth.example/"', credential=ANONYMOUS).header(PULL) == "Bearer t1"
+    assert (
+        learned(TokenServer(), 'Bearer realm="https://auth.example/"', credential=ANONYMOUS).header(PULL) == "Bearer t1"
+    )
     for host in ("169.254.169.254", "127.0.0.1", "[::1]", "localhost", "2130706433"):
         with pytest.raises(ProtocolViolation, match="local address"):
             learned(TokenServer(), f'Bearer realm="https://{host}/"', credential=ANONYMOUS)
@@ -401,10 +441,24 @@ def test_another_status_gives_no_token(status: int) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"<html>", b"\xff", b"[]", b"null", b"[" * 200000, b"{}", b'{"token":""}', b'{"token":7}', b'{"token":["a"]}',
-     b'{"token":"a b"}', b'{"token":"a\\r\\nX-Evil: 1"}', b'{"token":"\\u00e4"}', b'{"token":"' + b"a" * 262145 + b'"}'],
+    [
+        b"",
+        b"<html>",
+        b"\xff",
+        b"[]",
+        b"null",
+        b"[" * 200000,
+        b"{}",
+        b'{"token":""}',
+        b'{"token":7}',
+        b'{"token":["a"]}',
+        b'{"token":"a b"}',
+        b'{"token":"a\\r\\nX-Evil: 1"}',
+        b'{"token":"\\u00e4"}',
+        b'{"token":"' + b"a" * 262145 + b'"}',
+    ],
     ids=lambda body: repr(body[:20]),
-)  # fmt: skip
+)
 def test_an_answer_without_a_token_that_a_header_can_carry_is_refused(body: bytes) -> None:
     with pytest.raises(ProtocolViolation, match="token server's answer"):
         learned(TokenServer(body)).header(PULL)

@@ -6,7 +6,6 @@ from __future__ import annotations
 import threading
 
 import pytest
-
 from ansible_collections.imageops.registry.plugins.module_utils._counters import Counters
 
 

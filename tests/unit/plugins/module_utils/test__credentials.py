@@ -9,7 +9,6 @@ import pathlib
 import typing as t
 
 import pytest
-
 from ansible_collections.imageops.registry.plugins.module_utils._credentials import (
     ANONYMOUS,
     Credential,
@@ -53,7 +52,14 @@ def test_a_token_that_http_cannot_carry_is_refused_without_showing_it(token: str
 
 
 @pytest.mark.parametrize(
-    "key", ["r.example:5000", "https://r.example:5000", "http://r.example:5000/v1/", "https://R.example:5000/v2/", "R.EXAMPLE:5000"]
+    "key",
+    [
+        "r.example:5000",
+        "https://r.example:5000",
+        "http://r.example:5000/v1/",
+        "https://R.example:5000/v2/",
+        "R.EXAMPLE:5000",
+    ],
 )
 def test_every_form_of_a_key_is_found(tmp_path: pathlib.Path, key: str) -> None:
     path = auth_file(tmp_path, {"auths": {"other": {"auth": packed("o:x")}, key: {"auth": packed()}}})
@@ -66,7 +72,9 @@ def test_the_names_of_docker_hub_share_an_entry(tmp_path: pathlib.Path, registry
     assert credential_from_file(path, registry) == LOGIN
 
 
-@pytest.mark.parametrize("key", ["r.example", "r.example:5001", "r.example:5000.evil", "xr.example:5000", "r.example:5000/team"])
+@pytest.mark.parametrize(
+    "key", ["r.example", "r.example:5001", "r.example:5000.evil", "xr.example:5000", "r.example:5000/team"]
+)
 def test_the_entry_of_another_registry_is_not_taken(tmp_path: pathlib.Path, key: str) -> None:
     path = auth_file(tmp_path, {"auths": {key: {"auth": packed()}}})
     assert credential_from_file(path, "r.example:5000") == ANONYMOUS
@@ -111,7 +119,9 @@ def test_every_form_of_an_entry_is_read(tmp_path: pathlib.Path, entry: t.Any, ex
         {"username": 7, "password": SECRET},
     ],
 )
-def test_an_entry_without_a_usable_credential_is_an_error_that_names_file_and_key(tmp_path: pathlib.Path, entry: t.Any) -> None:
+def test_an_entry_without_a_usable_credential_is_an_error_that_names_file_and_key(
+    tmp_path: pathlib.Path, entry: t.Any
+) -> None:
     path = auth_file(tmp_path, {"auths": {"https://r/v1/": entry}})
     with pytest.raises(CredentialError) as caught:
         credential_from_file(path, "r")

@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-
 from ansible_collections.imageops.registry.plugins.module_utils._digest import (
     DigestVerifier,
     algorithm_of,

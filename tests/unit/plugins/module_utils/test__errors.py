@@ -15,9 +15,9 @@ from ansible_collections.imageops.registry.plugins.module_utils._errors import (
 
 
 def test_message_names_operation_reason_request_and_hint() -> None:
-    error = RegistryError(
-        "it is closed", hint="Knock", method="GET", url="https://r.example/v2/", status=503
-    ).within("enter")
+    error = RegistryError("it is closed", hint="Knock", method="GET", url="https://r.example/v2/", status=503).within(
+        "enter"
+    )
     assert str(error) == "Cannot enter: it is closed (GET https://r.example/v2/, answer 503). Knock."
 
 
@@ -58,5 +58,7 @@ def test_missing_repository_is_a_kind_of_not_found() -> None:
 
 
 def test_missing_references_carry_their_digests_through_a_copy() -> None:
-    error = copy.copy(ReferencesMissing("x", digests=["sha256:1"], status=400).within("push"))
+    first = ReferencesMissing("x", digests=["sha256:1"], status=400)
+    first.within("push")
+    error = copy.copy(first)
     assert (error.digests, error.status, error.operation) == (("sha256:1",), 400, "push")

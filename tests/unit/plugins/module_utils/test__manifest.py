@@ -7,7 +7,7 @@ import json
 import typing as t
 
 import pytest
-
+from ansible_collections.imageops.registry.plugins.module_utils._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     InvalidInput,
     ProtocolViolation,
@@ -29,7 +29,6 @@ from ansible_collections.imageops.registry.tests.unit.support.documents import (
     CONFIG,
     DIGEST,
     LAYER,
-    compute_digest,
     descriptor,
     encoded,
     image,
@@ -73,7 +72,9 @@ def test_digest_is_checked_in_its_own_algorithm(algorithm: str) -> None:
         Manifest.parse(content + b" ", "", compute_digest(content, algorithm))
 
 
-@pytest.mark.parametrize("said", ["", "application/json", "text/plain; charset=utf-8", "application/octet-stream", OCI_MANIFEST])
+@pytest.mark.parametrize(
+    "said", ["", "application/json", "text/plain; charset=utf-8", "application/octet-stream", OCI_MANIFEST]
+)
 def test_an_image_without_media_type_is_an_oci_manifest(said: str) -> None:
     assert Manifest.parse(encoded(image(mediaType=None)), said).media_type == OCI_MANIFEST
 
@@ -164,7 +165,21 @@ def test_a_manifest_of_exactly_4_mib_is_accepted_and_one_byte_more_refused() -> 
         b"[" * 2000000,
         b'{"a":' * 500000,
     ],
-    ids=["empty", "bom", "utf-16", "rest", "cut", "binary", "list", "null", "text", "number", "html", "deep", "deep-object"],
+    ids=[
+        "empty",
+        "bom",
+        "utf-16",
+        "rest",
+        "cut",
+        "binary",
+        "list",
+        "null",
+        "text",
+        "number",
+        "html",
+        "deep",
+        "deep-object",
+    ],
 )
 def test_what_is_no_json_object_is_refused(content: bytes) -> None:
     with pytest.raises(InvalidInput):
@@ -292,7 +307,9 @@ def test_annotations_that_are_none_are_empty(annotations: object) -> None:
 
 
 def test_unknown_keys_and_media_types_of_layers_are_accepted() -> None:
-    document = image(layers=[descriptor(media_type="application/vnd.some.body+else", data="e30=", urls=[])], more={"x": 1})
+    document = image(
+        layers=[descriptor(media_type="application/vnd.some.body+else", data="e30=", urls=[])], more={"x": 1}
+    )
     assert Manifest.parse(encoded(document)).blobs()
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import time
 
 import pytest
-
 from ansible_collections.imageops.registry.plugins.module_utils._errors import InvalidInput
 from ansible_collections.imageops.registry.plugins.module_utils._reference import (
     Reference,
@@ -29,10 +28,37 @@ def test_repository_names_of_the_specification_are_accepted(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "", "/", "/a", "a/", "a//b", ".", "..", "a/../b", "a/./b", "-a", "a-", "a_", "a___b", "a..b", "a._b", "a b",
-        "a:b", "a@b", "a%2fb", "a\\b", "a?b", "a#b", "a\n", "\u00e9", "\uff41", "a" * 256, None, 1, ["a"],
+        "",
+        "/",
+        "/a",
+        "a/",
+        "a//b",
+        ".",
+        "..",
+        "a/../b",
+        "a/./b",
+        "-a",
+        "a-",
+        "a_",
+        "a___b",
+        "a..b",
+        "a._b",
+        "a b",
+        "a:b",
+        "a@b",
+        "a%2fb",
+        "a\\b",
+        "a?b",
+        "a#b",
+        "a\n",
+        "\u00e9",
+        "\uff41",
+        "a" * 256,
+        None,
+        1,
+        ["a"],
     ],
-)  # fmt: skip
+)
 def test_other_repository_names_are_refused(name: object) -> None:
     with pytest.raises(InvalidInput, match="malformed repository name"):
         check_repository(name)
@@ -56,7 +82,9 @@ def test_tags_of_the_specification_are_accepted(tag: str) -> None:
     assert check_tag(tag) == tag
 
 
-@pytest.mark.parametrize("tag", ["", ".x", "-x", "x" * 129, "a/b", "a:b", "a b", "a\n", "\u00e9", None, 1.0, "..", "a%2e"])
+@pytest.mark.parametrize(
+    "tag", ["", ".x", "-x", "x" * 129, "a/b", "a:b", "a b", "a\n", "\u00e9", None, 1.0, "..", "a%2e"]
+)
 def test_other_tags_are_refused(tag: object) -> None:
     with pytest.raises(InvalidInput, match="malformed tag"):
         check_tag(tag)
@@ -64,7 +92,16 @@ def test_other_tags_are_refused(tag: object) -> None:
 
 @pytest.mark.parametrize(
     "registry",
-    ["r", "localhost:5000", "R.Example", "10.0.0.1:1", "[::1]", "[2001:db8::1]:5000", "[::ffff:1.2.3.4]:65535", "a-b.c"],
+    [
+        "r",
+        "localhost:5000",
+        "R.Example",
+        "10.0.0.1:1",
+        "[::1]",
+        "[2001:db8::1]:5000",
+        "[::ffff:1.2.3.4]:65535",
+        "a-b.c",
+    ],
 )
 def test_registries_are_host_and_port(registry: str) -> None:
     assert check_registry(registry) == registry
@@ -134,11 +171,25 @@ def test_references_are_split(text: str, expected: Reference) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", None, "r.example/", "r.example/App", "app:", "app@", f"app:@{DIGEST}", "app@sha256:../../x", "app:-x", "a b",
-        "https://r.example/app", f"app@{DIGEST}@{DIGEST}", "@" + DIGEST, ":1", "r.example:0/app", "user@r.example/app",
+        "",
+        None,
+        "r.example/",
+        "r.example/App",
+        "app:",
+        "app@",
+        f"app:@{DIGEST}",
+        "app@sha256:../../x",
+        "app:-x",
+        "a b",
+        "https://r.example/app",
+        f"app@{DIGEST}@{DIGEST}",
+        "@" + DIGEST,
+        ":1",
+        "r.example:0/app",
+        "user@r.example/app",
         "r.example/" + "a" * 250,
     ],
-)  # fmt: skip
+)
 def test_malformed_references_are_refused(text: object) -> None:
     with pytest.raises(InvalidInput, match="malformed reference"):
         parse_reference(text)

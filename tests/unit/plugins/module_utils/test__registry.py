@@ -7,8 +7,8 @@ import typing as t
 import urllib.parse
 
 import pytest
-
 from ansible_collections.imageops.registry.plugins.module_utils._credentials import ANONYMOUS, Credential
+from ansible_collections.imageops.registry.plugins.module_utils._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     AccessDenied,
     AuthenticationFailed,
@@ -23,8 +23,18 @@ from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     Unsupported,
     UploadGone,
 )
-from ansible_collections.imageops.registry.plugins.module_utils._manifest import ACCEPT, OCI_INDEX, OCI_MANIFEST, Manifest
-from ansible_collections.imageops.registry.plugins.module_utils._registry import Referrers, Registry, UploadSession, referrers_tag
+from ansible_collections.imageops.registry.plugins.module_utils._manifest import (
+    ACCEPT,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    Manifest,
+)
+from ansible_collections.imageops.registry.plugins.module_utils._registry import (
+    Referrers,
+    Registry,
+    UploadSession,
+    referrers_tag,
+)
 from ansible_collections.imageops.registry.plugins.module_utils._transport import Body
 from ansible_collections.imageops.registry.tests.unit.support.certificates import Certificates
 from ansible_collections.imageops.registry.tests.unit.support.documents import (
@@ -34,7 +44,6 @@ from ansible_collections.imageops.registry.tests.unit.support.documents import (
     LOGIN,
     OTHER_DIGEST,
     Naps,
-    compute_digest,
     descriptor,
     encoded,
     errors,
@@ -101,17 +110,23 @@ def test_a_token_is_asked_for_what_is_done(
 
 
 def test_check_api_of_an_open_registry(server: ScriptedServer) -> None:
-    server.expect("GET", "/v2/", 200, {}, {"Content-Type": "application/json", "Docker-Distribution-Api-Version": "registry/2.0"})
+    server.expect(
+        "GET", "/v2/", 200, {}, {"Content-Type": "application/json", "Docker-Distribution-Api-Version": "registry/2.0"}
+    )
     assert registry(server).check_api() == (True, False, False, (), "registry/2.0")
 
 
 def test_check_api_of_a_closed_registry_without_a_login(server: ScriptedServer) -> None:
-    server.expect("GET", "/v2/", 401, headers=[("WWW-Authenticate", 'Basic realm="x"'), ("WWW-Authenticate", "Bearer realm=y")])
+    server.expect(
+        "GET", "/v2/", 401, headers=[("WWW-Authenticate", 'Basic realm="x"'), ("WWW-Authenticate", "Bearer realm=y")]
+    )
     assert registry(server, credential=ANONYMOUS).check_api() == (True, True, False, ("basic", "bearer"), "")
 
 
 def test_check_api_logs_in(server: ScriptedServer) -> None:
-    server.expect("GET", "/v2/", 401, headers={"WWW-Authenticate": 'Basic realm="x"'}, times=2).expect("GET", "/v2/", 200, {})
+    server.expect("GET", "/v2/", 401, headers={"WWW-Authenticate": 'Basic realm="x"'}, times=2).expect(
+        "GET", "/v2/", 200, {}
+    )
     assert registry(server, credential=LOGIN).check_api() == (True, True, True, ("basic",), "")
 
 
@@ -166,15 +181,22 @@ def test_get_blob_of_a_registry_that_ignores_range_starts_at_zero(server: Script
     assert (b"".join(pieces), start) == (LAYER, 0)
 
 
-@pytest.mark.parametrize("content_range", ["bytes 0-17/18", "bytes 50-60/70", "", "5-17", "bytes x-y/z", "bytes */18", "bytes " + "9" * 5000 + "-"])
+@pytest.mark.parametrize(
+    "content_range",
+    ["bytes 0-17/18", "bytes 50-60/70", "", "5-17", "bytes x-y/z", "bytes */18", "bytes " + "9" * 5000 + "-"],
+)
 def test_get_blob_refuses_another_range(server: ScriptedServer, content_range: str) -> None:
     server.expect("GET", BLOB, 206, LAYER, {"Content-Range": content_range})
     with pytest.raises(ProtocolViolation, match="another range"):
         registry(server).get_blob("a/b", DIGEST, 5)
 
 
-@pytest.mark.parametrize(("status", "kind"), [(404, NotFound), (416, RegistryError), (206, RegistryError), (500, UnexpectedAnswer)])
-def test_get_blob_that_gives_no_blob_is_an_error(server: ScriptedServer, status: int, kind: type[RegistryError]) -> None:
+@pytest.mark.parametrize(
+    ("status", "kind"), [(404, NotFound), (416, RegistryError), (206, RegistryError), (500, UnexpectedAnswer)]
+)
+def test_get_blob_that_gives_no_blob_is_an_error(
+    server: ScriptedServer, status: int, kind: type[RegistryError]
+) -> None:
     server.expect("GET", BLOB, status, b"")
     with pytest.raises(kind, match="Cannot read blob"):
         registry(server).get_blob("a/b", DIGEST)
@@ -188,8 +210,13 @@ def test_a_blob_that_breaks_off_names_the_operation(server: ScriptedServer) -> N
 
 
 @pytest.mark.parametrize("call", ["head_blob", "get_blob", "delete_blob"])
-@pytest.mark.parametrize(("repository", "digest"), [("../x", DIGEST), ("A/b", DIGEST), ("a/b", "sha256:../../x"), ("a/b", "latest"), ("a/b?x", DIGEST)])
-def test_no_malformed_name_or_digest_reaches_the_wire(server: ScriptedServer, call: str, repository: str, digest: str) -> None:
+@pytest.mark.parametrize(
+    ("repository", "digest"),
+    [("../x", DIGEST), ("A/b", DIGEST), ("a/b", "sha256:../../x"), ("a/b", "latest"), ("a/b?x", DIGEST)],
+)
+def test_no_malformed_name_or_digest_reaches_the_wire(
+    server: ScriptedServer, call: str, repository: str, digest: str
+) -> None:
     with pytest.raises(InvalidInput):
         getattr(registry(server), call)(repository, digest)
     assert server.connections == 0
@@ -229,7 +256,11 @@ def test_head_manifest_asks_for_all_types_and_describes(server: ScriptedServer) 
     headers = dict(described(), **{"Content-Type": OCI_MANIFEST + "; charset=utf-8"})
     server.expect("HEAD", "/v2/a/b/manifests/1.0", 200, headers=headers)
     found = registry(server).head_manifest("a/b", "1.0")
-    assert found is not None and (found.digest, found.size, found.media_type) == (MANIFEST_DIGEST, len(CONTENT), OCI_MANIFEST)
+    assert found is not None and (found.digest, found.size, found.media_type) == (
+        MANIFEST_DIGEST,
+        len(CONTENT),
+        OCI_MANIFEST,
+    )
     assert server.requests[0].header("Accept") == ACCEPT
 
 
@@ -251,7 +282,9 @@ def test_head_manifest_of_nothing_is_none(server: ScriptedServer) -> None:
         {"Content-Length": "x"},
     ],
 )
-def test_head_manifest_without_usable_headers_falls_back_to_get(server: ScriptedServer, changes: dict[str, str]) -> None:
+def test_head_manifest_without_usable_headers_falls_back_to_get(
+    server: ScriptedServer, changes: dict[str, str]
+) -> None:
     server.expect("HEAD", "/v2/a/b/manifests/1", 200, headers={**described(), **changes})
     server.expect("GET", "/v2/a/b/manifests/1", 200, CONTENT, {"Content-Type": OCI_MANIFEST})
     found = registry(server).head_manifest("a/b", "1")
@@ -300,7 +333,9 @@ def test_get_manifest_by_tag_is_compared_with_the_digest_in_the_answer(server: S
 
 @pytest.mark.parametrize("said", ["", "nonsense", DIGEST_512])
 def test_get_manifest_does_without_a_digest_in_the_answer(server: ScriptedServer, said: str) -> None:
-    server.expect("GET", "/v2/a/b/manifests/1", 200, CONTENT, {"Content-Type": OCI_MANIFEST, "Docker-Content-Digest": said})
+    server.expect(
+        "GET", "/v2/a/b/manifests/1", 200, CONTENT, {"Content-Type": OCI_MANIFEST, "Docker-Content-Digest": said}
+    )
     assert registry(server).get_manifest("a/b", "1").digest == MANIFEST_DIGEST
 
 
@@ -321,7 +356,9 @@ def test_get_manifest_that_is_a_web_page_names_the_object(server: ScriptedServer
 
 
 @pytest.mark.parametrize(("codes", "kind"), [(["MANIFEST_UNKNOWN"], NotFound), (["NAME_UNKNOWN"], RepositoryMissing)])
-def test_get_manifest_of_nothing_is_not_found(server: ScriptedServer, codes: list[str], kind: type[RegistryError]) -> None:
+def test_get_manifest_of_nothing_is_not_found(
+    server: ScriptedServer, codes: list[str], kind: type[RegistryError]
+) -> None:
     server.expect("GET", "/v2/a/b/manifests/1", 404, errors(*codes))
     with pytest.raises(kind):
         registry(server).get_manifest("a/b", "1")
@@ -360,7 +397,9 @@ def test_put_manifest_does_not_compare_digests_of_two_algorithms(server: Scripte
         (500, ["UNKNOWN", "UNKNOWN", "MANIFEST_BLOB_UNKNOWN"]),
     ],
 )
-def test_put_manifest_names_missing_references_whatever_the_status(server: ScriptedServer, status: int, codes: list[str]) -> None:
+def test_put_manifest_names_missing_references_whatever_the_status(
+    server: ScriptedServer, status: int, codes: list[str]
+) -> None:
     body = errors(*codes, detail=DIGEST)
     body["errors"].append({"code": codes[-1], "message": f"no {OTHER_DIGEST}!", "detail": {"Digest": DIGEST_512}})
     server.expect("PUT", "/v2/a/b/manifests/1", status, body)
@@ -378,8 +417,12 @@ def test_put_manifest_into_a_missing_repository_says_so(server: ScriptedServer) 
         registry(server).put_manifest("a/b", "1", Manifest.parse(CONTENT))
 
 
-@pytest.mark.parametrize(("status", "codes"), [(400, ["MANIFEST_INVALID"]), (400, ["TAG_INVALID"]), (412, []), (413, [])])
-def test_put_manifest_that_is_refused_otherwise_is_an_error(server: ScriptedServer, status: int, codes: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("status", "codes"), [(400, ["MANIFEST_INVALID"]), (400, ["TAG_INVALID"]), (412, []), (413, [])]
+)
+def test_put_manifest_that_is_refused_otherwise_is_an_error(
+    server: ScriptedServer, status: int, codes: list[str]
+) -> None:
     server.expect("PUT", "/v2/a/b/manifests/1", status, errors(*codes) if codes else b"")
     with pytest.raises(UnexpectedAnswer, match="Cannot push"):
         registry(server).put_manifest("a/b", "1", Manifest.parse(CONTENT))
@@ -446,7 +489,8 @@ def test_a_foreign_location_is_used_without_login(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize(
-    "location", ["", "ftp://x/", "http://u:p@x/", "http://[bad", "/a b", "/a\\b", "http:///x y", "null://x/u", "http://\u00e9@x/"]
+    "location",
+    ["", "ftp://x/", "http://u:p@x/", "http://[bad", "/a b", "/a\\b", "http:///x y", "null://x/u", "http://\u00e9@x/"],
 )
 def test_an_unusable_location_is_refused(server: ScriptedServer, location: str) -> None:
     with pytest.raises(ProtocolViolation, match="Cannot start an upload"):
@@ -486,22 +530,28 @@ def test_an_http_location_on_another_host_behind_tls_is_refused(serve: Serve, ce
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(201, RegistryError), (200, RegistryError), (404, RepositoryMissing), (403, AccessDenied), (405, Unsupported)]
+    ("status", "kind"),
+    [(201, RegistryError), (200, RegistryError), (404, RepositoryMissing), (403, AccessDenied), (405, Unsupported)],
 )
-def test_start_upload_that_is_not_answered_202_is_an_error(server: ScriptedServer, status: int, kind: type[RegistryError]) -> None:
+def test_start_upload_that_is_not_answered_202_is_an_error(
+    server: ScriptedServer, status: int, kind: type[RegistryError]
+) -> None:
     server.expect("POST", UPLOADS, status, headers={"Location": "/u"})
     with pytest.raises(kind, match="Cannot start an upload"):
         registry(server).start_upload("a/b")
 
 
-@pytest.mark.parametrize(("value", "minimum"), [("", 0), ("5242880", 5242880), ("x", 0), ("\u00b2", 0), ("-1", 0), ("9" * 5000, 0)])
+@pytest.mark.parametrize(
+    ("value", "minimum"), [("", 0), ("5242880", 5242880), ("x", 0), ("\u00b2", 0), ("-1", 0), ("9" * 5000, 0)]
+)
 def test_the_least_size_of_a_chunk_is_read(server: ScriptedServer, value: str, minimum: int) -> None:
     server.expect("POST", UPLOADS, 202, headers={"Location": "/u", "OCI-Chunk-Min-Length": value})
     assert registry(server).start_upload("a/b").minimum_chunk == minimum
 
 
 @pytest.mark.parametrize(
-    ("body", "sent"), [(LAYER, LAYER), (b"", b""), (Body([LAYER[:3], LAYER[3:]], len(LAYER)), LAYER), (Body([], 0), b"")]
+    ("body", "sent"),
+    [(LAYER, LAYER), (b"", b""), (Body([LAYER[:3], LAYER[3:]], len(LAYER)), LAYER), (Body([], 0), b"")],
 )
 def test_put_upload_sends_octets_of_exact_length(server: ScriptedServer, body: bytes | Body, sent: bytes) -> None:
     server.expect("PUT", f"/u?digest={ENCODED_DIGEST}", 201, headers={"Docker-Content-Digest": DIGEST})
@@ -540,10 +590,20 @@ def test_put_upload_refuses_another_digest_of_the_same_algorithm_only(server: Sc
 
 @pytest.mark.parametrize(
     ("status", "codes"),
-    [(404, ["BLOB_UPLOAD_UNKNOWN"]), (404, ["BLOB_UPLOAD_INVALID"]), (404, []), (416, ["RANGE_INVALID"]), (416, []), (400, ["RANGE_INVALID"]), (400, ["BLOB_UPLOAD_INVALID"])],
+    [
+        (404, ["BLOB_UPLOAD_UNKNOWN"]),
+        (404, ["BLOB_UPLOAD_INVALID"]),
+        (404, []),
+        (416, ["RANGE_INVALID"]),
+        (416, []),
+        (400, ["RANGE_INVALID"]),
+        (400, ["BLOB_UPLOAD_INVALID"]),
+    ],
 )
 @pytest.mark.parametrize("call", ["put", "patch", "get"])
-def test_a_session_that_is_gone_or_out_of_step_is_temporary(server: ScriptedServer, call: str, status: int, codes: list[str]) -> None:
+def test_a_session_that_is_gone_or_out_of_step_is_temporary(
+    server: ScriptedServer, call: str, status: int, codes: list[str]
+) -> None:
     client = registry(server)
     session = UploadSession("a/b", server.url + "/u")
     calls: dict[str, tuple[str, t.Callable[[], t.Any]]] = {
@@ -559,7 +619,9 @@ def test_a_session_that_is_gone_or_out_of_step_is_temporary(server: ScriptedServ
 
 
 @pytest.mark.parametrize(("status", "codes"), [(400, ["DIGEST_INVALID"]), (413, []), (415, [])])
-def test_put_upload_that_is_refused_otherwise_is_not_gone(server: ScriptedServer, status: int, codes: list[str]) -> None:
+def test_put_upload_that_is_refused_otherwise_is_not_gone(
+    server: ScriptedServer, status: int, codes: list[str]
+) -> None:
     server.expect("PUT", f"/u?digest={ENCODED_DIGEST}", status, errors(*codes) if codes else b"")
     with pytest.raises(UnexpectedAnswer) as caught:
         registry(server).put_upload(UploadSession("a/b", server.url + "/u"), DIGEST, LAYER)
@@ -580,9 +642,21 @@ def test_patch_upload_sends_a_range_and_takes_the_newest_location(server: Script
 
 @pytest.mark.parametrize(
     ("value", "received"),
-    [("0-9", 10), ("bytes=0-9", 10), ("0-6", 7), (None, 10), ("", 10), ("5-9", 10), ("bytes 0-9", 10), ("0-" + "9" * 5000, 10), ("x", 10)],
+    [
+        ("0-9", 10),
+        ("bytes=0-9", 10),
+        ("0-6", 7),
+        (None, 10),
+        ("", 10),
+        ("5-9", 10),
+        ("bytes 0-9", 10),
+        ("0-" + "9" * 5000, 10),
+        ("x", 10),
+    ],
 )
-def test_the_range_of_a_patch_is_read_and_otherwise_counted(server: ScriptedServer, value: str | None, received: int) -> None:
+def test_the_range_of_a_patch_is_read_and_otherwise_counted(
+    server: ScriptedServer, value: str | None, received: int
+) -> None:
     headers = {"Location": "/u"} if value is None else {"Location": "/u", "Range": value}
     server.expect("PATCH", "/u", 202, headers=headers)
     assert registry(server).patch_upload(UploadSession("a/b", server.url + "/u", 5), b"abcde").received == received
@@ -590,7 +664,15 @@ def test_the_range_of_a_patch_is_read_and_otherwise_counted(server: ScriptedServ
 
 @pytest.mark.parametrize(
     ("before", "value", "received"),
-    [(0, "0-0", 0), (0, "0-99", 100), (100, "0-99", 100), (100, "0-49", 50), (1, "0-0", 1), (5, None, 5), (0, "bytes=0-99", 100)],
+    [
+        (0, "0-0", 0),
+        (0, "0-99", 100),
+        (100, "0-99", 100),
+        (100, "0-49", 50),
+        (1, "0-0", 1),
+        (5, None, 5),
+        (0, "bytes=0-99", 100),
+    ],
 )
 def test_get_upload_tells_how_far_it_is(server: ScriptedServer, before: int, value: str | None, received: int) -> None:
     headers = {"Location": "/u?s=2"} if value is None else {"Location": "/u?s=2", "Range": value}
@@ -599,7 +681,9 @@ def test_get_upload_tells_how_far_it_is(server: ScriptedServer, before: int, val
     assert (session.received, session.location) == (received, server.url + "/u?s=2")
 
 
-@pytest.mark.parametrize(("status", "done"), [(200, True), (202, True), (204, True), (401, False), (404, False), (405, False), (0, False)])
+@pytest.mark.parametrize(
+    ("status", "done"), [(200, True), (202, True), (204, True), (401, False), (404, False), (405, False), (0, False)]
+)
 def test_cancel_upload_never_fails(server: ScriptedServer, status: int, done: bool) -> None:
     server.expect("DELETE", "/u?s=1", status)
     assert registry(server).cancel_upload(UploadSession("a/b", server.url + "/u?s=1")) is done
@@ -642,7 +726,10 @@ def test_tags_may_be_null(server: ScriptedServer, body: dict[str, t.Any]) -> Non
     assert registry(server).list_tags("a/b") == []
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b'{"tags":{}}', b'{"tags":[1]}', b'{"tags":[null]}', b"[" * 200000, b"\xff", b"null"])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b"<html>", b'{"tags":{}}', b'{"tags":[1]}', b'{"tags":[null]}', b"[" * 200000, b"\xff", b"null"],
+)
 def test_a_malformed_list_is_refused(server: ScriptedServer, body: bytes) -> None:
     server.expect("GET", "/v2/a/b/tags/list", 200, body)
     with pytest.raises(ProtocolViolation, match="no valid list of tags"):
@@ -661,7 +748,7 @@ def test_tags_of_a_missing_repository_are_not_found(server: ScriptedServer) -> N
         '</v2/a/b/tags/list?last=a&n=1>; rel="next"',
         "</v2/a/b/tags/list?last=a&n=1>;rel=next",
         "<{url}/v2/a/b/tags/list?last=a&n=1>; title=x; rel=next",
-        "<list?last=a&n=1>; REL=\"Next\"",
+        '<list?last=a&n=1>; REL="Next"',
         '</v2/first>; rel="first", </v2/a/b/tags/list?last=a&n=1>; rel="next"',
     ],
 )
@@ -707,7 +794,9 @@ def test_a_page_that_fails_is_an_error_and_no_short_list(server: ScriptedServer)
 
 
 def test_repositories_are_listed_over_all_pages(server: ScriptedServer) -> None:
-    server.expect("GET", "/v2/_catalog", 200, {"repositories": ["z", "a"]}, {"Link": '</v2/_catalog?last=z>; rel="next"'})
+    server.expect(
+        "GET", "/v2/_catalog", 200, {"repositories": ["z", "a"]}, {"Link": '</v2/_catalog?last=z>; rel="next"'}
+    )
     server.expect("GET", "/v2/_catalog?last=z", 200, {"repositories": ["m"]})
     assert registry(server).list_repositories() == ["a", "m", "z"]
 
@@ -733,7 +822,9 @@ def found_in(referrers: Referrers) -> list[str]:
 
 
 def test_referrers_of_the_api(server: ScriptedServer) -> None:
-    server.expect("GET", REFERRERS, 200, encoded(index(SIGNATURE)), {**INDEX_TYPE, "Link": f'<{REFERRERS}?n=2>; rel="next"'})
+    server.expect(
+        "GET", REFERRERS, 200, encoded(index(SIGNATURE)), {**INDEX_TYPE, "Link": f'<{REFERRERS}?n=2>; rel="next"'}
+    )
     server.expect("GET", REFERRERS + "?n=2", 200, encoded(index(SBOM, SIGNATURE)), INDEX_TYPE)
     found = registry(server).list_referrers("a/b", MANIFEST_DIGEST)
     assert (found_in(found), found.found_by) == (["a/signature", "a/sbom"], "api")
@@ -786,8 +877,13 @@ def test_a_tag_that_resolves_to_a_subject_that_is_an_index_lists_no_referrers(se
     assert registry(server).list_referrers("a/b", digest) == Referrers((), "")
 
 
-@pytest.mark.parametrize(("status", "kind"), [(401, AuthenticationFailed), (403, AccessDenied), (503, UnexpectedAnswer), (429, RegistryError)])
-def test_referrers_that_may_not_be_read_are_an_error(server: ScriptedServer, status: int, kind: type[RegistryError]) -> None:
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(401, AuthenticationFailed), (403, AccessDenied), (503, UnexpectedAnswer), (429, RegistryError)],
+)
+def test_referrers_that_may_not_be_read_are_an_error(
+    server: ScriptedServer, status: int, kind: type[RegistryError]
+) -> None:
     server.expect("GET", REFERRERS, status)
     with pytest.raises(kind, match="Cannot list the referrers"):
         registry(server).list_referrers("a/b", MANIFEST_DIGEST)

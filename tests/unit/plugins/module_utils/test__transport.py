@@ -12,7 +12,6 @@ import typing as t
 import urllib.parse
 
 import pytest
-
 from ansible_collections.imageops.registry.plugins.module_utils._auth import NOTHING, Scopes
 from ansible_collections.imageops.registry.plugins.module_utils._counters import Counters
 from ansible_collections.imageops.registry.plugins.module_utils._credentials import ANONYMOUS, Credential
@@ -20,6 +19,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     AccessDenied,
     AuthenticationFailed,
     ConnectionFailed,
+    ErrorDetail,
     LocalFileError,
     NotFound,
     ProtocolViolation,
@@ -55,7 +55,9 @@ ASKS_BASIC = {"WWW-Authenticate": 'Basic realm="x"'}
 
 
 def token_target(*scopes: str, service: str = "svc", account: str = "ci") -> str:
-    query = [("service", service)] + [("scope", scope) for scope in scopes] + ([("account", account)] if account else [])
+    query = (
+        [("service", service)] + [("scope", scope) for scope in scopes] + ([("account", account)] if account else [])
+    )
     return "/token?" + urllib.parse.urlencode(query)
 
 
@@ -103,7 +105,12 @@ def test_a_query_reaches_the_server_to_the_byte(server: ScriptedServer, target: 
 
 
 def test_connections_are_kept_for_the_next_request(server: ScriptedServer) -> None:
-    for method, status, body in (("GET", 200, b"x" * 100000), ("HEAD", 404, b""), ("GET", 404, b"{}"), ("PUT", 201, b"")):
+    for method, status, body in (
+        ("GET", 200, b"x" * 100000),
+        ("HEAD", 404, b""),
+        ("GET", 404, b"{}"),
+        ("PUT", 201, b""),
+    ):
         server.expect(method, "/v2/x", status, body)
     client = transport(server.host)
     for method in ("GET", "HEAD", "GET", "PUT"):
@@ -140,11 +147,16 @@ def test_the_body_of_a_416_is_not_waited_for(server: ScriptedServer) -> None:
         (b"abc", b"abc"),
         (Body([], 0), b""),
         (Body([b"ab", b"", b"c"], 3), b"abc"),
-        (Body((bytes([number]) * 100000 for number in range(20)), 2000000), b"".join(bytes([n]) * 100000 for n in range(20))),
+        (
+            Body((bytes([number]) * 100000 for number in range(20)), 2000000),
+            b"".join(bytes([n]) * 100000 for n in range(20)),
+        ),
     ],
     ids=["none", "bytes", "empty", "pieces", "large"],
 )
-def test_bodies_have_an_exact_length_and_are_never_chunked(server: ScriptedServer, body: bytes | Body, sent: bytes) -> None:
+def test_bodies_have_an_exact_length_and_are_never_chunked(
+    server: ScriptedServer, body: bytes | Body, sent: bytes
+) -> None:
     server.expect("PUT", "/v2/x", 201)
     headers = {"Content-Type": "application/octet-stream"}
     transport(server.host).exchange("PUT", "/v2/x", NOTHING, headers=headers, body=body)
@@ -205,7 +217,9 @@ def test_a_netrc_neither_adds_nor_replaces_a_login(
 
 
 def test_cookies_are_never_sent_back(server: ScriptedServer) -> None:
-    server.expect("GET", "/v2/", headers=[("Set-Cookie", "a=1; Path=/"), ("Set-Cookie", "b=2; Domain=127.0.0.1")], times=2)
+    server.expect(
+        "GET", "/v2/", headers=[("Set-Cookie", "a=1; Path=/"), ("Set-Cookie", "b=2; Domain=127.0.0.1")], times=2
+    )
     client = transport(server.host)
     for _number in range(2):
         client.exchange("GET", "/v2/", NOTHING)
@@ -278,7 +292,9 @@ def test_a_bundle_of_the_environment_alone_is_used(
 
 
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
-def test_validate_certs_false_holds_for_its_own_transport_only(secure: ScriptedServer, certificates: Certificates) -> None:
+def test_validate_certs_false_holds_for_its_own_transport_only(
+    secure: ScriptedServer, certificates: Certificates
+) -> None:
     secure.expect("GET", "/v2/", times=2)
     assert over_tls(secure, validate_certs=False).status == 200
     with pytest.raises(TLSFailed):
@@ -331,7 +347,8 @@ def test_a_registry_that_expects_tls_is_recognised(server: ScriptedServer, metho
 @pytest.mark.parametrize("option", ["ca_path", "client_cert"])
 def test_a_missing_file_is_named_with_its_option(tmp_path: pathlib.Path, option: str) -> None:
     with pytest.raises(LocalFileError, match=f"{option}, .*absent, can't be read"):
-        transport("r.example", plain_http=False, **{option: str(tmp_path / "absent")})
+        options: dict[str, t.Any] = {option: str(tmp_path / "absent")}
+        transport("r.example", plain_http=False, **options)
 
 
 def test_a_missing_bundle_of_the_environment_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -340,7 +357,9 @@ def test_a_missing_bundle_of_the_environment_is_named_by_its_variable(monkeypatc
         transport("r.example", plain_http=False)
 
 
-def test_a_ca_file_without_certificates_is_an_error_without_traceback(server: ScriptedServer, tmp_path: pathlib.Path) -> None:
+def test_a_ca_file_without_certificates_is_an_error_without_traceback(
+    server: ScriptedServer, tmp_path: pathlib.Path
+) -> None:
     (tmp_path / "ca.pem").write_text("nothing\n")
     with pytest.raises(RegistryError):
         over_tls(server, ca_path=str(tmp_path / "ca.pem"), retries=0)
@@ -364,9 +383,9 @@ def test_a_write_is_sent_again_to_the_same_registry_with_body_and_login(server: 
     server.expect("PUT", "/v2/x", status, headers={"Location": "/v2/y?s=1"}).expect("PUT", "/v2/y?s=1", 201)
     client = transport(server.host, credential=Credential(token="tok"))
     assert client.exchange("PUT", "/v2/x", NOTHING, headers={"Content-Type": "a/b"}, body=b"abc").status == 201
-    assert [(request.body, request.header("Authorization"), request.header("Content-Type")) for request in server.requests] == [
-        (b"abc", "Bearer tok", "a/b")
-    ] * 2
+    assert [
+        (request.body, request.header("Authorization"), request.header("Content-Type")) for request in server.requests
+    ] == [(b"abc", "Bearer tok", "a/b")] * 2
 
 
 def test_a_write_is_not_sent_to_another_origin(serve: Serve) -> None:
@@ -428,7 +447,9 @@ def test_a_loop_of_redirects_ends(server: ScriptedServer, method: str) -> None:
     assert isinstance(error, ProtocolViolation) and "too often" in str(error)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "169.254.169.254", "2130706433", "[::ffff:127.0.0.1]"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "[::1]", "169.254.169.254", "2130706433", "[::ffff:127.0.0.1]"]
+)
 def test_a_registry_that_is_not_local_cannot_redirect_to_a_local_address(
     serve: Serve, names_below_test: None, host: str
 ) -> None:
@@ -439,7 +460,18 @@ def test_a_registry_that_is_not_local_cannot_redirect_to_a_local_address(
     assert local.connections == 0
 
 
-@pytest.mark.parametrize("location", ["ftp://x/", "http://u:p@x/", "http://[bad", "http://x:y/", "http://a\\b/", "http://.x/", "http://\u00e9\u00ff..x/"])
+@pytest.mark.parametrize(
+    "location",
+    [
+        "ftp://x/",
+        "http://u:p@x/",
+        "http://[bad",
+        "http://x:y/",
+        "http://a\\b/",
+        "http://.x/",
+        "http://\u00e9\u00ff..x/",
+    ],
+)
 def test_a_redirect_to_no_safe_url_is_refused(server: ScriptedServer, location: str) -> None:
     server.expect("GET", "/v2/x", 302, headers={"Location": location})
     with pytest.raises(RegistryError):
@@ -524,7 +556,9 @@ def test_a_500_with_passing_codes_is_tried_again_whatever_their_case(server: Scr
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0),
     ],
 )
-def test_retry_after_is_honoured_where_it_is_readable(server: ScriptedServer, value: str, least: float, most: float) -> None:
+def test_retry_after_is_honoured_where_it_is_readable(
+    server: ScriptedServer, value: str, least: float, most: float
+) -> None:
     server.expect("GET", "/v2/x", 429, headers={"Retry-After": value}).expect("GET", "/v2/x")
     naps = Naps()
     assert transport(server.host, naps).exchange("GET", "/v2/x", NOTHING).status == 200
@@ -581,7 +615,7 @@ def test_a_body_that_breaks_off_is_read_again(server: ScriptedServer) -> None:
 def test_a_connection_that_stays_cut_is_a_temporary_error(server: ScriptedServer) -> None:
     server.expect("GET", "/v2/x", 0, times=2)
     with pytest.raises(ConnectionFailed, match="broke off") as caught:
-        transport(server.host, retries=1).exchange("GET", "/v2/x?secret=1".split("?")[0], NOTHING)
+        transport(server.host, retries=1).exchange("GET", "/v2/x", NOTHING)
     assert caught.value.temporary
 
 
@@ -658,7 +692,9 @@ def test_basic_login_is_learned_once_and_then_sent_at_once(server: ScriptedServe
 
 
 def test_a_wrong_password_is_an_error_that_is_not_repeated(server: ScriptedServer) -> None:
-    server.expect("GET", "/1", 401, headers=ASKS_BASIC).expect("GET", "/1", 401, errors("UNAUTHORIZED"), headers=ASKS_BASIC)
+    server.expect("GET", "/1", 401, headers=ASKS_BASIC).expect(
+        "GET", "/1", 401, errors("UNAUTHORIZED"), headers=ASKS_BASIC
+    )
     client = transport(server.host, credential=LOGIN)
     for _number in range(3):
         with pytest.raises(AuthenticationFailed, match="doesn't accept the credential.*Check username") as caught:
@@ -749,7 +785,9 @@ def test_a_token_server_that_refuses_the_password_is_asked_once(server: Scripted
     server.expect("GET", token_target("repository:a/b:pull"), 401, PASSWORD)
     client = transport(server.host, credential=LOGIN)
     for _number in range(2):
-        with pytest.raises(AuthenticationFailed, match="token server doesn't accept the user name and password") as caught:
+        with pytest.raises(
+            AuthenticationFailed, match="token server doesn't accept the user name and password"
+        ) as caught:
             client.exchange("GET", "/1", PULL)
         assert PASSWORD not in f"{caught.value} {caught.value.facts()}"
 
@@ -881,7 +919,9 @@ def test_secrets_are_reported_and_shown_nowhere(server: ScriptedServer) -> None:
     client = transport(server.host, credential=LOGIN, on_secret=secrets.append)
     response = client.exchange("GET", "/1", PULL)
     error = response.error()
-    shown = " ".join(f"{thing!s} {thing!r}" for thing in (client, client.endpoint, response, error, error.facts(), client.counters))
+    shown = " ".join(
+        f"{thing!s} {thing!r}" for thing in (client, client.endpoint, response, error, error.facts(), client.counters)
+    )
     assert secrets == ["token-of-the-test"]
     assert "token-of-the-test" not in shown and PASSWORD not in shown and BASIC[6:] not in shown
 
@@ -912,7 +952,9 @@ def test_a_token_with_a_line_break_does_not_reach_the_wire_or_an_error(server: S
         (500, ["UNKNOWN"], UnexpectedAnswer),
     ],
 )
-def test_an_answer_is_an_error_of_its_kind_with_its_facts(server: ScriptedServer, status: int, codes: list[str], kind: type[RegistryError]) -> None:
+def test_an_answer_is_an_error_of_its_kind_with_its_facts(
+    server: ScriptedServer, status: int, codes: list[str], kind: type[RegistryError]
+) -> None:
     server.expect("GET", "/v2/x?sig=secret", status, errors(*codes, detail={"a": 1}) if codes else b"")
     error = transport(server.host, retries=0).exchange("GET", "/v2/x?sig=secret", NOTHING).error()
     assert type(error) is kind
@@ -926,21 +968,14 @@ def test_control_characters_of_a_registry_do_not_reach_the_screen(server: Script
     nasty = "a\x1b[31mb\x00c\r\nd\x9be\u202ef\u2028g\ud800h\x7f"
     server.expect("GET", "/1", 400, errors(nasty, message=nasty, detail=nasty))
     server.expect("GET", "/2", 400, nasty.encode("utf-8", "surrogatepass"))
+    server.expect("GET", "/3", 400, {"errors": [{"code": "a\x1b\x00b\u202ec"}]})
     client = transport(server.host)
     for target in ("/1", "/2"):
         error = client.exchange("GET", target, NOTHING).error()
         for text in (str(error), error.reason, *(field for entry in error.errors for field in entry)):
             assert not set(text) & set("\x1b\x00\r\n\x9b\u2028\ud800\x7f"), text
             text.encode()
-    details = client_details(error, nasty)
-    assert details == "a [31mb c d e f g h "
-
-
-def client_details(error: RegistryError, text: str) -> str:
-    """What is left of a text."""
-    from ansible_collections.imageops.registry.plugins.module_utils._transport import _clean
-
-    return _clean(text)
+    assert client.exchange("GET", "/3", NOTHING).error().errors == (ErrorDetail("a b c", "", ""),)
 
 
 def test_huge_error_bodies_are_cut(server: ScriptedServer) -> None:
@@ -962,12 +997,26 @@ def test_no_more_than_fifty_errors_are_kept(server: ScriptedServer) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{}", b"null", b"[]", b'{"errors":null}', b'{"errors":{}}', b'{"errors":"x"}', b'{"errors":[1,null,"x",[]]}',
-     b'{"errors":[{}]}', b'{"errors":[{"code":{"a":[1]},"message":null,"detail":false}]}', b'{"details":"x"}', b"404 page not found\n",
-     b"\xff\xfe\x00", b"[" * 65000, b'{"errors":[{"code":"A","detail":' + b"[" * 30000 + b"]" * 30000 + b"}]}",
-     b'{"errors":[{"code":"A","detail":' + b"9" * 20000 + b"}]}"],
+    [
+        b"",
+        b"{}",
+        b"null",
+        b"[]",
+        b'{"errors":null}',
+        b'{"errors":{}}',
+        b'{"errors":"x"}',
+        b'{"errors":[1,null,"x",[]]}',
+        b'{"errors":[{}]}',
+        b'{"errors":[{"code":{"a":[1]},"message":null,"detail":false}]}',
+        b'{"details":"x"}',
+        b"404 page not found\n",
+        b"\xff\xfe\x00",
+        b"[" * 65000,
+        b'{"errors":[{"code":"A","detail":' + b"[" * 30000 + b"]" * 30000 + b"}]}",
+        b'{"errors":[{"code":"A","detail":' + b"9" * 20000 + b"}]}",
+    ],
     ids=lambda body: repr(body[:40]),
-)  # fmt: skip
+)
 def test_error_bodies_of_any_shape_are_an_error_without_traceback(server: ScriptedServer, body: bytes) -> None:
     server.expect("GET", "/1", 400, body)
     error = transport(server.host).exchange("GET", "/1", NOTHING).error()

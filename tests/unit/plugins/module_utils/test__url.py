@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import pytest
-
 from ansible_collections.imageops.registry.plugins.module_utils._errors import ProtocolViolation
 from ansible_collections.imageops.registry.plugins.module_utils._url import (
     Origin,
@@ -33,11 +32,23 @@ def test_an_origin_is_scheme_host_and_the_port_really_used(url: str, origin: tup
 
 
 UNSAFE = [
-    "ftp://r.example/", "file:///etc/passwd", "null://r.example/", "javascript:x", "https://user@r.example/",
-    "https://user:secret@r.example/", "https://r.example@evil.example/", "https://r.example:x/", "https://r.example:99999/",
-    "https://[::1/", "https://r.example\\@evil.example/", "https://r.example/\r\nX: y", "https://r.example/a b",
-    "https://r.example/\x00", "https://r.example/\x7f", "https://\u2100.example/",
-]  # fmt: skip
+    "ftp://r.example/",
+    "file:///etc/passwd",
+    "null://r.example/",
+    "javascript:x",
+    "https://user@r.example/",
+    "https://user:secret@r.example/",
+    "https://r.example@evil.example/",
+    "https://r.example:x/",
+    "https://r.example:99999/",
+    "https://[::1/",
+    "https://r.example\\@evil.example/",
+    "https://r.example/\r\nX: y",
+    "https://r.example/a b",
+    "https://r.example/\x00",
+    "https://r.example/\x7f",
+    "https://\u2100.example/",
+]
 
 
 @pytest.mark.parametrize("url", UNSAFE)
@@ -95,18 +106,46 @@ def test_a_url_is_shown_without_query_fragment_and_login() -> None:
 @pytest.mark.parametrize(
     "host",
     [
-        "localhost", "a.localhost", "127.0.0.1", "127.9.9.9", "::1", "169.254.169.254", "fe80::1", "0.0.0.0", "::",
-        "::ffff:127.0.0.1", "::ffff:169.254.169.254",
-        "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "2852039166", "0",
-        "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "2002:a9fe:a9fe::1",
+        "localhost",
+        "a.localhost",
+        "127.0.0.1",
+        "127.9.9.9",
+        "::1",
+        "169.254.169.254",
+        "fe80::1",
+        "0.0.0.0",
+        "::",
+        "::ffff:127.0.0.1",
+        "::ffff:169.254.169.254",
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "0177.0.0.1",
+        "2852039166",
+        "0",
+        "64:ff9b::7f00:1",
+        "64:ff9b::a9fe:a9fe",
+        "2002:7f00:1::",
+        "2002:a9fe:a9fe::1",
     ],
-)  # fmt: skip
+)
 def test_loopback_and_link_local_addresses_are_local_however_they_are_written(host: str) -> None:
     assert is_local_address(host)
 
 
 @pytest.mark.parametrize(
-    "host", ["r.example", "10.0.0.1", "192.168.0.1", "8.8.8.8", "2001:db8::1", "localhost.example", "", "64:ff9b::808:808", "1.2"]
+    "host",
+    [
+        "r.example",
+        "10.0.0.1",
+        "192.168.0.1",
+        "8.8.8.8",
+        "2001:db8::1",
+        "localhost.example",
+        "",
+        "64:ff9b::808:808",
+        "1.2",
+    ],
 )
 def test_other_hosts_are_not_local(host: str) -> None:
     assert not is_local_address(host)
