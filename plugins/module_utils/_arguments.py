@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import traceback
 import typing as t
 
@@ -38,6 +39,7 @@ _SHORTEST_MASKED = 16
 """Characters. A shorter secret might occur in a digest or tag, and before ansible-core 2.22 be cut out of it."""
 _SHORTEST_NUMBER = 10
 """Digits. A shorter number might occur in a count of bytes."""
+_MAXIMUM_NESTING = 100
 _WORDS = (
     "absent api create delete digest exists failed false media_type missing mount mount_or_upload none promote push "
     "refused repository replace skip tag tag_schema true unchanged upload "
@@ -256,7 +258,7 @@ def run(module: AnsibleModule, work: t.Callable[[Task], Plain]) -> t.NoReturn:
     task = Task(module)
     try:
         task.check_secrets()
-        result = work(task)
+        result = deliverable(work(task))
     except RegistryError as error:
         module.fail_json(
             msg=str(error),
@@ -275,6 +277,27 @@ def run(module: AnsibleModule, work: t.Callable[[Task], Plain]) -> t.NoReturn:
         module.fail_json(msg=failures[0]["msg"] + others, **result)
     result.pop("failures", None)
     module.exit_json(**result)
+
+
+def deliverable(value: t.Any, depth: int = 0) -> t.Any:
+    """A result in the form in which it reaches the play: registries choose texts and keys of contents and labels.
+
+    ansible-core takes keys that start as its own do for instructions, refuses what UTF-8 can't carry, and the task would
+    end with an error that names neither. Such keys get one more underscore, such characters a question mark; numbers
+    that JSON doesn't know are left out. Raises :class:`RecursionError` for what is nested deeper than a play can take.
+    """
+    if depth > _MAXIMUM_NESTING:
+        raise RecursionError
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, dict):
+        cleaned = {deliverable(name): deliverable(inner, depth + 1) for name, inner in value.items()}
+        return {f"_{name}" if str(name).startswith("__ansible") else name: inner for name, inner in cleaned.items()}
+    if isinstance(value, (list, tuple)):
+        return [deliverable(inner, depth + 1) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def failure(error: RegistryError, **place: t.Any) -> Plain:
