@@ -21,8 +21,8 @@ from xml.etree import ElementTree
 import common
 from common import COPY, Count, Environment, Failed, say
 
-# What the harness runs. Debian package by program.
-PROGRAMS = {"docker-registry": "docker-registry"}
+# What the harness and the targets run. Debian package by program.
+PROGRAMS = {"docker-registry": "docker-registry", "skopeo": "skopeo"}
 HARNESS = "tests/registries/registries.py"
 ALLOWED_WARNINGS = "tests/integration/allowed-warnings.txt"
 WARNING = re.compile(r"^\s*\[(?:WARNING|DEPRECATION WARNING)\]|^Traceback \(most recent call last\)")
