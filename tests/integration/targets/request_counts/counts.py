@@ -1,0 +1,212 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the registries' own logs say about the cost of a promotion, and about what check mode promises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import parse_qs
+
+from runs import (
+    PROMOTE,
+    REGISTRIES,
+    WRITING,
+    Plain,
+    Run,
+    check,
+    connection,
+    lines,
+    main,
+    mark,
+    playbook,
+    requests_since,
+    say,
+    seed,
+)
+
+KINDS = "single,multi,family"
+TAGS = ["1.0", "stable", "latest"]
+
+
+class Pair:
+    """A source and a destination, and the images that go from one to the other."""
+
+    def __init__(self, source: str, destination: str) -> None:
+        self.source, self.destination = source, destination
+        prefix = f"counts/{source}"
+        self.seeded = seed(source, KINDS, prefix)
+
+    def variables(self, images: Iterable[Plain], account: str = "") -> Plain:
+        return {
+            "promote_source": connection(self.source, account),
+            "promote_destination": connection(self.destination, account),
+            "promote_images": list(images),
+        }
+
+    def by_tag(self, number: int) -> list[Plain]:
+        return [
+            {"repository": image["repository"], "tag": image["tag"], "tags": TAGS} for image in self.seeded[:number]
+        ]
+
+    def by_digest(self, number: int) -> list[Plain]:
+        return [
+            {"repository": image["repository"], "digest": image["digest"], "tags": TAGS}
+            for image in self.seeded[:number]
+        ]
+
+
+PAIRS = (("dev", "prod"), ("dev-token", "prod-htpasswd"), ("prod-htpasswd", "dev-token"), ("dev-token", "prod-token"))
+
+
+def expected_heads(images: Iterable[Plain], *, source: bool) -> list[str]:
+    """The requests that unchanged images cost at one end, apart from the login."""
+    heads = []
+    for image in images:
+        path = f"/v2/{image['repository']}/manifests/"
+        references = [image["tag"]] if source and "tag" in image else [] if source else image["tags"]
+        heads += [f"HEAD {path}{reference} 200" for reference in references]
+    return sorted(heads)
+
+
+def check_end(name: str, moment: str, images: list[Plain], *, source: bool) -> str:
+    seen = requests_since(moment, name)
+    refused = [request for request in seen if request["status"] == 401]
+    answered = lines(request for request in seen if request["status"] != 401)
+    wanted = expected_heads(images, source=source)
+    check(answered == wanted, f"{name} saw {answered}, and should have seen {wanted}")
+    login = REGISTRIES[name]["login"]
+    logins = 0 if login == "none" or not wanted else 1
+    check(len(refused) == logins, f"{name} answered {len(refused)} requests with 401: {lines(refused)}")
+    told = f"{name}: {len(answered)} HEAD, {len(refused)} x 401"
+    if login == "token":
+        asked = scopes_asked(name, moment)
+        repositories = {image["repository"] for image in images} if wanted else set()
+        expected = sorted(f"repository:{repository}:pull" for repository in repositories)
+        check(asked == expected, f"the token server of {name} was asked for {asked}, not {expected}")
+        told += f", {len(asked)} x token"
+    return told
+
+
+def scopes_asked(name: str, moment: str) -> list[str]:
+    """The scopes of every request that the token server of a registry saw, one text for each request."""
+    seen = requests_since(moment, name, "token")
+    return sorted(" ".join(parse_qs(request["query"]).get("scope", [])) for request in seen)
+
+
+def unchanged() -> None:
+    """One HEAD at the source, one for each tag at the destination, one login; nothing else."""
+    for pair in (Pair(*names) for names in PAIRS):
+        playbook(PROMOTE, pair.variables(pair.by_tag(len(pair.seeded))))
+        for what, images in (
+            ("1 image by tag", pair.by_tag(1)),
+            (f"{len(pair.seeded)} images by tag", pair.by_tag(len(pair.seeded))),
+            (f"{len(pair.seeded)} images by digest", pair.by_digest(len(pair.seeded))),
+        ):
+            for play in ("compare.yml", PROMOTE):
+                moment = mark()
+                done = playbook(play, pair.variables(images))
+                result = done.of("Compare digests")
+                check(result["differs"] is False, f"{play} finds differences: {result}")
+                told = [
+                    check_end(pair.source, moment, images, source=True),
+                    check_end(pair.destination, moment, images, source=False),
+                ]
+                requests = result["transfer"]["requests"]
+                say(f"{play}, {what} with {len(TAGS)} tags each: {'; '.join(told)}; transfer.requests {requests}")
+
+
+def writes(moment: str, name: str) -> list[Plain]:
+    return [request for request in requests_since(moment, name) if request["method"] in WRITING]
+
+
+def predicted(run: Run) -> dict[str, list[tuple[str, str]]]:
+    """What a run says that it writes: blobs and manifests by repository and digest, tags by repository and name."""
+    blobs = run.of("Upload or mount those")["blobs"]
+    manifests = run.of("Push the manifests by digest")["manifests"]
+    tags = run.of("Move the tags")["tags"]
+    return {
+        "blobs": sorted(
+            (group["repository"], blob["digest"])
+            for group in blobs
+            for blob in group["blobs"]
+            if blob["action"] != "exists"
+        ),
+        "manifests": sorted(
+            (entry["repository"], entry["digest"]) for entry in manifests if entry["action"] == "push"
+        ),
+        "tags": sorted((entry["repository"], entry["tag"]) for entry in tags if entry["action"] != "exists"),
+    }
+
+
+def written(requests: Iterable[Plain]) -> dict[str, list[tuple[str, str]]]:
+    """What a registry's log says that was written."""
+    found: dict[str, list[tuple[str, str]]] = {"blobs": [], "manifests": [], "tags": []}
+    for request in requests:
+        if request["status"] != 201:
+            continue
+        repository, _, rest = request["path"].removeprefix("/v2/").rpartition("/manifests/")
+        if repository:
+            found["manifests" if ":" in rest else "tags"].append((repository, rest))
+            continue
+        query = parse_qs(request["query"])
+        digest = (query.get("digest") or query.get("mount") or [""])[0]
+        found["blobs"].append((request["path"].removeprefix("/v2/").partition("/blobs/")[0], digest))
+    return {name: sorted(places) for name, places in found.items()}
+
+
+def shape(result: Plain) -> list[tuple[Any, ...]]:
+    """What ``promote_result`` says of every image, without the ways in which blobs came."""
+    return [
+        (
+            image["reference"],
+            image["digest"],
+            image["action"],
+            [tuple(sorted(tag.items())) for tag in image["tags"]],
+            image["blobs_uploaded"] + image["blobs_mounted"],
+            image["bytes_uploaded"] + image["bytes_mounted"],
+            image["blobs_skipped"],
+        )
+        for image in result["images"]
+    ]
+
+
+def check_mode() -> None:
+    """Accounts that may only pull can plan, and the plan is what is then written."""
+    source, destination, prefix = "dev-token", "prod-token", "planned"
+    seeded = seed(source, KINDS, prefix)
+    # One tag is to be moved, and a layer of one image is there already.
+    seed(destination, "single", prefix, "--seed", "another")
+    seed(destination, "family", prefix, "--images", "1")
+    images = [{"repository": image["repository"], "tag": image["tag"], "tags": TAGS} for image in seeded]
+    variables: Plain = {
+        "promote_source": connection(source, "pull_"),
+        "promote_destination": connection(destination, "pull_"),
+        "promote_images": images,
+    }
+    moment = mark()
+    planned = playbook(PROMOTE, variables, "--check")
+    for name in (source, destination):
+        wrote = lines(writes(moment, name))
+        check(not wrote, f"in check mode, {name} saw {wrote}")
+        asked = scopes_asked(name, moment)
+        wide = [scope for scope in asked if any(part.rpartition(":")[2] != "pull" for part in scope.split())]
+        check(bool(asked) and not wide, f"in check mode, the token server of {name} was asked for {wide or 'nothing'}")
+        say(f"check mode: {name} saw {len(requests_since(moment, name))} requests and none that writes; {asked}")
+    variables["promote_destination"] = connection(destination)
+    moment = mark()
+    done = playbook(PROMOTE, variables)
+    check(not writes(moment, source), f"{source} saw {lines(writes(moment, source))}")
+    wrote = written(writes(moment, destination))
+    plan = predicted(planned)
+    for name, places in plan.items():
+        check(bool(places) and places == wrote[name], f"check mode predicts the {name} {places}, written: {wrote[name]}")
+    say("check mode predicted what was written: " + ", ".join(f"{len(places)} {name}" for name, places in plan.items()))
+    before, after = (shape(run.of("Say what was done")["ansible_facts"]["promote_result"]) for run in (planned, done))
+    check(before == after, f"promote_result in check mode: {before}, and then: {after}")
+    again = playbook(PROMOTE, variables)
+    check(again.of("Compare digests")["differs"] is False, "a second run finds differences")
+
+
+main([unchanged, check_mode])

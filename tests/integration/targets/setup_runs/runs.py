@@ -1,0 +1,184 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Run playbooks as a user does, and look at what they print, what they return and what the registries saw."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+Plain = dict[str, Any]
+
+HERE = Path(__file__).resolve().parent
+OUTPUT = Path(os.environ["OUTPUT_DIR"])
+CONFIG: Plain = json.loads((HERE.parent.parent / "integration_config.yml").read_text(encoding="utf-8"))
+REGISTRIES: dict[str, Plain] = CONFIG["registries"]
+PROMOTE = "imageops.registry.promote"
+WRITING = {"POST", "PUT", "PATCH", "DELETE"}
+
+_NOISE = re.compile(r"^\s*(\[(DEPRECATION )?WARNING\]|Traceback \(most recent call last\))", re.MULTILINE)
+
+
+class Failed(Exception):
+    """A sentence that says what isn't as it should be."""
+
+
+class Run(NamedTuple):
+    """One run of ansible-playbook. ``results`` are those of its tasks, in their order."""
+
+    status: int
+    output: str
+    results: list[Plain]
+
+    def of(self, task: str) -> Plain:
+        """The result of the task of that name."""
+        found = [entry["result"] for entry in self.results if entry["task"].rpartition(" : ")[2] == task]
+        if len(found) != 1:
+            raise Failed(f"{len(found)} results of the task {task!r}\n{self.output}")
+        return dict(found[0])
+
+
+def core_version() -> tuple[int, int]:
+    """The release of ansible-core that runs."""
+    from ansible.release import __version__
+
+    major, minor = __version__.split(".")[:2]
+    return int(major), int(minor)
+
+
+def check(condition: bool, complaint: str) -> None:
+    """Raise :class:`Failed` with the complaint unless the condition holds."""
+    if not condition:
+        raise Failed(complaint)
+
+
+def say(text: str) -> None:
+    """Print a figure for whoever reads the log."""
+    print(text, flush=True)
+
+
+def private_file(name: str, content: str) -> Path:
+    """A file that only we can read, in the directory of this run."""
+    path = OUTPUT / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+def inventory(python: str = "{{ ansible_playbook_python }}") -> Path:
+    """An inventory with an explicit localhost that runs modules with that Python."""
+    line = f"localhost ansible_connection=local ansible_python_interpreter='{python}'\n"
+    return private_file(f"inventory-{abs(hash(python))}", line)
+
+
+def playbook(
+    name: str | Path,
+    variables: Plain,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    hosts: Path | None = None,
+    expected: int | None = 0,
+    noise: bool = False,
+) -> Run:
+    """Run a playbook with these extra variables.
+
+    ``expected`` is its exit status, None for any. It must print neither a warning nor a traceback, unless ``noise``.
+    """
+    record = OUTPUT / "results.jsonl"
+    record.unlink(missing_ok=True)
+    extra = private_file("variables.json", json.dumps(variables))
+    env = dict(os.environ)
+    env.update(
+        ANSIBLE_CALLBACK_PLUGINS=str(HERE / "callbacks"),
+        ANSIBLE_CALLBACKS_ENABLED="record",
+        RECORD_FILE=str(record),
+        **(environment or {}),
+    )
+    command = ["ansible-playbook", "-i", str(hosts or inventory()), "-e", f"@{extra}", *arguments, str(name)]
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env=env,
+            check=False,
+        )
+    finally:
+        extra.unlink()
+    results = []
+    if record.exists():
+        results = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
+    if expected is not None and done.returncode != expected:
+        raise Failed(f"{name} ended with status {done.returncode}, not {expected}:\n{done.stdout}")
+    if not noise and _NOISE.search(done.stdout):
+        raise Failed(f"{name} printed a warning or a traceback:\n{done.stdout}")
+    return Run(done.returncode, done.stdout, results)
+
+
+def connection(name: str, account: str | None = "", **more: Any) -> Plain:
+    """The connection options of a registry. ``account`` is "" for the main one, "pull_", or None for no login."""
+    entry = REGISTRIES[name]
+    options: Plain = {"registry": entry["address"]}
+    if entry["tls"]:
+        options["ca_path"] = CONFIG["registries_ca"]
+    else:
+        options["plain_http"] = True
+    if entry["login"] != "none" and account is not None:
+        options.update(username=entry[f"{account}username"], password=entry[f"{account}password"])
+    return {**options, **more}
+
+
+def harness(*arguments: str) -> str:
+    """What the harness of the registries answers."""
+    command = [CONFIG["registries_python"], CONFIG["registries_script"], *arguments]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Failed(done.stderr.strip())
+    return done.stdout.strip()
+
+
+def seed(registry: str, kinds: str, prefix: str, *arguments: str, state: str = "") -> list[Plain]:
+    """Made-up images in a registry."""
+    place = ("--state", state or CONFIG["registries_state"], "--registry", registry)
+    images: list[Plain] = json.loads(harness("seed", *place, "--kinds", kinds, "--prefix", prefix, *arguments))
+    return images
+
+
+def mark(state: str = "") -> str:
+    """The present moment, for :func:`requests_since`."""
+    return harness("mark", "--state", state or CONFIG["registries_state"])
+
+
+def requests_since(moment: str, registry: str, source: str = "registry", state: str = "") -> list[Plain]:
+    """The requests that a registry, or its token server, has seen since."""
+    place = ("--state", state or CONFIG["registries_state"], "--registry", registry)
+    seen: list[Plain] = json.loads(harness("requests", *place, "--since", moment, "--source", source))
+    return seen
+
+
+def lines(requests: Iterable[Plain]) -> list[str]:
+    """Requests in a few words each, sorted."""
+    return sorted(f"{request['method']} {request['path']} {request['status']}" for request in requests)
+
+
+def main(steps: Iterable[Any]) -> None:
+    """Do the steps, functions without arguments, one after the other; stop at the first that fails."""
+    for step in steps:
+        started = time.monotonic()
+        try:
+            step()
+        except Failed as failure:
+            sys.exit(f"{step.__name__}: {failure}")
+        say(f"ok: {step.__name__} ({time.monotonic() - started:.1f} s)")
