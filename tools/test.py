@@ -62,10 +62,27 @@ def unit(label: str, environment: Environment, venv: Path, arguments: list[str],
     say(f"unit tests, {label}: {passed} passed, {failed} failed, {skipped} skipped ({seconds(started)})")
 
 
-def registries_arguments() -> list[str]:
-    """Which registries the harness starts: one a line in a file, with the options of that registry."""
+def registries_arguments(optional: Path) -> list[str]:
+    """Which registries the harness starts: one a line in a file, with the options of that registry.
+
+    Those whose program is optional, and isn't in its directory, are left out.
+    """
     lines = (COPY / "tests/integration/registries.txt").read_text(encoding="utf-8").splitlines()
-    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    chosen = []
+    for line in lines:
+        if line.strip() and not line.startswith("#"):
+            program = re.search(r"binary=(distribution3|olareg)\b", line)
+            if program is None or os.access(optional / program.group(1), os.X_OK):
+                chosen.append(line.strip())
+            else:
+                say(f"Without {program.group(1)}; tests/registries/install-optional.sh makes it available.")
+    return chosen
+
+
+def optional_directory() -> Path:
+    """Where the harness has its optional programs; it can't tell where HOME is another one."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("REGISTRIES_OPTIONAL") or Path(cache) / "imageops-registries")
 
 
 def allowed_warnings() -> list[re.Pattern[str]]:
@@ -88,7 +105,8 @@ def integration(label: str, core: Environment, venv: Path, targets: list[str], c
     state = common.BUILD / "registries" / core.name
     harness_python = common.venv(common.REGISTRIES) / "bin" / "python"
     harness = [harness_python, COPY / HARNESS]
-    env = common.environment_for(venv)
+    optional = optional_directory()
+    env = common.environment_for(venv, REGISTRIES_OPTIONAL=str(optional))
     started = time.monotonic()
     common.run([*harness, "stop", "--state", state], f"{name}-stop", timeout=60, env=env)  # of a run that was killed
     shutil.rmtree(state, ignore_errors=True)
@@ -102,7 +120,10 @@ def integration(label: str, core: Environment, venv: Path, targets: list[str], c
     }
     try:
         status, output = common.run(
-            [*harness, "start", "--state", state, *registries_arguments()], f"{name}-start", timeout=120, env=env
+            [*harness, "start", "--state", state, *registries_arguments(optional)],
+            f"{name}-start",
+            timeout=120,
+            env=env,
         )
         if status:
             raise Failed(f"{common.shorten(output)}\nThe registries for the integration targets did not start.")
@@ -168,7 +189,8 @@ def main() -> int:
                     outcome.result()
         if what in {"all", "integration"}:
             if any((COPY / "tests/integration/targets").glob("*/aliases")):
-                common.system_packages(PROGRAMS)
+                if not os.environ.get("REGISTRY_BINARY"):
+                    common.system_packages(PROGRAMS)
                 for core in cores:
                     integration(label(core), core, common.venv(core), arguments, count)
             else:
