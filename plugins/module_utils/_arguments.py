@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-import traceback
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -256,20 +255,21 @@ def run(module: AnsibleModule, work: t.Callable[[Task], Plain]) -> t.NoReturn:
             exception=REQUESTS_IMPORT_ERROR,
         )
     task = Task(module)
+    result: Plain = {}
+    problem: Plain = {}
     try:
         task.check_secrets()
         result = deliverable(work(task))
     except RegistryError as error:
-        module.fail_json(
-            msg=str(error),
-            error=error.facts(),
-            repository_missing=isinstance(error, RepositoryMissing),
-            transfer=task.counters.as_dict(),
-        )
+        missing = isinstance(error, RepositoryMissing)
+        problem = {"msg": str(error), "error": error.facts(), "repository_missing": missing}
     except RecursionError:
-        module.fail_json(msg="The input or an answer is nested too deep.", exception=traceback.format_exc())
+        problem = {"msg": "The input or an answer of the registry is nested too deep."}
     finally:
         task.close()
+    if problem:
+        # Not where the exception is handled: Ansible would add what the libraries below say, signed URLs included.
+        module.fail_json(**problem, transfer=task.counters.as_dict())
     result["transfer"] = task.counters.as_dict()
     failures = result.get("failures") or []
     if failures:
