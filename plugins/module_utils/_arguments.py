@@ -13,7 +13,7 @@ import binascii
 import math
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 
 from ._counters import Counters
 from ._credentials import Credential, credential_from_options
@@ -249,9 +249,9 @@ def run(module: AnsibleModule, work: t.Callable[[Task], Plain]) -> t.NoReturn:
     """
     if REQUESTS_IMPORT_ERROR:
         module.fail_json(
-            msg=missing_required_lib("requests")
-            + " An explicit localhost in an inventory may run another Python than Ansible itself: "
-            "ansible_python_interpreter says which one.",
+            msg=f"Failed to import the required Python library (requests) in {sys.executable}, which runs this module. "
+            "Install it there, or name a Python that has it in ansible_python_interpreter: an explicit localhost in an "
+            "inventory may run another Python than Ansible itself.",
             exception=REQUESTS_IMPORT_ERROR,
         )
     task = Task(module)
