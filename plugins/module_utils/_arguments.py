@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+import sys
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
