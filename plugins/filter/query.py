@@ -80,8 +80,8 @@ def to_plain(value: t.Any) -> t.Any:
 
 
 def _plain_text(value: str) -> str:
-    # str() of a subclass may be that subclass again; a join of its characters never is.
-    return value if type(value) is str else "".join(character for character in str(value))
+    # str() of a subclass may be that subclass again; what is decoded never is.
+    return str.encode(value, "utf-8", "surrogatepass").decode("utf-8", "surrogatepass")
 
 
 def _key(name: t.Any) -> str:

@@ -87,7 +87,7 @@ def tag_selection(
 
 
 def select_repositories(names: t.Iterable[str], selection: NameSelection) -> list[str]:
-    """The repositories that are meant, by name. What is no repository name is left out: nothing could be done with it."""
+    """The repositories that are meant, by name. What is no repository name is left out: it is of no use."""
     return sorted({name for name in names if _is_valid(check_repository, name) and selection.selects(name)})
 
 

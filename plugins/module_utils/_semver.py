@@ -35,7 +35,7 @@ _PARTIAL = (
 _COMPARATOR = re.compile(rf"(?P<operator>>=|<=|~>|[<>=~^])?\s*{_PARTIAL}(?=\s|$)", re.ASCII)
 _HYPHEN = re.compile(r"\s+-\s+")
 
-Prerelease = t.Tuple[t.Tuple[int, int, str], ...]
+Prerelease = tuple[tuple[int, int, str], ...]
 """Identifiers in a form in which tuples compare them as they should: numbers by value, and before texts."""
 
 _LOWEST: Prerelease = ((0, 0, ""),)

@@ -35,8 +35,8 @@ images:
 def data() -> t.Any:
     """Values as a play has them, each with a tag that says where it comes from."""
     loaded = DataLoader().load(TEXT)
-    assert type(loaded["name"]) is not str
-    assert type(loaded["numbers"]) is not list
+    assert loaded["name"].__class__ is not str
+    assert loaded["numbers"].__class__ is not list
     return loaded
 
 
@@ -171,7 +171,9 @@ def test_what_cant_be_evaluated_is_told_in_one_sentence(data: t.Any, expression:
     assert len(text) < 500
 
 
-@pytest.mark.parametrize(("expression", "kind"), [(5, "number"), (None, "null value"), (["a"], "list"), ({}, "mapping")])
+@pytest.mark.parametrize(
+    ("expression", "kind"), [(5, "number"), (None, "null value"), (["a"], "list"), ({}, "mapping")]
+)
 def test_an_expression_is_a_text(expression: object, kind: str) -> None:
     with pytest.raises(AnsibleFilterError, match=f"takes a JMESPath expression as text, not a {kind}"):
         query({}, expression)

@@ -27,7 +27,7 @@ def test_parts_that_it_doesnt_have_are_empty() -> None:
 
 def test_values_of_a_play_are_taken() -> None:
     text = DataLoader().load("- localhost/app:1")[0]
-    assert type(text) is not str
+    assert text.__class__ is not str
     assert reference(text)["registry"] == "localhost"
 
 

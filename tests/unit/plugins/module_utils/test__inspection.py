@@ -34,9 +34,7 @@ from ansible_collections.imageops.registry.tests.unit.support.documents import (
 from ansible_collections.imageops.registry.tests.unit.support.scripted_server import ScriptedServer
 
 CONFIG = encoded({"architecture": "arm64", "os": "linux", "variant": "v8", "config": {"Labels": {"a": "b"}}})
-IMAGE = image(
-    config=descriptor(CONFIG, "application/vnd.oci.image.config.v1+json"), annotations={"org.example": "yes"}
-)
+IMAGE = image(config=descriptor(CONFIG, "application/vnd.oci.image.config.v1+json"), annotations={"org.example": "yes"})
 IMAGE_BYTES = encoded(IMAGE)
 DIGEST = compute_digest(IMAGE_BYTES)
 INDEX = index(
@@ -109,7 +107,9 @@ def test_an_index_has_children_and_platforms_and_no_config(server: ScriptedServe
 
 
 @pytest.mark.parametrize("include", [(), ("content", "children", "config", "platforms")])
-def test_what_isnt_there_has_the_same_keys(server: ScriptedServer, registry: Registry, include: tuple[str, ...]) -> None:
+def test_what_isnt_there_has_the_same_keys(
+    server: ScriptedServer, registry: Registry, include: tuple[str, ...]
+) -> None:
     method = "GET" if include else "HEAD"
     server.expect(method, "/v2/a/b/manifests/1.0", 404, errors("NAME_UNKNOWN"))
     server.expect(method, f"/v2/a/b/manifests/{DIGEST}", 404, errors("MANIFEST_UNKNOWN"))

@@ -17,7 +17,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._selection impor
 )
 
 HEX = "0123456789abcdef" * 4
-TAGS = ["latest", "1.9.3", "v1.10.1", "1.10.0", "1.4", "2.0.0-rc.1", "2.0.0-rc.2", "1.10.0-debug", "2024.01.15"]
+TAGS = ("latest", "1.9.3", "v1.10.1", "1.10.0", "1.4", "2.0.0-rc.1", "2.0.0-rc.2", "1.10.0-debug", "2024.01.15")
 DIGEST_TAGS = [f"sha256-{HEX}", f"sha256-{HEX}.sig", f"sha256-{HEX}.att", f"sha512-{HEX}"]
 
 
@@ -81,7 +81,9 @@ def test_digest_tags_are_hidden_unless_asked_for() -> None:
     assert select(DIGEST_TAGS, match=["sha256-.*"]) == []
 
 
-@pytest.mark.parametrize("tag", ["sha256-abc", f"sha256-{HEX}0", f"sha256-{HEX.upper()}", f"md5-{HEX}", f"sha256-{HEX}x"])
+@pytest.mark.parametrize(
+    "tag", ["sha256-abc", f"sha256-{HEX}0", f"sha256-{HEX.upper()}", f"md5-{HEX}", f"sha256-{HEX}x"]
+)
 def test_what_only_looks_like_a_digest_tag(tag: str) -> None:
     assert not is_digest_tag(tag)
 

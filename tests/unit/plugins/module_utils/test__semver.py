@@ -17,10 +17,24 @@ def version(text: str) -> Version:
 
 
 def test_precedence_is_that_of_the_specification() -> None:
-    ordered = (
-        "0.0.0-0 0.0.0 0.9.9 1.0.0-0 1.0.0-alpha 1.0.0-alpha.1 1.0.0-alpha.beta 1.0.0-beta 1.0.0-beta.2 1.0.0-beta.11 "
-        "1.0.0-rc.1 1.0.0 1.2.0 1.10.0 2.0.0-x-y 2.0.0"
-    ).split()
+    ordered = [
+        "0.0.0-0",
+        "0.0.0",
+        "0.9.9",
+        "1.0.0-0",
+        "1.0.0-alpha",
+        "1.0.0-alpha.1",
+        "1.0.0-alpha.beta",
+        "1.0.0-beta",
+        "1.0.0-beta.2",
+        "1.0.0-beta.11",
+        "1.0.0-rc.1",
+        "1.0.0",
+        "1.2.0",
+        "1.10.0",
+        "2.0.0-x-y",
+        "2.0.0",
+    ]
     assert sorted(reversed(ordered), key=version) == ordered
 
 
