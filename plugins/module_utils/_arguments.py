@@ -284,8 +284,9 @@ def deliverable(value: t.Any, depth: int = 0) -> t.Any:
     """A result in the form in which it reaches the play: registries choose texts and keys of contents and labels.
 
     ansible-core takes keys that start as its own do for instructions, and refuses what UTF-8 can't carry; the task
-    would end with an error that names neither. Such keys get one more underscore, such characters a question mark; numbers
-    that JSON doesn't know become None. Raises :class:`RecursionError` for what is nested deeper than a play can take.
+    would end with an error that names neither. Such keys get one more underscore, such characters a question mark, and
+    numbers that JSON doesn't know become None. Raises :class:`RecursionError` for what is nested deeper than a play can
+    take.
     """
     if depth > _MAXIMUM_NESTING:
         raise RecursionError

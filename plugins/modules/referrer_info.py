@@ -62,7 +62,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Is the image signed?
+- name: Is there anything that could be a signature of the image?
   imageops.registry.referrer_info:
     registry: registry.example:5000
     repository: team/app
@@ -70,7 +70,7 @@ EXAMPLES = r"""
     artifact_type: application/vnd.dev.sigstore.bundle.v0.3+json
   register: found
 
-- name: Stop where there is nothing that could be a signature
+- name: Stop where there is nothing
   ansible.builtin.assert:
     that: found.referrers | length > 0 or found.cosign_tags | selectattr('tag', 'search', '[.]sig$') | length > 0
 
