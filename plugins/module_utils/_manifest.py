@@ -34,6 +34,8 @@ MAXIMUM_SIZE = 4 * 1024 * 1024
 """Bytes. Registries are only bound to take manifests up to 4 MiB (distribution spec, "Pushing Manifests")."""
 
 _MAXIMUM_DESCRIPTORS = 10000
+_KEYS = ("schemaVersion", "mediaType", "artifactType", "config", "layers", "manifests", "subject", "annotations")
+_DESCRIPTOR_KEYS = ("mediaType", "digest", "size", "urls", "annotations", "data", "artifactType", "platform")
 _GENERIC_TYPES = ("", "application/json", "text/plain", "application/octet-stream")
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}", re.ASCII)
 
@@ -64,14 +66,26 @@ def format_platform(platform: t.Any) -> str:
 
 def _unique_keys(pairs: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
     document = dict(pairs)
-    if len({key.lower() for key in document}) != len(pairs):
+    if len(document) != len(pairs):
         raise ValueError("a key occurs twice")
     return document
 
 
+def _no_constant(name: str) -> t.NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _check_spelling(document: dict[str, t.Any], known: t.Sequence[str], where: str) -> None:
+    """Refuse a key of the specification in another case: registries written in Go would read it, and others not."""
+    folded = {key.casefold(): key for key in known}
+    for key in document:
+        if folded.get(key.casefold(), key) != key:
+            raise InvalidInput(f"{where} has the key {key!r} in place of {folded[key.casefold()]!r}")
+
+
 def _parse_object(content: bytes) -> dict[str, t.Any]:
     try:
-        document = json.loads(content.decode("utf-8"), object_pairs_hook=_unique_keys)
+        document = json.loads(content.decode("utf-8"), object_pairs_hook=_unique_keys, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"the manifest is no valid JSON: {error}") from error
     if not isinstance(document, dict):
@@ -116,12 +130,13 @@ class Manifest:
         """Look at every descriptor. Returns itself, or raises :class:`InvalidInput`."""
         if self.document.get("schemaVersion") != 2 or isinstance(self.document.get("schemaVersion"), bool):
             raise InvalidInput("the manifest's schemaVersion isn't 2")
-        lower = {key.lower() for key in self.document}
+        lower = {key.casefold() for key in self.document}
         foreign = {"config", "layers", "fslayers"} if self.is_index else {"manifests", "fslayers"}
         if lower & foreign:
             raise InvalidInput(
                 f"the manifest contradicts its media type {self.media_type}: it has {', '.join(lower & foreign)}"
             )
+        _check_spelling(self.document, _KEYS, "the manifest")
         sizes: dict[str, int] = {}
         for descriptor in self.descriptors():
             if sizes.setdefault(descriptor.digest, descriptor.size) != descriptor.size:
@@ -180,7 +195,10 @@ class Manifest:
         return _annotations(self.document)
 
     def _list(self, key: str) -> list[Descriptor]:
-        entries = self.document.get(key, [])
+        entries = self.document.get(key)
+        if entries is None:
+            # What programs in Go write for an empty list.
+            return []
         if not isinstance(entries, list):
             raise InvalidInput(f"the manifest's {key} is no list")
         if len(entries) > _MAXIMUM_DESCRIPTORS:
@@ -214,6 +232,7 @@ def _annotations(document: dict[str, t.Any]) -> dict[str, str]:
 def _descriptor(entry: t.Any, where: str) -> Descriptor:
     if not isinstance(entry, dict):
         raise InvalidInput(f"the manifest has no valid descriptor in {where}")
+    _check_spelling(entry, _DESCRIPTOR_KEYS, f"a descriptor in {where}")
     size = entry.get("size")
     media_type = entry.get("mediaType")
     if isinstance(size, bool) or not isinstance(size, int) or size < 0:

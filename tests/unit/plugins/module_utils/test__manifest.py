@@ -112,6 +112,7 @@ def test_a_body_that_contradicts_its_content_type_is_refused(document: dict[str,
         image(manifests=[]),
         image(mediaType=None, manifests=[descriptor()]),
         image(Manifests=[]),
+        dict(image(), manifests=None),
         index(layers=[]),
         index(config=descriptor()),
         index(Layers=[]),
@@ -130,13 +131,52 @@ def test_a_document_that_can_be_read_as_manifest_and_as_index_is_refused(documen
     "text",
     [
         '{"schemaVersion":2,"schemaVersion":2,"manifests":[]}',
-        '{"schemaVersion":2,"manifests":[],"Manifests":[]}',
-        '{"schemaVersion":2,"config":{"digest":"a","Digest":"b"},"layers":[]}',
-        '{"schemaVersion":2,"layers":[{"size":1,"SIZE":2}]}',
+        '{"schemaVersion":2,"config":{"digest":"a","digest":"b"},"layers":[]}',
+        '{"schemaVersion":2,"manifests":[],"annotations":{"a":"1","a":"2"}}',
     ],
 )
-def test_a_key_that_occurs_twice_in_whatever_case_is_refused(text: str) -> None:
+def test_a_key_that_occurs_twice_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="occurs twice"):
+        Manifest.parse(text.encode())
+
+
+@pytest.mark.parametrize(
+    ("document", "key"),
+    [
+        (index(Manifests=[]), "Manifests"),
+        (index(manifests=None, MANIFESTS=[]), "MANIFESTS"),
+        (image(Layers=[]), "Layers"),
+        (image(layers=None, LAYERS=[]), "LAYERS"),
+        (image(Config=descriptor()), "Config"),
+        (image(MediaType=OCI_INDEX), "MediaType"),
+        (index(SchemaVersion=1), "SchemaVersion"),
+        (image(Subject={}), "Subject"),
+        # A long s: to Go, one more way to write an s.
+        ({**image(), "layer\u017f": []}, "layer\u017f"),
+        (image(layers=[descriptor(Digest=DIGEST)]), "Digest"),
+        (image(layers=[descriptor(SIZE=1)]), "SIZE"),
+        (image(config=descriptor(CONFIG, MediaType="a/b")), "MediaType"),
+        (index(descriptor(media_type=OCI_MANIFEST, Platform={})), "Platform"),
+    ],
+)
+def test_a_key_of_the_specification_in_another_case_is_refused(document: dict[str, t.Any], key: str) -> None:
+    with pytest.raises(InvalidInput, match=f"has the key '{key}' in place of"):
+        Manifest.parse(encoded(document))
+
+
+def test_annotations_and_unknown_keys_may_differ_in_their_case_only() -> None:
+    notes = {"org.example.A": "1", "org.example.a": "2", "Layers": "3", "layers": "4"}
+    document = image(layers=[descriptor(annotations=notes, x=1, X=2)], annotations=notes, more=1, More=2)
+    manifest = Manifest.parse(encoded(document))
+    assert manifest.annotations == notes
+    assert manifest.blobs()[1].annotations == notes
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("place", ['"size":{}', '"annotations":{{"a":{}}}', '"x":[{}]'])
+def test_numbers_that_json_does_not_have_are_refused(number: str, place: str) -> None:
+    text = '{"schemaVersion":2,"manifests":[],' + place.format(number) + "}"
+    with pytest.raises(InvalidInput, match=f"{number} is no number"):
         Manifest.parse(text.encode())
 
 
@@ -264,6 +304,13 @@ def test_an_image_without_config_is_refused() -> None:
 
 def test_an_image_without_layers_is_accepted() -> None:
     assert len(Manifest.parse(encoded(image(layers=[]))).blobs()) == 1
+
+
+@pytest.mark.parametrize("said", ["", OCI_INDEX])
+def test_null_is_an_empty_list_as_programs_in_go_write_it(said: str) -> None:
+    assert len(Manifest.parse(encoded(dict(image(), layers=None))).blobs()) == 1
+    assert Manifest.parse(encoded(dict(index(), manifests=None)), said).children() == []
+    assert Manifest.parse(encoded(dict(index(mediaType=None), manifests=None)), said).is_index
 
 
 def test_two_sizes_of_one_digest_are_refused() -> None:
