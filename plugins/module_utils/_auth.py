@@ -16,13 +16,13 @@ import typing as t
 import urllib.parse
 
 from ._credentials import Credential
-from ._errors import AuthenticationFailed, ProtocolViolation, RegistryError
+from ._errors import AuthenticationFailed, ProtocolViolation, RateLimited, RegistryError
 from ._url import is_local_address
 
 _MAXIMUM_HEADER = 8 * 1024
 _MAXIMUM_TOKEN = 256 * 1024
 _DEFAULT_LIFETIME = 60.0
-"""Seconds that a token lives where the token server says nothing, or less (token specification)."""
+"""Seconds that a token lives where the token server doesn't say it. A shorter life that it says is believed."""
 _LONGEST_LIFETIME = 24 * 3600.0
 _RENEWAL_MARGIN = 15.0
 """Seconds before its end at which a token is renewed; a quarter of the life of a token that lives shorter."""
@@ -198,7 +198,8 @@ class Authenticator:
     def header(self, scopes: Scopes) -> str:
         """The Authorization header to send, empty as long as none was asked for. May fetch a token.
 
-        Raises :class:`AuthenticationFailed` where the token server doesn't accept the credential.
+        Raises :class:`AuthenticationFailed` where the token server doesn't accept the credential, and a temporary error
+        where it is too busy.
         """
         if self._credential.token:
             return f"Bearer {self._credential.token}"
@@ -289,8 +290,22 @@ class Authenticator:
                 status=answer.status,
                 hint="Check username and password, or the auth_file",
             )
+        if answer.status == 429:
+            raise RateLimited(
+                "the token server gave no token: too many requests",
+                method="GET",
+                url=where,
+                status=answer.status,
+                temporary=True,
+            )
         if answer.status != 200:
-            raise RegistryError("the token server gave no token", method="GET", url=where, status=answer.status)
+            raise RegistryError(
+                "the token server gave no token",
+                method="GET",
+                url=where,
+                status=answer.status,
+                temporary=answer.status >= 500,
+            )
         text, lifetime = _read_token(answer.body, where)
         self._on_secret(text)
         margin = min(_RENEWAL_MARGIN, lifetime / 4)

@@ -24,6 +24,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._credentials imp
 from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     AuthenticationFailed,
     ProtocolViolation,
+    RateLimited,
     RegistryError,
 )
 from ansible_collections.imageops.registry.tests.unit.support.documents import LOGIN, PASSWORD
@@ -431,6 +432,14 @@ def test_a_refused_password_is_named_as_the_reason(status: int) -> None:
     assert caught.value.url == REALM and caught.value.status == status
     with pytest.raises(AuthenticationFailed, match="doesn't accept anonymous access"):
         learned(TokenServer(Answer(status, b"{}")), credential=ANONYMOUS).header(PULL)
+
+
+@pytest.mark.parametrize(("status", "kind"), [(429, RateLimited), (500, RegistryError), (503, RegistryError)])
+def test_a_busy_token_server_is_a_temporary_error(status: int, kind: type[RegistryError]) -> None:
+    with pytest.raises(kind, match="gave no token") as caught:
+        learned(TokenServer(Answer(status, b"{}"))).header(PULL)
+    assert type(caught.value) is kind and caught.value.temporary
+    assert (caught.value.url, caught.value.status) == (REALM, status)
 
 
 @pytest.mark.parametrize("status", [302, 404, 500])
