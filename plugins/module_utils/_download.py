@@ -95,7 +95,7 @@ def _continue(source: RegistrySource, digest: str, size: int, path: str, had: in
     with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b") as file:
         file.truncate(had)
         file.seek(had)
-        for piece in verified_pieces(continued, digest, size, source.registry.retries, source.registry.counters):
+        for piece in verified_pieces(continued, digest, size, source.registry):
             file.write(piece[max(0, had - passed) :])
             passed += len(piece)
 

@@ -78,7 +78,7 @@ def read_config(registry: Registry, repository: str, manifest: Manifest) -> dict
     if config is None or config.size > _MAXIMUM_CONFIG:
         return {}
     source = RegistrySource(registry, repository, config.digest)
-    pieces = verified_pieces(source, config.digest, config.size, registry.retries, registry.counters)
+    pieces = verified_pieces(source, config.digest, config.size, registry)
     try:
         document = json.loads(b"".join(pieces).decode("utf-8"))
     except (ValueError, RecursionError):

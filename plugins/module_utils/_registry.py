@@ -50,7 +50,9 @@ _UPLOAD_TIMEOUT = 300.0
 """Seconds of silence that the end of an upload may take: the registry then hashes and moves what it got."""
 _ABSENT_CODES = {"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN", "NOT_FOUND"}
 _DIGEST_IN_TEXT = re.compile(r"sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128}")
-_LINK = re.compile(r"<([^>]*)>\s*((?:;[^,]*)*)")
+_MAXIMUM_LINK = 8 * 1024
+_LINK = re.compile(r'<([^>]*)>((?:[^,"]|"(?:[^"\\]|\\.)*")*)')
+_LINK_PARAMETER = re.compile(r';\s*([^\s=;,"]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?')
 _RANGE = re.compile(r"(?:bytes=)?0-(\d{1,18})", re.ASCII)
 
 
@@ -98,6 +100,7 @@ class Registry:
         self.jobs = transport.endpoint.jobs
         self.retries = transport.endpoint.retries
         self.counters = transport.counters
+        self.sleep = transport.sleep
 
     def close(self) -> None:
         """Close all connections."""
@@ -106,7 +109,11 @@ class Registry:
     # The registry -----------------------------------------------------------------------------------------------------
 
     def check_api(self) -> ApiCheck:
-        """end-1, GET ``/v2/``: is this a registry, and does it take the credential? A refused login isn't an error."""
+        """end-1, GET ``/v2/``: is this a registry, does it need a login, and does it take the credential?
+
+        What is no registry is an answer. Raises :class:`AuthenticationFailed` or :class:`AccessDenied` where the
+        credential is refused.
+        """
         what = f"check the API of {self.name}"
         anonymous = self._ask(what, "GET", "/v2/", NOTHING, login=False)
         schemes = tuple(
@@ -120,6 +127,11 @@ class Registry:
             return ApiCheck(False, False, False, schemes, version)
         logged_in = False
         if needs_login and not self._transport.endpoint.credential.is_anonymous:
+            try:
+                self._transport.learn_from(anonymous)
+            except RegistryError as error:
+                error.within(what)
+                raise
             response = self._ask(what, "GET", "/v2/", NOTHING)
             logged_in = response.status == 200
             if not logged_in:
@@ -331,7 +343,13 @@ class Registry:
         response = self._ask_session(what, "PATCH", session.location, session, headers, body)
         if not 200 <= response.status < 300:
             raise _upload_error(response).within(what)
-        return self._session(response, session.repository, what, session.received + len(body))
+        sent = session.received + len(body)
+        found = self._session(response, session.repository, what, sent)
+        if found.received > sent:
+            raise ProtocolViolation(f"the registry says that it has {found.received} bytes, {sent} were sent").within(
+                what
+            )
+        return found
 
     def get_upload(self, session: UploadSession) -> UploadSession:
         """end-13, GET: how far the session is, and its newest location. Raises :class:`UploadGone`."""
@@ -574,9 +592,10 @@ def _of_type(descriptors: t.Iterable[Descriptor], artifact_type: str) -> tuple[D
 
 def _next_link(headers: t.Iterable[str]) -> str:
     for header in headers:
-        for target, parameters in _LINK.findall(header):
-            if re.search(r";\s*rel\s*=\s*\"?next\"?\s*(?:;|$)", parameters, re.IGNORECASE):
-                return str(target)
+        for target, parameters in _LINK.findall(header[:_MAXIMUM_LINK]):
+            for name, quoted, bare in _LINK_PARAMETER.findall(parameters):
+                if name.lower() == "rel" and "next" in (quoted or bare).lower().split():
+                    return str(target)
     return ""
 
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import random
-import time
 import typing as t
 
-from ._counters import Counters
 from ._digest import DigestVerifier, algorithm_of, compute_digest
 from ._errors import (
     AuthenticationFailed,
@@ -275,8 +273,6 @@ def upload_blob(
     size: int,
     source: BlobSource,
     session: UploadSession | None = None,
-    *,
-    sleep: t.Callable[[float], None] = time.sleep,
 ) -> None:
     """Send a blob: POST, then PUT of the whole to the session's location, the bytes verified on their way.
 
@@ -287,7 +283,7 @@ def upload_blob(
     while True:
         current = session or destination.start_upload(repository)
         session = None
-        body = Body(verified_pieces(source, digest, size, destination.retries, destination.counters), size)
+        body = Body(verified_pieces(source, digest, size, destination), size)
         try:
             destination.put_upload(current, digest, body)
         except RegistryError as error:
@@ -297,7 +293,7 @@ def upload_blob(
             if attempt >= destination.retries:
                 raise
             destination.counters.add(retries=1)
-            sleep(random.uniform(0.1, min(_LONGEST_BACKOFF, 2.0**attempt)))
+            destination.sleep(random.uniform(0.1, min(_LONGEST_BACKOFF, 2.0**attempt)))
             attempt += 1
             if not isinstance(error, AuthenticationFailed) and destination.head_blob(repository, digest) == size:
                 break
@@ -329,10 +325,8 @@ def _abandon(destination: Registry, session: UploadSession) -> None:
         destination.counters.add(sessions_left_open=1)
 
 
-def verified_pieces(
-    source: BlobSource, digest: str, size: int | None, retries: int, counters: Counters
-) -> t.Iterator[bytes]:
-    """The bytes of a blob, read on from where they broke off, up to ``retries`` times in a row without progress.
+def verified_pieces(source: BlobSource, digest: str, size: int | None, registry: Registry) -> t.Iterator[bytes]:
+    """The bytes of a blob, read on where they broke off: in a row without progress as often as ``registry`` retries.
 
     The last piece is held back until digest and size are known to be right: who gets all of them has the right blob.
     Raises :class:`ContentMismatch`.
@@ -353,12 +347,12 @@ def verified_pieces(
                 raise ConnectionFailed(f"only {verifier.received} of {size} bytes of {digest} arrived", temporary=True)
         except ConnectionFailed as error:
             failures += 1
-            if failures > retries:
+            if failures > registry.retries:
                 # To the other end of the transfer this is final: sending again would only read again.
                 error.temporary = False
                 raise
-            counters.add(retries=1)
-            time.sleep(random.uniform(0.1, min(_LONGEST_BACKOFF, 2.0**failures)))
+            registry.counters.add(retries=1)
+            registry.sleep(random.uniform(0.1, min(_LONGEST_BACKOFF, 2.0**failures)))
             continue
         break
     verifier.finish()

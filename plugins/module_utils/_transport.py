@@ -20,13 +20,14 @@ import threading
 import time
 import typing as t
 
-from ._auth import Answer, Authenticator, Scopes, parse_challenges
+from ._auth import NOTHING, Answer, Authenticator, Scopes, parse_challenges
 from ._counters import Counters
 from ._credentials import ANONYMOUS, Credential
 from ._errors import (
     AccessDenied,
     AuthenticationFailed,
     ConnectionFailed,
+    ContentMismatch,
     ErrorDetail,
     LocalFileError,
     NotFound,
@@ -54,6 +55,7 @@ _MAXIMUM_REDIRECTS = 5
 _MAXIMUM_ERROR_BODY = 64 * 1024
 _TEMPORARY_STATUS = (408, 425, 429, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524)
 _TEMPORARY_CODES = ("UNKNOWN", "UNAVAILABLE", "TOOMANYREQUESTS", "BLOB_UPLOAD_INVALID")
+_LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _EXPECTS_TLS = (b"HTTP request to an HTTPS server", b"HTTP request was sent to HTTPS port")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 """What must not reach a screen: terminal sequences, changes of the writing direction, halves of surrogate pairs."""
@@ -62,7 +64,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udf
 class Body:
     """A request body of a known size, in bytes, that is read once, piece by piece, while it is sent.
 
-    It has a length and no ``read``: so ``requests`` sends a Content-Length and passes the pieces on as they are.
+    It has a length and no ``read``: so ``requests`` sends a Content-Length and passes the pieces on as they are. Other
+    than its size, they end with a :class:`ContentMismatch`: the registry would wait for what never comes.
     """
 
     def __init__(self, pieces: t.Iterable[bytes], size: int) -> None:
@@ -73,7 +76,14 @@ class Body:
         return self._size
 
     def __iter__(self) -> t.Iterator[bytes]:
-        return iter(self._pieces)
+        sent = 0
+        for piece in self._pieces:
+            sent += len(piece)
+            if sent > self._size:
+                raise ContentMismatch(f"more than the {self._size} bytes that were announced are there to be sent")
+            yield piece
+        if sent < self._size:
+            raise ContentMismatch(f"{self._size} bytes were announced, and {sent} are there to be sent")
 
 
 class Endpoint(t.NamedTuple):
@@ -209,7 +219,7 @@ class Transport:
         host = "registry-1.docker.io" if is_docker_hub(endpoint.registry) else endpoint.registry
         self.base = f"{scheme}://{host}"
         self.origin = origin_of(self.base)
-        self._sleep = sleep
+        self.sleep = sleep
         self._verify = _certificate_authorities(endpoint)
         self._client_certificate = _client_certificate(endpoint)
         self._session = _new_session(endpoint.jobs)
@@ -255,19 +265,44 @@ class Transport:
         """
         if url.startswith("/"):
             url = self.base + url
-        if self._fatal is not None:
-            raise copy.copy(self._fatal)
+        leads = self._takes_the_lead()
         try:
             return self._repeated(method, url, scopes, headers or {}, body, limit, stream, timeout)
         except (ConnectionFailed, TLSFailed, AuthenticationFailed) as error:
-            if not self._served and not error.operation and not isinstance(body, Body):
+            if not self._served and not isinstance(body, Body):
                 # A thousand images needn't each wait for a host that isn't there, nor try a refused password.
                 self._fatal = copy.copy(error)
             raise
+        finally:
+            if leads and not self._contacted:
+                self._contact.release()
 
     def exchange_anonymously(self, method: str, path: str) -> Response:
         """Send one request without a login, to see what the registry asks for."""
         return self._followed(method, self.base + path, {}, None, _MAXIMUM_ERROR_BODY, False, 0.0)
+
+    def learn_from(self, response: Response) -> None:
+        """Take the 401 of :meth:`exchange_anonymously` for the first one: the next request is logged in at once.
+
+        Raises :class:`AuthenticationFailed` where there is no way to log in, and :class:`ProtocolViolation`.
+        """
+        with self._contact:
+            if not self._contacted and origin_of(response.url) == self.origin:
+                self._learn(response, NOTHING)
+                self._contacted = True
+
+    def _takes_the_lead(self) -> bool:
+        """Whether this thread makes the first contact. All others wait until it has an answer, or has failed for good.
+
+        So a registry sees one request without a login, and one thread only tries a host that isn't there.
+        """
+        if self._contacted:
+            return False
+        self._contact.acquire()
+        if self._contacted or self._fatal is not None:
+            self._contact.release()
+            return False
+        return True
 
     def _repeated(
         self,
@@ -284,10 +319,13 @@ class Transport:
         attempt = 0
         while True:
             last = not repeatable or attempt >= self.endpoint.retries
+            if self._fatal is not None:
+                raise copy.copy(self._fatal)
             try:
                 response = self._authorised(method, url, scopes, headers, body, limit, stream, timeout)
             except ConnectionFailed as error:
-                if last or not error.temporary:
+                # One that has its operation has had its tries: it is the token server's.
+                if last or not error.temporary or error.operation:
                     raise
                 wait = self._backoff(attempt)
             else:
@@ -299,7 +337,7 @@ class Transport:
                     return response
             attempt += 1
             self.counters.add(retries=1)
-            self._sleep(wait)
+            self.sleep(wait)
 
     def _authorised(
         self,
@@ -324,24 +362,17 @@ class Transport:
             # What a redirect's target asks for is none of the registry's challenges.
             return response.status == 401 and origin_of(url) == self.origin == origin_of(response.url)
 
-        def first() -> Response:
-            # All threads but one wait for the first answer, so that a registry sees one request without a login.
-            with self._contact:
-                if not self._contacted:
-                    return contact()
-            return send(self._widened.get(scopes, scopes))
-
-        def contact() -> Response:
-            response = send(wanted)
+        response = send(self._widened.get(scopes, scopes))
+        if not self._contacted:
+            # This thread leads, and the others wait.
             if response.status == 400 and method == "HEAD" and self.endpoint.plain_http:
                 self._check_plain_http()
             if challenged(response):
                 self._learn(response, scopes)
+                # The first token too, so that a password that is refused is tried once.
+                self._authenticator.header(self._widened.get(scopes, scopes))
             self._contacted = True
-            return response
-
-        wanted = self._widened.get(scopes, scopes)
-        response = send(wanted) if self._contacted else first()
+            self._contact.release()
         if not challenged(response):
             return response
         before = self._authenticator.scheme
@@ -439,14 +470,15 @@ class Transport:
         sent = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
         sent.update(headers)
         # An empty iterable would be sent chunked, which registries refuse.
-        data = b"" if isinstance(body, Body) and len(body) == 0 else body
+        data = b"".join(body) if isinstance(body, Body) and len(body) == 0 else body
         own = origin_of(url) == self.origin
         self._wait_until_allowed()
         self.counters.add(requests=1)
         try:
             prepared = requests.Request(method, url, headers=sent, data=data).prepare()
-            # The server compares signatures and states in a query to the byte.
-            prepared.url = url
+            # The server compares signatures and states in a query to the byte. One '%' that escapes nothing would make
+            # urllib3 escape all the others as well.
+            prepared.url = _LONE_PERCENT.sub("%25", url)
             raw = self._session.send(
                 prepared,
                 stream=True,
@@ -483,7 +515,7 @@ class Transport:
                 wait = self._pause(response, attempt)
             attempt += 1
             self.counters.add(retries=1)
-            self._sleep(wait)
+            self.sleep(wait)
 
     def _backoff(self, attempt: int) -> float:
         return random.uniform(0.1, min(_LONGEST_BACKOFF, 2.0**attempt))
@@ -509,7 +541,7 @@ class Transport:
     def _wait_until_allowed(self) -> None:
         wait = self._not_before - time.monotonic()
         if wait > 0:
-            self._sleep(min(wait, _LONGEST_WAIT))
+            self.sleep(min(wait, _LONGEST_WAIT))
 
 
 def retry_after(value: str) -> float | None:
@@ -528,7 +560,7 @@ def _new_session(jobs: int) -> t.Any:
     session = requests.Session()
     # With the environment trusted, a ~/.netrc would replace our Authorization header.
     session.trust_env = False
-    # Even where redirects aren't followed, requests would look into their Location, and read their body without a limit.
+    # Even where redirects aren't followed, requests would look into their Location, and read all of their body.
     session.get_redirect_target = lambda response: None
     session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
     adapter = requests.adapters.HTTPAdapter(pool_connections=8, pool_maxsize=jobs + 1, max_retries=0, pool_block=False)

@@ -124,10 +124,40 @@ def test_check_api_of_a_closed_registry_without_a_login(server: ScriptedServer) 
 
 
 def test_check_api_logs_in(server: ScriptedServer) -> None:
-    server.expect("GET", "/v2/", 401, headers={"WWW-Authenticate": 'Basic realm="x"'}, times=2).expect(
-        "GET", "/v2/", 200, {}
-    )
-    assert registry(server, credential=LOGIN).check_api() == (True, True, True, ("basic",), "")
+    server.expect("GET", "/v2/", 401, headers={"WWW-Authenticate": 'Basic realm="x"'})
+    server.expect("GET", "/v2/", 200, {}).expect("HEAD", BLOB, 404)
+    client = registry(server, credential=LOGIN)
+    assert client.check_api() == (True, True, True, ("basic",), "")
+    client.head_blob("a/b", DIGEST)
+    assert [request.header("Authorization") is None for request in server.requests] == [True, False, False]
+
+
+def test_check_api_gets_a_token_after_one_401(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/", 401, headers={"WWW-Authenticate": f'Bearer realm="{server.url}/token"'})
+    server.expect("GET", "/token?account=ci", 200, {"token": "t1", "expires_in": 300}).expect("GET", "/v2/", 200, {})
+    assert registry(server, credential=LOGIN).check_api() == (True, True, True, ("bearer",), "")
+
+
+def test_check_api_raises_where_the_login_is_refused(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/", 401, headers={"WWW-Authenticate": 'Basic realm="x"'}, times=2)
+    with pytest.raises(AuthenticationFailed, match="Cannot check the API of"):
+        registry(server, credential=LOGIN).check_api()
+
+
+def test_check_api_raises_where_there_is_no_way_to_log_in(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/", 401, headers={"WWW-Authenticate": "Negotiate"})
+    with pytest.raises(AuthenticationFailed, match="Cannot check the API of .*schemes: negotiate"):
+        registry(server, credential=LOGIN).check_api()
+
+
+def test_check_api_does_not_learn_from_a_redirects_target(serve: Serve) -> None:
+    server, foreign = serve(), serve()
+    asks = {"WWW-Authenticate": 'Basic realm="x"'}
+    server.expect("GET", "/v2/", 307, headers={"Location": foreign.url + "/v2/"}, times=2)
+    foreign.expect("GET", "/v2/", 401, headers=asks, times=2)
+    with pytest.raises(AuthenticationFailed):
+        registry(server, credential=LOGIN).check_api()
+    assert [request.header("Authorization") for request in [*server.requests, *foreign.requests]] == [None] * 4
 
 
 @pytest.mark.parametrize(
@@ -662,6 +692,13 @@ def test_the_range_of_a_patch_is_read_and_otherwise_counted(
     assert registry(server).patch_upload(UploadSession("a/b", server.url + "/u", 5), b"abcde").received == received
 
 
+@pytest.mark.parametrize("value", ["0-10", "bytes=0-99", "0-" + "9" * 18])
+def test_a_patch_after_which_the_registry_has_more_than_was_sent_is_refused(server: ScriptedServer, value: str) -> None:
+    server.expect("PATCH", "/u", 202, headers={"Location": "/u", "Range": value})
+    with pytest.raises(ProtocolViolation, match=r"Cannot upload a chunk to .*, 10 were sent"):
+        registry(server).patch_upload(UploadSession("a/b", server.url + "/u", 5), b"abcde")
+
+
 @pytest.mark.parametrize(
     ("before", "value", "received"),
     [
@@ -750,6 +787,8 @@ def test_tags_of_a_missing_repository_are_not_found(server: ScriptedServer) -> N
         "<{url}/v2/a/b/tags/list?last=a&n=1>; title=x; rel=next",
         '<list?last=a&n=1>; REL="Next"',
         '</v2/first>; rel="first", </v2/a/b/tags/list?last=a&n=1>; rel="next"',
+        '</v2/a/b/tags/list?last=a&n=1>; title="b, c; \\" d"; rel=next',
+        '</v2/x>; title=", </v2/y>; rel=next"; rel=prev, </v2/a/b/tags/list?last=a&n=1>; rel="last next"',
     ],
 )
 def test_the_next_page_is_followed_in_every_form(server: ScriptedServer, link: str) -> None:
@@ -759,7 +798,10 @@ def test_the_next_page_is_followed_in_every_form(server: ScriptedServer, link: s
     assert server.requests[1].header("Authorization") == "Bearer tok"
 
 
-@pytest.mark.parametrize("link", ['</v2/x>; rel="prev"', "</v2/x>", "nonsense", "<", "", '</v2/x>; rel="nextish"'])
+@pytest.mark.parametrize(
+    "link",
+    ['</v2/x>; rel="prev"', "</v2/x>", "nonsense", "<", "", '</v2/x>; rel="nextish"', '</v2/x>; title="; rel=next"'],
+)
 def test_a_link_to_anything_else_is_not_followed(server: ScriptedServer, link: str) -> None:
     server.expect("GET", "/v2/a/b/tags/list", 200, {"tags": ["a"]}, {"Link": link})
     assert registry(server).list_tags("a/b") == ["a"]
@@ -887,6 +929,11 @@ def test_referrers_that_may_not_be_read_are_an_error(
     server.expect("GET", REFERRERS, status)
     with pytest.raises(kind, match="Cannot list the referrers"):
         registry(server).list_referrers("a/b", MANIFEST_DIGEST)
+
+
+def test_a_referrers_list_may_be_null(server: ScriptedServer) -> None:
+    server.expect("GET", REFERRERS, 200, encoded(dict(index(), manifests=None)), INDEX_TYPE)
+    assert registry(server).list_referrers("a/b", MANIFEST_DIGEST) == Referrers((), "api")
 
 
 def test_a_referrers_list_with_a_bad_digest_is_refused(server: ScriptedServer) -> None:

@@ -19,6 +19,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     AccessDenied,
     AuthenticationFailed,
     ConnectionFailed,
+    ContentMismatch,
     ErrorDetail,
     LocalFileError,
     NotFound,
@@ -104,6 +105,21 @@ def test_a_query_reaches_the_server_to_the_byte(server: ScriptedServer, target: 
     transport(server.host).exchange("GET", server.url + target, NOTHING)
 
 
+@pytest.mark.parametrize(
+    ("target", "wire"),
+    [
+        ("/v2/x?sig=a%2Fb&x=100%", "/v2/x?sig=a%2Fb&x=100%25"),
+        ("/v2/x?sig=a%2Fb%zz%2", "/v2/x?sig=a%2Fb%25zz%252"),
+        ("/v2/%x/%41?%", "/v2/%25x/%41?%25"),
+    ],
+)
+def test_a_percent_sign_that_escapes_nothing_leaves_the_others_alone(
+    server: ScriptedServer, target: str, wire: str
+) -> None:
+    server.expect("GET", "/v2/1", 307, headers={"Location": target}).expect("GET", wire)
+    assert transport(server.host).exchange("GET", "/v2/1", NOTHING).status == 200
+
+
 def test_connections_are_kept_for_the_next_request(server: ScriptedServer) -> None:
     for method, status, body in (
         ("GET", 200, b"x" * 100000),
@@ -165,6 +181,31 @@ def test_bodies_have_an_exact_length_and_are_never_chunked(
     assert request.header("Content-Length") == str(len(sent))
     assert request.header("Transfer-Encoding") is None
     assert request.header("Content-Type") == "application/octet-stream"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "size", "why"),
+    [
+        ([], 1, "1 bytes were announced, and 0 are there"),
+        ([b"ab", b"c"], 4, "4 bytes were announced, and 3 are there"),
+        ([b"ab", b"cd"], 3, "more than the 3 bytes that were announced"),
+        ([b"abc", b"", b"d"], 3, "more than the 3 bytes that were announced"),
+        ([b"", b"a"], 0, "more than the 0 bytes that were announced"),
+    ],
+)
+def test_a_body_of_another_size_than_its_own_ends_at_once(
+    server: ScriptedServer, pieces: list[bytes], size: int, why: str
+) -> None:
+    if size:
+        server.expect("PUT", "/v2/x", 201)
+    client = transport(server.host, timeout=30.0)
+    started = time.monotonic()
+    with pytest.raises(ContentMismatch, match=why) as caught:
+        client.exchange("PUT", "/v2/x", NOTHING, body=Body(pieces, size))
+    assert time.monotonic() - started < 5
+    assert not caught.value.temporary
+    client.close()
+    assert len(server.wait_for(1 if size else 0)) == (1 if size else 0)
 
 
 def test_an_error_of_the_source_of_a_body_comes_through_as_it_is(server: ScriptedServer) -> None:
@@ -901,6 +942,95 @@ def test_the_first_answers_are_not_waited_for_one_by_one(serve: Serve) -> None:
     results: list[int] = []
     run_threads(lambda: results.append(client.exchange("GET", "/1", PULL).status), 4)
     assert results == [200] * 4
+
+
+def failures_of_threads(client: Transport, *scopes: Scopes) -> list[RegistryError]:
+    barrier = threading.Barrier(len(scopes))
+    failures: list[RegistryError] = []
+    waiting = list(scopes)
+
+    def work() -> None:
+        wanted = waiting.pop()
+        barrier.wait(10)
+        with pytest.raises(RegistryError) as caught:
+            client.exchange("GET", "/1", wanted)
+        failures.append(caught.value)
+
+    run_threads(work, len(scopes))
+    return failures
+
+
+REPOSITORIES = [Scopes.repository(f"a/{number}", "pull") for number in range(4)]
+
+
+def test_a_host_that_never_answers_is_waited_for_by_one_thread_only(serve: Serve) -> None:
+    server = serve(ordered=False)
+    server.expect("GET", "/1", hang=True, times=3)
+    naps = Naps()
+    failures = failures_of_threads(transport(server.host, naps, timeout=0.1, retries=2), *REPOSITORIES)
+    assert [type(failure) for failure in failures] == [ConnectionFailed] * 4
+    assert {str(failure) for failure in failures} == {str(failures[0])}
+    assert len({id(failure) for failure in failures}) == 4
+    assert len(naps.seconds) == 2
+
+
+@pytest.mark.parametrize("status", [200, 503])
+def test_the_other_threads_go_on_after_the_first_answer_whatever_it_is(serve: Serve, status: int) -> None:
+    # The gate opens when all three others are at the server: while the first thread naps, or is done.
+    server = serve(ordered=False)
+    server.expect("GET", "/1", status)
+    server.expect("GET", "/1", gate=threading.Barrier(3 if status == 200 else 4), times=3 if status == 200 else 4)
+    client = transport(server.host)
+    results: list[int] = []
+    run_threads(lambda: results.append(client.exchange("GET", "/1", PULL).status), 4)
+    assert results == [200] * 4
+
+
+def test_a_password_that_the_token_server_refuses_is_tried_once_whatever_the_scopes(serve: Serve) -> None:
+    server = serve(ordered=False)
+    gate = threading.Barrier(2)
+    server.expect("GET", "/1", 401, headers=asks_bearer(server), gate=gate)
+    server.expect("GET", token_target(str(REPOSITORIES[0])), 401)
+    client = transport(server.host, credential=LOGIN)
+    failures: list[RegistryError] = []
+    first = threading.Thread(target=lambda: failures.extend(failures_of_threads(client, REPOSITORIES[0])))
+    others = threading.Thread(target=lambda: failures.extend(failures_of_threads(client, *REPOSITORIES[1:])))
+    first.start()
+    server.wait_for(1)
+    others.start()
+    gate.wait(10)
+    first.join(20)
+    others.join(20)
+    assert [type(failure) for failure in failures] == [AuthenticationFailed] * 4
+    assert {str(failure) for failure in failures} == {str(failures[0])}
+
+
+def test_a_token_server_that_never_answers_is_waited_for_by_one_thread_only(serve: Serve) -> None:
+    server = serve(ordered=False)
+    server.expect("GET", "/1", 401, headers=asks_bearer(server))
+    server.expect("GET", token_target(str(PULL)), hang=True, times=2)
+    client = transport(server.host, credential=LOGIN, timeout=0.1, retries=1)
+    failures = failures_of_threads(client, *[PULL] * 4)
+    assert [type(failure) for failure in failures] == [ConnectionFailed] * 4
+    assert {failure.operation for failure in failures} == {"get a token"}
+
+
+@pytest.mark.parametrize(("status", "kind"), [(429, RateLimited), (503, RegistryError)])
+def test_a_streamed_body_that_meets_a_busy_token_server_may_be_tried_again(
+    server: ScriptedServer, status: int, kind: type[RegistryError]
+) -> None:
+    server.expect("GET", "/1", 401, headers=asks_bearer(server))
+    server.expect("GET", token_target("repository:a/b:pull"), 200, {"token": "t1", "expires_in": 300})
+    server.expect("GET", "/1")
+    server.expect("GET", token_target("repository:a/b:pull,push"), status, times=2)
+    client = transport(server.host, credential=LOGIN, retries=1)
+    client.exchange("GET", "/1", PULL)
+    with pytest.raises(kind, match="gave no token") as caught:
+        client.exchange("PUT", "/2", PUSH, body=Body([b"abc"], 3))
+    assert caught.value.temporary
+    server.expect("GET", token_target("repository:a/b:pull,push"), 200, {"token": "t2", "expires_in": 300})
+    server.expect("PUT", "/2", 201)
+    assert client.exchange("PUT", "/2", PUSH, body=Body([b"abc"], 3)).status == 201
 
 
 def run_threads(work: t.Callable[[], t.Any], number: int = 16) -> None:
