@@ -141,7 +141,8 @@ class Registry:
     def list_repositories(self) -> list[str]:
         """GET ``/v2/_catalog``, all pages: Docker's extension, which many registries don't offer.
 
-        Raises :class:`Unsupported` where it isn't offered.
+        Names that break the grammar are among them, since one of them must not make the others unreachable: who goes
+        on with a name checks it. Raises :class:`Unsupported` where the catalog isn't offered.
         """
         what = f"list the repositories of {self.name}"
         try:
@@ -159,7 +160,10 @@ class Registry:
     # Tags -------------------------------------------------------------------------------------------------------------
 
     def list_tags(self, repository: str) -> list[str]:
-        """end-8a, GET ``tags/list``, all pages, sorted. Raises :class:`NotFound` where there is no such repository."""
+        """end-8a, GET ``tags/list``, all pages, sorted. Raises :class:`NotFound` where there is no such repository.
+
+        Tags that break the grammar are among them, as in :meth:`list_repositories`.
+        """
         what = f"list the tags of {self._named(repository)}"
         return sorted(set(self._pages(what, self._path(repository, "tags/list"), self._pull(repository), "tags")))
 

@@ -91,6 +91,16 @@ def select_repositories(names: t.Iterable[str], selection: NameSelection) -> lis
     return sorted({name for name in names if _is_valid(check_repository, name) and selection.selects(name)})
 
 
+def count_malformed_repositories(names: t.Iterable[str]) -> int:
+    """How many of the names that a registry lists are no repository names, and so are never selected."""
+    return sum(not _is_valid(check_repository, name) for name in names)
+
+
+def count_malformed_tags(tags: t.Iterable[str]) -> int:
+    """How many of the tags that a registry lists are no tags, and so are never selected."""
+    return sum(not _is_valid(check_tag, tag) for tag in tags)
+
+
 def sorted_tags(tags: t.Iterable[str]) -> list[str]:
     """Versions from the newest to the oldest, then the other tags by name; each once."""
     versions: list[tuple[Version, str]] = []

@@ -13,7 +13,7 @@ description:
   - Lists repositories by C(/v2/_catalog), which isn't part of the OCI distribution specification. Many public registries, and
     some private ones, don't offer it; RV(supported) says so, and no failure is made of it.
   - Registries may list repositories that have no tags, and may leave out those that the account can't read. What is no valid
-    repository name is left out here.
+    repository name is left out here, and counted in RV(malformed_count).
 author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:
@@ -68,6 +68,11 @@ all_count:
   returned: success
   type: int
   sample: 17
+malformed_count:
+  description: How many of them are no valid repository names, and so are never selected.
+  returned: success
+  type: int
+  sample: 0
 transfer:
   description: What the task cost, in requests and bytes of blobs.
   returned: always
@@ -79,7 +84,7 @@ import typing as t
 
 from ..module_utils._arguments import Task, create_module, run
 from ..module_utils._errors import Unsupported
-from ..module_utils._selection import NameSelection, Patterns, select_repositories
+from ..module_utils._selection import NameSelection, Patterns, count_malformed_repositories, select_repositories
 
 
 def list_repositories(task: Task) -> dict[str, t.Any]:
@@ -91,7 +96,12 @@ def list_repositories(task: Task) -> dict[str, t.Any]:
         names, supported = [], False
     selected = select_repositories(names, selection)
     task.check_secrets(selected)
-    return {"supported": supported, "repositories": selected, "all_count": len(names)}
+    return {
+        "supported": supported,
+        "repositories": selected,
+        "all_count": len(names),
+        "malformed_count": count_malformed_repositories(names),
+    }
 
 
 def main() -> None:

@@ -122,6 +122,11 @@ all_count:
   returned: success
   type: int
   sample: 42
+malformed_count:
+  description: How many of them are no valid tags, and so are never selected.
+  returned: success
+  type: int
+  sample: 0
 repositories:
   description: The repositories in the order in which they were given.
   returned: success
@@ -145,6 +150,10 @@ repositories:
       description: How many tags the registry lists in it.
       type: int
       sample: 42
+    malformed_count:
+      description: How many of them are no valid tags.
+      type: int
+      sample: 0
 images:
   description:
     - The selected tags of all repositories, in the shape that M(imageops.registry.image_diff_info) and
@@ -201,7 +210,7 @@ from ..module_utils._arguments import Task, create_module, failure, run
 from ..module_utils._errors import RegistryError
 from ..module_utils._inspection import list_tags, resolve_tags
 from ..module_utils._reference import check_repository
-from ..module_utils._selection import TagSelection, tag_selection
+from ..module_utils._selection import TagSelection, count_malformed_tags, tag_selection
 
 
 def list_selected(task: Task) -> dict[str, t.Any]:
@@ -232,6 +241,7 @@ def listed(task: Task, repositories: list[str], selection: TagSelection) -> dict
                     "exists": found is not None,
                     "tags": selection.select(found or ()),
                     "all_count": len(found or ()),
+                    "malformed_count": count_malformed_tags(found or ()),
                 }
             )
     images = [(entry["repository"], tag) for entry in entries for tag in entry["tags"]]
@@ -254,6 +264,7 @@ def listed(task: Task, repositories: list[str], selection: TagSelection) -> dict
         **result,
         "exists": not failures and all(entry["exists"] for entry in entries),
         "all_count": sum(entry["all_count"] for entry in entries),
+        "malformed_count": sum(entry["malformed_count"] for entry in entries),
         "repositories": entries,
         "failures": failures,
     }

@@ -843,6 +843,13 @@ def test_repositories_are_listed_over_all_pages(server: ScriptedServer) -> None:
     assert registry(server).list_repositories() == ["a", "m", "z"]
 
 
+def test_a_malformed_name_does_not_make_the_others_unreachable(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/_catalog", 200, {"repositories": ["a", "../x", "B"]})
+    server.expect("GET", "/v2/a/b/tags/list", 200, {"tags": ["1", "-1", ""]})
+    assert registry(server).list_repositories() == ["../x", "B", "a"]
+    assert registry(server).list_tags("a/b") == ["", "-1", "1"]
+
+
 @pytest.mark.parametrize("status", [403, 404, 405])
 def test_a_catalog_that_is_not_offered_is_unsupported(server: ScriptedServer, status: int) -> None:
     server.expect("GET", "/v2/_catalog", status)

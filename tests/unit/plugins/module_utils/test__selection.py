@@ -10,6 +10,8 @@ from ansible_collections.imageops.registry.plugins.module_utils._errors import I
 from ansible_collections.imageops.registry.plugins.module_utils._selection import (
     NameSelection,
     Patterns,
+    count_malformed_repositories,
+    count_malformed_tags,
     is_digest_tag,
     select_repositories,
     sorted_tags,
@@ -109,3 +111,13 @@ def test_a_pattern_that_is_none_is_told_in_one_sentence(pattern: str) -> None:
 def test_a_range_that_is_none_is_told() -> None:
     with pytest.raises(InvalidInput, match="malformed range of versions 'one'"):
         select(versions="one")
+
+
+def test_names_that_are_left_out_because_they_are_malformed_are_counted() -> None:
+    names = NameSelection(Patterns([], "match"), Patterns([], "exclude"))
+    repositories = ["a/b", "A/b", "", "../x", "x\x1b[31m", "c"]
+    assert select_repositories(repositories, names) == ["a/b", "c"]
+    assert count_malformed_repositories(repositories) == 4
+    tags = ["1", "-1", "x" * 129, "a b", "latest"]
+    assert select(tags) == ["1", "latest"]
+    assert count_malformed_tags(tags) == 3
