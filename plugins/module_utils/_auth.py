@@ -334,10 +334,10 @@ def _split(url: str) -> urllib.parse.SplitResult | None:
         return None
     try:
         parts = urllib.parse.urlsplit(url)
-        _ = parts.port
+        # A port that is none shows only where it is read.
+        return None if parts.fragment or parts.port == 0 else parts
     except ValueError:
         return None
-    return None if parts.fragment else parts
 
 
 def _read_token(body: bytes, where: str) -> tuple[str, float]:

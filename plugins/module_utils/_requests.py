@@ -16,10 +16,7 @@ REQUESTS_IMPORT_ERROR = ""
 
 try:
     import requests as _requests
-    import requests.adapters
-    import requests.utils
     import urllib3 as _urllib3
-    import urllib3.exceptions
 except ImportError:
     REQUESTS_IMPORT_ERROR = traceback.format_exc()
 else:

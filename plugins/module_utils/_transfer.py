@@ -43,7 +43,6 @@ class BlobSource(t.Protocol):
 
     def open(self, offset: int) -> tuple[t.Iterator[bytes], int]:
         """The bytes in pieces, and the offset at which they start: the one asked for, or 0."""
-        ...
 
 
 class ContentSource:

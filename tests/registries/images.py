@@ -131,7 +131,7 @@ def index(children: list[tuple[Manifest, Platform | None]], docker: bool = False
         {**child.descriptor(), **({"platform": platform.to_json()} if platform else {})} for child, platform in children
     ]
     body = {"schemaVersion": 2, "mediaType": media_type, "manifests": entries}
-    return Manifest(media_type, _encode(body), (), tuple(child for child, _ in children))
+    return Manifest(media_type, _encode(body), (), tuple(child for child, _platform in children))
 
 
 def artifact(content: bytes, subject: Manifest | None = None) -> Manifest:

@@ -61,7 +61,7 @@ class Issuer:
         """The part of the wanted scopes that the role may have."""
         wanted: dict[tuple[str, str], set[str]] = {}
         for scope in scopes:
-            kind, _, rest = scope.partition(":")
+            kind, _colon, rest = scope.partition(":")
             name, colon, actions = rest.rpartition(":")
             if not kind or not name or not colon:
                 raise RefusalError(400, "UNSUPPORTED", "malformed scope")
@@ -143,11 +143,11 @@ class Handler(BaseHTTPRequestHandler):
         header = self.headers.get("Authorization")
         if header is None:
             return "", "anonymous"
-        scheme, _, value = header.partition(" ")
+        scheme, _space, value = header.partition(" ")
         try:
             if scheme.lower() != "basic":
                 raise ValueError
-            username, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+            username, _colon, password = base64.b64decode(value, validate=True).decode().partition(":")
         except ValueError as error:
             raise RefusalError(401, "UNAUTHORIZED", "authentication required") from error
         return username, self.issuer.role(username, password)

@@ -85,7 +85,7 @@ class Promotion:
 
 
 def kill_tree(root: int) -> None:
-    """SIGKILL a process and all below it; Ansible gives its workers, and with them the modules, sessions of their own."""
+    """SIGKILL a process and all below it; Ansible gives its workers sessions of their own."""
     parents: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -138,7 +138,9 @@ def main() -> None:
         raise Failed("a third run changed something")
     if options.what == "blobs" and not uploads:
         raise Failed("the kill came too late: all blobs had arrived")
-    print(f"killed after {options.after} {options.what}: {len(arrived)} blobs had arrived, {len(uploads)} were sent later")
+    print(
+        f"killed after {options.after} {options.what}: {len(arrived)} blobs had arrived, {len(uploads)} were sent later"
+    )
 
 
 if __name__ == "__main__":
