@@ -21,6 +21,7 @@ author:
 extends_documentation_fragment:
   - imageops.registry.connection
   - imageops.registry.connection.source
+  - imageops.registry.shapes.blobs
   - imageops.registry.attributes
 attributes:
   check_mode:
@@ -77,34 +78,6 @@ options:
     description:
       - Many blobs, grouped by repository, in place of O(repository) and O(digest).
       - RV(imageops.registry.blob_info#module:missing) can be given as it is.
-    type: list
-    elements: dict
-    suboptions:
-      repository:
-        description: The repository of the blobs.
-        type: str
-        required: true
-      source_repository:
-        description: The repository at O(source). By default it has the same name.
-        type: str
-      mount_from:
-        description: Repositories of O(registry) that may have the blobs.
-        type: list
-        elements: str
-        default: []
-      blobs:
-        description: The blobs.
-        type: list
-        elements: dict
-        required: true
-        suboptions:
-          digest:
-            description: The digest of the blob.
-            type: str
-            required: true
-          size:
-            description: Its size in bytes.
-            type: int
 seealso:
   - module: imageops.registry.blob_info
   - module: imageops.registry.blob_download

@@ -18,6 +18,7 @@ author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:
   - imageops.registry.connection
+  - imageops.registry.shapes.blobs
   - imageops.registry.attributes
   - ansible.builtin.files
 options:
@@ -39,34 +40,6 @@ options:
   blobs:
     description:
       - Many blobs, grouped by repository, in place of O(repository) and O(digest).
-    type: list
-    elements: dict
-    suboptions:
-      repository:
-        description: The repository of the blobs.
-        type: str
-        required: true
-      source_repository:
-        description: Not used. It may be there in what other modules return.
-        type: str
-      mount_from:
-        description: Not used. It may be there in what other modules return.
-        type: list
-        elements: str
-        default: []
-      blobs:
-        description: The blobs.
-        type: list
-        elements: dict
-        required: true
-        suboptions:
-          digest:
-            description: The digest of the blob.
-            type: str
-            required: true
-          size:
-            description: Its size in bytes, if it is known.
-            type: int
 seealso:
   - module: imageops.registry.blob
 """

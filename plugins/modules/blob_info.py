@@ -18,6 +18,7 @@ author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:
   - imageops.registry.connection
+  - imageops.registry.shapes.blobs
   - imageops.registry.attributes.info
 options:
   repository:
@@ -36,34 +37,6 @@ options:
     description:
       - Many blobs, grouped by repository, in place of O(repository) and O(digest).
       - RV(imageops.registry.image_diff_info#module:blobs) can be given as it is.
-    type: list
-    elements: dict
-    suboptions:
-      repository:
-        description: The repository to look in.
-        type: str
-        required: true
-      source_repository:
-        description: Where the blobs are at the source. It is only handed on in RV(missing).
-        type: str
-      mount_from:
-        description: Repositories of the same registry that may have the blobs. They are only handed on in RV(missing).
-        type: list
-        elements: str
-        default: []
-      blobs:
-        description: The blobs.
-        type: list
-        elements: dict
-        required: true
-        suboptions:
-          digest:
-            description: The digest of the blob.
-            type: str
-            required: true
-          size:
-            description: The size that the blob should have, in bytes.
-            type: int
 seealso:
   - module: imageops.registry.blob
   - module: imageops.registry.image_diff_info

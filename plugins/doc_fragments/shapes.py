@@ -1,0 +1,49 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The shapes in which things are handed from task to task. They pair with ``plugins/module_utils/_arguments.py``."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Blobs in groups, by the repository that they belong to."""
+
+    BLOBS = r"""
+options:
+  blobs:
+    description:
+      - Many blobs, grouped by repository.
+    type: list
+    elements: dict
+    suboptions:
+      repository:
+        description: The repository of the blobs.
+        type: str
+        required: true
+      source_repository:
+        description:
+          - The repository at the source. By default it has the same name.
+          - Modules that read from no source hand it on or pass it over.
+        type: str
+      mount_from:
+        description:
+          - Repositories of the same registry that may have the blobs, to mount from.
+          - Modules that mount nothing hand them on or pass them over.
+        type: list
+        elements: str
+        default: []
+      blobs:
+        description: The blobs.
+        type: list
+        elements: dict
+        required: true
+        suboptions:
+          digest:
+            description: The digest of the blob.
+            type: str
+            required: true
+          size:
+            description: The size of the blob in bytes, if it is known.
+            type: int
+"""
