@@ -34,6 +34,7 @@ except ImportError:  # ansible-core before 2.22
     register_secret = None
 
 Plain = dict[str, t.Any]
+Outcome = t.TypeVar("Outcome")
 
 _SHORTEST_MASKED = 16
 """Characters. A shorter secret might occur in a digest or tag, and before ansible-core 2.22 be cut out of it."""
@@ -382,9 +383,27 @@ def image_names(params: Plain) -> list[ImageName]:
     return names
 
 
-def check_tag_or_digest(tag: str | None, digest: str | None) -> str:
-    """The reference that a tag or a digest is; the digest wins."""
-    return check_digest(digest) if digest else check_tag(tag)
+def divided(
+    places: t.Sequence[Plain], outcomes: t.Sequence[Outcome | RegistryError]
+) -> tuple[list[tuple[Plain, Outcome]], list[Plain]]:
+    """What was done, each with its place, and the ``failures``; ``places`` say what was asked for."""
+    done: list[tuple[Plain, Outcome]] = []
+    failures: list[Plain] = []
+    for place, outcome in zip(places, outcomes):
+        if isinstance(outcome, RegistryError):
+            failures.append(failure(outcome, **place))
+        else:
+            done.append((place, outcome))
+    return done, failures
+
+
+def images_found(params: Plain, names: t.Sequence[ImageName], outcomes: t.Sequence[Plain | RegistryError]) -> Plain:
+    """The result of a module that looks at images: all of them, and at the top level the only one, if one was given."""
+    done, failures = divided([name._asdict() for name in names], outcomes)
+    images = [{"repository": place["repository"], "tag": place["tag"], **found} for place, found in done]
+    single = images[0] if params["repository"] is not None and images else {}
+    everything = not failures and all(image["exists"] for image in images)
+    return {**single, "exists": everything, "images": images, "failures": failures}
 
 
 def group_as_plain(group: BlobGroup, blobs: list[Plain]) -> Plain:

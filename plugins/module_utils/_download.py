@@ -43,6 +43,15 @@ Move = t.Callable[[str, str], object]
 """Moves a file over another one in one step."""
 
 
+def make_directories(paths: t.Iterable[str]) -> None:
+    """Make directories, and those above them, where they aren't there. Raises :class:`LocalFileError`."""
+    for path in set(paths):
+        try:
+            os.makedirs(path, exist_ok=True)
+        except OSError as error:
+            raise LocalFileError(f"the directory {path} can't be made: {error.strerror}") from error
+
+
 def download_blobs(
     registry: Registry, items: t.Sequence[DownloadItem], move: Move, *, check: bool
 ) -> list[DownloadOutcome | RegistryError]:

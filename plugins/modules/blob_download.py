@@ -98,9 +98,8 @@ transfer:
 import os
 import typing as t
 
-from ..module_utils._arguments import BLOB_GROUPS, Task, blob_groups, create_module, failure, run
-from ..module_utils._download import DOWNLOAD, DownloadItem, download_blobs
-from ..module_utils._errors import RegistryError
+from ..module_utils._arguments import BLOB_GROUPS, Task, blob_groups, create_module, divided, run
+from ..module_utils._download import DOWNLOAD, DownloadItem, download_blobs, make_directories
 
 
 def download_items(params: dict[str, t.Any]) -> list[DownloadItem]:
@@ -117,20 +116,17 @@ def download_items(params: dict[str, t.Any]) -> list[DownloadItem]:
 
 def work(task: Task) -> dict[str, t.Any]:
     items = download_items(task.params)
+    registry = task.registry()
     if task.params["blobs"] is not None and not task.check_mode:
-        for folder in {os.path.dirname(item.path) for item in items}:
-            os.makedirs(folder, exist_ok=True)
-    outcomes = download_blobs(task.registry(), items, task.module.atomic_move, check=task.check_mode)
-    done, failures = [], []
-    changed = False
-    for item, outcome in zip(items, outcomes):
-        if isinstance(outcome, RegistryError):
-            failures.append(failure(outcome, repository=item.repository, digest=item.digest, dest=item.path))
-            continue
-        done.append(outcome._asdict())
-        changed |= outcome.action == DOWNLOAD
-        if os.path.exists(item.path):
-            attributes = task.module.load_file_common_arguments(task.params, path=item.path)
+        make_directories(os.path.dirname(item.path) for item in items)
+    outcomes = download_blobs(registry, items, task.module.atomic_move, check=task.check_mode)
+    places = [{"repository": item.repository, "digest": item.digest, "dest": item.path} for item in items]
+    pairs, failures = divided(places, outcomes)
+    done = [outcome._asdict() for _place, outcome in pairs]
+    changed = any(entry["action"] == DOWNLOAD for entry in done)
+    for entry in done:
+        if os.path.exists(entry["dest"]):
+            attributes = task.module.load_file_common_arguments(task.params, path=entry["dest"])
             changed = task.module.set_fs_attributes_if_different(attributes, changed)
     result = {"changed": changed, "downloads": done, "failures": failures}
     if task.diff_mode:

@@ -180,9 +180,9 @@ transfer:
 
 import typing as t
 
-from ..module_utils._arguments import MANIFESTS, Task, create_module, decoded, failure, one_or_many, read_file, run
+from ..module_utils._arguments import MANIFESTS, Task, create_module, decoded, divided, one_or_many, read_file, run
 from ..module_utils._digest import check_digest
-from ..module_utils._errors import InvalidInput, RegistryError
+from ..module_utils._errors import InvalidInput
 from ..module_utils._inspection import describe_content, describe_descriptor
 from ..module_utils._manifest import Manifest
 from ..module_utils._manifest_push import DELETE, PUSH, ManifestItem, delete_manifests, push_manifests
@@ -221,19 +221,15 @@ def work(task: Task) -> dict[str, t.Any]:
     single = ("repository", "digest", "media_type", "content", "content_base64", "path", "source_repository")
     entries = one_or_many(params, "manifests", single)
     if params["state"] == "absent":
-        pairs = [(check_repository(entry["repository"]), check_digest(entry["digest"])) for entry in entries]
-        items = [ManifestItem(repository, digest) for repository, digest in pairs]
-        outcomes = delete_manifests(task.registry(writing=True), pairs, check=task.check_mode)
+        places = [(check_repository(entry["repository"]), check_digest(entry["digest"])) for entry in entries]
+        items = [ManifestItem(repository, digest) for repository, digest in places]
+        outcomes = delete_manifests(task.registry(writing=True), places, check=task.check_mode)
     else:
         items = [manifest_item(entry) for entry in entries]
         source = task.source() if params["source"] else None
         outcomes = push_manifests(task.registry(writing=True), items, source, check=task.check_mode)
-    done, failures = [], []
-    for item, outcome in zip(items, outcomes):
-        if isinstance(outcome, RegistryError):
-            failures.append(failure(outcome, repository=item.repository, digest=item.digest))
-        else:
-            done.append(dict(outcome._asdict(), uploaded_again=list(outcome.uploaded_again)))
+    pairs, failures = divided([{"repository": item.repository, "digest": item.digest} for item in items], outcomes)
+    done = [outcome._asdict() for _place, outcome in pairs]
     result = {
         "changed": any(entry["action"] in (PUSH, DELETE) for entry in done),
         "manifests": done,

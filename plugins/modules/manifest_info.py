@@ -213,24 +213,14 @@ transfer:
 
 import typing as t
 
-from ..module_utils._arguments import IMAGES, Task, create_module, failure, image_names, run
-from ..module_utils._errors import RegistryError
+from ..module_utils._arguments import IMAGES, Task, create_module, image_names, images_found, run
 from ..module_utils._inspection import look_at_images
 
 
 def look(task: Task) -> dict[str, t.Any]:
     names = image_names(task.params)
-    failures = []
-    images = []
-    for name, outcome in zip(names, look_at_images(task.registry(), names, task.params["include"])):
-        if isinstance(outcome, RegistryError):
-            failures.append(failure(outcome, repository=name.repository, tag=name.tag, digest=name.digest))
-        else:
-            images.append({"repository": name.repository, "tag": name.tag, **outcome})
-    result: dict[str, t.Any] = {}
-    if task.params["repository"] is not None and images:
-        result.update(images[0])
-    result.update(exists=not failures and all(image["exists"] for image in images), images=images, failures=failures)
+    outcomes = look_at_images(task.registry(), names, task.params["include"])
+    result = images_found(task.params, names, outcomes)
     task.check_secrets(result)
     return result
 

@@ -176,24 +176,16 @@ transfer:
 
 import typing as t
 
-from ..module_utils._arguments import IMAGES, Task, create_module, failure, image_names, run
+from ..module_utils._arguments import IMAGES, Task, create_module, image_names, images_found, run
 from ..module_utils._errors import RegistryError
 from ..module_utils._referrers import find_referrers, referrers_as_plain
 
 
 def look(task: Task) -> dict[str, t.Any]:
     names = image_names(task.params)
-    failures = []
-    images = []
-    for name, outcome in zip(names, find_referrers(task.registry(), names, task.params["artifact_type"] or "")):
-        if isinstance(outcome, RegistryError):
-            failures.append(failure(outcome, repository=name.repository, tag=name.tag, digest=name.digest))
-        else:
-            images.append({"repository": name.repository, "tag": name.tag, **referrers_as_plain(outcome)})
-    result: dict[str, t.Any] = {}
-    if task.params["repository"] is not None and images:
-        result.update(images[0])
-    result.update(exists=not failures and all(image["exists"] for image in images), images=images, failures=failures)
+    outcomes = find_referrers(task.registry(), names, task.params["artifact_type"] or "")
+    plain = [one if isinstance(one, RegistryError) else referrers_as_plain(one) for one in outcomes]
+    result = images_found(task.params, names, plain)
     task.check_secrets(result)
     return result
 

@@ -151,9 +151,9 @@ transfer:
 
 import typing as t
 
-from ..module_utils._arguments import TAGS, Task, create_module, decoded, failure, one_or_many, run
+from ..module_utils._arguments import TAGS, Task, create_module, decoded, divided, one_or_many, run
 from ..module_utils._digest import check_digest
-from ..module_utils._errors import InvalidInput, RegistryError
+from ..module_utils._errors import InvalidInput
 from ..module_utils._inspection import describe
 from ..module_utils._reference import check_repository, check_tag
 from ..module_utils._registry import Registry
@@ -186,14 +186,11 @@ def work(task: Task) -> dict[str, t.Any]:
     if present:
         outcomes = move_tags(registry, items, check=task.check_mode)
     else:
-        pairs = [(item.repository, item.tag) for item in items]
-        outcomes = delete_tags(registry, pairs, delete_manifest=params["delete_manifest"], check=task.check_mode)
-    done, failures = [], []
-    for item, outcome in zip(items, outcomes):
-        if isinstance(outcome, RegistryError):
-            failures.append(failure(outcome, repository=item.repository, tag=item.tag, digest=item.digest))
-        else:
-            done.append(outcome._asdict())
+        names = [(item.repository, item.tag) for item in items]
+        outcomes = delete_tags(registry, names, delete_manifest=params["delete_manifest"], check=task.check_mode)
+    places = [{"repository": item.repository, "tag": item.tag, "digest": item.digest} for item in items]
+    pairs, failures = divided(places, outcomes)
+    done = [outcome._asdict() for _place, outcome in pairs]
     changed = any(entry["action"] in (CREATE, REPLACE, DELETE) for entry in done)
     result = {"changed": changed, "tags": done, "failures": failures}
     if task.diff_mode:
