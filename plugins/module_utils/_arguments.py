@@ -19,6 +19,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ._counters import Counters
 from ._credentials import Credential, credential_from_options
 from ._digest import check_digest
+from ._endpoint import Endpoint
 from ._errors import InvalidInput, LocalFileError, RegistryError, RepositoryMissing
 from ._inspection import ImageName
 from ._manifest import MAXIMUM_SIZE
@@ -26,7 +27,7 @@ from ._reference import check_registry, check_repository, check_tag
 from ._registry import Registry
 from ._requests import REQUESTS_IMPORT_ERROR
 from ._transfer import BlobGroup, BlobOutcome
-from ._transport import Endpoint, Transport
+from ._transport import Transport
 
 try:
     from ansible.module_utils.secrets import register_secret

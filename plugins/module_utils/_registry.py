@@ -40,7 +40,8 @@ from ._manifest import (
     bare_media_type,
 )
 from ._reference import check_repository, check_tag
-from ._transport import Body, Response, Transport
+from ._response import Response
+from ._transport import Body, Transport
 from ._url import is_local_address, origin_of, resolve, with_digest
 
 _OCTETS = {"Content-Type": "application/octet-stream"}

@@ -19,10 +19,12 @@ from ._errors import (
     LocalFileError,
     NotFound,
     RegistryError,
+    UploadGone,
 )
 from ._parallel import run_all
 from ._registry import Registry, UploadSession
-from ._transport import PIECE, Body
+from ._response import PIECE
+from ._transport import Body
 
 EXISTS = "exists"
 MOUNT = "mount"
@@ -276,7 +278,8 @@ def upload_blob(
     """Send a blob: POST, then PUT of the whole to the session's location, the bytes verified on their way.
 
     ``size`` in bytes. What fails for a while is begun again in a new session, after a look whether it has arrived all
-    the same. A session that is given up is cancelled where the registry lets us.
+    the same; the old session may still be at work, so it is left to the registry, and counted. A session that fails for
+    good is cancelled where the registry lets us.
     """
     attempt = 0
     while True:
@@ -289,13 +292,16 @@ def upload_blob(
             if not error.temporary:
                 _abandon(destination, current)
                 raise
+            left_open = 0 if isinstance(error, UploadGone) else 1
             if attempt >= destination.retries:
+                destination.counters.add(sessions_left_open=left_open)
                 raise
             destination.counters.add(retries=1)
             destination.sleep(random.uniform(0.1, min(_LONGEST_BACKOFF, 2.0**attempt)))
             attempt += 1
             if not isinstance(error, AuthenticationFailed) and destination.head_blob(repository, digest) == size:
                 break
+            destination.counters.add(sessions_left_open=left_open)
         else:
             break
     destination.counters.add(bytes_uploaded=size)

@@ -12,8 +12,9 @@ import typing as t
 from ansible_collections.imageops.registry.plugins.module_utils._counters import Counters
 from ansible_collections.imageops.registry.plugins.module_utils._credentials import Credential
 from ansible_collections.imageops.registry.plugins.module_utils._digest import compute_digest
+from ansible_collections.imageops.registry.plugins.module_utils._endpoint import Endpoint
 from ansible_collections.imageops.registry.plugins.module_utils._manifest import OCI_INDEX, OCI_MANIFEST
-from ansible_collections.imageops.registry.plugins.module_utils._transport import Endpoint, Transport
+from ansible_collections.imageops.registry.plugins.module_utils._transport import Transport
 
 CONFIG = b'{"architecture":"amd64","os":"linux"}'
 LAYER = b"not really a layer"

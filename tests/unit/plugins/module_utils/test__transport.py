@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._auth import NOTHING, Scopes
 from ansible_collections.imageops.registry.plugins.module_utils._counters import Counters
 from ansible_collections.imageops.registry.plugins.module_utils._credentials import ANONYMOUS, Credential
+from ansible_collections.imageops.registry.plugins.module_utils._endpoint import Endpoint
 from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     AccessDenied,
     AuthenticationFailed,
@@ -31,13 +32,8 @@ from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     UnexpectedAnswer,
     Unsupported,
 )
-from ansible_collections.imageops.registry.plugins.module_utils._transport import (
-    Body,
-    Endpoint,
-    Response,
-    Transport,
-    retry_after,
-)
+from ansible_collections.imageops.registry.plugins.module_utils._response import Response, retry_after
+from ansible_collections.imageops.registry.plugins.module_utils._transport import Body, Transport
 from ansible_collections.imageops.registry.tests.unit.support.certificates import Certificates
 from ansible_collections.imageops.registry.tests.unit.support.documents import (
     LOGIN,

@@ -1,0 +1,188 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""The answer to one request: read within limits, and turned into the error that it is."""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import re
+import time
+import typing as t
+
+from ._connection_error import connection_error
+from ._errors import (
+    AccessDenied,
+    AuthenticationFailed,
+    ErrorDetail,
+    NotFound,
+    ProtocolViolation,
+    RateLimited,
+    RegistryError,
+    RepositoryMissing,
+    TLSFailed,
+    UnexpectedAnswer,
+    Unsupported,
+)
+from ._requests import urllib3
+from ._url import without_query
+
+PIECE = 1024 * 1024
+"""Bytes in which blobs are read and passed on."""
+MAXIMUM_ERROR_BODY = 64 * 1024
+
+_TEMPORARY_STATUS = (408, 425, 429, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524)
+_TEMPORARY_CODES = ("UNKNOWN", "UNAVAILABLE", "TOOMANYREQUESTS", "BLOB_UPLOAD_INVALID")
+_EXPECTS_TLS = (b"HTTP request to an HTTPS server", b"HTTP request was sent to HTTPS port")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
+"""What must not reach a screen: terminal sequences, changes of the writing direction, halves of surrogate pairs."""
+
+
+class Response:
+    """The answer to one request, redirects followed. ``body`` is empty where the answer is streamed."""
+
+    def __init__(self, method: str, url: str, raw: t.Any, body: bytes) -> None:
+        self.method = method
+        self.url = url
+        self.status: int = raw.status_code
+        self.headers: t.Mapping[str, str] = raw.headers
+        self.body = body
+        self._raw = raw
+
+    @property
+    def authorisation(self) -> str:
+        """The Authorization header of the request that this answers; empty where it had none. A secret."""
+        return str(self._raw.request.headers.get("Authorization", ""))
+
+    def header_list(self, name: str) -> list[str]:
+        """Every header of that name, one by one."""
+        return list(self._raw.raw.headers.getlist(name))
+
+    def pieces(self) -> t.Iterator[bytes]:
+        """The streamed body as it came over the wire. Raises :class:`ConnectionFailed` where it breaks off."""
+        try:
+            while True:
+                piece = self._raw.raw.read(PIECE, decode_content=False)
+                if not piece:
+                    return
+                yield piece
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise connection_error(error, "GET", self.url) from error
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Give a streamed answer up."""
+        self._raw.close()
+
+    def error_details(self) -> tuple[ErrorDetail, ...]:
+        """The registry's error codes, shortened and without control characters: they go to the user's screen."""
+        try:
+            document = json.loads(self.body.decode("utf-8"))
+            entries = document["errors"]
+        except (ValueError, RecursionError, KeyError, TypeError):
+            return ()
+        if not isinstance(entries, list):
+            return ()
+        return tuple(
+            ErrorDetail(_clean(entry.get("code")), _clean(entry.get("message")), _clean(entry.get("detail")))
+            for entry in entries[:50]
+            if isinstance(entry, dict)
+        )
+
+    def error(self) -> RegistryError:
+        """The error that this answer is, whatever was asked."""
+        details = self.error_details()
+        codes = {detail.code.upper() for detail in details}
+        said = "; ".join(
+            f"{detail.code}: {detail.message}" if detail.message else detail.code for detail in details[:3]
+        )
+        facts: dict[str, t.Any] = {
+            "method": self.method,
+            "url": without_query(self.url),
+            "status": self.status,
+            "errors": details,
+        }
+        if self.status == 401:
+            return AuthenticationFailed(
+                "the registry doesn't accept the credential",
+                hint="Check username and password, or the auth_file",
+                **facts,
+            )
+        if self.status == 403:
+            return AccessDenied(
+                said or "the account may not do this", hint="Check the account's rights and quota", **facts
+            )
+        if self.status == 404:
+            if codes & {"NAME_UNKNOWN"}:
+                return RepositoryMissing(said, **facts)
+            return NotFound(said or "it isn't there", **facts)
+        if self.status == 405:
+            return Unsupported(said or "the registry doesn't allow this", **facts)
+        if self.status == 429:
+            return RateLimited(said or "too many requests", temporary=True, **facts)
+        if self.status == 400 and any(phrase in self.body for phrase in _EXPECTS_TLS):
+            return TLSFailed("the registry expects TLS", hint="Set plain_http to false", **facts)
+        if 300 <= self.status < 400:
+            return ProtocolViolation(
+                "the registry redirects a request that writes, or redirects too often",
+                hint="Give the address that it redirects to as registry",
+                **facts,
+            )
+        return UnexpectedAnswer(said or _text_of(self.body), temporary=self.is_temporary(), **facts)
+
+    def is_temporary(self) -> bool:
+        """Whether the same request may succeed later. A 500 whose codes speak of the content won't (protocol: 0.16)."""
+        if self.status not in _TEMPORARY_STATUS:
+            return False
+        return all(detail.code.upper() in _TEMPORARY_CODES for detail in self.error_details())
+
+
+def retry_after(value: str) -> float | None:
+    """Seconds of a Retry-After header, given as a number or as a date (RFC 9110, 10.2.3); None where it is neither."""
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:12])
+    try:
+        date = email.utils.parsedate_to_datetime(value)
+        return max(0.0, date.timestamp() - time.time())
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
+
+
+def read_limited(raw: t.Any, method: str, url: str, limit: int) -> bytes:
+    """The body of an answer, ``limit`` bytes at most. Raises :class:`ProtocolViolation` for more, but for an error."""
+    if raw.status_code == 416:
+        # distribution 2.x gives it the length of the whole blob, and no body.
+        raw.close()
+        return b""
+    pieces: list[bytes] = []
+    received = 0
+    while received <= limit:
+        piece = raw.raw.read(min(PIECE, limit + 1 - received), decode_content=False)
+        if not piece:
+            raw.close()
+            return b"".join(pieces)
+        pieces.append(piece)
+        received += len(piece)
+    raw.close()
+    if raw.status_code >= 400:
+        return b"".join(pieces)[:limit]
+    raise ProtocolViolation(
+        f"the answer is larger than {limit} bytes", method=method, url=without_query(url), status=raw.status_code
+    )
+
+
+def _clean(value: t.Any) -> str:
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return _CONTROL.sub(" ", text)[:500]
+
+
+def _text_of(body: bytes) -> str:
+    text = _CONTROL.sub(" ", body[:200].decode("utf-8", "replace")).strip()
+    return f"the registry answers {text!r}" if text else "the registry gives no reason"
