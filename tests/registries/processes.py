@@ -41,7 +41,13 @@ def spawn(command: Sequence[str], output: Path, errors: Path, environment: Mappi
 
 def is_ours(pid: int | None, marker: str) -> bool:
     """Whether ``pid`` lives and has ``marker`` (a path only we use) as an argument."""
-    return bool(pid) and marker in _arguments(int(pid or 0))
+    if not pid:
+        return False
+    deadline = time.monotonic() + 2.0
+    # For a moment after its start, a process has no arguments yet.
+    while not any(arguments := _arguments(pid)) and not _has_ended(pid) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return marker in arguments
 
 
 def end(processes: Mapping[int, str], patience: float = 5.0) -> None:
@@ -65,6 +71,14 @@ def end(processes: Mapping[int, str], patience: float = 5.0) -> None:
 
 def _open_log(path: Path):  # type: ignore[no-untyped-def]
     return open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab", buffering=0)
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+    except OSError:
+        return True
+    return state in "ZX"
 
 
 def _arguments(pid: int) -> list[str]:
