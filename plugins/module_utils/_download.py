@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import typing as t
 
@@ -85,17 +84,15 @@ def _download(registry: Registry, item: DownloadItem, move: Move, check: bool) -
 
 def _fill(source: RegistrySource, digest: str, size: int, path: str) -> None:
     """Continue the file at ``path`` until it is the whole blob; where what it had proves wrong, begin it anew."""
+    had = os.path.getsize(path) if os.path.exists(path) else 0
+    had = had if had <= size else 0
     try:
-        had = os.path.getsize(path) if os.path.exists(path) else 0
-        _continue(source, digest, size, path, had if had <= size else 0)
+        _continue(source, digest, size, path, had)
     except ContentMismatch:
         os.unlink(path)
-        try:
-            _continue(source, digest, size, path, 0)
-        except ContentMismatch:
-            with contextlib.suppress(OSError):
-                os.unlink(path)
+        if not had:
             raise
+        _fill(source, digest, size, path)
 
 
 def _continue(source: RegistrySource, digest: str, size: int, path: str, had: int) -> None:

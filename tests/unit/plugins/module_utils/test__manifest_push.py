@@ -1,0 +1,191 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._digest import compute_digest
+from ansible_collections.imageops.registry.plugins.module_utils._errors import (
+    AccessDenied,
+    Conflict,
+    NotFound,
+    ProtocolViolation,
+    ReferencesMissing,
+    RegistryError,
+    Unsupported,
+)
+from ansible_collections.imageops.registry.plugins.module_utils._manifest import OCI_INDEX, OCI_MANIFEST, Manifest
+from ansible_collections.imageops.registry.plugins.module_utils._manifest_push import (
+    ManifestItem,
+    ManifestOutcome,
+    delete_manifests,
+    push_manifests,
+)
+from ansible_collections.imageops.registry.plugins.module_utils._registry import Registry
+from ansible_collections.imageops.registry.tests.unit.support.documents import (
+    DIGEST,
+    LAYER,
+    descriptor,
+    encoded,
+    errors,
+    image,
+    index,
+    transport,
+)
+from ansible_collections.imageops.registry.tests.unit.support.fake_registry import FakeRegistry
+from ansible_collections.imageops.registry.tests.unit.support.scripted_server import ScriptedServer
+
+Serve = t.Callable[..., ScriptedServer]
+IMAGE = encoded(image())
+IMAGE_DIGEST = compute_digest(IMAGE)
+INDEX = encoded(index(descriptor(IMAGE, OCI_MANIFEST)))
+INDEX_DIGEST = compute_digest(INDEX)
+TREE = [ManifestItem("a", IMAGE_DIGEST, content=IMAGE), ManifestItem("a", INDEX_DIGEST, content=INDEX)]
+
+
+def actions(outcomes: t.Sequence[ManifestOutcome | RegistryError]) -> list[t.Any]:
+    return [type(outcome) if isinstance(outcome, RegistryError) else outcome.action for outcome in outcomes]
+
+
+def test_manifests_are_pushed_by_digest_in_their_order() -> None:
+    registry = FakeRegistry()
+    outcomes = push_manifests(registry.client, TREE, None, check=False)
+    assert outcomes == [
+        ManifestOutcome("a", IMAGE_DIGEST, OCI_MANIFEST, len(IMAGE), "push"),
+        ManifestOutcome("a", INDEX_DIGEST, OCI_INDEX, len(INDEX), "push"),
+    ]
+    assert registry.writes == [f"PUT a {IMAGE_DIGEST}", f"PUT a {INDEX_DIGEST}"]
+    assert registry.manifests["a", INDEX_DIGEST].content == INDEX
+
+
+def test_what_is_there_is_left_alone() -> None:
+    registry = FakeRegistry()
+    registry.add("a", image())
+    outcomes = push_manifests(registry.client, TREE, None, check=False)
+    assert actions(outcomes) == ["exists", "push"]
+    assert outcomes[0] == ManifestOutcome("a", IMAGE_DIGEST, OCI_MANIFEST, len(IMAGE), "exists")
+
+
+def test_check_mode_writes_nothing_and_needs_nothing_to_be_there() -> None:
+    registry = FakeRegistry()
+    assert actions(push_manifests(registry.client, TREE, None, check=True)) == ["push", "push"]
+    assert registry.writes == []
+
+
+def test_without_content_a_manifest_is_read_from_the_source() -> None:
+    source, registry = FakeRegistry(), FakeRegistry()
+    source.add("s", image())
+    source.add("a", index(descriptor(IMAGE, OCI_MANIFEST)))
+    items = [ManifestItem("a", IMAGE_DIGEST, "s"), ManifestItem("a", INDEX_DIGEST)]
+    assert actions(push_manifests(registry.client, items, source.client, check=False)) == ["push", "push"]
+    assert source.calls == [f"GET s {IMAGE_DIGEST}", f"GET a {INDEX_DIGEST}"]
+
+
+@pytest.mark.parametrize(
+    ("item", "kind"),
+    [
+        (ManifestItem("a", IMAGE_DIGEST), NotFound),
+        (ManifestItem("a", IMAGE_DIGEST, content=INDEX), ProtocolViolation),
+        (ManifestItem("a", IMAGE_DIGEST, media_type=OCI_INDEX, content=IMAGE), RegistryError),
+        (ManifestItem("a", compute_digest(b"x"), content=b"x"), RegistryError),
+    ],
+)
+def test_what_is_no_manifest_of_that_digest_is_not_pushed(item: ManifestItem, kind: type[RegistryError]) -> None:
+    registry = FakeRegistry()
+    (outcome,) = push_manifests(registry.client, [item], None, check=False)
+    assert isinstance(outcome, kind)
+    assert str(outcome).startswith(f"Cannot push r.example/a@{item.digest}: ")
+    assert registry.writes == []
+
+
+def test_an_index_whose_child_failed_is_not_pushed() -> None:
+    registry = FakeRegistry()
+    registry.failing[f"PUT a {IMAGE_DIGEST}"] = AccessDenied("no")
+    outcomes = push_manifests(
+        registry.client, [*TREE, *(item._replace(repository="b") for item in TREE)], None, check=False
+    )
+    assert actions(outcomes) == [AccessDenied, Conflict, "push", "push"]
+    assert f"its manifest {IMAGE_DIGEST} couldn't be pushed" in str(outcomes[1])
+
+
+def registry_of(server: ScriptedServer, *, writing: bool = True) -> Registry:
+    return Registry(transport(server.host, jobs=1, retries=0), writing=writing)
+
+
+def missing(digest: str) -> dict[str, t.Any]:
+    return errors("MANIFEST_BLOB_UNKNOWN", detail=digest)
+
+
+def test_a_blob_that_the_registry_misses_after_all_is_sent_again(serve: Serve) -> None:
+    origin, server = serve(), serve()
+    target = f"/v2/a/manifests/{IMAGE_DIGEST}"
+    server.expect("HEAD", target, 404).expect("PUT", target, 400, missing(DIGEST))
+    server.expect("POST", "/v2/a/blobs/uploads/", 202, headers={"Location": "/u?s=1"})
+    server.expect("PUT", "/u?s=1&digest=" + DIGEST.replace(":", "%3A"), 201)
+    server.expect("PUT", target, 201)
+    origin.expect("GET", f"/v2/s/blobs/{DIGEST}", 200, LAYER)
+    item = ManifestItem("a", IMAGE_DIGEST, "s", content=IMAGE)
+    (outcome,) = push_manifests(registry_of(server), [item], registry_of(origin, writing=False), check=False)
+    assert isinstance(outcome, ManifestOutcome)
+    assert (outcome.action, outcome.uploaded_again) == ("push", (DIGEST,))
+    assert server.requests[3].body == LAYER
+
+
+@pytest.mark.parametrize("with_source", [True, False])
+def test_a_reference_that_can_not_be_sent_again_is_an_error(serve: Serve, with_source: bool) -> None:
+    origin, server = serve(), serve()
+    target = f"/v2/a/manifests/{INDEX_DIGEST}"
+    server.expect("HEAD", target, 404).expect("PUT", target, 404, missing(IMAGE_DIGEST if with_source else DIGEST))
+    source = registry_of(origin, writing=False) if with_source else None
+    (outcome,) = push_manifests(registry_of(server), [TREE[1]], source, check=False)
+    assert isinstance(outcome, ReferencesMissing)
+
+
+def test_a_registry_that_misses_a_blob_again_is_an_error(serve: Serve) -> None:
+    origin, server = serve(), serve()
+    target = f"/v2/a/manifests/{IMAGE_DIGEST}"
+    server.expect("HEAD", target, 404).expect("PUT", target, 400, missing(DIGEST))
+    server.expect("POST", "/v2/a/blobs/uploads/", 202, headers={"Location": "/u?s=1"})
+    server.expect("PUT", "/u?s=1&digest=" + DIGEST.replace(":", "%3A"), 201)
+    server.expect("PUT", target, 400, missing(DIGEST))
+    origin.expect("GET", f"/v2/a/blobs/{DIGEST}", 200, LAYER)
+    (outcome,) = push_manifests(registry_of(server), [TREE[0]], registry_of(origin, writing=False), check=False)
+    assert isinstance(outcome, ReferencesMissing)
+
+
+def test_repositories_are_worked_on_side_by_side_and_outcomes_keep_their_order() -> None:
+    registry = FakeRegistry(jobs=4)
+    items = [item._replace(repository=name) for item in TREE for name in "abcdefgh"]
+    outcomes = push_manifests(registry.client, items, None, check=False)
+    assert [(o.repository, o.digest) for o in outcomes if isinstance(o, ManifestOutcome)] == [
+        (item.repository, item.digest) for item in items
+    ]
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_manifests_are_deleted_where_they_are(check: bool) -> None:
+    registry = FakeRegistry()
+    manifest = registry.add("a", image(), "1", "2")
+    outcomes = delete_manifests(registry.client, [("a", IMAGE_DIGEST), ("b", IMAGE_DIGEST)], check=check)
+    assert outcomes == [
+        ManifestOutcome("a", IMAGE_DIGEST, OCI_MANIFEST, len(IMAGE), "delete"),
+        ManifestOutcome("b", IMAGE_DIGEST, "", 0, "absent"),
+    ]
+    assert registry.manifests == ({("a", name): manifest for name in (IMAGE_DIGEST, "1", "2")} if check else {})
+    assert registry.writes == ([] if check else [f"DELETE a {IMAGE_DIGEST}"])
+
+
+def test_a_delete_that_is_not_allowed_is_an_outcome() -> None:
+    registry = FakeRegistry()
+    registry.add("a", image())
+    registry.failing[f"DELETE a {IMAGE_DIGEST}"] = Unsupported("deletes are off")
+    assert isinstance(delete_manifests(registry.client, [("a", IMAGE_DIGEST)], check=False)[0], Unsupported)
+
+
+def test_manifests_keep_their_bytes() -> None:
+    content = IMAGE + b"\n\n"
+    registry = FakeRegistry()
+    push_manifests(registry.client, [ManifestItem("a", compute_digest(content), content=content)], None, check=False)
+    assert Manifest.parse(content).content == registry.manifests["a", compute_digest(content)].content

@@ -1,0 +1,181 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._digest import compute_digest
+from ansible_collections.imageops.registry.plugins.module_utils._errors import (
+    AccessDenied,
+    Conflict,
+    NotFound,
+    ProtocolViolation,
+    RegistryError,
+    UnexpectedAnswer,
+    Unsupported,
+)
+from ansible_collections.imageops.registry.plugins.module_utils._tagging import (
+    TagItem,
+    TagOutcome,
+    delete_tags,
+    move_tags,
+)
+from ansible_collections.imageops.registry.tests.unit.support.documents import encoded, image
+from ansible_collections.imageops.registry.tests.unit.support.fake_registry import FakeRegistry
+
+NEW = encoded(image(annotations={"version": "new"}))
+NEW_DIGEST = compute_digest(NEW)
+
+
+@pytest.fixture
+def registry() -> FakeRegistry:
+    return FakeRegistry()
+
+
+@pytest.fixture
+def old(registry: FakeRegistry) -> str:
+    return registry.add("a", image(), "1").digest
+
+
+def move(registry: FakeRegistry, item: TagItem, *, check: bool = False) -> TagOutcome:
+    (outcome,) = move_tags(registry.client, [item], check=check)
+    if isinstance(outcome, RegistryError):
+        raise outcome
+    return outcome
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_tag_is_created(registry: FakeRegistry, check: bool) -> None:
+    outcome = move(registry, TagItem("a", "1", NEW_DIGEST, content=NEW), check=check)
+    assert outcome == TagOutcome("a", "1", NEW_DIGEST, "", "create")
+    assert registry.calls == ["HEAD a 1"] + ([] if check else ["PUT a 1"])
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_tag_is_moved(registry: FakeRegistry, old: str, check: bool) -> None:
+    outcome = move(registry, TagItem("a", "1", NEW_DIGEST, old, NEW), check=check)
+    assert outcome == TagOutcome("a", "1", NEW_DIGEST, old, "replace")
+    assert registry.manifests["a", "1"].digest == (old if check else NEW_DIGEST)
+
+
+@pytest.mark.parametrize("previous", [None, "", NEW_DIGEST])
+def test_a_tag_that_serves_the_digest_is_left_alone_whatever_was_expected(
+    registry: FakeRegistry, old: str, previous: str | None
+) -> None:
+    assert move(registry, TagItem("a", "1", old, previous)) == TagOutcome("a", "1", old, old, "exists")
+    assert registry.calls == ["HEAD a 1"]
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize("previous", ["", compute_digest(b"third")])
+def test_a_tag_that_somebody_else_moved_is_left_alone(
+    registry: FakeRegistry, old: str, previous: str, check: bool
+) -> None:
+    with pytest.raises(
+        Conflict, match=f"Cannot tag r.example/a:1: it stands on {old}, and {previous or 'nothing'} was"
+    ):
+        move(registry, TagItem("a", "1", NEW_DIGEST, previous, NEW), check=check)
+    assert registry.writes == []
+
+
+def test_a_tag_that_somebody_else_deleted_is_not_made_again(registry: FakeRegistry) -> None:
+    with pytest.raises(Conflict, match="it stands on nothing"):
+        move(registry, TagItem("a", "1", NEW_DIGEST, compute_digest(b"x"), NEW))
+
+
+def test_without_content_the_manifest_is_read_from_the_repository(registry: FakeRegistry, old: str) -> None:
+    assert move(registry, TagItem("a", "2", old)).action == "create"
+    assert registry.calls == ["HEAD a 2", f"GET a {old}", "PUT a 2"]
+    assert registry.manifests["a", "2"] is registry.manifests["a", "1"]
+
+
+def test_without_content_check_mode_needs_no_digest_in_the_repository(registry: FakeRegistry) -> None:
+    assert move(registry, TagItem("a", "1", NEW_DIGEST), check=True).action == "create"
+    with pytest.raises(NotFound):
+        move(registry, TagItem("a", "1", NEW_DIGEST))
+
+
+def test_content_of_another_digest_is_not_tagged(registry: FakeRegistry) -> None:
+    with pytest.raises(ProtocolViolation, match="Cannot tag r.example/a:1: "):
+        move(registry, TagItem("a", "1", compute_digest(b"x"), content=NEW))
+    assert registry.writes == []
+
+
+def test_tags_keep_their_order_and_fail_one_by_one(registry: FakeRegistry) -> None:
+    registry.jobs = 4
+    registry.failing["PUT a 3"] = AccessDenied("no")
+    outcomes = move_tags(
+        registry.client, [TagItem("a", str(number), NEW_DIGEST, content=NEW) for number in range(8)], check=False
+    )
+    assert [outcome.tag if isinstance(outcome, TagOutcome) else type(outcome) for outcome in outcomes] == [
+        "0",
+        "1",
+        "2",
+        AccessDenied,
+        "4",
+        "5",
+        "6",
+        "7",
+    ]
+
+
+# Deleting ------------------------------------------------------------------------------------------------------------
+
+
+def delete(registry: FakeRegistry, *, delete_manifest: bool = False, check: bool = False) -> TagOutcome:
+    (outcome,) = delete_tags(registry.client, [("a", "1")], delete_manifest=delete_manifest, check=check)
+    if isinstance(outcome, RegistryError):
+        raise outcome
+    return outcome
+
+
+@pytest.mark.parametrize("delete_manifest", [True, False])
+def test_a_tag_is_deleted_alone(registry: FakeRegistry, old: str, delete_manifest: bool) -> None:
+    registry.manifests["a", "2"] = registry.manifests["a", "1"]
+    assert delete(registry, delete_manifest=delete_manifest) == TagOutcome("a", "1", "", old, "delete")
+    assert set(registry.manifests) == {("a", old), ("a", "2")}
+
+
+def test_a_tag_that_is_not_there_is_absent(registry: FakeRegistry) -> None:
+    assert delete(registry, delete_manifest=True) == TagOutcome("a", "1", "", "", "absent")
+    assert registry.writes == []
+
+
+def test_check_mode_deletes_nothing(registry: FakeRegistry, old: str) -> None:
+    assert delete(registry, delete_manifest=True, check=True).action == "delete"
+    assert registry.writes == []
+
+
+REFUSALS = [
+    Unsupported("UNSUPPORTED: no", status=405),
+    Unsupported("UNSUPPORTED: no", status=400),
+    UnexpectedAnswer("DIGEST_INVALID: no", status=400),
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_where_a_tag_cannot_be_deleted_alone_nothing_is(
+    registry: FakeRegistry, old: str, refusal: RegistryError
+) -> None:
+    registry.failing["DELETE a 1"] = refusal.within("delete r.example/a:1")
+    with pytest.raises(Unsupported, match=r"Cannot delete r.example/a:1: .*can't delete a tag alone.*delete_manifest"):
+        delete(registry)
+    assert registry.writes == ["DELETE a 1"]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_where_a_tag_cannot_be_deleted_alone_its_manifest_may_be(
+    registry: FakeRegistry, old: str, refusal: RegistryError
+) -> None:
+    registry.failing["DELETE a 1"] = refusal
+    assert delete(registry, delete_manifest=True) == TagOutcome("a", "1", "", old, "delete")
+    assert registry.writes == ["DELETE a 1", f"DELETE a {old}"]
+    assert registry.manifests == {}
+
+
+@pytest.mark.parametrize("refusal", [UnexpectedAnswer("broken", status=500), AccessDenied("no", status=403)])
+def test_another_refusal_never_deletes_the_manifest(registry: FakeRegistry, old: str, refusal: RegistryError) -> None:
+    registry.failing["DELETE a 1"] = refusal
+    with pytest.raises(type(refusal)):
+        delete(registry, delete_manifest=True)
+    assert registry.writes == ["DELETE a 1"]

@@ -1,0 +1,78 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A registry in memory, in place of the protocol layer: for what decides, and doesn't speak."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.imageops.registry.plugins.module_utils._counters import Counters
+from ansible_collections.imageops.registry.plugins.module_utils._digest import is_digest
+from ansible_collections.imageops.registry.plugins.module_utils._errors import NotFound, RegistryError
+from ansible_collections.imageops.registry.plugins.module_utils._manifest import Descriptor, Manifest
+from ansible_collections.imageops.registry.plugins.module_utils._registry import Registry
+from ansible_collections.imageops.registry.tests.unit.support.documents import encoded
+
+
+class FakeRegistry:
+    """Keeps manifests by repository and reference, and notes every call as ``METHOD repository reference``.
+
+    ``failing`` holds errors by such a call, each raised as often as the call is made.
+    """
+
+    def __init__(self, name: str = "r.example", jobs: int = 1) -> None:
+        self.name = name
+        self.jobs = jobs
+        self.retries = 0
+        self.counters = Counters()
+        self.calls: list[str] = []
+        self.failing: dict[str, RegistryError] = {}
+        self.manifests: dict[tuple[str, str], Manifest] = {}
+
+    @property
+    def client(self) -> Registry:
+        """Itself, as what it stands in for."""
+        return t.cast(Registry, self)
+
+    @property
+    def writes(self) -> list[str]:
+        """The calls that change something."""
+        return [call for call in self.calls if call.startswith(("PUT", "DELETE"))]
+
+    def add(self, repository: str, document: dict[str, t.Any], *tags: str) -> Manifest:
+        """Put a manifest there by its digest, and under tags."""
+        manifest = Manifest.parse(encoded(document))
+        for reference in (manifest.digest, *tags):
+            self.manifests[repository, reference] = manifest
+        return manifest
+
+    def head_manifest(self, repository: str, reference: str) -> Descriptor | None:
+        found = self._call("HEAD", repository, reference)
+        return None if found is None else found.descriptor
+
+    def get_manifest(self, repository: str, reference: str) -> Manifest:
+        found = self._call("GET", repository, reference)
+        if found is None:
+            raise NotFound("it isn't there").within(f"read {self.name}/{repository}@{reference}")
+        return found
+
+    def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> None:
+        self._call("PUT", repository, reference)
+        self.manifests[repository, reference] = self.manifests[repository, manifest.digest] = manifest
+
+    def delete_manifest(self, repository: str, reference: str) -> bool:
+        found = self._call("DELETE", repository, reference)
+        if found is None:
+            return False
+        gone = [reference] if not is_digest(reference) else [r for (_n, r), m in self.manifests.items() if m is found]
+        for name in gone:
+            self.manifests.pop((repository, name), None)
+        return True
+
+    def _call(self, method: str, repository: str, reference: str) -> Manifest | None:
+        call = f"{method} {repository} {reference}"
+        self.calls.append(call)
+        if call in self.failing:
+            raise self.failing[call]
+        return self.manifests.get((repository, reference))
