@@ -121,17 +121,13 @@ def describe(registry: Registry, repository: str, reference: str) -> dict[str, t
 
 
 def describe_content(content: bytes) -> dict[str, t.Any]:
-    """What a diff shows of a manifest that isn't at a registry yet: what its bytes alone tell."""
+    """What a diff shows of a manifest by its bytes alone: ``size`` is its own, in bytes."""
     try:
         manifest = Manifest.parse(content)
     except RegistryError:
-        return {"digest": compute_digest(content)}
-    return {
-        "digest": manifest.digest,
-        "media_type": manifest.media_type,
-        "platforms": platforms_of(manifest, {}),
-        "size": manifest.size + sum(blob.size for blob in manifest.descriptors()),
-    }
+        return {"digest": compute_digest(content), "size": len(content)}
+    shown = {"digest": manifest.digest, "media_type": manifest.media_type, "size": manifest.size}
+    return {**shown, "platforms": platforms_of(manifest, {})} if manifest.is_index else shown
 
 
 def describe_descriptor(entry: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -107,11 +107,11 @@ EXAMPLES = r"""
       auth_file: ~/.docker/config.json
     images:
       - repository: team/app
-        tag: 1.4.2
+        tag: "1.4.2"
       - repository: team/api
-        tag: 2.1.0
+        tag: "2.1.0"
         destination_repository: prod/api
-        tags: [2.1.0, stable]
+        tags: ["2.1.0", stable]
     immutable_tags: ['[0-9]+\.[0-9]+\.[0-9]+']
   register: comparison
 

@@ -111,7 +111,7 @@ EXAMPLES = r"""
     username: ci
     password: "{{ registry_password }}"
     repository: team/app
-    tag: 1.4.2
+    tag: "1.4.2"
     digest: "{{ pushed.digest }}"
 
 - name: Delete a manifest and all tags on it

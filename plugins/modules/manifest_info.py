@@ -69,7 +69,7 @@ EXAMPLES = r"""
   imageops.registry.manifest_info:
     registry: registry.example:5000
     repository: team/app
-    tag: 1.4.2
+    tag: "1.4.2"
   register: image
 
 - name: Say so
@@ -80,7 +80,7 @@ EXAMPLES = r"""
   imageops.registry.manifest_info:
     registry: registry.example:5000
     repository: team/app
-    tag: 1.4.2
+    tag: "1.4.2"
     include: [config]
   register: image
 
@@ -93,8 +93,8 @@ EXAMPLES = r"""
   imageops.registry.manifest_info:
     registry: registry.example:5000
     images:
-      - {repository: team/app, tag: 1.4.2}
-      - {repository: team/api, tag: 2.1.0}
+      - {repository: team/app, tag: "1.4.2"}
+      - {repository: team/api, tag: "2.1.0"}
     include: [platforms]
   register: found
 

@@ -78,8 +78,8 @@ EXAMPLES = r"""
   imageops.registry.referrer_info:
     registry: registry.example:5000
     images:
-      - {repository: team/app, tag: 1.4.2}
-      - {repository: team/api, tag: 2.1.0}
+      - {repository: team/app, tag: "1.4.2"}
+      - {repository: team/api, tag: "2.1.0"}
 """
 
 RETURN = r"""
