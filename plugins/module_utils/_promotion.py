@@ -274,12 +274,13 @@ def without_failed(planned: Plain, results: t.Sequence[Plain], compared_again: P
     refers to it. What a second comparison refuses is left out as well.
     """
     failed = {(entry.get("repository"), entry.get("digest")) for entry in _failures(results)}
-    refused = {image["reference"] for image in compared_again.get("images", []) if image["action"] in STOPPING}
-    failed |= {
-        (image["destination_repository"], image["digest"])
-        for image in planned["images"]
-        if image["reference"] in refused
-    }
+    refused = _refused(compared_again)
+    stopped = [image for image in planned["images"] if _end_to_end(image) in refused]
+    going_on = [image for image in planned["images"] if _end_to_end(image) not in refused]
+    # Two images may be one digest in one repository, under different tags.
+    wanted = {(image["destination_repository"], image["digest"]) for image in going_on if image["action"] == PROMOTE}
+    failed |= {(image["destination_repository"], image["digest"]) for image in stopped} - wanted
+    stopped_tags = {(image["destination_repository"], tag["tag"]) for image in stopped for tag in image["tags"]}
     whole: list[Plain] = []
     for entry in planned["manifests"]:
         manifest = _parsed(entry)
@@ -288,8 +289,22 @@ def without_failed(planned: Plain, results: t.Sequence[Plain], compared_again: P
             failed.add((entry["repository"], manifest.digest))
         else:
             whole.append(entry)
-    tags = [tag for tag in planned["tags"] if (tag["repository"], tag["digest"]) not in failed]
+    tags = [
+        tag
+        for tag in planned["tags"]
+        if (tag["repository"], tag["digest"]) not in failed and (tag["repository"], tag["tag"]) not in stopped_tags
+    ]
     return {"manifests": whole, "tags": tags}
+
+
+def _end_to_end(image: Plain) -> tuple[str, str]:
+    """What tells the images of a comparison apart: one at the source may go to several repositories."""
+    return image["reference"], image["destination_repository"]
+
+
+def _refused(compared_again: Plain) -> dict[tuple[str, str], str]:
+    images = compared_again.get("images", [])
+    return {_end_to_end(image): str(image["reason"]) for image in images if image["action"] in STOPPING}
 
 
 def _failures(results: t.Iterable[Plain]) -> list[Plain]:
@@ -341,11 +356,7 @@ class _Done:
             (image["repository"], image["tag"]): image["digest"]
             for image in results.get("verified", {}).get("images", [])
         }
-        self._refused = {
-            image["reference"]: image["reason"]
-            for image in results.get("compared_again", {}).get("images", [])
-            if image["action"] in STOPPING
-        }
+        self._refused = _refused(results.get("compared_again", {}))
         self._failures = _failures(results.values())
         self._counted: set[tuple[str, str]] = set()
 
@@ -379,8 +390,8 @@ class _Done:
         repository = image["destination_repository"]
         parts = {image["digest"], *(part.digest for part in tree), *(blob.digest for blob in blobs_of(tree))}
         wanted = {tag["tag"] for tag in image["tags"] if tag["action"] in (CREATE, REPLACE)}
-        if image["reference"] in self._refused:
-            return str(self._refused[image["reference"]])
+        if _end_to_end(image) in self._refused:
+            return self._refused[_end_to_end(image)]
         for entry in self._failures:
             if entry.get("repository") == repository and (
                 entry.get("tag") in wanted or ("tag" not in entry and entry.get("digest") in parts)

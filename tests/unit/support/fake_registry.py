@@ -29,6 +29,7 @@ class FakeRegistry:
         self.calls: list[str] = []
         self.failing: dict[str, RegistryError] = {}
         self.manifests: dict[tuple[str, str], Manifest] = {}
+        self.blobs: dict[str, bytes] = {}
 
     @property
     def client(self) -> Registry:
@@ -69,6 +70,10 @@ class FakeRegistry:
         for name in gone:
             self.manifests.pop((repository, name), None)
         return True
+
+    def get_blob(self, repository: str, digest: str, offset: int = 0) -> tuple[t.Iterator[bytes], int]:
+        self._call("GET", repository, digest)
+        return iter([self.blobs[digest][offset:]]), offset
 
     def _call(self, method: str, repository: str, reference: str) -> Manifest | None:
         call = f"{method} {repository} {reference}"

@@ -1,0 +1,630 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import base64
+import copy
+import typing as t
+
+import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._digest import compute_digest
+from ansible_collections.imageops.registry.plugins.module_utils._errors import (
+    AccessDenied,
+    ConnectionFailed,
+    InvalidInput,
+)
+from ansible_collections.imageops.registry.plugins.module_utils._manifest import OCI_INDEX, OCI_MANIFEST
+from ansible_collections.imageops.registry.plugins.module_utils._promotion import (
+    Comparison,
+    ImageItem,
+    TagComparison,
+    check_images,
+    compare_images,
+    plan,
+    summarise,
+    summarise_sources,
+    without_failed,
+)
+from ansible_collections.imageops.registry.tests.unit.support.documents import (
+    CONFIG,
+    DIGEST,
+    LAYER,
+    descriptor,
+    encoded,
+    image,
+    index,
+)
+from ansible_collections.imageops.registry.tests.unit.support.fake_registry import FakeRegistry
+
+Plain = dict[str, t.Any]
+IMAGE = image()
+IMAGE_BYTES = encoded(IMAGE)
+IMAGE_DIGEST = compute_digest(IMAGE_BYTES)
+OTHER = image(layers=[descriptor(), descriptor(b"another layer")])
+OTHER_BYTES = encoded(OTHER)
+OTHER_DIGEST = compute_digest(OTHER_BYTES)
+INDEX = index(descriptor(IMAGE_BYTES, OCI_MANIFEST), descriptor(OTHER_BYTES, OCI_MANIFEST))
+INDEX_DIGEST = compute_digest(encoded(INDEX))
+CONFIG_DIGEST = compute_digest(CONFIG)
+ANOTHER_LAYER = compute_digest(b"another layer")
+BY_TAG = ImageItem("team/app", tag="1", tags=("1", "stable"))
+BY_DIGEST = ImageItem("team/app", digest=IMAGE_DIGEST, tags=("1", "stable"))
+
+
+@pytest.fixture
+def source() -> FakeRegistry:
+    registry = FakeRegistry("dev.example")
+    registry.add("team/app", IMAGE, "1")
+    registry.add("team/app", OTHER, "2")
+    registry.add("team/app", INDEX, "multi")
+    registry.blobs[CONFIG_DIGEST] = CONFIG
+    return registry
+
+
+@pytest.fixture
+def destination() -> FakeRegistry:
+    return FakeRegistry("prod.example")
+
+
+def compare(source: FakeRegistry, destination: FakeRegistry, item: ImageItem) -> Comparison:
+    (comparison,) = compare_images(source.client, destination.client, [item])
+    return comparison
+
+
+def planned(source: FakeRegistry, destination: FakeRegistry, *items: ImageItem, **summaries: t.Any) -> Plain:
+    comparisons = compare_images(source.client, destination.client, items)
+    return plan(comparisons, source.client, destination.client, {})
+
+
+# Comparing -----------------------------------------------------------------------------------------------------------
+
+
+def test_equal_tags_cost_one_head_at_the_source_and_one_each_at_the_destination(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    destination.add("team/app", IMAGE, "1", "stable")
+    comparison = compare(source, destination, BY_TAG)
+    assert (comparison.action, comparison.reason, comparison.tree) == ("unchanged", "", ())
+    assert comparison.tags == (
+        TagComparison("1", IMAGE_DIGEST, "exists"),
+        TagComparison("stable", IMAGE_DIGEST, "exists"),
+    )
+    assert source.calls == ["HEAD team/app 1"]
+    assert destination.calls == ["HEAD team/app 1", "HEAD team/app stable"]
+
+
+def test_an_equal_digest_costs_nothing_at_the_source(source: FakeRegistry, destination: FakeRegistry) -> None:
+    destination.add("team/app", IMAGE, "1", "stable")
+    assert compare(source, destination, BY_DIGEST).action == "unchanged"
+    assert source.calls == []
+
+
+def test_a_digest_without_tags_is_looked_for_by_itself(source: FakeRegistry, destination: FakeRegistry) -> None:
+    item = ImageItem("team/app", digest=IMAGE_DIGEST)
+    assert compare(source, destination, item).action == "promote"
+    destination.add("team/app", IMAGE)
+    assert compare(source, destination, item).action == "unchanged"
+
+
+def test_a_new_image_is_read_whole_children_first(source: FakeRegistry, destination: FakeRegistry) -> None:
+    comparison = compare(source, destination, ImageItem("team/app", tag="multi", tags=("multi",)))
+    assert comparison.action == "promote"
+    assert comparison.tags == (TagComparison("multi", "", "create"),)
+    assert [manifest.digest for manifest in comparison.tree] == [IMAGE_DIGEST, OTHER_DIGEST, INDEX_DIGEST]
+    assert comparison.source is not None and comparison.source.media_type == OCI_INDEX
+    # By digest, once the tag is resolved.
+    assert "GET team/app multi" not in source.calls
+    assert destination.writes == source.writes == []
+
+
+@pytest.mark.parametrize("item", [BY_TAG, BY_DIGEST])
+def test_content_that_is_there_under_another_tag_is_not_read(
+    source: FakeRegistry, destination: FakeRegistry, item: ImageItem
+) -> None:
+    destination.add("team/app", IMAGE, "1")
+    comparison = compare(source, destination, item)
+    assert (comparison.action, comparison.tree) == ("promote", ())
+    assert [tag.action for tag in comparison.tags] == ["exists", "create"]
+    assert not [call for call in source.calls if call.startswith("GET")]
+    assert f"HEAD team/app {IMAGE_DIGEST}" not in destination.calls
+
+
+@pytest.mark.parametrize("item", [ImageItem("team/app", tag="9", tags=("9",)), ImageItem("x", digest=IMAGE_DIGEST)])
+def test_what_is_not_at_the_source_is_missing(source: FakeRegistry, destination: FakeRegistry, item: ImageItem) -> None:
+    comparison = compare(source, destination, item)
+    assert (comparison.action, comparison.source) == ("missing", None)
+    assert comparison.reason == f"{item.at_source(source.client)} isn't there"
+
+
+def test_an_index_whose_child_is_gone_is_not_copied(source: FakeRegistry, destination: FakeRegistry) -> None:
+    del source.manifests["team/app", OTHER_DIGEST]
+    comparison = compare(source, destination, ImageItem("team/app", tag="multi", tags=("multi",)))
+    assert comparison.action == "failed"
+    assert OTHER_DIGEST in comparison.reason
+
+
+@pytest.mark.parametrize("which", ["source", "destination"])
+def test_a_registry_that_refuses_is_a_result(source: FakeRegistry, destination: FakeRegistry, which: str) -> None:
+    registry = source if which == "source" else destination
+    registry.failing["HEAD team/app 1"] = AccessDenied("the account may not do this")
+    comparisons = compare_images(
+        source.client, destination.client, [BY_TAG, ImageItem("team/app", tag="2", tags=("2",))]
+    )
+    assert [comparison.action for comparison in comparisons] == ["failed", "promote"]
+    assert comparisons[0].reason == "the account may not do this."
+
+
+@pytest.mark.parametrize(
+    ("conditions", "action", "tag", "reason"),
+    [
+        ({}, "promote", "replace", ""),
+        ({"on_conflict": "replace"}, "promote", "replace", ""),
+        ({"on_conflict": "skip"}, "skip", "skip", ""),
+        ({"on_conflict": "fail"}, "refused", "refused", f"stands on {OTHER_DIGEST} (on_conflict: fail)"),
+        ({"immutable_tags": ("1.*",)}, "refused", "refused", "and is immutable (immutable_tags)"),
+        ({"immutable_tags": (r"\d+",), "on_conflict": "skip"}, "refused", "refused", "is immutable"),
+        ({"immutable_tags": ("", "v1", "[0-9][0-9]")}, "promote", "replace", ""),
+        ({"expected_destination_digest": OTHER_DIGEST}, "promote", "replace", ""),
+        (
+            {"expected_destination_digest": OTHER_DIGEST, "on_conflict": "fail"},
+            "refused",
+            "refused",
+            "on_conflict: fail",
+        ),
+        (
+            {"expected_destination_digest": ""},
+            "refused",
+            "refused",
+            f"stands on {OTHER_DIGEST}, and nothing was expected",
+        ),
+        ({"expected_destination_digest": DIGEST}, "refused", "refused", f"and {DIGEST} was expected"),
+        ({"expected_destination_digest": "", "on_conflict": "skip"}, "refused", "refused", "nothing was expected"),
+        ({"expected_digest": IMAGE_DIGEST}, "promote", "replace", ""),
+    ],
+)
+def test_a_tag_on_another_digest_follows_its_conditions(
+    source: FakeRegistry, destination: FakeRegistry, conditions: Plain, action: str, tag: str, reason: str
+) -> None:
+    destination.add("team/app", OTHER, "1")
+    comparison = compare(source, destination, ImageItem("team/app", tag="1", tags=("1",), **conditions))
+    assert comparison.action == action
+    assert comparison.tags == (TagComparison("1", OTHER_DIGEST, tag),)
+    assert reason in comparison.reason if reason else comparison.reason == ""
+    if action != "promote":
+        assert not [call for call in source.calls if call.startswith("GET")]
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [{"on_conflict": "fail"}, {"immutable_tags": (".*",)}, {"expected_destination_digest": OTHER_DIGEST}],
+)
+def test_an_equal_digest_is_always_fine(source: FakeRegistry, destination: FakeRegistry, conditions: Plain) -> None:
+    destination.add("team/app", IMAGE, "1")
+    item = ImageItem("team/app", tag="1", tags=("1",), **conditions)
+    assert compare(source, destination, item).action == "unchanged"
+
+
+@pytest.mark.parametrize(
+    ("conditions", "action"),
+    [
+        ({"on_conflict": "fail"}, "promote"),
+        ({"immutable_tags": (".*",)}, "promote"),
+        ({"expected_destination_digest": ""}, "promote"),
+        ({"expected_destination_digest": OTHER_DIGEST}, "refused"),
+    ],
+)
+def test_a_tag_that_is_not_there_conflicts_with_nothing_but_an_expectation(
+    source: FakeRegistry, destination: FakeRegistry, conditions: Plain, action: str
+) -> None:
+    comparison = compare(source, destination, ImageItem("team/app", tag="1", tags=("1",), **conditions))
+    assert comparison.action == action
+    assert action == "promote" or f"stands on nothing, and {OTHER_DIGEST} was expected" in comparison.reason
+
+
+def test_one_refused_tag_refuses_the_image(source: FakeRegistry, destination: FakeRegistry) -> None:
+    destination.add("team/app", OTHER, "1")
+    item = BY_TAG._replace(immutable_tags=("1",))
+    comparison = compare(source, destination, item)
+    assert comparison.action == "refused"
+    assert [tag.action for tag in comparison.tags] == ["refused", "create"]
+
+
+def test_a_skipped_tag_does_not_keep_the_others(source: FakeRegistry, destination: FakeRegistry) -> None:
+    destination.add("team/app", OTHER, "1")
+    comparison = compare(source, destination, BY_TAG._replace(on_conflict="skip"))
+    assert comparison.action == "promote"
+    assert [tag.action for tag in comparison.tags] == ["skip", "create"]
+
+
+@pytest.mark.parametrize("item", [BY_TAG, BY_DIGEST])
+def test_a_source_that_is_not_as_expected_is_refused_before_the_destination_is_asked(
+    source: FakeRegistry, destination: FakeRegistry, item: ImageItem
+) -> None:
+    comparison = compare(source, destination, item._replace(expected_digest=OTHER_DIGEST))
+    assert comparison.action == "refused"
+    assert comparison.reason.endswith(f" is {IMAGE_DIGEST}, and {OTHER_DIGEST} was expected")
+    assert destination.calls == []
+
+
+def test_two_images_for_one_tag_are_refused_before_anything_is_asked(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    items = [BY_TAG, ImageItem("other", tag="1", destination_repository="team/app", tags=("x", "stable"))]
+    with pytest.raises(InvalidInput, match="two images are to be promoted to team/app:stable"):
+        compare_images(source.client, destination.client, items)
+    assert source.calls == destination.calls == []
+    with pytest.raises(InvalidInput, match="two images"):
+        check_images([ImageItem("a", tags=("1", "1"))])
+    check_images([BY_TAG, BY_TAG._replace(destination_repository="elsewhere"), BY_TAG._replace(tags=("other",))])
+
+
+def test_an_immutable_tag_that_is_no_pattern_is_named() -> None:
+    with pytest.raises(InvalidInput, match=r"immutable_tags: '\(' is no regular expression"):
+        check_images([BY_TAG._replace(immutable_tags=("a", "("))])
+
+
+# Planning ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_holds_what_the_next_tasks_need(source: FakeRegistry, destination: FakeRegistry) -> None:
+    destination.add("prod/app", OTHER, "stable")
+    item = BY_TAG._replace(destination_repository="prod/app", mount_from=("base",))
+    result = planned(source, destination, item)
+    content = base64.b64encode(IMAGE_BYTES).decode()
+    assert result["images"] == [
+        {
+            "reference": "dev.example/team/app:1",
+            "destination": "prod.example/prod/app",
+            "repository": "team/app",
+            "destination_repository": "prod/app",
+            "exists": True,
+            "digest": IMAGE_DIGEST,
+            "media_type": OCI_MANIFEST,
+            "action": "promote",
+            "reason": "",
+            "tags": [
+                {"tag": "1", "previous_digest": "", "action": "create"},
+                {"tag": "stable", "previous_digest": OTHER_DIGEST, "action": "replace"},
+            ],
+        }
+    ]
+    assert result["blobs"] == [
+        {
+            "repository": "prod/app",
+            "source_repository": "team/app",
+            "mount_from": ["base"],
+            "blobs": [{"digest": CONFIG_DIGEST, "size": len(CONFIG)}, {"digest": DIGEST, "size": len(LAYER)}],
+        }
+    ]
+    assert result["manifests"] == [
+        {
+            "repository": "prod/app",
+            "source_repository": "team/app",
+            "digest": IMAGE_DIGEST,
+            "media_type": OCI_MANIFEST,
+            "content_base64": content,
+        }
+    ]
+    assert result["tags"] == [
+        {
+            "repository": "prod/app",
+            "tag": tag,
+            "digest": IMAGE_DIGEST,
+            "previous_digest": previous,
+            "content_base64": content,
+        }
+        for tag, previous in (("1", ""), ("stable", OTHER_DIGEST))
+    ]
+
+
+def test_nothing_but_a_line_is_said_of_what_is_not_promoted(source: FakeRegistry, destination: FakeRegistry) -> None:
+    destination.add("team/app", IMAGE, "1", "stable")
+    destination.add("team/app", OTHER, "x")
+    result = planned(
+        source,
+        destination,
+        BY_TAG,
+        ImageItem("team/app", tag="9", tags=("9",)),
+        ImageItem("team/app", tag="1", tags=("x",), on_conflict="skip"),
+        ImageItem("team/app", tag="multi", tags=("x",), destination_repository="y", expected_destination_digest=DIGEST),
+    )
+    assert [one["action"] for one in result["images"]] == ["unchanged", "missing", "skip", "refused"]
+    assert [one["exists"] for one in result["images"]] == [True, False, True, True]
+    assert result["blobs"] == result["manifests"] == result["tags"] == []
+
+
+def test_a_tag_whose_content_is_there_has_none_to_carry(source: FakeRegistry, destination: FakeRegistry) -> None:
+    destination.add("team/app", IMAGE, "1")
+    result = planned(source, destination, BY_TAG)
+    assert result["manifests"] == result["blobs"] == []
+    assert result["tags"] == [
+        {"repository": "team/app", "tag": "stable", "digest": IMAGE_DIGEST, "previous_digest": ""}
+    ]
+
+
+def test_children_come_before_their_index_and_shared_parts_once(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    result = planned(source, destination, ImageItem("team/app", tag="multi", tags=("multi",)), BY_TAG)
+    assert [entry["digest"] for entry in result["manifests"]] == [IMAGE_DIGEST, OTHER_DIGEST, INDEX_DIGEST]
+    (group,) = result["blobs"]
+    assert [entry["digest"] for entry in group["blobs"]] == [CONFIG_DIGEST, DIGEST, ANOTHER_LAYER]
+    assert [entry["tag"] for entry in result["tags"]] == ["multi", "1", "stable"]
+
+
+def test_on_one_registry_blobs_are_mounted_from_the_source_first(source: FakeRegistry) -> None:
+    item = BY_TAG._replace(destination_repository="prod/app", mount_from=("base", "team/app"))
+    (group,) = planned(source, source, item)["blobs"]
+    assert group["mount_from"] == ["team/app", "base"]
+
+
+def test_a_diff_says_what_the_images_are(source: FakeRegistry, destination: FakeRegistry) -> None:
+    destination.add("team/app", OTHER, "2")
+    items = [BY_TAG, ImageItem("team/app", tag="2", tags=("2",))]
+    comparisons = compare_images(source.client, destination.client, items)
+    summaries = summarise_sources(comparisons, source.client)
+    assert list(summaries) == [("team/app", IMAGE_DIGEST)]
+    assert summaries["team/app", IMAGE_DIGEST]["platforms"] == ["linux/amd64"]
+    result = plan(comparisons, source.client, destination.client, summaries)
+    assert [tag["summary"]["digest"] for tag in result["tags"]] == [IMAGE_DIGEST] * 2
+    source.failing[f"GET team/app {CONFIG_DIGEST}"] = AccessDenied("no")
+    with pytest.raises(AccessDenied):
+        summarise_sources(comparisons, source.client)
+
+
+# What is still whole -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def both(source: FakeRegistry, destination: FakeRegistry) -> Plain:
+    """A plan of an index, and of an image of another repository."""
+    source.add("team/api", OTHER, "1")
+    items = [ImageItem("team/app", tag="multi", tags=("multi",)), ImageItem("team/api", tag="1", tags=("1",))]
+    return planned(source, destination, *items)
+
+
+def left(result: Plain) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    return (
+        [(entry["repository"], entry["digest"]) for entry in result["manifests"]],
+        [(entry["repository"], entry["tag"]) for entry in result["tags"]],
+    )
+
+
+WHOLE_API = [("team/api", OTHER_DIGEST)]
+WHOLE_APP = [("team/app", digest) for digest in (IMAGE_DIGEST, OTHER_DIGEST, INDEX_DIGEST)]
+
+
+def failing(repository: str, digest: str, **more: t.Any) -> Plain:
+    return {"failures": [{"repository": repository, "digest": digest, "msg": f"{digest} failed", **more}]}
+
+
+def test_without_failures_all_is_whole(both: Plain) -> None:
+    assert left(without_failed(both, [{}, {"failures": []}], {})) == (
+        WHOLE_APP + WHOLE_API,
+        [("team/app", "multi"), ("team/api", "1")],
+    )
+
+
+@pytest.mark.parametrize(
+    ("digest", "manifests"),
+    [
+        (DIGEST, []),
+        (ANOTHER_LAYER, [("team/app", IMAGE_DIGEST)]),
+        (IMAGE_DIGEST, [("team/app", OTHER_DIGEST)]),
+        (INDEX_DIGEST, WHOLE_APP[:2]),
+        (compute_digest(b"nobody's"), WHOLE_APP),
+    ],
+)
+def test_what_refers_to_something_that_failed_is_not_whole(
+    both: Plain, digest: str, manifests: list[tuple[str, str]]
+) -> None:
+    tags = [("team/app", "multi")] if manifests == WHOLE_APP else []
+    expected = (manifests + WHOLE_API, [*tags, ("team/api", "1")])
+    assert left(without_failed(both, [{}, failing("team/app", digest)], {})) == expected
+
+
+def test_what_the_second_comparison_refuses_is_left_out(both: Plain) -> None:
+    again = copy.deepcopy(both)
+    again["images"][0].update(action="refused", reason="it stands on something else")
+    manifests, tags = left(without_failed(both, [], again))
+    assert ("team/app", INDEX_DIGEST) not in manifests
+    assert tags == [("team/api", "1")]
+
+
+def test_one_image_for_two_repositories_may_be_refused_in_one_of_them(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    result = planned(source, destination, BY_TAG, BY_TAG._replace(destination_repository="elsewhere"))
+    again = copy.deepcopy(result)
+    again["images"][1].update(action="refused", reason="no")
+    assert left(without_failed(result, [], again)) == (
+        [("team/app", IMAGE_DIGEST)],
+        [("team/app", "1"), ("team/app", "stable")],
+    )
+
+
+def test_one_digest_under_two_names_may_be_refused_under_one_of_them(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    source.add("team/app", IMAGE, "1", "latest")
+    items = [ImageItem("team/app", tag="1", tags=("1",)), ImageItem("team/app", tag="latest", tags=("latest",))]
+    result = planned(source, destination, *items)
+    again = copy.deepcopy(result)
+    again["images"][0].update(action="refused", reason="no")
+    assert left(without_failed(result, [], again)) == ([("team/app", IMAGE_DIGEST)], [("team/app", "latest")])
+
+
+# What was done -------------------------------------------------------------------------------------------------------
+
+
+def done(plan: Plain, **results: t.Any) -> dict[str, Plain]:
+    """The results of the tasks where all went well, with changes."""
+    blobs = [
+        {
+            "repository": group["repository"],
+            "blobs": [{**blob, "action": "upload"} for blob in group["blobs"]],
+        }
+        for group in plan["blobs"]
+    ]
+    verified = [{"repository": tag["repository"], "tag": tag["tag"], "digest": tag["digest"]} for tag in plan["tags"]]
+    return {
+        "blobs_missing": {"changed": False, "transfer": {"requests": 2}},
+        "blobs": {"changed": True, "blobs": blobs, "transfer": {"requests": 10, "bytes_uploaded": 7}},
+        "manifests": {"changed": True, "transfer": {"requests": 3}},
+        "compared_again": {"changed": False, "images": plan["images"]},
+        "tags": {"changed": True, "tags": plan["tags"]},
+        "verified": {"changed": False, "images": verified},
+        **results,
+    }
+
+
+def reasons(summary: Plain) -> list[tuple[str, str]]:
+    return [(one["action"], one["reason"]) for one in summary["images"]]
+
+
+def test_a_promotion_that_went_well(both: Plain) -> None:
+    both["transfer"] = {"requests": 5, "retries": 1}
+    summary = summarise(both, done(both))
+    assert summary["changed"] is True
+    assert reasons(summary) == [("promote", ""), ("promote", "")]
+    assert summary["transfer"] == {"requests": 20, "retries": 1, "bytes_uploaded": 7}
+    app, api = summary["images"]
+    assert (app["reference"], app["destination"], app["digest"]) == (
+        "dev.example/team/app:multi",
+        "prod.example/team/app",
+        INDEX_DIGEST,
+    )
+    assert (app["blobs_uploaded"], api["blobs_uploaded"]) == (3, 3)
+    assert app["bytes_uploaded"] == len(CONFIG) + len(LAYER) + len(b"another layer")
+    assert api["tags"] == [{"tag": "1", "previous_digest": "", "action": "create"}]
+
+
+def test_nothing_to_do_is_no_change(source: FakeRegistry, destination: FakeRegistry) -> None:
+    destination.add("team/app", IMAGE, "1", "stable")
+    result = planned(source, destination, BY_TAG)
+    summary = summarise(result, {})
+    assert summary["changed"] is False
+    assert reasons(summary) == [("unchanged", "")]
+    assert {
+        summary["images"][0][f"{unit}_{way}"] for unit in ("blobs", "bytes") for way in ("uploaded", "skipped")
+    } == {0}
+
+
+def test_a_shared_blob_counts_for_the_first_image_that_needs_it(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    items = [BY_TAG, ImageItem("team/app", tag="2", tags=("2",))]
+    result = planned(source, destination, *items)
+    first, second = summarise(result, done(result))["images"]
+    assert (first["blobs_uploaded"], first["blobs_skipped"]) == (2, 0)
+    assert (second["blobs_uploaded"], second["blobs_skipped"]) == (1, 2)
+    assert second["bytes_skipped"] == len(CONFIG) + len(LAYER)
+
+
+@pytest.mark.parametrize(
+    ("action", "way"),
+    [
+        ("upload", "uploaded"),
+        ("mount_or_upload", "uploaded"),
+        ("mount", "mounted"),
+        ("exists", "skipped"),
+        ("x", "skipped"),
+    ],
+)
+def test_blobs_are_summed_by_what_was_done(
+    source: FakeRegistry, destination: FakeRegistry, action: str, way: str
+) -> None:
+    result = planned(source, destination, BY_TAG)
+    results = done(result)
+    for blob in results["blobs"]["blobs"][0]["blobs"]:
+        blob["action"] = action
+    (one,) = summarise(result, results)["images"]
+    assert {name for name, amount in one.items() if name.startswith(("blobs_", "bytes_")) and amount} == {
+        f"blobs_{way}",
+        f"bytes_{way}",
+    }
+
+
+def test_blobs_that_were_not_missing_are_skipped(source: FakeRegistry, destination: FakeRegistry) -> None:
+    result = planned(source, destination, BY_TAG)
+    (one,) = summarise(result, {**done(result), "blobs": {}})["images"]
+    assert (one["blobs_skipped"], one["bytes_skipped"]) == (2, len(CONFIG) + len(LAYER))
+
+
+@pytest.mark.parametrize("digest", [DIGEST, IMAGE_DIGEST, INDEX_DIGEST])
+@pytest.mark.parametrize("task", ["blobs", "manifests"])
+def test_an_image_of_which_a_part_failed_has_failed(both: Plain, digest: str, task: str) -> None:
+    summary = summarise(both, done(both, **{task: failing("team/app", digest)}))
+    assert reasons(summary) == [("failed", f"{digest} failed"), ("promote", "")]
+    assert summary["changed"] is True
+
+
+def test_a_tag_that_failed_is_named_and_another_tag_on_the_digest_is_not(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    source.add("team/app", IMAGE, "1", "latest")
+    items = [ImageItem("team/app", tag="1", tags=("1",)), ImageItem("team/app", tag="latest", tags=("latest",))]
+    result = planned(source, destination, *items)
+    tags = {"tags": result["tags"][:1], **failing("team/app", IMAGE_DIGEST, tag="latest")}
+    assert reasons(summarise(result, done(result, tags=tags))) == [
+        ("promote", ""),
+        ("failed", f"{IMAGE_DIGEST} failed"),
+    ]
+
+
+def test_what_was_refused_again_has_failed_with_that_reason(both: Plain) -> None:
+    again = copy.deepcopy(both)
+    again["images"][1].update(action="refused", reason="it stands on something else")
+    assert reasons(summarise(both, done(both, compared_again=again))) == [
+        ("promote", ""),
+        ("failed", "it stands on something else"),
+    ]
+
+
+def test_what_was_refused_again_in_one_of_two_repositories_has_failed_there(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    result = planned(source, destination, BY_TAG._replace(destination_repository="elsewhere"), BY_TAG)
+    again = copy.deepcopy(result)
+    again["images"][1].update(action="refused", reason="no")
+    assert reasons(summarise(result, done(result, compared_again=again))) == [("promote", ""), ("failed", "no")]
+
+
+def test_a_tag_that_was_not_moved_has_failed(both: Plain) -> None:
+    assert reasons(summarise(both, done(both, tags={"tags": both["tags"][1:]}))) == [
+        ("failed", "prod.example/team/app:multi was not moved"),
+        ("promote", ""),
+    ]
+
+
+@pytest.mark.parametrize(("serving", "said"), [(DIGEST, DIGEST), ("", "nothing")])
+def test_a_tag_that_serves_something_else_has_failed(both: Plain, serving: str, said: str) -> None:
+    verified = {"images": [{"repository": "team/api", "tag": "1", "digest": serving}]}
+    assert reasons(summarise(both, done(both, verified=verified))) == [
+        ("promote", ""),
+        ("failed", f"prod.example/team/api:1 serves {said}, and {OTHER_DIGEST} was promised"),
+    ]
+
+
+def test_what_was_not_to_be_promoted_keeps_its_action_and_reason(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    destination.failing["HEAD team/app 3"] = ConnectionFailed("no answer")
+    result = planned(
+        source,
+        destination,
+        ImageItem("team/app", tag="9", tags=("9",)),
+        ImageItem("team/app", tag="1", tags=("3",)),
+        BY_TAG._replace(expected_digest=DIGEST),
+    )
+    assert [action for action, _reason in reasons(summarise(result, {}))] == ["missing", "failed", "refused"]
+
+
+def test_a_number_that_ansible_has_damaged_counts_as_nothing(both: Plain) -> None:
+    results = done(both, manifests={"transfer": {"requests": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER", "retries": 2}})
+    assert summarise(both, results)["transfer"] == {"requests": 12, "retries": 2, "bytes_uploaded": 7}
+
+
+def test_a_damaged_changed_is_no_change(both: Plain) -> None:
+    assert summarise(both, {"tags": {"changed": "********"}})["changed"] is False
