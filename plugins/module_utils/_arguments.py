@@ -277,7 +277,8 @@ def run(module: AnsibleModule, work: t.Callable[[Task], Plain]) -> t.NoReturn:
     failures = result.get("failures") or []
     if failures:
         others = f" (and {len(failures) - 1} more, see failures)" if len(failures) > 1 else ""
-        module.fail_json(msg=failures[0]["msg"] + others, **result)
+        missing = any(entry.get("repository_missing") is True for entry in failures)
+        module.fail_json(msg=failures[0]["msg"] + others, repository_missing=missing, **result)
     result.pop("failures", None)
     module.exit_json(**result)
 
