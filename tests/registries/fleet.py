@@ -169,7 +169,7 @@ def _launch(
     if specification.login != "none":
         same = before.get("login") not in (None, "none")  # a restart keeps what its users already hold
         entry["username"] = "main"
-        entry["password"] = before["password"] if same else secrets.token_urlsafe(32)
+        entry["password"] = specification.password or (before["password"] if same else secrets.token_urlsafe(32))
         entry["pull_username"] = "puller"
         entry["pull_password"] = before["pull_password"] if same else secrets.token_urlsafe(32)
     separate_tokens = specification.login == "token" and binary.flavour != "olareg"

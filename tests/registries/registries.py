@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="*",
         metavar="NAME[,OPTION...]",
         help="options: tls, login=none|htpasswd|token, token-seconds=N, delete=on|off, relative-urls, "
-        "binary=PATH|distribution3|olareg; without any NAME, all known registries",
+        "binary=PATH|distribution3|olareg, password=TEXT; without any NAME, all known registries",
     )
 
     added = command("stop", _stop, "Stop all registries.")

@@ -27,6 +27,8 @@ class Specification:
     delete: bool = True
     relative_urls: bool = False
     binary: str | None = None
+    password: str | None = None
+    """Of the main account; by default it is long and random."""
 
     @classmethod
     def parse(cls, text: str) -> Specification:
@@ -41,6 +43,8 @@ class Specification:
             values[key] = value
         if "token_seconds" in values and values.get("login") != "token":
             raise HarnessError(f"Registry '{name}' has token-seconds without login=token.")
+        if "password" in values and values.get("login", "none") == "none":
+            raise HarnessError(f"Registry '{name}' has a password without a login.")
         return cls(name=name, **values)
 
     @classmethod
@@ -63,7 +67,9 @@ def _parse_option(option: str) -> tuple[str, Any]:
         return "token_seconds", int(value)
     if key == "binary" and value:
         return "binary", value
+    if key == "password" and value:
+        return "password", value
     raise HarnessError(
         f"Unknown registry option '{option}'; known are tls, login=none|htpasswd|token, token-seconds=1..86400, "
-        "delete=on|off, relative-urls and binary=PATH|distribution3|olareg."
+        "delete=on|off, relative-urls, binary=PATH|distribution3|olareg and password=TEXT."
     )

@@ -35,8 +35,7 @@ class Pair:
 
     def __init__(self, source: str, destination: str) -> None:
         self.source, self.destination = source, destination
-        prefix = f"counts/{source}"
-        self.seeded = seed(source, KINDS, prefix)
+        self.seeded = seed(source, KINDS, f"counts/{source}")
 
     def variables(self, images: Iterable[Plain], account: str = "") -> Plain:
         return {
@@ -57,7 +56,7 @@ class Pair:
         ]
 
 
-PAIRS = (("dev", "prod"), ("dev-token", "prod-htpasswd"), ("prod-htpasswd", "dev-token"), ("dev-token", "prod-token"))
+PAIRS = (("dev", "prod"), ("dev-token", "prod-htpasswd"), ("prod-htpasswd", "dev-token"))
 
 
 def expected_heads(images: Iterable[Plain], *, source: bool) -> list[str]:
@@ -98,23 +97,23 @@ def scopes_asked(name: str, moment: str) -> list[str]:
 def unchanged() -> None:
     """One HEAD at the source, one for each tag at the destination, one login; nothing else."""
     for pair in (Pair(*names) for names in PAIRS):
-        playbook(PROMOTE, pair.variables(pair.by_tag(len(pair.seeded))))
-        for what, images in (
-            ("1 image by tag", pair.by_tag(1)),
-            (f"{len(pair.seeded)} images by tag", pair.by_tag(len(pair.seeded))),
-            (f"{len(pair.seeded)} images by digest", pair.by_digest(len(pair.seeded))),
+        number = len(pair.seeded)
+        playbook(PROMOTE, pair.variables(pair.by_tag(number)))
+        for play, what, images in (
+            ("compare.yml", "1 image by tag", pair.by_tag(1)),
+            (PROMOTE, f"{number} images by tag", pair.by_tag(number)),
+            (PROMOTE, f"{number} images by digest", pair.by_digest(number)),
         ):
-            for play in ("compare.yml", PROMOTE):
-                moment = mark()
-                done = playbook(play, pair.variables(images))
-                result = done.of("Compare digests")
-                check(result["differs"] is False, f"{play} finds differences: {result}")
-                told = [
-                    check_end(pair.source, moment, images, source=True),
-                    check_end(pair.destination, moment, images, source=False),
-                ]
-                requests = result["transfer"]["requests"]
-                say(f"{play}, {what} with {len(TAGS)} tags each: {'; '.join(told)}; transfer.requests {requests}")
+            moment = mark()
+            done = playbook(play, pair.variables(images))
+            result = done.of("Compare digests")
+            check(result["differs"] is False, f"{play} finds differences: {result}")
+            told = [
+                check_end(pair.source, moment, images, source=True),
+                check_end(pair.destination, moment, images, source=False),
+            ]
+            requests = result["transfer"]["requests"]
+            say(f"{play}, {what} with {len(TAGS)} tags each: {'; '.join(told)}; transfer.requests {requests}")
 
 
 def writes(moment: str, name: str) -> list[Plain]:
@@ -133,9 +132,7 @@ def predicted(run: Run) -> dict[str, list[tuple[str, str]]]:
             for blob in group["blobs"]
             if blob["action"] != "exists"
         ),
-        "manifests": sorted(
-            (entry["repository"], entry["digest"]) for entry in manifests if entry["action"] == "push"
-        ),
+        "manifests": sorted((entry["repository"], entry["digest"]) for entry in manifests if entry["action"] == "push"),
         "tags": sorted((entry["repository"], entry["tag"]) for entry in tags if entry["action"] != "exists"),
     }
 
@@ -146,13 +143,14 @@ def written(requests: Iterable[Plain]) -> dict[str, list[tuple[str, str]]]:
     for request in requests:
         if request["status"] != 201:
             continue
-        repository, _, rest = request["path"].removeprefix("/v2/").rpartition("/manifests/")
+        path = request["path"].partition("/v2/")[2]
+        repository, _, rest = path.rpartition("/manifests/")
         if repository:
             found["manifests" if ":" in rest else "tags"].append((repository, rest))
             continue
         query = parse_qs(request["query"])
         digest = (query.get("digest") or query.get("mount") or [""])[0]
-        found["blobs"].append((request["path"].removeprefix("/v2/").partition("/blobs/")[0], digest))
+        found["blobs"].append((path.partition("/blobs/")[0], digest))
     return {name: sorted(places) for name, places in found.items()}
 
 
@@ -177,8 +175,8 @@ def check_mode() -> None:
     source, destination, prefix = "dev-token", "prod-token", "planned"
     seeded = seed(source, KINDS, prefix)
     # One tag is to be moved, and a layer of one image is there already.
-    seed(destination, "single", prefix, "--seed", "another")
-    seed(destination, "family", prefix, "--images", "1")
+    seed(destination, "single", prefix, seed="another")
+    seed(destination, "family", prefix, images=1)
     images = [{"repository": image["repository"], "tag": image["tag"], "tags": TAGS} for image in seeded]
     variables: Plain = {
         "promote_source": connection(source, "pull_"),
@@ -201,7 +199,9 @@ def check_mode() -> None:
     wrote = written(writes(moment, destination))
     plan = predicted(planned)
     for name, places in plan.items():
-        check(bool(places) and places == wrote[name], f"check mode predicts the {name} {places}, written: {wrote[name]}")
+        check(
+            bool(places) and places == wrote[name], f"check mode predicts the {name} {places}, written: {wrote[name]}"
+        )
     say("check mode predicted what was written: " + ", ".join(f"{len(places)} {name}" for name, places in plan.items()))
     before, after = (shape(run.of("Say what was done")["ansible_facts"]["promote_result"]) for run in (planned, done))
     check(before == after, f"promote_result in check mode: {before}, and then: {after}")

@@ -4,4 +4,4 @@
 
 set -eu
 
-PYTHONPATH="../setup_runs${PYTHONPATH:+:${PYTHONPATH}}" exec python counts.py
+exec python ../setup_runs/start.py counts.py

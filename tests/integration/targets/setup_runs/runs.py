@@ -15,12 +15,21 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from access_log import mark_logs, read_requests
+from catalogue import Options
+from errors import HarnessError
+from seeding import seed as seed_images
+from state import State
+
 Plain = dict[str, Any]
 
 HERE = Path(__file__).resolve().parent
 OUTPUT = Path(os.environ["OUTPUT_DIR"])
 CONFIG: Plain = json.loads((HERE.parent.parent / "integration_config.yml").read_text(encoding="utf-8"))
 REGISTRIES: dict[str, Plain] = CONFIG["registries"]
+COLLECTION = Path(os.environ["ANSIBLE_COLLECTIONS_PATH"].split(":")[0], "ansible_collections/imageops/registry")
+TWO_ENDS = {"blob", "image_copy", "image_diff_info", "manifest"}
+"""Modules that take ``source``."""
 PROMOTE = "imageops.registry.promote"
 WRITING = {"POST", "PUT", "PATCH", "DELETE"}
 
@@ -40,17 +49,16 @@ class Run(NamedTuple):
 
     def of(self, task: str) -> Plain:
         """The result of the task of that name."""
-        found = [entry["result"] for entry in self.results if entry["task"].rpartition(" : ")[2] == task]
+        found = [entry for entry in self.results if entry["task"].rpartition(" : ")[2] == task]
         if len(found) != 1:
             raise Failed(f"{len(found)} results of the task {task!r}\n{self.output}")
-        return dict(found[0])
+        return {**found[0]["result"], "failed": found[0]["status"] == "failed"}
 
 
 def core_version() -> tuple[int, int]:
     """The release of ansible-core that runs."""
-    from ansible.release import __version__
-
-    major, minor = __version__.split(".")[:2]
+    said = subprocess.run(["ansible", "--version"], capture_output=True, text=True, check=True).stdout
+    major, minor = said.partition("core ")[2].split(".")[:2]
     return int(major), int(minor)
 
 
@@ -74,10 +82,54 @@ def private_file(name: str, content: str) -> Path:
     return path
 
 
-def inventory(python: str = "{{ ansible_playbook_python }}") -> Path:
+def inventory(python: str | Path = "{{ ansible_playbook_python }}") -> Path:
     """An inventory with an explicit localhost that runs modules with that Python."""
-    line = f"localhost ansible_connection=local ansible_python_interpreter='{python}'\n"
-    return private_file(f"inventory-{abs(hash(python))}", line)
+    return private_file("inventory", f"localhost ansible_connection=local ansible_python_interpreter='{python}'\n")
+
+
+def play(tasks: list[Plain], **keywords: Any) -> Path:
+    """A playbook with these tasks. JSON is YAML."""
+    whole = {"name": "Generated", "hosts": "localhost", "gather_facts": False, **keywords, "tasks": tasks}
+    return private_file("play.yml", json.dumps([whole], indent=2))
+
+
+def task(module: str, options: Plain, **keywords: Any) -> Plain:
+    """A task that calls a module of ours, and is named after it unless ``name`` is given."""
+    return {"name": module, f"imageops.registry.{module}": options, **keywords}
+
+
+def modules() -> list[str]:
+    """All modules of the collection."""
+    found = sorted(path.stem for path in COLLECTION.glob("plugins/modules/*.py"))
+    check(len(found) > 5, f"no modules in {COLLECTION}")
+    return found
+
+
+def module_options(image: Plain) -> dict[str, Plain]:
+    """For every module, options with which it works on a seeded image, apart from those of the connection.
+
+    Where a module takes ``source``, that is to be added.
+    """
+    repository, digest = image["repository"], image["digest"]
+    tag: Plain = {"repository": repository, "tag": image["tag"]}
+    blob: Plain = {"repository": repository, "digest": image["blobs"][0]["digest"]}
+    known: dict[str, Plain] = {
+        "blob": blob,
+        "blob_download": {**blob, "dest": str(OUTPUT / "downloaded")},
+        "blob_info": blob,
+        "image_copy": {"images": [tag]},
+        "image_diff_info": {"images": [tag]},
+        "manifest": {"repository": repository, "digest": digest},
+        "manifest_info": {**tag, "include": ["config"]},
+        "referrer_info": tag,
+        "registry_info": {"repository": repository},
+        "repository_info": {},
+        "tag": {**tag, "digest": digest},
+        "tag_info": {"repository": repository, "resolve": True},
+    }
+    unknown = set(modules()) - set(known)
+    check(not unknown, f"these modules need options here: {unknown}")
+    return {name: known[name] for name in modules()}
 
 
 def playbook(
@@ -96,7 +148,7 @@ def playbook(
     record = OUTPUT / "results.jsonl"
     record.unlink(missing_ok=True)
     extra = private_file("variables.json", json.dumps(variables))
-    env = dict(os.environ)
+    env = {name: value for name, value in os.environ.items() if name != "RUNS_STARTED"}
     env.update(
         ANSIBLE_CALLBACK_PLUGINS=str(HERE / "callbacks"),
         ANSIBLE_CALLBACKS_ENABLED="record",
@@ -140,6 +192,11 @@ def connection(name: str, account: str | None = "", **more: Any) -> Plain:
     return {**options, **more}
 
 
+def state_at(directory: str | Path = "") -> State:
+    """The registries of a directory, by default those that were started for all targets."""
+    return State(directory or CONFIG["registries_state"])
+
+
 def harness(*arguments: str) -> str:
     """What the harness of the registries answers."""
     command = [CONFIG["registries_python"], CONFIG["registries_script"], *arguments]
@@ -149,23 +206,19 @@ def harness(*arguments: str) -> str:
     return done.stdout.strip()
 
 
-def seed(registry: str, kinds: str, prefix: str, *arguments: str, state: str = "") -> list[Plain]:
-    """Made-up images in a registry."""
-    place = ("--state", state or CONFIG["registries_state"], "--registry", registry)
-    images: list[Plain] = json.loads(harness("seed", *place, "--kinds", kinds, "--prefix", prefix, *arguments))
-    return images
+def seed(registry: str, kinds: str, prefix: str, *, state: State | None = None, **options: Any) -> list[Plain]:
+    """Made-up images in a registry; the options are those of the harness."""
+    return seed_images(state or state_at(), registry, kinds.split(","), Options(prefix=prefix, **options))
 
 
-def mark(state: str = "") -> str:
+def mark() -> str:
     """The present moment, for :func:`requests_since`."""
-    return harness("mark", "--state", state or CONFIG["registries_state"])
+    return mark_logs(state_at())
 
 
-def requests_since(moment: str, registry: str, source: str = "registry", state: str = "") -> list[Plain]:
+def requests_since(moment: str, registry: str, source: str = "registry") -> list[Plain]:
     """The requests that a registry, or its token server, has seen since."""
-    place = ("--state", state or CONFIG["registries_state"], "--registry", registry)
-    seen: list[Plain] = json.loads(harness("requests", *place, "--since", moment, "--source", source))
-    return seen
+    return read_requests(state_at(), registry, moment, source)
 
 
 def lines(requests: Iterable[Plain]) -> list[str]:
@@ -179,6 +232,6 @@ def main(steps: Iterable[Any]) -> None:
         started = time.monotonic()
         try:
             step()
-        except Failed as failure:
+        except (Failed, HarnessError) as failure:
             sys.exit(f"{step.__name__}: {failure}")
         say(f"ok: {step.__name__} ({time.monotonic() - started:.1f} s)")

@@ -1,0 +1,75 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An explicit localhost in an inventory that runs modules with a Python without requests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from runs import (
+    OUTPUT,
+    PROMOTE,
+    TWO_ENDS,
+    check,
+    connection,
+    inventory,
+    main,
+    module_options,
+    play,
+    playbook,
+    say,
+    seed,
+    task,
+)
+
+PREFIX = "interpreter"
+
+
+def bare_python() -> Path:
+    """A Python without any library."""
+    place = OUTPUT / "bare"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
+    return place / "bin" / "python"
+
+
+def check_message(module: str, message: str) -> None:
+    for part in ("requests", "ansible_python_interpreter"):
+        check(part in message, f"{module} doesn't speak of {part}: {message}")
+    check("\n" not in message, f"the message of {module} has many lines: {message}")
+
+
+def modules_explain() -> None:
+    """Every module fails, with a sentence and without a traceback."""
+    image = seed("dev", "single", PREFIX)[0]
+    tasks = []
+    for module, options in module_options(image).items():
+        source = {"source": connection("dev")} if module in TWO_ENDS else {}
+        tasks.append(task(module, {**connection("prod"), **source, **options}, ignore_errors=True))
+    done = playbook(play(tasks), {}, hosts=inventory(bare_python()))
+    for module in module_options(image):
+        result = done.of(module)
+        check(result["failed"], f"{module} doesn't fail: {result}")
+        check_message(module, result["msg"])
+    say(f"{len(tasks)} modules say: {result['msg']}")
+
+
+def role_explains() -> None:
+    """The role in a play of the user's fails with the same sentence; the playbook of the collection pins Ansible's."""
+    image = seed("dev", "single", PREFIX)[0]
+    variables = {
+        "promote_source": connection("dev"),
+        "promote_destination": connection("prod"),
+        "promote_images": [{"repository": image["repository"], "tag": image["tag"]}],
+    }
+    role = play([], roles=["imageops.registry.promote"])
+    done = playbook(role, variables, hosts=inventory(bare_python()), expected=2)
+    check_message("the role", done.of("Compare digests")["msg"])
+    done = playbook(PROMOTE, variables, hosts=inventory(bare_python()))
+    check(done.of("Move the tags")["changed"] is True, f"nothing was promoted:\n{done.output}")
+    say(f"{PROMOTE} promotes with that inventory")
+
+
+main([modules_explain, role_explains])
