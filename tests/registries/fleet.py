@@ -121,7 +121,7 @@ def _settle(
     begun: dict[int, str],
 ) -> dict[str, Any]:
     """Wait for the registry; begin again on other ports where someone else took one of them in between."""
-    for _ in range(3):
+    for _attempt in range(3):
         try:
             _wait(state, entry)
             return entry

@@ -438,7 +438,7 @@ def test_a_refused_password_is_named_as_the_reason(status: int) -> None:
 def test_a_busy_token_server_is_a_temporary_error(status: int, kind: type[RegistryError]) -> None:
     with pytest.raises(kind, match="gave no token") as caught:
         learned(TokenServer(Answer(status, b"{}"))).header(PULL)
-    assert type(caught.value) is kind and caught.value.temporary
+    assert caught.value.__class__ is kind and caught.value.temporary
     assert (caught.value.url, caught.value.status) == (REALM, status)
 
 

@@ -1083,7 +1083,7 @@ def test_an_answer_is_an_error_of_its_kind_with_its_facts(
 ) -> None:
     server.expect("GET", "/v2/x?sig=secret", status, errors(*codes, detail={"a": 1}) if codes else b"")
     error = transport(server.host, retries=0).exchange("GET", "/v2/x?sig=secret", NOTHING).error()
-    assert type(error) is kind
+    assert error.__class__ is kind
     assert (error.method, error.url, error.status) == ("GET", server.url + "/v2/x", status)
     assert [entry.code for entry in error.errors] == codes
     assert not codes or error.errors[0].detail == '{"a": 1}'
