@@ -162,6 +162,19 @@ def environment_for(venv: Path, **more: str) -> dict[str, str]:
     return env
 
 
+RUNNING: set[int] = set()
+
+
+def stop(pid: int) -> None:
+    """Stop a tool and what it has started."""
+    try:
+        os.killpg(pid, signal.SIGTERM)
+        time.sleep(1)
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
 def run(command: Sequence[object], log: str, timeout: int = 900, **options: object) -> tuple[int, str]:
     """Run a tool without a terminal, its output into a log file. Returns its exit status and its output."""
     LOGS.mkdir(parents=True, exist_ok=True)
@@ -175,20 +188,16 @@ def run(command: Sequence[object], log: str, timeout: int = 900, **options: obje
             start_new_session=True,
             **options,  # type: ignore[call-overload]
         )
+        RUNNING.add(process.pid)
         try:
             status = process.wait(timeout)
-        except BaseException as exc:
-            try:
-                os.killpg(process.pid, signal.SIGTERM)
-                time.sleep(1)
-                os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        except subprocess.TimeoutExpired:
+            stop(process.pid)
             process.wait()
-            if not isinstance(exc, subprocess.TimeoutExpired):
-                raise
             stream.write(f"\nStopped: it did not end within {timeout} seconds.\n".encode())
             status = 124
+        finally:
+            RUNNING.discard(process.pid)
     return status, path.read_text(encoding="utf-8", errors="replace")
 
 
@@ -196,6 +205,18 @@ def shorten(text: str, lines: int = 200) -> str:
     """The end of a long output; the whole is in the log."""
     every = text.rstrip().splitlines()
     return "\n".join(every[-lines:])
+
+
+def stop_on_signal() -> None:
+    """End as on an exception when somebody stops the command: what it has started is stopped as well."""
+
+    def end(number: int, _frame: object) -> None:
+        for pid in list(RUNNING):
+            stop(pid)
+        sys.exit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, end)
 
 
 class lock:  # noqa: N801 - reads as a statement

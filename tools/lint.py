@@ -154,6 +154,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    common.stop_on_signal()
     try:
         sys.exit(main())
     except Failed as failure:

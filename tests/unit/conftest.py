@@ -62,7 +62,7 @@ def names_below_test(monkeypatch: pytest.MonkeyPatch) -> None:
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """Throw-away certificates for localhost."""
     if shutil.which("openssl") is None:
-        pytest.skip("needs the openssl command")
+        pytest.fail("The openssl command is missing: apt-get install openssl", pytrace=False)
     return make_certificates(pathlib.Path(tmp_path_factory.mktemp("certificates")))
 
 

@@ -144,7 +144,7 @@ def written(requests: Iterable[Plain]) -> dict[str, list[tuple[str, str]]]:
         if request["status"] != 201:
             continue
         path = request["path"].partition("/v2/")[2]
-        repository, _, rest = path.rpartition("/manifests/")
+        repository, _verb, rest = path.rpartition("/manifests/")
         if repository:
             found["manifests" if ":" in rest else "tags"].append((repository, rest))
             continue

@@ -11,9 +11,6 @@ import sys
 import typing as t
 
 import pytest
-
-pytest.importorskip("ansible", reason="_arguments is the border to Ansible")
-
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.imageops.registry.plugins.doc_fragments.connection import ModuleDocFragment
