@@ -41,7 +41,7 @@ class Pusher:
         self._session.verify = ca_path
         self._session.headers["User-Agent"] = USER_AGENT
         if entry["login"] == "htpasswd":
-            self._session.auth = (entry["username"], entry["password"])
+            self._session.auth = _login(entry)
 
     def __enter__(self) -> Pusher:
         return self
@@ -138,7 +138,7 @@ class Pusher:
         answer = self._session.get(
             self._entry["realm"],
             params={"service": self._entry["service"], "scope": scopes, "account": self._entry["username"]},
-            auth=(self._entry["username"], self._entry["password"]),
+            auth=_login(self._entry),
             timeout=_TIMEOUT,
         )
         if answer.status_code != 200:
@@ -146,6 +146,11 @@ class Pusher:
         value: str = answer.json()["token"]
         self._tokens[key] = (asked + self._entry["token_seconds"] / 2, value)
         return value
+
+
+def _login(entry: dict[str, Any]) -> tuple[bytes, bytes]:
+    """As bytes, because requests would write texts in Latin-1."""
+    return entry["username"].encode(), entry["password"].encode()
 
 
 class _Body:

@@ -98,6 +98,12 @@ def task(module: str, options: Plain, **keywords: Any) -> Plain:
     return {"name": module, f"imageops.registry.{module}": options, **keywords}
 
 
+def write_task(expression: str, path: Path) -> Plain:
+    """A task that writes a value to a file, in JSON, as tasks find it: nothing is masked then."""
+    content = {"content": "{{ " + expression + " | to_json }}", "dest": str(path), "mode": "0600"}
+    return {"name": "Write down", "ansible.builtin.copy": content}
+
+
 def modules() -> list[str]:
     """All modules of the collection."""
     found = sorted(path.stem for path in COLLECTION.glob("plugins/modules/*.py"))

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes the result of every task to a file, one a line, as a following task would find it."""
+"""Writes the result of every task to a file, one a line. From ansible-core 2.22 on, secrets are masked in it."""
 
 from __future__ import annotations
 
