@@ -276,7 +276,10 @@ def patch_ansible_test(venv: Path) -> None:
         ("_internal/ansible_util.py", r"ANSIBLE_DEPRECATION_WARNINGS='false'", "ANSIBLE_DEPRECATION_WARNINGS='true'"),
     ):
         for path in venv.glob(f"lib/*/site-packages/ansible_test/{file}"):
-            path.write_text(re.sub(pattern, replacement, path.read_text()))
+            text, count = re.subn(pattern, replacement, path.read_text())
+            if not count and "deprecation" in replacement.lower():
+                raise Failed(f"{path} has changed: deprecations would no longer fail the tests.")
+            path.write_text(text)
 
 
 def system_packages(commands: dict[str, str]) -> None:

@@ -15,9 +15,11 @@ from ..module_utils._promotion import summarise, without_failed
 Plain = dict[str, t.Any]
 
 
-def promotion_whole(compared: Plain, results: t.Sequence[Plain], compared_again: Plain | None = None) -> Plain:
+def promotion_whole(
+    compared: Plain, results: t.Sequence[Plain], compared_again: Plain | None = None, all_or_nothing: bool = False
+) -> Plain:
     try:
-        return without_failed(compared, results, compared_again or {})
+        return without_failed(compared, results, compared_again or {}, all_or_nothing=all_or_nothing)
     except (RegistryError, KeyError, TypeError) as error:
         raise AnsibleFilterError(f"promotion_whole takes the result of image_diff_info: {error}") from error
 

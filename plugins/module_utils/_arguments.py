@@ -22,7 +22,7 @@ from ._digest import check_digest
 from ._endpoint import Endpoint
 from ._errors import InvalidInput, LocalFileError, RegistryError, RepositoryMissing
 from ._inspection import ImageName
-from ._manifest import MAXIMUM_SIZE
+from ._manifest import MAXIMUM_BLOB_SIZE, MAXIMUM_SIZE
 from ._reference import check_registry, check_repository, check_tag
 from ._registry import Registry
 from ._requests import REQUESTS_IMPORT_ERROR
@@ -105,7 +105,7 @@ TAGS: Plain = {
     "elements": "dict",
     "options": {
         "repository": {"type": "str", "required": True},
-        "tag": {"type": "str", "required": True},
+        "tag": {"type": "raw", "required": True},
         "digest": {"type": "str"},
         "previous_digest": {"type": "str"},
         "content_base64": {"type": "str"},
@@ -117,7 +117,7 @@ IMAGES: Plain = {
     "elements": "dict",
     "options": {
         "repository": {"type": "str", "required": True},
-        "tag": {"type": "str"},
+        "tag": {"type": "raw"},
         "digest": {"type": "str"},
     },
     "required_one_of": [("tag", "digest")],
@@ -134,9 +134,13 @@ def connection_arguments(options: Plain, *, source: str = "") -> Plain:
 
 def create_module(options: Plain, *, source: str = "", **rules: t.Any) -> AnsibleModule:
     """The module with its connection options and the rules among them. Every module supports check mode."""
-    merged = {name: list(value) if isinstance(value, list) else dict(value) for name, value in _RULES.items()}
+    merged: Plain = dict(_RULES)
     for name, value in rules.items():
-        merged[name] = [*merged.get(name, []), *value] if isinstance(value, list) else value
+        if isinstance(value, list):
+            value = [*merged.get(name, []), *value]
+        elif isinstance(value, dict):
+            value = {**merged.get(name, {}), **value}
+        merged[name] = value
     return AnsibleModule(argument_spec=connection_arguments(options, source=source), supports_check_mode=True, **merged)
 
 
@@ -350,8 +354,8 @@ def blob_groups(params: Plain) -> list[BlobGroup]:
     for entry in entries:
         blobs = tuple((check_digest(blob["digest"]), blob["size"]) for blob in entry["blobs"])
         for digest, size in blobs:
-            if size is not None and size < 0:
-                raise InvalidInput(f"the size of {digest} is negative")
+            if size is not None and not 0 <= size <= MAXIMUM_BLOB_SIZE:
+                raise InvalidInput(f"the size of {digest}, {size}, is negative or too large")
         source = entry["source_repository"]
         groups.append(
             BlobGroup(
@@ -369,12 +373,12 @@ def image_names(params: Plain) -> list[ImageName]:
     names = []
     for position, entry in enumerate(one_or_many(params, "images", ("repository", "tag", "digest"))):
         try:
-            if not (entry["tag"] or entry["digest"]):
+            if entry["tag"] in (None, "") and not entry["digest"]:
                 raise InvalidInput("a tag or a digest is needed beside the repository")
             names.append(
                 ImageName(
                     check_repository(entry["repository"]),
-                    check_tag(entry["tag"]) if entry["tag"] else "",
+                    check_tag(entry["tag"]) if entry["tag"] not in (None, "") else "",
                     check_digest(entry["digest"]) if entry["digest"] else "",
                 )
             )

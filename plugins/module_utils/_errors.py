@@ -10,7 +10,12 @@ Nothing here ever holds a header, a query string or a credential: what an error 
 
 from __future__ import annotations
 
+import re
 import typing as t
+
+_LONGEST_REASON = 2000
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
+"""What must not reach a screen; registries choose parts of reasons."""
 
 
 class ErrorDetail(t.NamedTuple):
@@ -40,6 +45,7 @@ class RegistryError(Exception):
         errors: t.Sequence[ErrorDetail] = (),
         temporary: bool = False,
     ) -> None:
+        reason = _UNPRINTABLE.sub(" ", reason)[:_LONGEST_REASON]
         super().__init__(reason)
         self.reason = reason
         self.hint = hint

@@ -22,6 +22,8 @@ _NO_DIGEST = "sha256:" + "0" * 64
 _MAXIMUM_CONFIG = 4 * 1024 * 1024
 _MAXIMUM_DEPTH = 8
 _MAXIMUM_MANIFESTS = 1000
+_MAXIMUM_TREE = 64 * 1024 * 1024
+"""Bytes of all manifests of an image together."""
 
 
 class ImageName(t.NamedTuple):
@@ -44,6 +46,7 @@ def read_tree(registry: Registry, repository: str, digest: str) -> list[Manifest
     Raises :class:`InvalidInput` where an index is nested too deep or too large.
     """
     found: dict[str, Manifest] = {}
+    sizes: list[int] = []
 
     def read(current: str, depth: int) -> None:
         if current in found:
@@ -53,6 +56,11 @@ def read_tree(registry: Registry, repository: str, digest: str) -> list[Manifest
                 f"the index has more than {_MAXIMUM_DEPTH} levels or {_MAXIMUM_MANIFESTS} manifests"
             ).within(f"read {registry.name}/{repository}@{digest}")
         manifest = registry.get_manifest(repository, current)
+        sizes.append(manifest.size)
+        if sum(sizes) > _MAXIMUM_TREE:
+            raise InvalidInput(f"the manifests of the image are larger than {_MAXIMUM_TREE} bytes together").within(
+                f"read {registry.name}/{repository}@{digest}"
+            )
         for child in manifest.children():
             if child.media_type in MANIFEST_TYPES:
                 read(child.digest, depth + 1)

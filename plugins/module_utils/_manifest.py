@@ -24,7 +24,6 @@ _DOCKER_SCHEMA1 = (
 )
 
 INDEX_TYPES = (OCI_INDEX, DOCKER_LIST)
-IMAGE_TYPES = (OCI_MANIFEST, DOCKER_MANIFEST)
 MANIFEST_TYPES = (OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST)
 
 ACCEPT = ", ".join(MANIFEST_TYPES)
@@ -32,6 +31,9 @@ ACCEPT = ", ".join(MANIFEST_TYPES)
 
 MAXIMUM_SIZE = 4 * 1024 * 1024
 """Bytes. Registries are only bound to take manifests up to 4 MiB (distribution spec, "Pushing Manifests")."""
+
+MAXIMUM_BLOB_SIZE = 2**53
+"""Bytes. What is larger isn't a number that JSON carries unharmed."""
 
 _MAXIMUM_DESCRIPTORS = 10000
 _KEYS = ("schemaVersion", "mediaType", "artifactType", "config", "layers", "manifests", "subject", "annotations")
@@ -235,7 +237,7 @@ def _descriptor(entry: t.Any, where: str) -> Descriptor:
     _check_spelling(entry, _DESCRIPTOR_KEYS, f"a descriptor in {where}")
     size = entry.get("size")
     media_type = entry.get("mediaType")
-    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+    if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= MAXIMUM_BLOB_SIZE:
         raise InvalidInput(f"a descriptor in {where} has no valid size")
     if not isinstance(media_type, str) or not _MEDIA_TYPE.fullmatch(media_type):
         raise InvalidInput(f"a descriptor in {where} has no valid mediaType")

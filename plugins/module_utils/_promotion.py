@@ -267,14 +267,19 @@ def summarise_sources(comparisons: t.Sequence[Comparison], source: Registry) -> 
     return summaries
 
 
-def without_failed(planned: Plain, results: t.Sequence[Plain], compared_again: Plain) -> Plain:
+def without_failed(
+    planned: Plain, results: t.Sequence[Plain], compared_again: Plain, *, all_or_nothing: bool = False
+) -> Plain:
     """What of a plan is still whole: its ``manifests`` and ``tags``.
 
     ``results`` are those of the tasks so far; what they name in ``failures`` has failed, and with it each manifest that
-    refers to it. What a second comparison refuses is left out as well.
+    refers to it. What a second comparison refuses is left out as well. Nothing is left where a task has failed as a
+    whole, or with ``all_or_nothing`` where anything has.
     """
     failed = {(entry.get("repository"), entry.get("digest")) for entry in _failures(results)}
     refused = _refused(compared_again)
+    if _broken([*results, compared_again]) or (all_or_nothing and (failed or refused)):
+        return {"manifests": [], "tags": []}
     stopped = [image for image in planned["images"] if _end_to_end(image) in refused]
     going_on = [image for image in planned["images"] if _end_to_end(image) not in refused]
     # Two images may be one digest in one repository, under different tags.
@@ -305,6 +310,14 @@ def _end_to_end(image: Plain) -> tuple[str, str]:
 def _refused(compared_again: Plain) -> dict[tuple[str, str], str]:
     images = compared_again.get("images", [])
     return {_end_to_end(image): str(image["reason"]) for image in images if image["action"] in STOPPING}
+
+
+def _broken(results: t.Iterable[Plain]) -> str:
+    """Why a task has failed as a whole; empty where none has. Tasks that were skipped or succeeded say nothing."""
+    for result in results:
+        if result.get("msg") and "failures" not in result and result.get("skipped") is not True:
+            return str(result["msg"])
+    return ""
 
 
 def _failures(results: t.Iterable[Plain]) -> list[Plain]:
@@ -351,6 +364,12 @@ class _Done:
             for group in results.get("blobs", {}).get("blobs", [])
             for blob in group["blobs"]
         }
+        self._there = {
+            (group["repository"], blob["digest"])
+            for group in results.get("blobs_missing", {}).get("blobs", [])
+            for blob in group["blobs"]
+            if blob["exists"]
+        }
         self._moved = {(tag["repository"], tag["tag"]) for tag in results.get("tags", {}).get("tags", [])}
         self._serving = {
             (image["repository"], image["tag"]): image["digest"]
@@ -358,6 +377,7 @@ class _Done:
         }
         self._refused = _refused(results.get("compared_again", {}))
         self._failures = _failures(results.values())
+        self._broken = _broken(results.values())
         self._counted: set[tuple[str, str]] = set()
 
     def image(self, image: Plain) -> Plain:
@@ -380,7 +400,12 @@ class _Done:
         sums = {f"{unit}_{way}": 0 for unit in ("blobs", "bytes") for way in ways}
         for blob in blobs_of(tree):
             place = (repository, blob.digest)
-            way = "skipped" if place in self._counted else self._NAMES.get(self._blobs.get(place, EXISTS), "skipped")
+            way = self._NAMES.get(self._blobs.get(place, EXISTS), "skipped")
+            if place in self._counted:
+                way = "skipped"
+            elif place not in self._blobs and place not in self._there:
+                # It was never dealt with: something failed before.
+                continue
             self._counted.add(place)
             sums[f"blobs_{way}"] += 1
             sums[f"bytes_{way}"] += blob.size
@@ -397,6 +422,8 @@ class _Done:
                 entry.get("tag") in wanted or ("tag" not in entry and entry.get("digest") in parts)
             ):
                 return str(entry.get("msg", ""))
+        if self._broken:
+            return self._broken
         for tag in sorted(wanted):
             if (repository, tag) not in self._moved:
                 return f"{image['destination']}:{tag} was not moved"

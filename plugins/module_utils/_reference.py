@@ -61,7 +61,14 @@ def check_repository(text: object) -> str:
 
 
 def check_tag(text: object) -> str:
-    """Return ``text`` if it is a tag, else raise :class:`InvalidInput`."""
+    """Return ``text`` if it is a tag, else raise :class:`InvalidInput`.
+
+    To YAML, 1.10 is the number 1.1: a number with a point, or a truth value, isn't the tag that was meant.
+    """
+    if isinstance(text, (float, bool)):
+        raise InvalidInput(f"malformed tag {text}: to YAML it is no text", hint="Put the tag in quotes")
+    if isinstance(text, int):
+        text = str(text)
     if isinstance(text, str) and _TAG.fullmatch(text):
         return text
     raise InvalidInput(

@@ -32,7 +32,6 @@ from ._errors import (
 from ._manifest import (
     ACCEPT,
     INDEX_TYPES,
-    MANIFEST_TYPES,
     MAXIMUM_SIZE,
     OCI_INDEX,
     Descriptor,
@@ -46,6 +45,7 @@ from ._url import is_local_address, origin_of, resolve, with_digest
 
 _OCTETS = {"Content-Type": "application/octet-stream"}
 _MAXIMUM_PAGES = 10000
+_MAXIMUM_NAMES = 1000000
 _MAXIMUM_PAGE_SIZE = 16 * 1024 * 1024
 _UPLOAD_TIMEOUT = 300.0
 """Seconds of silence that the end of an upload may take: the registry then hashes and moves what it got."""
@@ -230,7 +230,7 @@ class Registry:
         if is_digest(reference) and is_digest(digest) and algorithm_of(digest) != algorithm_of(reference):
             # distribution answers the sha256 digest where the sha512 one was asked for.
             digest = reference
-        if not is_digest(digest) or size is None or media_type not in MANIFEST_TYPES:
+        if not is_digest(digest) or size is None:
             return self._described_by_get(repository, reference)
         if is_digest(reference) and digest != reference:
             raise ProtocolViolation(f"the registry answers with another digest, {digest}").within(what)
@@ -271,7 +271,6 @@ class Registry:
             self._push(repository),
             headers={"Content-Type": manifest.media_type},
             body=manifest.content,
-            timeout=_UPLOAD_TIMEOUT,
         )
         if response.status not in (200, 201, 202):
             raise self._refused_manifest(response).within(what)
@@ -395,7 +394,7 @@ class Registry:
         headers: t.Mapping[str, str],
         body: bytes | Body | None,
     ) -> Response:
-        timeout = _UPLOAD_TIMEOUT if body is not None else 0.0
+        timeout = max(_UPLOAD_TIMEOUT, self._transport.endpoint.timeout) if body is not None else 0.0
         scopes = self._push(session.repository)
         return self._ask(what, method, url, scopes, headers=headers, body=body, timeout=timeout)
 
@@ -536,6 +535,8 @@ class Registry:
             if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
                 raise ProtocolViolation(f"the registry's answer has no valid list of {key}").within(what)
             found += names
+            if len(found) > _MAXIMUM_NAMES:
+                raise ProtocolViolation(f"the registry lists more than {_MAXIMUM_NAMES} {key}").within(what)
         return found
 
     def _page_responses(

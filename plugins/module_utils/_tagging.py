@@ -41,26 +41,48 @@ class TagOutcome(t.NamedTuple):
     action: str
 
 
-def move_tags(registry: Registry, items: t.Sequence[TagItem], *, check: bool) -> list[TagOutcome | RegistryError]:
+BeforeWrite = t.Callable[[TagOutcome], None]
+"""Called with what is about to be done, to raise an error where it must not be."""
+
+
+def move_tags(
+    registry: Registry, items: t.Sequence[TagItem], *, check: bool, before_write: BeforeWrite = lambda outcome: None
+) -> list[TagOutcome | RegistryError]:
     """Point every tag at its digest; outcomes in the items' order. In check mode the digest needn't be there."""
-    return run_all(lambda item: _move(registry, item, check), items, registry.jobs)
+    return run_all(lambda item: _move(registry, item, check, before_write), items, registry.jobs)
 
 
-def _move(registry: Registry, item: TagItem, check: bool) -> TagOutcome:
+def _move(registry: Registry, item: TagItem, check: bool, before_write: BeforeWrite) -> TagOutcome:
     what = f"tag {registry.name}/{item.repository}:{item.tag}"
     # Looked at right before the move, although it was compared before: content takes its time to arrive.
     current = registry.head_manifest(item.repository, item.tag)
     standing = "" if current is None else current.digest
     if standing == item.digest:
         return TagOutcome(item.repository, item.tag, item.digest, standing, EXISTS)
+    _check_expected(item, standing, what)
+    outcome = TagOutcome(item.repository, item.tag, item.digest, standing, CREATE if current is None else REPLACE)
+    before_write(outcome)
+    if not check:
+        try:
+            registry.put_manifest(item.repository, item.tag, _manifest_of(registry, item, what))
+        except RegistryError as error:
+            # A registry may fail after it has moved the tag.
+            if not error.temporary or not _serves(registry, item):
+                raise
+    return outcome
+
+
+def _serves(registry: Registry, item: TagItem) -> bool:
+    found = registry.head_manifest(item.repository, item.tag)
+    return found is not None and found.digest == item.digest
+
+
+def _check_expected(item: TagItem, standing: str, what: str) -> None:
     if item.previous_digest is not None and standing != item.previous_digest:
         raise Conflict(
             f"it stands on {standing or 'nothing'}, and {item.previous_digest or 'nothing'} was expected",
             hint="Somebody else moved it meanwhile; compare again",
         ).within(what)
-    if not check:
-        registry.put_manifest(item.repository, item.tag, _manifest_of(registry, item, what))
-    return TagOutcome(item.repository, item.tag, item.digest, standing, CREATE if current is None else REPLACE)
 
 
 def _manifest_of(registry: Registry, item: TagItem, what: str) -> Manifest:
@@ -74,40 +96,53 @@ def _manifest_of(registry: Registry, item: TagItem, what: str) -> Manifest:
 
 
 def delete_tags(
-    registry: Registry, items: t.Sequence[tuple[str, str]], *, delete_manifest: bool, check: bool
+    registry: Registry,
+    items: t.Sequence[TagItem],
+    *,
+    delete_manifest: bool,
+    check: bool,
+    before_write: BeforeWrite = lambda outcome: None,
 ) -> list[TagOutcome | RegistryError]:
-    """Remove tags, given as repository and tag, and nothing else; outcomes in the items' order.
+    """Remove tags, and nothing else; outcomes in the items' order.
 
     Where the registry can't delete a tag alone, :class:`Unsupported` is raised, unless ``delete_manifest`` allows to
     delete the manifest, and with it every other tag on it.
     """
 
-    def delete(item: tuple[str, str]) -> TagOutcome:
-        repository, tag = item
-        current = registry.head_manifest(repository, tag)
+    def delete(item: TagItem) -> TagOutcome:
+        current = registry.head_manifest(item.repository, item.tag)
         if current is None:
-            return TagOutcome(repository, tag, "", "", ABSENT)
+            return TagOutcome(item.repository, item.tag, "", "", ABSENT)
+        _check_expected(item, current.digest, f"delete {registry.name}/{item.repository}:{item.tag}")
+        outcome = TagOutcome(item.repository, item.tag, "", current.digest, DELETE)
+        before_write(outcome)
         if not check:
-            _delete(registry, repository, tag, current.digest, delete_manifest)
-        return TagOutcome(repository, tag, "", current.digest, DELETE)
+            _delete(registry, item, current.digest, delete_manifest)
+        return outcome
 
     return run_all(delete, items, registry.jobs)
 
 
-def _delete(registry: Registry, repository: str, tag: str, digest: str, delete_manifest: bool) -> None:
+def _delete(registry: Registry, item: TagItem, digest: str, delete_manifest: bool) -> None:
+    refusal: RegistryError | None = None
     try:
-        registry.delete_manifest(repository, tag)
+        # A registry that knows no deletes of tags may answer that the tag isn't there, although it is.
+        if registry.delete_manifest(item.repository, item.tag):
+            return
+        if registry.head_manifest(item.repository, item.tag) is None:
+            return
     except (Unsupported, UnexpectedAnswer) as error:
         # distribution 2.x answers 400 DIGEST_INVALID: to it, only a digest can be deleted.
-        if error.status not in (400, 404, 405):
+        if error.status not in (400, 405):
             raise
-        if not delete_manifest:
-            raise Unsupported(
-                f"the registry can't delete a tag alone ({error.reason})",
-                hint="delete_manifest: true deletes the manifest, and with it all other tags on it",
-                method=error.method,
-                url=error.url,
-                status=error.status,
-                errors=error.errors,
-            ).within(error.operation) from error
-        registry.delete_manifest(repository, digest)
+        refusal = error
+    if not delete_manifest:
+        facts = (
+            {} if refusal is None else {name: getattr(refusal, name) for name in ("method", "url", "status", "errors")}
+        )
+        raise Unsupported(
+            f"the registry can't delete a tag alone{f' ({refusal.reason})' if refusal else ''}",
+            hint="delete_manifest: true deletes the manifest, and with it all other tags on it",
+            **facts,
+        ).within(f"delete {registry.name}/{item.repository}:{item.tag}")
+    registry.delete_manifest(item.repository, digest)

@@ -41,6 +41,7 @@ _LONGEST_WAIT = 120.0
 """Seconds. A registry that asks for a longer pause than that (quotas last hours) is an error, not a pause."""
 _LONGEST_BACKOFF = 30.0
 _MAXIMUM_REDIRECTS = 5
+_LOST_IN_A_ROW = 8
 _MAXIMUM_TOKEN_ANSWER = 512 * 1024
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
@@ -115,6 +116,7 @@ class Transport:
         self._contacted = False
         self._served = False
         self._fatal: RegistryError | None = None
+        self._lost = 0
         self._not_before = 0.0
 
     def close(self) -> None:
@@ -157,8 +159,28 @@ class Transport:
                 self._contact.release()
 
     def exchange_anonymously(self, method: str, path: str) -> Response:
-        """Send one request without a login, to see what the registry asks for."""
-        return self._followed(_Request(method, self.base + path))
+        """Send one request without a login, to see what the registry asks for; again where that fails for a while.
+
+        Raises :class:`ConnectionFailed`, :class:`TLSFailed`, :class:`RateLimited` and :class:`UnexpectedAnswer`.
+        """
+        attempt = 0
+        while True:
+            last = attempt >= self.endpoint.retries
+            try:
+                response = self._followed(_Request(method, self.base + path))
+            except ConnectionFailed as error:
+                if last or not error.temporary:
+                    raise
+                wait = self._backoff(attempt)
+            else:
+                if not response.is_temporary():
+                    return response
+                wait = self._pause(response, attempt)
+                if last:
+                    raise response.error()
+            attempt += 1
+            self.counters.add(retries=1)
+            self.sleep(wait)
 
     def learn_from(self, response: Response) -> None:
         """Take the 401 of :meth:`exchange_anonymously` for the first one: the next request is logged in at once.
@@ -195,18 +217,30 @@ class Transport:
             except ConnectionFailed as error:
                 # One that has its operation has had its tries: it is the token server's.
                 if last or not error.temporary or error.operation:
+                    self._lose(error)
                     raise
                 wait = self._backoff(attempt)
             else:
                 if not response.is_temporary():
                     self._served = True
+                    self._lost = 0
                     return response
                 wait = self._pause(response, attempt)
                 if last:
+                    self._lose(response.error())
                     return response
             attempt += 1
             self.counters.add(retries=1)
             self.sleep(wait)
+
+    def _lose(self, error: RegistryError) -> None:
+        """Count an exchange whose tries are used up. So many in a row, and the registry is given up for this task.
+
+        A thousand images would wait for hours on one that has fallen silent, or asks everybody to come back later.
+        """
+        self._lost += 1
+        if self._lost >= max(_LOST_IN_A_ROW, 2 * self.endpoint.jobs):
+            self._fatal = copy.copy(error)
 
     def _authorised(self, request: _Request, scopes: Scopes) -> Response:
         """One exchange, with the login that the registry asks for: at most one 401 for each new thing to learn."""

@@ -27,6 +27,7 @@ attributes:
   check_mode:
     details:
       - No writing request is made, and the account is asked for the right to read only.
+      - Whether a registry allows deletes can't be known without trying; with O(state=absent) they are predicted.
       - Whether a mount would succeed can't be known without trying; it is predicted as V(mount_or_upload).
 options:
   source:
@@ -73,7 +74,6 @@ options:
       - Repositories of O(registry) that may have the blob. They are tried in this order, three at most.
     type: list
     elements: str
-    default: []
   blobs:
     description:
       - Many blobs, grouped by repository, in place of O(repository) and O(digest).
@@ -239,9 +239,9 @@ def source_finder(task: Task, local: BlobSource | None) -> SourceOf:
 
     def no_source(group: BlobGroup, digest: str) -> BlobSource:
         raise InvalidInput(
-            f"{group.repository} doesn't have blob {digest}, and nothing is given to upload it from",
+            "it isn't there, and nothing is given to upload it from",
             hint="Give source, path, content or content_base64",
-        )
+        ).within(f"upload blob {digest} to {task.params['registry']}/{group.repository}")
 
     return no_source
 
@@ -255,6 +255,7 @@ def work(task: Task) -> dict[str, t.Any]:
     elif params["repository"] is not None and not params["digest"]:
         raise InvalidInput("no digest is given, and nothing to compute it from")
     groups = blob_groups(params)
+    task.check_secrets([group.blobs for group in groups])
     outcomes: t.Sequence[BlobOutcome | RegistryError]
     if absent:
         outcomes = delete_blobs(task.registry(writing=True), groups, check=task.check_mode)
@@ -319,12 +320,15 @@ def main() -> None:
                 "content": {"type": "str"},
                 "content_base64": {"type": "str"},
                 "source_repository": {"type": "str"},
-                "mount_from": {"type": "list", "elements": "str", "default": []},
+                "mount_from": {"type": "list", "elements": "str"},
                 "blobs": BLOB_GROUPS,
             },
             source="optional",
             required_one_of=[("repository", "blobs")],
-            mutually_exclusive=[contents, ("repository", "blobs"), *((name, "blobs") for name in contents[:3])],
+            mutually_exclusive=[contents, ("repository", "blobs")],
+            required_by={
+                name: ("repository",) for name in (*contents[:3], "digest", "size", "source_repository", "mount_from")
+            },
         ),
         work,
     )

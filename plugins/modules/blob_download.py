@@ -124,13 +124,17 @@ def work(task: Task) -> dict[str, t.Any]:
     pairs, failures = divided(places, outcomes)
     done = [outcome._asdict() for _place, outcome in pairs]
     changed = any(entry["action"] == DOWNLOAD for entry in done)
+    attribute_diffs = []
     for entry in done:
         if os.path.exists(entry["dest"]):
             attributes = task.module.load_file_common_arguments(task.params, path=entry["dest"])
-            changed = task.module.set_fs_attributes_if_different(attributes, changed)
+            shown: dict[str, t.Any] = {}
+            if task.module.set_fs_attributes_if_different(attributes, False, diff=shown):
+                changed = True
+                attribute_diffs.append({"before_header": entry["dest"], "after_header": entry["dest"], **shown})
     result = {"changed": changed, "downloads": done, "failures": failures}
     if task.diff_mode:
-        result["diff"] = [
+        result["diff"] = attribute_diffs + [
             {
                 "before_header": entry["dest"],
                 "before": "",

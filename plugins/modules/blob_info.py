@@ -151,6 +151,7 @@ def main() -> None:
             required_one_of=[("repository", "blobs")],
             required_together=[("repository", "digest")],
             mutually_exclusive=[("repository", "blobs")],
+            required_by={"size": ("repository",)},
         ),
         look,
     )

@@ -44,7 +44,7 @@ options:
         required: true
       tag:
         description: The tag at the source. It is resolved once; what follows goes by digest.
-        type: str
+        type: raw
       digest:
         description: The digest at the source, in place of a tag. Where both are given, the digest is what counts.
         type: str
@@ -54,7 +54,7 @@ options:
       tags:
         description: The tags at the destination. By default the tag at the source. Without any, the image is compared by digest.
         type: list
-        elements: str
+        elements: raw
       mount_from:
         description: Repositories of the destination that may have blobs of the image.
         type: list
@@ -245,7 +245,9 @@ from ..module_utils._reference import check_repository, check_tag
 
 def image_item(entry: dict[str, t.Any], defaults: dict[str, t.Any]) -> ImageItem:
     expected = entry["expected_destination_digest"]
-    tag = check_tag(entry["tag"]) if entry["tag"] else ""
+    tag = check_tag(entry["tag"]) if entry["tag"] not in (None, "") else ""
+    if not tag and not entry["digest"]:
+        raise InvalidInput("a tag or a digest is needed beside the repository")
     tags = entry["tags"] if entry["tags"] is not None else [tag] if tag else []
     patterns = entry["immutable_tags"]
     return ImageItem(
@@ -292,10 +294,10 @@ def main() -> None:
     conflicts = ["replace", "fail", "skip"]
     options = {
         "repository": {"type": "str", "required": True},
-        "tag": {"type": "str"},
+        "tag": {"type": "raw"},
         "digest": {"type": "str"},
         "destination_repository": {"type": "str"},
-        "tags": {"type": "list", "elements": "str"},
+        "tags": {"type": "list", "elements": "raw"},
         "mount_from": {"type": "list", "elements": "str", "default": []},
         "on_conflict": {"type": "str", "choices": conflicts},
         "immutable_tags": {"type": "list", "elements": "str"},

@@ -23,6 +23,7 @@ attributes:
   check_mode:
     details:
       - No writing request is made, and the account is asked for the right to read only.
+      - Whether a registry allows deletes can't be known without trying; with O(state=absent) they are predicted.
       - Blobs and child manifests needn't be there; in the middle of a chain nothing has been written.
 options:
   source:
@@ -226,6 +227,7 @@ def work(task: Task) -> dict[str, t.Any]:
         outcomes = delete_manifests(task.registry(writing=True), places, check=task.check_mode)
     else:
         items = [manifest_item(entry) for entry in entries]
+        task.check_secrets([(item.digest, item.media_type) for item in items])
         source = task.source() if params["source"] else None
         outcomes = push_manifests(task.registry(writing=True), items, source, check=task.check_mode)
     pairs, failures = divided([{"repository": item.repository, "digest": item.digest} for item in items], outcomes)
@@ -272,7 +274,8 @@ def main() -> None:
             },
             source="optional",
             required_one_of=[("repository", "manifests")],
-            mutually_exclusive=[contents, ("repository", "manifests"), *((name, "manifests") for name in contents)],
+            mutually_exclusive=[contents, ("repository", "manifests")],
+            required_by={name: ("repository",) for name in (*contents, "digest", "media_type", "source_repository")},
         ),
         work,
     )

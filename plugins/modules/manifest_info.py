@@ -26,7 +26,7 @@ options:
   tag:
     description:
       - The tag to resolve.
-    type: str
+    type: raw
   digest:
     description:
       - The digest to look for. Where O(tag) is given as well, the digest is what counts.
@@ -43,7 +43,7 @@ options:
         required: true
       tag:
         description: The tag to resolve.
-        type: str
+        type: raw
       digest:
         description: The digest to look for, in place of a tag. Where both are given, the digest is what counts.
         type: str
@@ -230,7 +230,7 @@ def main() -> None:
         create_module(
             {
                 "repository": {"type": "str"},
-                "tag": {"type": "str"},
+                "tag": {"type": "raw"},
                 "digest": {"type": "str"},
                 "images": IMAGES,
                 "include": {

@@ -30,7 +30,7 @@ options:
   tag:
     description:
       - The tag of the image. It is resolved first.
-    type: str
+    type: raw
   digest:
     description:
       - The digest of the image. Where O(tag) is given as well, the digest is what counts.
@@ -47,7 +47,7 @@ options:
         required: true
       tag:
         description: The tag of the image. It is resolved first.
-        type: str
+        type: raw
       digest:
         description: The digest of the image, in place of a tag. Where both are given, the digest is what counts.
         type: str
@@ -195,7 +195,7 @@ def main() -> None:
         create_module(
             {
                 "repository": {"type": "str"},
-                "tag": {"type": "str"},
+                "tag": {"type": "raw"},
                 "digest": {"type": "str"},
                 "images": IMAGES,
                 "artifact_type": {"type": "str"},

@@ -23,6 +23,7 @@ attributes:
   check_mode:
     details:
       - No writing request is made, and the account is asked for the right to read only.
+      - Whether a registry allows deletes can't be known without trying; with O(state=absent) they are predicted.
       - The digest needn't be there; in the middle of a chain nothing has been written.
 options:
   state:
@@ -38,10 +39,10 @@ options:
   tag:
     description:
       - The tag.
-    type: str
+    type: raw
   digest:
     description:
-      - The digest that the tag is to serve. Required with O(state=present).
+      - The digest that the tag is to serve. Required with O(state=present), and passed over with O(state=absent).
     type: str
   previous_digest:
     description:
@@ -66,7 +67,7 @@ options:
         required: true
       tag:
         description: The tag.
-        type: str
+        type: raw
         required: true
       digest:
         description: The digest that the tag is to serve. Required with O(state=present).
@@ -184,10 +185,15 @@ def work(task: Task) -> dict[str, t.Any]:
     registry = task.registry(writing=True)
     shown_before = shown(registry, items) if task.diff_mode else {}
     if present:
-        outcomes = move_tags(registry, items, check=task.check_mode)
+        outcomes = move_tags(registry, items, check=task.check_mode, before_write=task.check_secrets)
     else:
-        names = [(item.repository, item.tag) for item in items]
-        outcomes = delete_tags(registry, names, delete_manifest=params["delete_manifest"], check=task.check_mode)
+        outcomes = delete_tags(
+            registry,
+            items,
+            delete_manifest=params["delete_manifest"],
+            check=task.check_mode,
+            before_write=task.check_secrets,
+        )
     places = [{"repository": item.repository, "tag": item.tag, "digest": item.digest} for item in items]
     pairs, failures = divided(places, outcomes)
     done = [outcome._asdict() for _place, outcome in pairs]
@@ -236,7 +242,7 @@ def main() -> None:
             {
                 "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
                 "repository": {"type": "str"},
-                "tag": {"type": "str"},
+                "tag": {"type": "raw"},
                 "digest": {"type": "str"},
                 "previous_digest": {"type": "str"},
                 "content_base64": {"type": "str"},
@@ -246,6 +252,7 @@ def main() -> None:
             required_one_of=[("repository", "tags")],
             required_together=[("repository", "tag")],
             mutually_exclusive=[("repository", "tags")],
+            required_by={name: ("repository",) for name in ("digest", "previous_digest", "content_base64")},
         ),
         work,
     )

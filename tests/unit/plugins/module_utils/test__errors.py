@@ -62,3 +62,8 @@ def test_missing_references_carry_their_digests_through_a_copy() -> None:
     first.within("push")
     error = copy.copy(first)
     assert (error.digests, error.status, error.operation) == (("sha256:1",), 400, "push")
+
+
+def test_a_reason_is_fit_for_a_screen() -> None:
+    error = RegistryError("\x1b[31m" + "y" * 3000000)
+    assert error.reason.startswith(" [31my") and len(error.reason) == 2000

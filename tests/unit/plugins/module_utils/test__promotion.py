@@ -548,8 +548,35 @@ def test_blobs_are_summed_by_what_was_done(
 
 def test_blobs_that_were_not_missing_are_skipped(source: FakeRegistry, destination: FakeRegistry) -> None:
     result = planned(source, destination, BY_TAG)
-    (one,) = summarise(result, {**done(result), "blobs": {}})["images"]
+    found = [
+        {"repository": group["repository"], "blobs": [{**blob, "exists": True} for blob in group["blobs"]]}
+        for group in result["blobs"]
+    ]
+    (one,) = summarise(result, {**done(result), "blobs_missing": {"blobs": found}, "blobs": {}})["images"]
     assert (one["blobs_skipped"], one["bytes_skipped"]) == (2, len(CONFIG) + len(LAYER))
+
+
+def test_blobs_that_were_never_looked_at_are_not_counted(source: FakeRegistry, destination: FakeRegistry) -> None:
+    (one,) = summarise(planned(source, destination, BY_TAG), {})["images"]
+    assert (one["action"], one["blobs_skipped"], one["bytes_skipped"]) == ("failed", 0, 0)
+
+
+def test_a_task_that_failed_as_a_whole_leaves_nothing_of_a_plan(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    result = planned(source, destination, BY_TAG)
+    broken = {"msg": "requests is missing", "changed": False}
+    assert without_failed(result, [broken], {}) == {"manifests": [], "tags": []}
+    assert without_failed(result, [{"msg": "not needed", "skipped": True}], {})["tags"]
+    (one,) = summarise(result, {**done(result), "blobs": broken, "tags": {}})["images"]
+    assert (one["action"], one["reason"]) == ("failed", "requests is missing")
+
+
+def test_all_or_nothing_leaves_nothing_after_one_failure(source: FakeRegistry, destination: FakeRegistry) -> None:
+    result = planned(source, destination, BY_TAG)
+    failing = [{"failures": [{"repository": "elsewhere", "digest": DIGEST, "msg": "no"}]}]
+    assert without_failed(result, failing, {})["tags"]
+    assert without_failed(result, failing, {}, all_or_nothing=True) == {"manifests": [], "tags": []}
 
 
 @pytest.mark.parametrize("digest", [DIGEST, IMAGE_DIGEST, INDEX_DIGEST])

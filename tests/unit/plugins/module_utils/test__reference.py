@@ -203,3 +203,14 @@ def test_a_reference_is_written_as_it_was_read(text: str) -> None:
 def test_the_names_of_docker_hub_are_one_registry() -> None:
     assert all(map(is_docker_hub, ["docker.io", "Index.Docker.io", "registry-1.docker.io"]))
     assert not is_docker_hub("docker.io.example")
+
+
+@pytest.mark.parametrize("value", [1.1, 1.10, True, False])
+def test_what_yaml_made_of_a_tag_without_quotes_is_refused(value: object) -> None:
+    with pytest.raises(InvalidInput, match="to YAML it is no text") as caught:
+        check_tag(value)
+    assert "quotes" in str(caught.value)
+
+
+def test_a_whole_number_is_a_tag() -> None:
+    assert check_tag(2024) == "2024"

@@ -8,6 +8,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._digest import c
 from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     AccessDenied,
     Conflict,
+    InvalidInput,
     NotFound,
     ProtocolViolation,
     RegistryError,
@@ -123,7 +124,7 @@ def test_tags_keep_their_order_and_fail_one_by_one(registry: FakeRegistry) -> No
 
 
 def delete(registry: FakeRegistry, *, delete_manifest: bool = False, check: bool = False) -> TagOutcome:
-    (outcome,) = delete_tags(registry.client, [("a", "1")], delete_manifest=delete_manifest, check=check)
+    (outcome,) = delete_tags(registry.client, [TagItem("a", "1", "")], delete_manifest=delete_manifest, check=check)
     if isinstance(outcome, RegistryError):
         raise outcome
     return outcome
@@ -179,3 +180,21 @@ def test_another_refusal_never_deletes_the_manifest(registry: FakeRegistry, old:
     with pytest.raises(type(refusal)):
         delete(registry, delete_manifest=True)
     assert registry.writes == ["DELETE a 1"]
+
+
+def test_a_tag_that_is_not_where_it_was_expected_is_not_deleted(registry: FakeRegistry, old: str) -> None:
+    item = TagItem("a", "1", "", NEW_DIGEST)
+    (outcome,) = delete_tags(registry.client, [item], delete_manifest=True, check=False)
+    assert isinstance(outcome, Conflict) and NEW_DIGEST in str(outcome)
+    assert registry.writes == []
+
+
+def test_nothing_is_written_that_must_not_be_returned(registry: FakeRegistry, old: str) -> None:
+    def refuse(outcome: TagOutcome) -> None:
+        raise InvalidInput(f"{outcome.previous_digest} must not be returned")
+
+    item = TagItem("a", "1", NEW_DIGEST, content=NEW)
+    moved = move_tags(registry.client, [item], check=False, before_write=refuse)
+    deleted = delete_tags(registry.client, [item], delete_manifest=True, check=False, before_write=refuse)
+    assert all(isinstance(outcome, InvalidInput) for outcome in [*moved, *deleted])
+    assert registry.writes == []

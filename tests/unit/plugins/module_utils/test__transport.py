@@ -1169,3 +1169,22 @@ def test_a_malformed_content_length_is_no_traceback(server: ScriptedServer, leng
 def test_docker_hub_is_asked_at_its_own_host() -> None:
     for name in ("docker.io", "index.docker.io", "registry-1.docker.io"):
         assert Transport(Endpoint(name), Counters()).base == "https://registry-1.docker.io"
+
+
+def test_a_registry_that_stays_silent_is_given_up(server: ScriptedServer) -> None:
+    client = transport(server.host, retries=0, jobs=1)
+    server.expect("GET", "/v2/x", 200, b"{}")
+    client.exchange("GET", "/v2/x", NOTHING)
+    server.expect("GET", "/v2/x", 503, b"", times=8)
+    for _attempt in range(8):
+        assert client.exchange("GET", "/v2/x", NOTHING).status == 503
+    with pytest.raises(UnexpectedAnswer, match="answer 503"):
+        client.exchange("GET", "/v2/x", NOTHING)
+
+
+def test_a_registry_that_answers_in_between_is_not_given_up(server: ScriptedServer) -> None:
+    client = transport(server.host, retries=0, jobs=1)
+    for _round in range(3):
+        server.expect("GET", "/v2/x", 503, b"", times=7)
+        server.expect("GET", "/v2/x", 200, b"{}")
+        assert [client.exchange("GET", "/v2/x", NOTHING).status for _attempt in range(8)] == [503] * 7 + [200]
