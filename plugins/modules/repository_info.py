@@ -73,9 +73,26 @@ malformed_count:
   returned: success
   type: int
   sample: 0
+error:
+  description: The facts of what failed, where the task failed as a whole.
+  returned: failure of the whole task
+  type: dict
+  sample:
+    operation: look for registry.example:5000/team/app:1.4.2
+    reason: registry.example:5000 refuses the connection
+    hint: Check the address, and that the registry runs
+    method: HEAD
+    url: https://registry.example:5000/v2/team/app/manifests/1.4.2
+    status:
+    errors: []
+repository_missing:
+  description: Whether a repository isn't there and the registry doesn't create repositories on push.
+  returned: failure
+  type: bool
+  sample: false
 transfer:
   description: What the task cost, in requests and bytes of blobs.
-  returned: always
+  returned: success, and failure of what was asked of a registry
   type: dict
   sample: {requests: 2, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
 """

@@ -140,12 +140,42 @@ tags:
       sample: create
 failures:
   description: What failed, and why. The rest of the result is returned beside it.
-  returned: failure
+  returned: failure of single things
   type: list
   elements: dict
+  contains:
+    repository:
+      description: The repository.
+      type: str
+    msg:
+      description: What failed, and why, in one sentence.
+      type: str
+    error:
+      description: The facts, as in RV(error).
+      type: dict
+    repository_missing:
+      description: Whether the repository isn't there and the registry doesn't create repositories on push.
+      type: bool
+error:
+  description: The facts of what failed, where the task failed as a whole.
+  returned: failure of the whole task
+  type: dict
+  sample:
+    operation: look for registry.example:5000/team/app:1.4.2
+    reason: registry.example:5000 refuses the connection
+    hint: Check the address, and that the registry runs
+    method: HEAD
+    url: https://registry.example:5000/v2/team/app/manifests/1.4.2
+    status:
+    errors: []
+repository_missing:
+  description: Whether a repository isn't there and the registry doesn't create repositories on push.
+  returned: failure
+  type: bool
+  sample: false
 transfer:
   description: What the task cost, in requests and bytes of blobs.
-  returned: always
+  returned: success, and failure of what was asked of a registry
   type: dict
   sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
 """
