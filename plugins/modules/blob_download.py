@@ -161,7 +161,8 @@ def work(task: Task) -> dict[str, t.Any]:
             shown: dict[str, t.Any] = {}
             if task.module.set_fs_attributes_if_different(attributes, False, diff=shown):
                 changed = True
-                attribute_diffs.append({"before_header": entry["dest"], "after_header": entry["dest"], **shown})
+                if entry["action"] != DOWNLOAD:
+                    attribute_diffs.append({"before_header": entry["dest"], "after_header": entry["dest"], **shown})
     result = {"changed": changed, "downloads": done, "failures": failures}
     if task.diff_mode:
         result["diff"] = attribute_diffs + [
