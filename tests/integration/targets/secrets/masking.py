@@ -1,0 +1,348 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""No secret in what is printed, returned, left in files or seen by ps; in success and in failure."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import secrets
+import shutil
+import tempfile
+import threading
+import time
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+import requests
+from runs import (
+    COLLECTION,
+    CONFIG,
+    OUTPUT,
+    PROMOTE,
+    REGISTRIES,
+    TWO_ENDS,
+    Failed,
+    Plain,
+    check,
+    connection,
+    main,
+    module_options,
+    play,
+    playbook,
+    private_file,
+    say,
+    seed,
+    state_at,
+    task,
+    write_task,
+)
+
+from fleet import start, stop
+from specification import Specification
+
+PREFIX = "masking"
+SOURCE, DESTINATION = "dev-token", "prod-htpasswd"
+OWN = state_at(OUTPUT / "masking-registries")
+# A short path: ansible-core opens sockets in its temporary directory.
+TEMPORARY = Path(tempfile.mkdtemp(prefix="masking-"))
+HOME, WORK = TEMPORARY / "home", TEMPORARY / "work"
+# Characters that are quoted in URLs, JSON, YAML, shells and regular expressions, and some outside of ASCII.
+ODD = "/+=&?%41 é\"'\\}$(.*#"
+JWT = re.compile(rb"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}")
+
+
+class Secrets:
+    """All that must not be seen, by what it is."""
+
+    def __init__(self) -> None:
+        self.accounts: dict[str, tuple[str, str]] = {}
+        self.tokens: dict[str, str] = {}
+
+    def forms(self) -> Iterator[tuple[str, bytes]]:
+        """Every secret in every form in which it might leak."""
+        for name, (username, password) in self.accounts.items():
+            pair = f"{username}:{password}".encode()
+            yield f"{name}, Basic", base64.b64encode(pair)
+            yield f"{name}, Basic for URLs", base64.urlsafe_b64encode(pair)
+            yield from self._written(name, password)
+        for name, token in self.tokens.items():
+            yield from self._written(name, token)
+
+    @staticmethod
+    def _written(name: str, text: str) -> Iterator[tuple[str, bytes]]:
+        forms = {
+            "as it is": text,
+            "in base64": base64.b64encode(text.encode()).decode().rstrip("="),
+            "in a URL": urllib.parse.quote(text, safe=""),
+            "in a path": urllib.parse.quote(text),
+            "in a form": urllib.parse.quote_plus(text),
+            "in JSON": json.dumps(text)[1:-1],
+            "in JSON with all characters": json.dumps(text, ensure_ascii=False)[1:-1],
+            "in Python": repr(text)[1:-1],
+            "in YAML": text.replace("'", "''"),
+        }
+        for form in dict.fromkeys(forms.values()):
+            yield f"{name} {[key for key, value in forms.items() if value == form][0]}", form.encode()
+
+    def search(self, where: str, content: bytes) -> None:
+        """Fail where one of them occurs, or any token of a registry does. What was found isn't shown."""
+        forms = list(self.forms())
+        for name, form in forms:
+            if form in content:
+                before = content.partition(form)[0][-300:]
+                for _name, other in forms:
+                    before = before.replace(other, b"...")
+                raise Failed(f"{where}: it contains {name}, after: {before.decode('utf-8', 'replace')}")
+        check(JWT.search(content) is None, f"{where}: it contains a token that a registry has issued")
+
+
+class Processes:
+    """The command lines of all processes while it is entered, as ps shows them."""
+
+    def __init__(self) -> None:
+        self.seen: set[bytes] = set()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> Processes:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.02):
+            for entry in os.listdir("/proc"):
+                if entry.isdigit():
+                    try:
+                        self.seen.add(Path("/proc", entry, "cmdline").read_bytes())
+                    except OSError:
+                        continue
+
+
+def issued_token(name: str, *scopes: str) -> str:
+    """A bearer token as the token server gives it to the main account."""
+    entry = REGISTRIES[name]
+    answer = requests.get(
+        entry["realm"],
+        params={"service": entry["service"], "scope": scopes},
+        auth=(entry["username"].encode(), entry["password"].encode()),
+        verify=CONFIG["registries_ca"],
+        timeout=30,
+    )
+    answer.raise_for_status()
+    return str(answer.json()["token"])
+
+
+def auth_file(name: str, address: str, username: str, password: str) -> Path:
+    encoded = base64.b64encode(f"{username}:{password}".encode()).decode()
+    return private_file(name, json.dumps({"auths": {address: {"auth": encoded}}}))
+
+
+def end(options: Plain, **login: object) -> Plain:
+    """A connection with another login."""
+    kept = {key: value for key, value in options.items() if key not in ("username", "password", "token", "auth_file")}
+    return {**kept, **login}
+
+
+class Scene:
+    """Registries with an image in them, and every login that a user may have for them, right and wrong."""
+
+    def __init__(self) -> None:
+        self.secrets = Secrets()
+        for name in (SOURCE, DESTINATION):
+            for account in ("", "pull_"):
+                entry = REGISTRIES[name]
+                self.secrets.accounts[f"{name} {account}password"] = (
+                    entry[f"{account}username"],
+                    entry[f"{account}password"],
+                )
+        odd = f"odd{ODD}{secrets.token_hex(8)}"
+        start(OWN, [Specification("odd", login="token", password=odd)])
+        self.image = seed(SOURCE, "multi", PREFIX)[0]
+        seed(DESTINATION, "multi", PREFIX)
+        seed("odd", "multi", PREFIX, state=OWN)
+        entry = OWN.registry("odd")
+        self.secrets.accounts["the odd password"] = ("main", odd)
+        wrong = f"wrong{ODD}{secrets.token_hex(8)}"
+        self.secrets.accounts["the wrong password"] = ("main", wrong)
+        for account in ("main", "nobody"):
+            self.secrets.accounts[f"the wrong password of {account}"] = (account, wrong)
+        repository = self.image["repository"]
+        token = issued_token(SOURCE, f"repository:{repository}:pull,push")
+        self.secrets.tokens["the token option"] = token
+        self.secrets.tokens["the wrong token"] = wrong_token = f"wrong-token-{secrets.token_hex(16)}"
+        self.secrets.tokens["the broken token"] = broken = f"broken-token-{secrets.token_hex(16)}\nX-Other: 1"
+
+        self.source, self.destination = connection(SOURCE), connection(DESTINATION)
+        self.odd = {"registry": entry["address"], "plain_http": True, "username": "main", "password": odd}
+        file = auth_file("masking-auth.json", self.odd["registry"], "main", odd)
+        bad_file = auth_file("masking-bad-auth.json", self.odd["registry"], "main", wrong)
+        self.right = {
+            "password": self.source,
+            "token": end(self.source, token=token),
+            "odd password": self.odd,
+            "auth_file": end(self.odd, auth_file=str(file)),
+        }
+        self.wrong = {
+            "wrong password": end(self.source, username="main", password=wrong),
+            "wrong password, Basic": end(self.destination, username="nobody", password=wrong),
+            "wrong password, POST": end(self.odd, username="main", password=wrong),
+            "wrong token": end(self.source, token=wrong_token),
+            "broken token": end(self.source, token=broken),
+            "wrong auth_file": end(self.odd, auth_file=str(bad_file)),
+            "both": {**self.source, "token": token},
+            "no username": end(self.source, password=wrong),
+            "bad option": {**self.source, "jobs": "many"},
+            "unknown option": {**self.source, "passwort": "x"},
+        }
+
+    def close(self) -> None:
+        """End what was started."""
+        stop(OWN, delete=True)
+
+    def module_tasks(self) -> list[Plain]:
+        """Every module with every login at either end. What they return is written to a file in the end."""
+        tasks: list[Plain] = []
+
+        def add(name: str, module: str, options: Plain) -> None:
+            tasks.append(task(module, options, name=name, register=f"result_{len(tasks)}", ignore_errors=True))
+
+        for module, options in module_options(self.image).items():
+            source = {"source": self.source} if module in TWO_ENDS else {}
+            add(f"{module}: works", module, {**self.destination, **source, **options})
+            wrong = self.wrong["wrong password"]
+            elsewhere = {"dest": str(OUTPUT / "not-downloaded")} if "dest" in options else {}
+            add(f"{module}: wrong password", module, {**wrong, **source, **options, **elsewhere})
+            if source:
+                if "repository" in options:  # else it finds that there is nothing to fetch
+                    options = {**options, "repository": f"{PREFIX}/new", "source_repository": self.image["repository"]}
+                add(f"{module}: wrong password at the source", module, {**self.destination, **options, "source": wrong})
+        image = {"repository": self.image["repository"], "tag": self.image["tag"]}
+        for name, login in self.right.items():
+            add(f"manifest_info: {name}", "manifest_info", {**login, **image})
+            compare = {**self.destination, "source": login, "images": [image]}
+            add(f"image_diff_info: {name} at the source", "image_diff_info", compare)
+        for name, login in self.wrong.items():
+            add(f"wrong, manifest_info: {name}", "manifest_info", {**login, **image})
+            compare = {**self.destination, "source": login, "images": [image]}
+            add(f"wrong, image_diff_info: {name} at the source", "image_diff_info", compare)
+        nowhere = {**image, "repository": f"{PREFIX}/nowhere"}
+        add("manifest_info: no such repository", "manifest_info", {**self.odd, **nowhere})
+        move = {**nowhere, "digest": self.image["digest"]}
+        add("wrong, tag: no such repository", "tag", {**self.odd, **move})
+        every = "[" + ", ".join(f"result_{number}" for number in range(len(tasks))) + "]"
+        return [*tasks, write_task(every, WORK / "registered.json")]
+
+    def promotion(self, source: Plain, destination: Plain, **more: object) -> Plain:
+        """The variables of the role, to promote the image to a new repository."""
+        new = f"{PREFIX}/{secrets.token_hex(4)}"
+        image = {"repository": self.image["repository"], "tag": self.image["tag"], "destination_repository": new}
+        return {"promote_source": source, "promote_destination": destination, "promote_images": [image], **more}
+
+
+def watched(scene: Scene, name: str, what: str | Path, variables: Plain, expected: int, environment: Plain) -> Plain:
+    """Run a playbook with -vvvv, and search everything that it leaves."""
+    for directory in (HOME, WORK):
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(mode=0o700)
+    began = time.time()
+    env = {
+        "HOME": str(HOME),
+        "ANSIBLE_HOME": str(HOME / "ansible"),
+        "ANSIBLE_LOCAL_TEMP": str(WORK / "local"),
+        "ANSIBLE_REMOTE_TEMP": str(WORK / "remote"),
+        "TMPDIR": str(WORK),
+        "ANSIBLE_LOG_PATH": str(WORK / "ansible.log"),
+        **environment,
+    }
+    with Processes() as processes:
+        done = playbook(what, variables, "-vvvv", "--diff", environment=env, expected=expected, noise=True)
+    scene.secrets.search(f"{name}, output", done.output.encode())
+    scene.secrets.search(f"{name}, results", json.dumps(done.results, ensure_ascii=False).encode())
+    for line in processes.seen:
+        scene.secrets.search(f"{name}, ps", line)
+    modules = sum(b"AnsiballZ" in line or b"ansible-playbook" in line for line in processes.seen)
+    check(modules > 0, f"{name}: no process of Ansible was seen")
+    files = [path for place in (HOME, WORK) for path in place.rglob("*") if path.is_file()]
+    files += [path for path in COLLECTION.rglob("*") if path.is_file() and path.stat().st_mtime > began]
+    kept = (OUTPUT, COLLECTION / "tests")
+    mine = [path for path in files if path.is_relative_to(HOME) or path.is_relative_to(WORK)]
+    mine += [path for path in files if not any(path.is_relative_to(place) for place in kept)]
+    for path in dict.fromkeys(mine):
+        scene.secrets.search(f"{name}, file {path}", path.read_bytes())
+    left = [str(path) for path in mine if "ansible-tmp-" in str(path) or "AnsiballZ" in path.name]
+    check(not left, f"{name}: files were left: {left}")
+    say(
+        f"{name}: nothing in {len(done.output)} characters of output, {len(done.results)} results, "
+        f"{len(processes.seen)} command lines and {len(mine)} files"
+    )
+    return {"output": done.output, "results": done.results}
+
+
+def check_outcomes(results: list[Plain]) -> None:
+    """The searches would prove nothing if the tasks did something else than they are named after."""
+    other = [
+        f"{entry['task']}: {entry['status']}: {entry['result'].get('msg')}"
+        for entry in results
+        if entry["status"] != ("failed" if "wrong" in entry["task"] else "ok")
+    ]
+    check(not other, "; ".join(other))
+
+
+def nothing_shown() -> None:
+    """Modules and role, with and without pipelining: without it, ansible-core writes options into files for a while."""
+    scene = Scene()
+    try:
+        for name, pipelining in (("without pipelining", "false"), ("pipelining", "true")):
+            # With ANSIBLE_DEBUG, ansible-core itself prints the options of every module, secrets included.
+            environment = {"ANSIBLE_DEBUG": "false", "ANSIBLE_PIPELINING": pipelining}
+            # A playbook must not hold secrets, as ansible-core shows lines of it: they come from variables.
+            tasks, variables = hidden(scene.module_tasks(), scene.secrets)
+            done = watched(scene, f"modules, {name}", play(tasks), variables, 0, environment)
+            check_outcomes(done["results"])
+            wrong = end(scene.odd, username="main", password=scene.secrets.accounts["the wrong password"][1])
+            for what, expected, promotion in (
+                ("role", 0, scene.promotion(scene.source, scene.destination)),
+                ("role with odd passwords", 0, scene.promotion(scene.odd, scene.odd)),
+                ("role, wrong password", 2, scene.promotion(scene.odd, wrong)),
+                ("role, bad argument", 2, scene.promotion(scene.source, {**scene.destination, "validate_certs": "?"})),
+                ("role, unknown argument", 2, scene.promotion({**scene.source, "pass": "x"}, scene.destination)),
+                ("role, bad value", 2, scene.promotion(scene.source, scene.destination, promote_jobs="many")),
+            ):
+                if pipelining == "false" or what == "role, wrong password":
+                    watched(scene, f"{what}, {name}", PROMOTE, promotion, expected, environment)
+    finally:
+        scene.close()
+        shutil.rmtree(TEMPORARY)
+
+
+def hidden(tasks: list[Plain], known: Secrets) -> tuple[list[Plain], Plain]:
+    """The tasks with a variable in the place of every secret, and these variables."""
+    values = [password for _user, password in known.accounts.values()] + list(known.tokens.values())
+    names = {value: f"secret_{number}" for number, value in enumerate(dict.fromkeys(values))}
+
+    def replaced(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: replaced(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [replaced(inner) for inner in value]
+        if isinstance(value, str) and value in names:
+            return "{{ " + names[value] + " }}"
+        return value
+
+    found = [replaced(entry) for entry in tasks]
+    return found, {name: value for value, name in names.items()}  # type: ignore[return-value]
+
+
+main([nothing_shown])
