@@ -144,6 +144,10 @@ def create_module(options: Plain, *, source: str = "", **rules: t.Any) -> Ansibl
     return AnsibleModule(argument_spec=connection_arguments(options, source=source), supports_check_mode=True, **merged)
 
 
+class SecretInResult(InvalidInput):
+    """A secret occurs in what a task is about to return, and ansible-core would cut it out."""
+
+
 class Task:
     """One run of a module: its parameters, the registries they name, and what it cost."""
 
@@ -211,7 +215,7 @@ class Task:
             self.module.no_log_values.add(secret)
 
     def check_secrets(self, *values: t.Any) -> None:
-        """Raise :class:`InvalidInput` where a secret occurs in what the task is about to return.
+        """Raise :class:`SecretInResult` where a secret occurs in what the task is about to return.
 
         Before ansible-core 2.22 every occurrence of a secret is cut out of a result, and the next task would work on
         what is left. Called before anything is written.
@@ -222,7 +226,7 @@ class Task:
         texts = list(_texts([self.params["registry"], _WORDS, *own, *values]))
         for option, secret in self._secrets():
             if any(secret in text for text in texts) or (secret.isdigit() and len(secret) < _SHORTEST_NUMBER):
-                raise InvalidInput(
+                raise SecretInResult(
                     f"the value of {option} also occurs in names, digests, contents or numbers of this task's result, "
                     "and ansible-core before 2.22 would cut it out of them",
                     hint=f"Use a longer {option.rpartition('.')[2]}, or give the credential in an auth_file",
@@ -270,6 +274,10 @@ def run(module: AnsibleModule, work: t.Callable[[Task], Plain]) -> t.NoReturn:
     except RegistryError as error:
         missing = isinstance(error, RepositoryMissing)
         problem = {"msg": str(error), "error": error.facts(), "repository_missing": missing}
+        if isinstance(error, SecretInResult):
+            # The sentence quotes nothing, and must not be cut itself. Ansible would add the options to it.
+            module.no_log_values.clear()
+            problem["invocation"] = {"module_args": {}}
     except RecursionError:
         problem = {"msg": "The input or an answer of the registry is nested too deep."}
     finally:
