@@ -52,8 +52,7 @@ def build_directory() -> Path:
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = build_directory()
 COLLECTIONS = BUILD / "collections"
-INSIDE = Path("ansible_collections", "imageops", "registry")
-COPY = COLLECTIONS / INSIDE
+COPY = COLLECTIONS / "ansible_collections" / "imageops" / "registry"
 HOME = BUILD / "home"
 LOGS = BUILD / "logs"
 
@@ -299,8 +298,8 @@ def system_packages(commands: dict[str, str]) -> None:
         raise Failed(f"{shorten(output)}\nThis command failed: {install}")
 
 
-def sync(destination: Path = COPY) -> None:
-    """Copy the collection (tracked files, and untracked ones that are not ignored); remove what is gone."""
+def sync() -> None:
+    """Copy the collection (tracked files, and untracked ones that are not ignored) to COPY; remove what is gone."""
     system_packages({"git": "git"})
     listing = subprocess.run(
         ["git", "-c", "safe.directory=*", "-C", str(ROOT), "ls-files", "-z", "-co", "--exclude-standard"],
@@ -311,18 +310,18 @@ def sync(destination: Path = COPY) -> None:
         raise Failed(listing.stderr.decode(errors="replace").strip() + "\nThe commands work in a git clone only.")
     wanted = {os.fsdecode(name) for name in listing.stdout.split(b"\0") if name}
     wanted = {name for name in wanted if (ROOT / name).is_file()}
-    destination.mkdir(parents=True, exist_ok=True)
-    for directory, directories, files in os.walk(destination):
-        relative = Path(directory).relative_to(destination)
+    COPY.mkdir(parents=True, exist_ok=True)
+    for directory, directories, files in os.walk(COPY):
+        relative = Path(directory).relative_to(COPY)
         directories[:] = [name for name in directories if str(relative / name) not in {".git", "tests/output"}]
         for name in files:
             if str(relative / name) not in wanted:
-                (destination / relative / name).unlink()
+                (COPY / relative / name).unlink()
         for name in list(directories):
-            if (destination / relative / name).is_symlink():
-                (destination / relative / name).unlink()
+            if (COPY / relative / name).is_symlink():
+                (COPY / relative / name).unlink()
     for name in wanted:
-        source, copy = ROOT / name, destination / name
+        source, copy = ROOT / name, COPY / name
         before, after = source.stat(), (copy.stat() if copy.is_file() else None)
         same = after and (after.st_size, after.st_mtime_ns, after.st_mode) == (
             before.st_size,
@@ -332,11 +331,11 @@ def sync(destination: Path = COPY) -> None:
         if not same:
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, copy)
-    for directory, _directories, _files in os.walk(destination, topdown=False):
+    for directory, _directories, _files in os.walk(COPY, topdown=False):
         if ".git" not in Path(directory).parts and not os.listdir(directory):
             os.rmdir(directory)
-    if not (destination / ".git").exists():
-        subprocess.run(["git", "init", "-q", str(destination)], check=True, stdin=subprocess.DEVNULL)
+    if not (COPY / ".git").exists():
+        subprocess.run(["git", "init", "-q", str(COPY)], check=True, stdin=subprocess.DEVNULL)
 
 
 def prepare_home() -> None:

@@ -15,7 +15,6 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -103,26 +102,23 @@ def sections(output: str) -> dict[str, str]:
 
 
 def integration(label: str, core: Environment, venv: Path, targets: list[str], count: Count) -> None:
-    """The integration targets on one ansible-core, with registries and a copy of the collection of their own."""
+    """The integration targets on one ansible-core, with registries of their own."""
     name = f"integration-{core.name}"
-    collections = common.BUILD / "integration" / core.name
-    copy = collections / common.INSIDE
-    common.sync(copy)
     state = common.BUILD / "registries" / core.name
     harness_python = common.venv(common.REGISTRIES) / "bin" / "python"
-    harness = [harness_python, copy / HARNESS]
+    harness = [harness_python, COPY / HARNESS]
     optional = optional_directory()
-    env = common.environment_for(venv, ANSIBLE_COLLECTIONS_PATH=str(collections), REGISTRIES_OPTIONAL=str(optional))
+    env = common.environment_for(venv, REGISTRIES_OPTIONAL=str(optional))
     started = time.monotonic()
     common.run([*harness, "stop", "--state", state], f"{name}-stop", timeout=60, env=env)  # of a run that was killed
     shutil.rmtree(state, ignore_errors=True)
     state.mkdir(parents=True)
-    results = copy / "tests" / "output" / "data"
+    results = COPY / "tests" / "output" / "data"
     shutil.rmtree(results, ignore_errors=True)
     variables: dict[str, object] = {
         "registries_state": str(state),
         "registries_python": str(harness_python),
-        "registries_script": str(copy / HARNESS),
+        "registries_script": str(COPY / HARNESS),
     }
     try:
         status, output = common.run(
@@ -137,7 +133,7 @@ def integration(label: str, core: Environment, venv: Path, targets: list[str], c
         variables.update(
             {"registries": started_registries["registries"], "registries_ca": started_registries["ca_path"]}
         )
-        config = copy / "tests" / "integration" / "integration_config.yml"
+        config = COPY / "tests" / "integration" / "integration_config.yml"
         config.touch(mode=0o600)
         config.write_text(json.dumps(variables, indent=2) + "\n", encoding="utf-8")
         status, output = common.run(
@@ -145,15 +141,12 @@ def integration(label: str, core: Environment, venv: Path, targets: list[str], c
             + ["--continue-on-error", *targets],
             name,
             timeout=1200,
-            cwd=copy,
+            cwd=COPY,
             env=env,
         )
     finally:
         common.run([*harness, "stop", "--state", state], f"{name}-stop", timeout=60, env=env)
-    took: dict[str, int] = {}
-    for path in results.glob("integration-*.json"):
-        took.update((key, value["run_time_seconds"]) for key, value in json.loads(path.read_text())["targets"].items())
-    passed = len(took)
+    passed = sum(len(json.loads(path.read_text())["targets"]) for path in results.glob("integration-*.json"))
     listed = re.search(r"\d+ integration test\(s\) listed below .*?:\n((?:\S+\n?)+)", output)
     bad = set(listed.group(1).split()) if listed else set()
     texts = sections(output)
@@ -172,17 +165,9 @@ def integration(label: str, core: Environment, venv: Path, targets: list[str], c
         bad.add("?")
         say(common.shorten(output))
     count.add(passed, len(bad))
-    slowest = ", ".join(f"{key} {took[key]} s" for key in sorted(took, key=took.__getitem__, reverse=True)[:3])
-    say(f"integration targets, {label}: {passed} passed, {len(bad)} failed ({seconds(started)}; slowest: {slowest})")
+    say(f"integration targets, {label}: {passed} passed, {len(bad)} failed ({seconds(started)})")
     if bad:
         say(f"failed: {' '.join(sorted(bad))}; the whole output: {common.shown(common.LOGS / name)}.log")
-
-
-def side_by_side(function: Callable[..., None], runs: Sequence[tuple[object, ...]]) -> None:
-    """One run in each environment, as many at a time as there are processors."""
-    with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for outcome in [pool.submit(function, *arguments) for arguments in runs]:
-            outcome.result()
 
 
 def seconds(started: float) -> str:
@@ -201,13 +186,15 @@ def main() -> int:
         if what in {"all", "unit"}:
             environments = [common.TARGET, *cores]
             runs = [(label(one), one, common.venv(one), arguments, count) for one in environments]
-            side_by_side(unit, runs)
+            with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+                for outcome in [pool.submit(unit, *one) for one in runs]:
+                    outcome.result()
         if what in {"all", "integration"}:
             if any((COPY / "tests/integration/targets").glob("*/aliases")):
                 if not os.environ.get("REGISTRY_BINARY"):
                     common.system_packages(PROGRAMS)
-                common.venv(common.REGISTRIES)
-                side_by_side(integration, [(label(core), core, common.venv(core), arguments, count) for core in cores])
+                for core in cores:
+                    integration(label(core), core, common.venv(core), arguments, count)
             else:
                 say("integration targets: there are none")
         status = count.close()
