@@ -140,7 +140,7 @@ def integration(label: str, core: Environment, venv: Path, targets: list[str], c
             [venv / "bin" / "python", venv / "bin" / "ansible-test", "integration", "--color", "no"]
             + ["--continue-on-error", *targets],
             name,
-            timeout=1200,
+            timeout=2400,
             cwd=COPY,
             env=env,
         )
