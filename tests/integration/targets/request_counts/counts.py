@@ -191,7 +191,10 @@ def check_mode() -> None:
         asked = scopes_asked(name, moment)
         wide = [scope for scope in asked if any(part.rpartition(":")[2] != "pull" for part in scope.split())]
         check(bool(asked) and not wide, f"in check mode, the token server of {name} was asked for {wide or 'nothing'}")
-        say(f"check mode: {name} saw {len(requests_since(moment, name))} requests and none that writes; {asked}")
+        say(
+            f"check mode: {name} saw {len(requests_since(moment, name))} requests and none that writes; "
+            f"{len(asked)} tokens for {', '.join(sorted(set(asked)))}"
+        )
     variables["promote_destination"] = connection(destination)
     moment = mark()
     done = playbook(PROMOTE, variables)
