@@ -10,7 +10,8 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ..module_utils._errors import RegistryError
-from ..module_utils._promotion import summarise, without_failed
+from ..module_utils._promotion._summary import summarise
+from ..module_utils._promotion._whole import without_failed
 
 Plain = dict[str, t.Any]
 

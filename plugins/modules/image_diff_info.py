@@ -263,7 +263,9 @@ import typing as t
 from ..module_utils._arguments import Task, create_module, run
 from ..module_utils._digest import check_digest
 from ..module_utils._errors import InvalidInput
-from ..module_utils._promotion import FAILED, ImageItem, compare_images, plan, summarise_sources
+from ..module_utils._promotion._comparison import compare_images
+from ..module_utils._promotion._items import FAILED, ImageItem
+from ..module_utils._promotion._plan import plan, summarise_sources
 from ..module_utils._reference import check_repository, check_tag
 
 
@@ -271,7 +273,7 @@ def image_item(entry: dict[str, t.Any], defaults: dict[str, t.Any]) -> ImageItem
     expected = entry["expected_destination_digest"]
     tag = check_tag(entry["tag"]) if entry["tag"] not in (None, "") else ""
     if not tag and not entry["digest"]:
-        raise InvalidInput("a tag or a digest is needed beside the repository")
+        raise InvalidInput(f"{entry['repository']}: a tag or a digest is needed beside the repository")
     tags = entry["tags"] if entry["tags"] is not None else [tag] if tag else []
     patterns = entry["immutable_tags"]
     return ImageItem(
@@ -336,7 +338,6 @@ def main() -> None:
                     "elements": "dict",
                     "required": True,
                     "options": options,
-                    "required_one_of": [("tag", "digest")],
                 },
                 "on_conflict": {"type": "str", "choices": conflicts, "default": "replace"},
                 "immutable_tags": {"type": "list", "elements": "str", "default": []},

@@ -15,17 +15,15 @@ from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     InvalidInput,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._manifest import OCI_INDEX, OCI_MANIFEST
-from ansible_collections.imageops.registry.plugins.module_utils._promotion import (
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._comparison import (
     Comparison,
-    ImageItem,
     TagComparison,
-    check_images,
     compare_images,
-    plan,
-    summarise,
-    summarise_sources,
-    without_failed,
 )
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem, check_images
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._plan import plan, summarise_sources
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._summary import summarise
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._whole import without_failed
 from ansible_collections.imageops.registry.tests.unit.support.documents import (
     CONFIG,
     DIGEST,

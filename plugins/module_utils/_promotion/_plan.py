@@ -1,0 +1,114 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""The plan of a promotion as plain values, in the shapes in which they are handed from task to task."""
+
+from __future__ import annotations
+
+import base64
+import typing as t
+
+from .._errors import RegistryError
+from .._inspection import blobs_of, describe
+from .._manifest import Descriptor
+from .._parallel import run_all
+from .._registry import Registry
+from .._tagging import CREATE, REPLACE
+from ._comparison import Comparison
+from ._items import MISSING, PROMOTE, Plain
+
+Summaries = dict[tuple[str, str], Plain]
+"""What images are in the words of people, by repository and digest at the source."""
+
+
+def plan(comparisons: t.Sequence[Comparison], source: Registry, destination: Registry, summaries: Summaries) -> Plain:
+    """The plan as plain values: ``images`` with what is to be done for each, ``blobs``, ``manifests`` and ``tags``.
+
+    Nothing but a line in ``images`` is said about images that are equal.
+    """
+    blobs: dict[tuple[str, str, tuple[str, ...]], dict[str, int]] = {}
+    manifests: dict[tuple[str, str], Plain] = {}
+    tags: list[Plain] = []
+    for comparison in comparisons:
+        if comparison.action != PROMOTE:
+            continue
+        item = comparison.item
+        # On one and the same registry, the repository of the source is the first to mount from.
+        own = (item.repository,) if source.name == destination.name and item.repository != item.target else ()
+        key = (item.target, item.repository, tuple(dict.fromkeys([*own, *item.mount_from])))
+        for blob in blobs_of(comparison.tree):
+            blobs.setdefault(key, {})[blob.digest] = blob.size
+        for manifest in comparison.tree:
+            manifests[item.target, manifest.digest] = {
+                "repository": item.target,
+                "source_repository": item.repository,
+                "digest": manifest.digest,
+                "media_type": manifest.media_type,
+                "content_base64": base64.b64encode(manifest.content).decode("ascii"),
+            }
+        digest = t.cast(Descriptor, comparison.source).digest
+        top = manifests.get((item.target, digest))
+        for tag in comparison.tags:
+            if tag.action in (CREATE, REPLACE):
+                entry: Plain = {
+                    "repository": item.target,
+                    "tag": tag.tag,
+                    "digest": digest,
+                    "previous_digest": tag.previous_digest,
+                }
+                if top:
+                    entry["content_base64"] = top["content_base64"]
+                if (item.repository, digest) in summaries:
+                    entry["summary"] = summaries[item.repository, digest]
+                tags.append(entry)
+    return {
+        "images": [_image(comparison, source, destination) for comparison in comparisons],
+        "blobs": [
+            {
+                "repository": repository,
+                "source_repository": source_repository,
+                "mount_from": list(mount_from),
+                "blobs": [{"digest": digest, "size": size} for digest, size in found.items()],
+            }
+            for (repository, source_repository, mount_from), found in blobs.items()
+        ],
+        "manifests": list(manifests.values()),
+        "tags": tags,
+    }
+
+
+def _image(comparison: Comparison, source: Registry, destination: Registry) -> Plain:
+    item, found = comparison.item, comparison.source
+    return {
+        "reference": item.at_source(source),
+        "destination": f"{destination.name}/{item.target}",
+        "repository": item.repository,
+        "destination_repository": item.target,
+        "exists": comparison.action != MISSING and found is not None,
+        "digest": "" if found is None else found.digest,
+        "media_type": "" if found is None else found.media_type,
+        "action": comparison.action,
+        "reason": comparison.reason,
+        "tags": [tag._asdict() for tag in comparison.tags],
+    }
+
+
+def summarise_sources(comparisons: t.Sequence[Comparison], source: Registry) -> Summaries:
+    """For a diff: what each image that is to be promoted is, in the words of people. This reads configs."""
+
+    def show(place: tuple[str, str]) -> Plain:
+        return describe(source, *place)
+
+    places = [
+        (comparison.item.repository, t.cast(Descriptor, comparison.source).digest)
+        for comparison in comparisons
+        if comparison.action == PROMOTE
+    ]
+    summaries: Summaries = {}
+    for place, outcome in zip(places, run_all(show, places, source.jobs)):
+        if isinstance(outcome, RegistryError):
+            raise outcome
+        summaries[place] = outcome
+    return summaries

@@ -1,0 +1,134 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""What a promotion did, per image."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._inspection import blobs_of
+from .._manifest import Manifest
+from .._tagging import CREATE, REPLACE
+from .._transfer import EXISTS, MOUNT, MOUNT_OR_UPLOAD, UPLOAD
+from ._items import FAILED, PROMOTE, Plain
+from ._whole import broken, end_to_end, failures_of, parsed, refused_again
+
+
+def summarise(planned: Plain, results: t.Mapping[str, Plain]) -> Plain:
+    """What a promotion did: ``changed``, one entry per image in ``images``, and the sum of ``transfer``.
+
+    ``planned`` is the comparison; ``results`` holds the results of the tasks that carried it out, by the names
+    ``blobs_missing``, ``blobs``, ``manifests``, ``compared_again``, ``tags`` and ``verified``. A blob that several
+    images need counts for the first of them.
+    """
+    done = _Done(planned, results)
+    return {
+        "changed": any(result.get("changed") is True for result in results.values()),
+        "images": [done.image(image) for image in planned["images"]],
+        "transfer": _sum_of_transfers([planned, *results.values()]),
+    }
+
+
+def _sum_of_transfers(results: t.Iterable[Plain]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for result in results:
+        for name, amount in result.get("transfer", {}).items():
+            # Ansible-core before 2.22 may have replaced a number in which a short secret occurs.
+            total[name] = total.get(name, 0) + (amount if isinstance(amount, int) else 0)
+    return total
+
+
+class _Done:
+    """What the tasks of a promotion did, by the things that they did it to."""
+
+    _NAMES: t.ClassVar[dict[str, str]] = {UPLOAD: "uploaded", MOUNT_OR_UPLOAD: "uploaded", MOUNT: "mounted"}
+
+    def __init__(self, planned: Plain, results: t.Mapping[str, Plain]) -> None:
+        self._manifests = {(entry["repository"], entry["digest"]): parsed(entry) for entry in planned["manifests"]}
+        self._blobs = {
+            (group["repository"], blob["digest"]): blob["action"]
+            for group in results.get("blobs", {}).get("blobs", [])
+            for blob in group["blobs"]
+        }
+        self._there = {
+            (group["repository"], blob["digest"])
+            for group in results.get("blobs_missing", {}).get("blobs", [])
+            for blob in group["blobs"]
+            if blob["exists"]
+        }
+        self._moved = {(tag["repository"], tag["tag"]) for tag in results.get("tags", {}).get("tags", [])}
+        self._serving = {
+            (image["repository"], image["tag"]): image["digest"]
+            for image in results.get("verified", {}).get("images", [])
+        }
+        self._refused = refused_again(results.get("compared_again", {}))
+        self._failures = failures_of(results.values())
+        self._broken = broken(results.values())
+        self._counted: set[tuple[str, str]] = set()
+
+    def image(self, image: Plain) -> Plain:
+        """What became of one image of the plan."""
+        repository = image["destination_repository"]
+        tree = _tree_of(image["digest"], repository, self._manifests)
+        reason = image["reason"] or (self._why_not_promoted(image, tree) if image["action"] == PROMOTE else "")
+        return {
+            "reference": image["reference"],
+            "destination": image["destination"],
+            "digest": image["digest"],
+            "action": FAILED if image["action"] == PROMOTE and reason else image["action"],
+            "reason": reason,
+            "tags": image["tags"],
+            **self._sums(repository, tree),
+        }
+
+    def _sums(self, repository: str, tree: t.Sequence[Manifest]) -> dict[str, int]:
+        ways = ("uploaded", "mounted", "skipped")
+        sums = {f"{unit}_{way}": 0 for unit in ("blobs", "bytes") for way in ways}
+        for blob in blobs_of(tree):
+            place = (repository, blob.digest)
+            way = self._NAMES.get(self._blobs.get(place, EXISTS), "skipped")
+            if place in self._counted:
+                way = "skipped"
+            elif place not in self._blobs and place not in self._there:
+                # It was never dealt with: something failed before.
+                continue
+            self._counted.add(place)
+            sums[f"blobs_{way}"] += 1
+            sums[f"bytes_{way}"] += blob.size
+        return sums
+
+    def _why_not_promoted(self, image: Plain, tree: t.Sequence[Manifest]) -> str:
+        repository = image["destination_repository"]
+        parts = {image["digest"], *(part.digest for part in tree), *(blob.digest for blob in blobs_of(tree))}
+        wanted = {tag["tag"] for tag in image["tags"] if tag["action"] in (CREATE, REPLACE)}
+        if end_to_end(image) in self._refused:
+            return self._refused[end_to_end(image)]
+        for entry in self._failures:
+            if entry.get("repository") == repository and (
+                entry.get("tag") in wanted or ("tag" not in entry and entry.get("digest") in parts)
+            ):
+                return str(entry.get("msg", ""))
+        if self._broken:
+            return self._broken
+        for tag in sorted(wanted):
+            if (repository, tag) not in self._moved:
+                return f"{image['destination']}:{tag} was not moved"
+            serving = self._serving.get((repository, tag), image["digest"])
+            if serving != image["digest"]:
+                return f"{image['destination']}:{tag} serves {serving or 'nothing'}, and {image['digest']} was promised"
+        return ""
+
+
+def _tree_of(digest: str, repository: str, manifests: t.Mapping[tuple[str, str], Manifest]) -> list[Manifest]:
+    found: dict[str, Manifest] = {}
+    waiting = [digest]
+    while waiting:
+        current = waiting.pop()
+        manifest = manifests.get((repository, current))
+        if manifest is not None and current not in found:
+            found[current] = manifest
+            waiting += [child.digest for child in manifest.children()]
+    return list(found.values())

@@ -1,0 +1,75 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""What of a plan is still whole after something has failed."""
+
+from __future__ import annotations
+
+import base64
+import typing as t
+
+from .._manifest import Manifest
+from ._items import PROMOTE, STOPPING, Plain
+
+
+def without_failed(
+    planned: Plain, results: t.Sequence[Plain], compared_again: Plain, *, all_or_nothing: bool = False
+) -> Plain:
+    """What of a plan is still whole: its ``manifests`` and ``tags``.
+
+    ``results`` are those of the tasks so far; what they name in ``failures`` has failed, and with it each manifest that
+    refers to it. What a second comparison refuses is left out as well. Nothing is left where a task has failed as a
+    whole, or with ``all_or_nothing`` where anything has.
+    """
+    failed = {(entry.get("repository"), entry.get("digest")) for entry in failures_of(results)}
+    refused = refused_again(compared_again)
+    if broken([*results, compared_again]) or (all_or_nothing and (failed or refused)):
+        return {"manifests": [], "tags": []}
+    stopped = [image for image in planned["images"] if end_to_end(image) in refused]
+    going_on = [image for image in planned["images"] if end_to_end(image) not in refused]
+    # Two images may be one digest in one repository, under different tags.
+    wanted = {(image["destination_repository"], image["digest"]) for image in going_on if image["action"] == PROMOTE}
+    failed |= {(image["destination_repository"], image["digest"]) for image in stopped} - wanted
+    stopped_tags = {(image["destination_repository"], tag["tag"]) for image in stopped for tag in image["tags"]}
+    whole: list[Plain] = []
+    for entry in planned["manifests"]:
+        manifest = parsed(entry)
+        parts = [manifest.digest, *(descriptor.digest for descriptor in manifest.descriptors())]
+        if any((entry["repository"], digest) in failed for digest in parts):
+            failed.add((entry["repository"], manifest.digest))
+        else:
+            whole.append(entry)
+    tags = [
+        tag
+        for tag in planned["tags"]
+        if (tag["repository"], tag["digest"]) not in failed and (tag["repository"], tag["tag"]) not in stopped_tags
+    ]
+    return {"manifests": whole, "tags": tags}
+
+
+def end_to_end(image: Plain) -> tuple[str, str]:
+    """What tells the images of a comparison apart: one at the source may go to several repositories."""
+    return image["reference"], image["destination_repository"]
+
+
+def refused_again(compared_again: Plain) -> dict[tuple[str, str], str]:
+    images = compared_again.get("images", [])
+    return {end_to_end(image): str(image["reason"]) for image in images if image["action"] in STOPPING}
+
+
+def broken(results: t.Iterable[Plain]) -> str:
+    """Why a task has failed as a whole; empty where none has. Tasks that were skipped or succeeded say nothing."""
+    for result in results:
+        if result.get("msg") and "failures" not in result and result.get("skipped") is not True:
+            return str(result["msg"])
+    return ""
+
+
+def failures_of(results: t.Iterable[Plain]) -> list[Plain]:
+    return [failure for result in results for failure in result.get("failures", [])]
+
+
+def parsed(entry: Plain) -> Manifest:
+    return Manifest.parse(base64.b64decode(entry["content_base64"]), entry["media_type"], entry["digest"])
