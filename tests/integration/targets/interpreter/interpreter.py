@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An explicit localhost in an inventory that runs modules with a Python without requests."""
+"""Libraries that are missing: requests where modules run, jmespath where Ansible itself runs."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ from runs import (
     module_options,
     play,
     playbook,
+    private_file,
     say,
     seed,
     task,
 )
 
 PREFIX = "interpreter"
+VERIFY = "Verify that every tag serves the promised digest"
 
 
 def bare_python() -> Path:
@@ -72,4 +74,31 @@ def role_explains() -> None:
     say(f"{PROMOTE} promotes with that inventory")
 
 
-main([modules_explain, role_explains])
+def jmespath_is_for_the_filter() -> None:
+    """Without jmespath the filter query says so, and the role promotes and verifies."""
+    missing = private_file("without/jmespath.py", "raise ImportError('hidden by this test')\n")
+    environment = {"PYTHONPATH": str(missing.parent)}
+    ask = {"name": "Ask", "ansible.builtin.debug": {"msg": "{{ [] | imageops.registry.query('@') }}"}}
+    done = playbook(play([ask]), {}, environment=environment, expected=2)
+    message = done.of("Ask")["msg"]
+    check("needs the Python library jmespath where Ansible itself runs" in message, f"the filter says: {message}")
+    image = seed("dev", "single", PREFIX)[0]
+    variables = {
+        "promote_source": connection("dev"),
+        "promote_destination": connection("prod"),
+        "promote_images": [
+            {
+                "repository": image["repository"],
+                "tag": image["tag"],
+                "destination_repository": f"{PREFIX}/without-jmespath",
+                "tags": ["1.0", "stable"],
+            }
+        ],
+    }
+    done = playbook(PROMOTE, variables, environment=environment)
+    verified = [(entry["tag"], entry["digest"]) for entry in done.of(VERIFY)["images"]]
+    check(verified == [(tag, image["digest"]) for tag in ("1.0", "stable")], f"verified were {verified}")
+    say("the role promotes without jmespath")
+
+
+main([modules_explain, role_explains, jmespath_is_for_the_filter])
