@@ -45,6 +45,26 @@ def find_referrers(
     registry: Registry, names: t.Sequence[ImageName], artifact_type: str = ""
 ) -> list[Found | RegistryError]:
     """What refers to the images; outcomes in their order. What isn't there is a result and no error."""
+    heads = head_images(registry, names)
+    digests = [name.digest or (head.digest if isinstance(head, Descriptor) else "") for name, head in zip(names, heads)]
+    known = [
+        (place, name.repository, digest)
+        for place, (name, head, digest) in enumerate(zip(names, heads, digests))
+        if digest and not isinstance(head, RegistryError)
+    ]
+    asked = referrers_of(registry, [(repository, digest) for _place, repository, digest in known], artifact_type)
+    answers = {place: answer for (place, _repository, _digest), answer in zip(known, asked)}
+    outcomes: list[Found | RegistryError] = []
+    for place, head in enumerate(heads):
+        answer = head if isinstance(head, RegistryError) else answers.get(place, _NOTHING)
+        outcomes.append(answer._replace(exists=head is not None) if isinstance(answer, Found) else answer)
+    return outcomes
+
+
+def referrers_of(
+    registry: Registry, places: t.Sequence[tuple[str, str]], artifact_type: str = ""
+) -> list[Found | RegistryError]:
+    """What refers to digests in repositories, whether or not these exist; outcomes in their order."""
 
     class Question(t.NamedTuple):
         place: int
@@ -57,24 +77,20 @@ def find_referrers(
                 return registry.head_manifest(self.repository, self.tag)
             return registry.list_referrers(self.repository, self.digest, artifact_type)
 
-    heads = head_images(registry, names)
-    questions = []
-    for place, (name, head) in enumerate(zip(names, heads)):
-        digest = name.digest or (head.digest if isinstance(head, Descriptor) else "")
-        if digest and not isinstance(head, RegistryError):
-            questions += [Question(place, name.repository, digest, tag) for tag in ("", *cosign_tags(digest))]
+    questions = [
+        Question(place, repository, digest, tag)
+        for place, (repository, digest) in enumerate(places)
+        for tag in ("", *cosign_tags(digest))
+    ]
     # All questions at once: for a single image, they then wait for one another no longer than for many.
     answers: dict[int, list[tuple[Question, t.Any]]] = {}
     for question, answer in zip(questions, run_all(Question.ask, questions, registry.jobs)):
         answers.setdefault(question.place, []).append((question, answer))
-    return [
-        head if isinstance(head, RegistryError) else _found(head is not None, answers.get(place, []))
-        for place, head in enumerate(heads)
-    ]
+    return [_found(answers[place]) for place in range(len(places))]
 
 
-def _found(exists: bool, answers: t.Sequence[tuple[t.Any, t.Any]]) -> Found | RegistryError:
-    found = _NOTHING._replace(exists=exists)
+def _found(answers: t.Sequence[tuple[t.Any, t.Any]]) -> Found | RegistryError:
+    found = _NOTHING._replace(exists=True)
     for question, answer in answers:
         found = found._replace(digest=question.digest)
         if isinstance(answer, RegistryError):

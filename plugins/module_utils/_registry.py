@@ -102,6 +102,7 @@ class Registry:
         self.retries = transport.endpoint.retries
         self.counters = transport.counters
         self.sleep = transport.sleep
+        self._without_referrers_api: set[str] = set()
 
     def close(self) -> None:
         """Close all connections."""
@@ -256,8 +257,11 @@ class Registry:
             ).within(what)
         return manifest
 
-    def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> None:
+    def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> bool:
         """end-7, PUT of the exact bytes under a tag or their digest.
+
+        Returns whether the registry says that it lists the manifest under its subject (``OCI-Subject``). Where it
+        doesn't, that is left to its clients.
 
         Raises :class:`ReferencesMissing` where the repository lacks what the manifest refers to,
         :class:`RepositoryMissing` where the repository must be created first, and :class:`ProtocolViolation` where the
@@ -277,6 +281,7 @@ class Registry:
         said = response.headers.get("Docker-Content-Digest", "")
         if is_digest(said) and algorithm_of(said) == algorithm_of(manifest.digest) and said != manifest.digest:
             raise ProtocolViolation(f"the registry stored another digest, {said}, than {manifest.digest}").within(what)
+        return manifest.subject is not None and response.headers.get("OCI-Subject", "") == manifest.subject.digest
 
     def delete_manifest(self, repository: str, reference: str) -> bool:
         """end-9, DELETE of a manifest by digest (its tags go with it), or of a tag alone.
@@ -287,7 +292,12 @@ class Registry:
         return self._delete(what, self._manifest_path(repository, reference), repository)
 
     def list_referrers(self, repository: str, digest: str, artifact_type: str = "") -> Referrers:
-        """end-12, GET ``referrers``, and the tag schema where the registry has no such API."""
+        """end-12, GET ``referrers``, and the tag schema where the registry has no such API.
+
+        Once a repository has shown that there is none, it isn't asked for it again.
+        """
+        if repository in self._without_referrers_api:
+            return self._tagged_referrers(repository, digest, artifact_type)
         what = f"list the referrers of {self._manifest_name(repository, digest)}"
         path = self._path(repository, f"referrers/{check_digest(digest)}")
         if artifact_type:
@@ -300,6 +310,8 @@ class Registry:
             elif response.status in (401, 403) or response.is_temporary() or response.status == 429:
                 raise response.error().within(what)
             else:
+                if "NAME_UNKNOWN" not in response.error().codes:
+                    self._without_referrers_api.add(repository)
                 return self._tagged_referrers(repository, digest, artifact_type)
         return Referrers(_of_type(found, artifact_type), "api")
 
