@@ -20,8 +20,9 @@ from ._counters import Counters
 from ._credentials import Credential, credential_from_options
 from ._digest import check_digest
 from ._endpoint import Endpoint
-from ._errors import InvalidInput, LocalFileError, RegistryError, RepositoryMissing
+from ._errors import CredentialError, InvalidInput, LocalFileError, RegistryError, RepositoryMissing
 from ._inspection import ImageName
+from ._local_path import absolute, relative_hint
 from ._manifest import MAXIMUM_BLOB_SIZE, MAXIMUM_SIZE
 from ._reference import check_registry, check_repository, check_tag
 from ._registry import Registry
@@ -120,7 +121,6 @@ IMAGES: Plain = {
         "tag": {"type": "raw"},
         "digest": {"type": "str"},
     },
-    "required_one_of": [("tag", "digest")],
 }
 
 
@@ -176,10 +176,17 @@ class Task:
             registry.close()
 
     def _open(self, options: Plain, writing: bool) -> Registry:
-        name = check_registry(options["registry"])
-        credential = credential_from_options(
-            options["username"], options["password"], options["token"], options["auth_file"], name
-        )
+        try:
+            name = check_registry(options["registry"])
+        except InvalidInput as error:
+            error.at_option("registry")
+            raise self._at_end(error, options) from error
+        try:
+            credential = credential_from_options(
+                options["username"], options["password"], options["token"], options["auth_file"], name
+            )
+        except CredentialError as error:
+            raise self._at_end(error, options).within(f"log in to {name}") from error
         self._hide(credential)
         for option in ("timeout", "jobs"):
             if self.params[option] < 1:
@@ -199,9 +206,17 @@ class Task:
             retries=self.params["retries"],
             jobs=self.params["jobs"],
         )
-        registry = Registry(Transport(endpoint, self.counters, on_secret=self._hide_text), writing=writing)
+        try:
+            transport = Transport(endpoint, self.counters, on_secret=self._hide_text)
+        except LocalFileError as error:
+            raise self._at_end(error, options).within(f"reach {name}") from error
+        registry = Registry(transport, writing=writing)
         self._opened.append(registry)
         return registry
+
+    def _at_end(self, error: RegistryError, options: Plain) -> RegistryError:
+        """The error with its option named as the task has it: those of the other end are suboptions of ``source``."""
+        return error.at_option("source") if error.option and options is not self.params else error
 
     def _hide(self, credential: Credential) -> None:
         for secret in (credential.password, credential.token):
@@ -229,8 +244,14 @@ class Task:
                 raise SecretInResult(
                     f"the value of {option} also occurs in names, digests, contents or numbers of this task's result, "
                     "and ansible-core before 2.22 would cut it out of them",
-                    hint=f"Use a longer {option.rpartition('.')[2]}, or give the credential in an auth_file",
+                    hint=f"Use a longer {option.rpartition('.')[2]}, or give the credential in an auth_file"
+                    + self._in_role(option),
                 )
+
+    def _in_role(self, option: str) -> str:
+        if "source" not in self.params:
+            return ""
+        return f" (to the role promote, it belongs to promote_{'source' if '.' in option else 'destination'})"
 
     def _secrets(self) -> t.Iterator[tuple[str, str]]:
         ends = {"": self.params, "source.": self.params.get("source") or {}}
@@ -288,7 +309,12 @@ def run(module: AnsibleModule, work: t.Callable[[Task], Plain]) -> t.NoReturn:
     result["transfer"] = task.counters.as_dict()
     failures = result.get("failures") or []
     if failures:
-        others = f" (and {len(failures) - 1} more, see failures)" if len(failures) > 1 else ""
+        others = ""
+        if len(failures) > 1:
+            # What concerns a registry as a whole is the same for all that was asked of it.
+            alike = all(entry["msg"] == failures[0]["msg"] for entry in failures)
+            others = f"the same for all {len(failures)}" if alike else f"and {len(failures) - 1} more"
+            others = f" ({others}, see failures)"
         missing = any(entry.get("repository_missing") is True for entry in failures)
         module.fail_json(msg=failures[0]["msg"] + others, repository_missing=missing, **result)
     result.pop("failures", None)
@@ -341,7 +367,9 @@ def read_file(path: str) -> bytes:
         with open(path, "rb") as file:
             return file.read(MAXIMUM_SIZE + 1)
     except OSError as error:
-        raise LocalFileError(f"the file {path} can't be read: {error.strerror}") from error
+        raise LocalFileError(
+            f"the file {absolute(path)} can't be read: {error.strerror}", hint=relative_hint(path)
+        ) from error
 
 
 def one_or_many(params: Plain, many: str, single: t.Sequence[str]) -> list[Plain]:
@@ -382,7 +410,7 @@ def image_names(params: Plain) -> list[ImageName]:
     for position, entry in enumerate(one_or_many(params, "images", ("repository", "tag", "digest"))):
         try:
             if entry["tag"] in (None, "") and not entry["digest"]:
-                raise InvalidInput("a tag or a digest is needed beside the repository")
+                raise InvalidInput(f"{entry['repository']}: a tag or a digest is needed beside the repository")
             names.append(
                 ImageName(
                     check_repository(entry["repository"]),

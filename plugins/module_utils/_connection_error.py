@@ -56,7 +56,11 @@ def connection_error(error: BaseException, method: str, url: str) -> RegistryErr
         return ProtocolViolation("the request has no valid URL or header", **facts)
     for cause in causes:
         if isinstance(cause, socket.gaierror):
-            return ConnectionFailed(f"the host name {origin.host} can't be resolved", **facts)
+            return ConnectionFailed(
+                f"the host name {origin.host} can't be resolved",
+                hint="Check its spelling, and the DNS of the host on which the module runs",
+                **facts,
+            )
         if isinstance(cause, ConnectionRefusedError):
             return ConnectionFailed(
                 f"{where} refuses the connection",

@@ -10,11 +10,11 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import os
 import re
 import typing as t
 
 from ._errors import CredentialError
+from ._local_path import absolute, relative_hint
 from ._reference import is_docker_hub
 
 _MAXIMUM_FILE_SIZE = 1024 * 1024
@@ -27,6 +27,8 @@ class Credential(t.NamedTuple):
     username: str = ""
     password: str = ""
     token: str = ""
+    advice: str = ""
+    """What to do where it is refused; empty where there is nothing better to say than to check it."""
 
     @property
     def is_anonymous(self) -> bool:
@@ -48,16 +50,22 @@ def credential_from_options(
     Raises :class:`CredentialError` where an auth file is named and can't be read.
     """
     if username and ":" in username:
-        raise CredentialError("the user name has a ':' in it, which HTTP Basic authentication can't carry")
+        raise CredentialError("the user name has a ':' in it, which HTTP Basic authentication can't carry").at_option(
+            "username"
+        )
     if token and not _TOKEN.fullmatch(token):
         raise CredentialError(
             "the token has spaces, line breaks or characters outside of ASCII in it, which an HTTP header can't carry",
             hint="Where it is read from a file, trim it",
-        )
+        ).at_option("token")
     if username or password or token:
         return Credential(username or "", password or "", token or "")
     if auth_file:
-        return credential_from_file(auth_file, registry)
+        try:
+            return credential_from_file(auth_file, registry)
+        except CredentialError as error:
+            error.at_option("auth_file")
+            raise
     return ANONYMOUS
 
 
@@ -67,6 +75,7 @@ def credential_from_file(path: str, registry: str) -> Credential:
     An entry without a match is no error: the registry may be open to all. Raises :class:`CredentialError`.
     """
     document = _read(path)
+    path = absolute(path)
     helpers = document.get("credHelpers")
     if (isinstance(helpers, dict) and registry in helpers) or document.get("credsStore"):
         raise CredentialError(
@@ -79,16 +88,20 @@ def credential_from_file(path: str, registry: str) -> Credential:
     for key, entry in entries.items():
         if _same_registry(_host_of_key(key), registry):
             return _credential_of_entry(entry, key, path)
-    return ANONYMOUS
+    return ANONYMOUS._replace(
+        advice=f"The auth file {path} has no entry for {registry}: log in to it with that file, or give another one"
+    )
 
 
 def _read(path: str) -> dict[str, t.Any]:
-    expanded = os.path.expanduser(path)
+    expanded = absolute(path)
     try:
         with open(expanded, "rb") as file:
             content = file.read(_MAXIMUM_FILE_SIZE + 1)
     except OSError as error:
-        raise CredentialError(f"the auth file {expanded} can't be read: {error.strerror}") from error
+        raise CredentialError(
+            f"the auth file {expanded} can't be read: {error.strerror}", hint=relative_hint(path)
+        ) from error
     if len(content) > _MAXIMUM_FILE_SIZE:
         raise CredentialError(f"the auth file {expanded} is larger than {_MAXIMUM_FILE_SIZE} bytes")
     try:

@@ -12,6 +12,7 @@ import typing as t
 
 from ._digest import algorithm_of
 from ._errors import ContentMismatch, LocalFileError, RegistryError
+from ._local_path import absolute, relative_hint
 from ._parallel import run_all
 from ._registry import Registry
 from ._transfer import EXISTS, FileSource, RegistrySource, pieces_from, size_at, verified_pieces
@@ -48,7 +49,9 @@ def make_directories(paths: t.Iterable[str]) -> None:
         try:
             os.makedirs(path, exist_ok=True)
         except OSError as error:
-            raise LocalFileError(f"the directory {path} can't be made: {error.strerror}") from error
+            raise LocalFileError(
+                f"the directory {absolute(path)} can't be made: {error.strerror}", hint=relative_hint(path)
+            ) from error
 
 
 def download_blobs(
@@ -69,7 +72,9 @@ def _download(registry: Registry, item: DownloadItem, move: Move, check: bool) -
             return DownloadOutcome(item.repository, item.digest, size, item.path, EXISTS)
     folder, name = os.path.split(item.path)
     if not check and not os.path.isdir(folder or "."):
-        raise LocalFileError(f"the directory {folder} doesn't exist").within(what)
+        raise LocalFileError(
+            f"the directory {absolute(folder)} doesn't exist", hint=relative_hint(folder) or "Make it first"
+        ).within(what)
     size = size_at(registry, item.repository, item.digest) if item.size is None else item.size
     if not check:
         # Named by the blob, so that another run goes on with it, and none with another blob's.

@@ -12,6 +12,7 @@ import typing as t
 
 from ._credentials import ANONYMOUS, Credential
 from ._errors import LocalFileError
+from ._local_path import absolute, relative_hint
 
 
 class Endpoint(t.NamedTuple):
@@ -41,7 +42,7 @@ def certificate_authorities(endpoint: Endpoint) -> bool | str:
         return _readable(endpoint.ca_path, "ca_path")
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         if os.environ.get(name):
-            return _readable(os.environ[name], name)
+            return _readable(os.environ[name], variable=name)
     return True
 
 
@@ -53,8 +54,8 @@ def client_certificate(endpoint: Endpoint) -> str | tuple[str, str] | None:
     return (certificate, _readable(endpoint.client_key, "client_key")) if endpoint.client_key else certificate
 
 
-def _readable(path: str, option: str) -> str:
-    expanded = os.path.expanduser(path)
+def _readable(path: str, option: str = "", *, variable: str = "") -> str:
+    expanded = absolute(path)
     try:
         if os.path.isdir(expanded):
             os.listdir(expanded)
@@ -62,5 +63,9 @@ def _readable(path: str, option: str) -> str:
             with open(expanded, "rb"):
                 pass
     except OSError as error:
-        raise LocalFileError(f"the file of {option}, {expanded}, can't be read: {error.strerror}") from error
+        named = f" that the environment names in {variable}," if variable else ""
+        problem = LocalFileError(
+            f"the file {expanded}{named} can't be read: {error.strerror}", hint=relative_hint(path)
+        )
+        raise (problem.at_option(option) if option else problem) from error
     return expanded

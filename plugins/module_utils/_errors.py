@@ -29,9 +29,8 @@ class ErrorDetail(t.NamedTuple):
 class RegistryError(Exception):
     """Something that was asked of a registry, or of a file beside it, could not be done.
 
-    ``reason`` says why in a few words, ``hint`` what to do next. ``temporary`` errors may be gone at the next try. The
-    other facts are filled in by the layer
-    that knows them, see :meth:`within`.
+    ``reason`` says why in a few words, ``hint`` what to do next. ``temporary`` errors may be gone at the next try.
+    The other facts are filled in by the layer that knows them, see :meth:`within` and :meth:`at_option`.
     """
 
     def __init__(
@@ -55,6 +54,7 @@ class RegistryError(Exception):
         self.errors = tuple(errors)
         self.temporary = temporary
         self.operation = ""
+        self.option = ""
 
     def within(self, operation: str) -> RegistryError:
         """Name the operation that failed, unless a layer nearer to the failure has named it. Returns itself."""
@@ -62,16 +62,26 @@ class RegistryError(Exception):
             self.operation = operation
         return self
 
+    def at_option(self, option: str) -> RegistryError:
+        """Name the option of the module that is at fault, from the inside out. Returns itself."""
+        self.option = f"{option}.{self.option}" if self.option else option
+        return self
+
     @property
     def codes(self) -> tuple[str, ...]:
         """The error codes of the registry's answer, in upper case."""
         return tuple(error.code.upper() for error in self.errors)
 
+    @property
+    def _reason_at_option(self) -> str:
+        return f"{self.option}: {self.reason}" if self.option else self.reason
+
     def __str__(self) -> str:
-        text = f"Cannot {self.operation}: {self.reason}" if self.operation else self.reason
-        if self.method and self.url:
-            answer = f", answer {self.status}" if self.status is not None else ""
-            text += f" ({self.method} {self.url}{answer})"
+        text = f"Cannot {self.operation}: {self._reason_at_option}" if self.operation else self._reason_at_option
+        facts = [f"{self.method} {self.url}"] if self.method and self.url else []
+        facts += [f"answer {self.status}"] if self.status is not None else []
+        if facts:
+            text += f" ({', '.join(facts)})"
         if self.hint:
             text += f". {self.hint}"
         return text if text.endswith(".") else text + "."
@@ -80,7 +90,7 @@ class RegistryError(Exception):
         """The error as plain values for a module's result."""
         return {
             "operation": self.operation,
-            "reason": self.reason,
+            "reason": self._reason_at_option,
             "hint": self.hint,
             "method": self.method,
             "url": self.url,

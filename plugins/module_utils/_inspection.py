@@ -108,9 +108,10 @@ def platforms_of(manifest: Manifest, config: t.Mapping[str, t.Any]) -> list[str]
 
 
 def describe(registry: Registry, repository: str, reference: str) -> dict[str, t.Any]:
-    """What a diff shows of an image: digest, media type, platforms, size of all it leads to in bytes, and labels.
+    """What a diff shows of an image: digest, media type, platforms, and labels.
 
-    Empty where there is no such image. Labels of an index are those of its first image.
+    ``total_size`` is that of all it leads to, in bytes. Labels of an index are those of its first image. Empty where
+    there is no such image.
     """
     try:
         top = registry.get_manifest(repository, reference)
@@ -123,7 +124,7 @@ def describe(registry: Registry, repository: str, reference: str) -> dict[str, t
         "digest": top.digest,
         "media_type": top.media_type,
         "platforms": platforms_of(top, config),
-        "size": sum(manifest.size for manifest in tree) + sum(blob.size for blob in blobs_of(tree)),
+        "total_size": sum(manifest.size for manifest in tree) + sum(blob.size for blob in blobs_of(tree)),
         "labels": labels_of(config),
     }
 

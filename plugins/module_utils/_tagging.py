@@ -3,13 +3,13 @@
 
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
 
-"""Tags moved and removed: the last and only visible step of a promotion."""
+"""Tags pointed at digests, and removed: the only step of a push that others see."""
 
 from __future__ import annotations
 
 import typing as t
 
-from ._errors import Conflict, RegistryError, UnexpectedAnswer, Unsupported
+from ._errors import Conflict, NotFound, RegistryError, UnexpectedAnswer, Unsupported
 from ._manifest import Manifest
 from ._parallel import run_all
 from ._registry import Registry
@@ -87,7 +87,11 @@ def _check_expected(item: TagItem, standing: str, what: str) -> None:
 
 def _manifest_of(registry: Registry, item: TagItem, what: str) -> Manifest:
     if item.content is None:
-        return registry.get_manifest(item.repository, item.digest)
+        try:
+            return registry.get_manifest(item.repository, item.digest)
+        except NotFound as error:
+            error.hint = error.hint or f"A tag can only stand on a manifest of {item.repository}: push it there first"
+            raise
     try:
         return Manifest.parse(item.content, "", item.digest)
     except RegistryError as error:

@@ -21,6 +21,7 @@ from ._errors import (
     RegistryError,
     UploadGone,
 )
+from ._local_path import absolute, relative_hint
 from ._parallel import run_all
 from ._registry import Registry, UploadSession
 from ._response import PIECE
@@ -95,7 +96,9 @@ class FileSource:
                         return
                     yield piece
         except OSError as error:
-            raise LocalFileError(f"the file {self._path} can't be read: {error.strerror}") from error
+            raise LocalFileError(
+                f"the file {absolute(self._path)} can't be read: {error.strerror}", hint=relative_hint(self._path)
+            ) from error
 
 
 class RegistrySource:
@@ -251,7 +254,9 @@ def size_at(registry: Registry, repository: str, digest: str) -> int:
     """The size in bytes of a blob. Raises :class:`NotFound`, and :class:`InvalidInput` if it isn't told."""
     found = registry.head_blob(repository, digest)
     if found is None:
-        raise NotFound(f"{registry.name}/{repository} doesn't have it").within(f"read blob {digest}")
+        raise NotFound(
+            "it isn't there", hint="Check repository and digest: a blob belongs to the repositories it was pushed to"
+        ).within(f"read blob {digest} from {registry.name}/{repository}")
     if found < 0:
         raise InvalidInput(f"{registry.name} doesn't tell the size of {digest}", hint="Give size")
     return found

@@ -43,6 +43,7 @@ _LONGEST_BACKOFF = 30.0
 _MAXIMUM_REDIRECTS = 5
 _LOST_IN_A_ROW = 8
 _MAXIMUM_TOKEN_ANSWER = 512 * 1024
+_TOKEN_OPERATION = "get a token"
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -150,9 +151,12 @@ class Transport:
         try:
             return self._repeated(_Request(method, url, headers or {}, body, limit, stream, timeout), scopes)
         except (ConnectionFailed, TLSFailed, AuthenticationFailed) as error:
-            if not self._served and not isinstance(body, Body):
+            if isinstance(error, AuthenticationFailed):
+                error.hint = self.endpoint.credential.advice or error.hint
+            if self._fatal is None and not self._served and not isinstance(body, Body):
                 # A thousand images needn't each wait for a host that isn't there, nor try a refused password.
-                self._fatal = copy.copy(error)
+                self._fatal = self._for_all(error)
+                raise copy.copy(self._fatal) from error
             raise
         finally:
             if leads and not self._contacted:
@@ -240,7 +244,21 @@ class Transport:
         """
         self._lost += 1
         if self._lost >= max(_LOST_IN_A_ROW, 2 * self.endpoint.jobs):
-            self._fatal = copy.copy(error)
+            self._fatal = self._for_all(error)
+
+    def _for_all(self, error: RegistryError) -> RegistryError:
+        """What was met at one image, said of the registry as a whole: the other images end with it unasked."""
+        found = copy.copy(error)
+        if isinstance(error, AuthenticationFailed) or error.operation == _TOKEN_OPERATION:
+            found.operation = f"log in to {self.endpoint.registry}"
+        elif isinstance(error, (ConnectionFailed, TLSFailed)):
+            found.operation = f"reach {self.endpoint.registry}"
+        else:
+            found.operation = f"go on with {self.endpoint.registry}"
+        if not found.operation.startswith("log in") or error.url.startswith(f"{self.base}/v2/"):
+            # The URL of a token server stays; that of an image would be a foreign one to all others.
+            found.method, found.url = "", self.base
+        return found
 
     def _authorised(self, request: _Request, scopes: Scopes) -> Response:
         """One exchange, with the login that the registry asks for: at most one 401 for each new thing to learn."""
@@ -306,7 +324,7 @@ class Transport:
             who = "anonymous access" if self.endpoint.credential.is_anonymous else "the account"
             return AccessDenied(
                 f"{who} isn't granted {scopes}",
-                hint="Check the account's rights, and that the repository exists",
+                hint=self.endpoint.credential.advice or "Check the account's rights, and that the repository exists",
                 method=response.method,
                 url=without_query(response.url),
                 status=response.status,
@@ -384,7 +402,7 @@ class Transport:
                 response = self._once(_Request("GET", url, headers, limit=_MAXIMUM_TOKEN_ANSWER))
             except ConnectionFailed as error:
                 if last or not error.temporary:
-                    error.within("get a token")
+                    error.within(_TOKEN_OPERATION)
                     raise
                 wait = self._backoff(attempt)
             else:

@@ -88,7 +88,7 @@ EXAMPLES = r"""
   imageops.registry.blob:
     registry: registry.example:5000
     username: ci
-    password: "{{ registry_password }}"
+    password: "{{ vault_registry_password }}"
     repository: team/data
     path: /srv/data/model.bin
 
@@ -106,13 +106,13 @@ EXAMPLES = r"""
   imageops.registry.blob:
     registry: registry.example:5000
     username: ci
-    password: "{{ registry_password }}"
+    password: "{{ vault_registry_password }}"
     repository: team/app
     digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
     source:
       registry: registry.example:5000
       username: ci
-      password: "{{ registry_password }}"
+      password: "{{ vault_registry_password }}"
     source_repository: team/base
     mount_from: [team/base]
 """
@@ -189,11 +189,11 @@ error:
   returned: failure of the whole task
   type: dict
   sample:
-    operation: look for registry.example:5000/team/app:1.4.2
+    operation: reach registry.example:5000
     reason: registry.example:5000 refuses the connection
     hint: Check the address, and that the registry runs
-    method: HEAD
-    url: https://registry.example:5000/v2/team/app/manifests/1.4.2
+    method: ""
+    url: https://registry.example:5000
     status:
     errors: []
 repository_missing:
@@ -291,7 +291,7 @@ def work(task: Task) -> dict[str, t.Any]:
     if params["repository"] is not None:
         result["digest"] = params["digest"]
     if task.diff_mode:
-        result["diff"] = diff(result["blobs"], absent)
+        result["diff"] = diff(params["registry"], result["blobs"], absent)
     return result
 
 
@@ -311,7 +311,7 @@ def report(groups: t.Sequence[BlobGroup], outcomes: t.Sequence[BlobOutcome | Reg
     return {"changed": changed, "blobs": blobs, "failures": failures}
 
 
-def diff(groups: t.Sequence[dict[str, t.Any]], absent: bool) -> list[dict[str, t.Any]]:
+def diff(registry: str, groups: t.Sequence[dict[str, t.Any]], absent: bool) -> list[dict[str, t.Any]]:
     rows = []
     for group in groups:
         there = {entry["digest"]: entry["size"] for entry in group["blobs"] if entry["action"] == EXISTS}
@@ -321,14 +321,8 @@ def diff(groups: t.Sequence[dict[str, t.Any]], absent: bool) -> list[dict[str, t
         whole = {**there, **moved}
         if moved:
             before, after = (whole, there) if absent else (there, whole)
-            rows.append(
-                {
-                    "before_header": group["repository"],
-                    "before": before,
-                    "after_header": group["repository"],
-                    "after": after,
-                }
-            )
+            name = f"{registry}/{group['repository']}"
+            rows.append({"before_header": name, "before": before, "after_header": name, "after": after})
     return rows
 
 

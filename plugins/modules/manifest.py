@@ -101,7 +101,7 @@ EXAMPLES = r"""
   imageops.registry.manifest:
     registry: registry.example:5000
     username: ci
-    password: "{{ registry_password }}"
+    password: "{{ vault_registry_password }}"
     repository: team/app
     path: /srv/build/manifest.json
   register: pushed
@@ -110,7 +110,7 @@ EXAMPLES = r"""
   imageops.registry.tag:
     registry: registry.example:5000
     username: ci
-    password: "{{ registry_password }}"
+    password: "{{ vault_registry_password }}"
     repository: team/app
     tag: "1.4.2"
     digest: "{{ pushed.digest }}"
@@ -119,7 +119,7 @@ EXAMPLES = r"""
   imageops.registry.manifest:
     registry: registry.example:5000
     username: ci
-    password: "{{ registry_password }}"
+    password: "{{ vault_registry_password }}"
     repository: team/app
     digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
     state: absent
@@ -185,11 +185,11 @@ error:
   returned: failure of the whole task
   type: dict
   sample:
-    operation: look for registry.example:5000/team/app:1.4.2
+    operation: reach registry.example:5000
     reason: registry.example:5000 refuses the connection
     hint: Check the address, and that the registry runs
-    method: HEAD
-    url: https://registry.example:5000/v2/team/app/manifests/1.4.2
+    method: ""
+    url: https://registry.example:5000
     status:
     errors: []
 repository_missing:
@@ -265,18 +265,18 @@ def work(task: Task) -> dict[str, t.Any]:
     if params["repository"] is not None:
         result["digest"] = items[0].digest
     if task.diff_mode:
-        result["diff"] = diff(items, done)
+        result["diff"] = diff(params["registry"], items, done)
     return result
 
 
-def diff(items: t.Sequence[ManifestItem], done: t.Sequence[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
+def diff(registry: str, items: t.Sequence[ManifestItem], done: t.Sequence[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
     contents = {(item.repository, item.digest): item.content for item in items}
     rows = []
     for entry in done:
         if entry["action"] in (PUSH, DELETE):
             content = contents[entry["repository"], entry["digest"]]
             shown = describe_descriptor(entry) if content is None else describe_content(content)
-            name = f"{entry['repository']}@{entry['digest']}"
+            name = f"{registry}/{entry['repository']}@{entry['digest']}"
             before, after = ({}, shown) if entry["action"] == PUSH else (shown, {})
             rows.append({"before_header": name, "before": before, "after_header": name, "after": after})
     return rows

@@ -108,11 +108,11 @@ error:
   returned: failure of the whole task
   type: dict
   sample:
-    operation: look for registry.example:5000/team/app:1.4.2
+    operation: reach registry.example:5000
     reason: registry.example:5000 refuses the connection
     hint: Check the address, and that the registry runs
-    method: HEAD
-    url: https://registry.example:5000/v2/team/app/manifests/1.4.2
+    method: ""
+    url: https://registry.example:5000
     status:
     errors: []
 repository_missing:

@@ -96,7 +96,7 @@ EXAMPLES = r"""
   imageops.registry.tag:
     registry: registry.example:5000
     username: ci
-    password: "{{ registry_password }}"
+    password: "{{ vault_registry_password }}"
     repository: team/app
     tag: stable
     digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
@@ -105,7 +105,7 @@ EXAMPLES = r"""
   imageops.registry.tag:
     registry: registry.example:5000
     username: ci
-    password: "{{ registry_password }}"
+    password: "{{ vault_registry_password }}"
     repository: team/app
     tag: old
     state: absent
@@ -161,11 +161,11 @@ error:
   returned: failure of the whole task
   type: dict
   sample:
-    operation: look for registry.example:5000/team/app:1.4.2
+    operation: reach registry.example:5000
     reason: registry.example:5000 refuses the connection
     hint: Check the address, and that the registry runs
-    method: HEAD
-    url: https://registry.example:5000/v2/team/app/manifests/1.4.2
+    method: ""
+    url: https://registry.example:5000
     status:
     errors: []
 repository_missing:

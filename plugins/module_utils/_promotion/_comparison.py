@@ -19,6 +19,9 @@ from .._tagging import CREATE, REPLACE
 from .._transfer import EXISTS
 from ._items import FAILED, MISSING, PROMOTE, REFUSED, SKIP, UNCHANGED, ImageItem, check_images
 
+_NUMBER_TO_YAML = re.compile(r"[0-9]+\.[0-9]*[1-9]", re.ASCII)
+"""Tags that may have lost a zero at their end."""
+
 
 class TagComparison(t.NamedTuple):
     """A tag at the destination: where it stands (empty: nowhere), and what is to be done about it."""
@@ -46,7 +49,7 @@ def compare_images(source: Registry, destination: Registry, items: t.Sequence[Im
     An image that isn't there, or can't be read, is a result and no error. Where nothing is to be done, that costs one
     HEAD at the source (none for an image given by digest) and one per tag at the destination.
     """
-    check_images(items)
+    check_images(items, destination.name)
     outcomes = run_all(lambda item: _compare(source, destination, item), items, max(source.jobs, destination.jobs))
     return [
         Comparison(item, FAILED, reason=str(outcome)) if isinstance(outcome, RegistryError) else outcome
@@ -63,7 +66,8 @@ def _compare(source: Registry, destination: Registry, item: ImageItem) -> Compar
             item,
             REFUSED,
             found,
-            reason=f"{item.at_source(source)} is {found.digest}, and {item.expected_digest} was expected",
+            reason=f"{item.at_source(source)} is {found.digest}, and {item.expected_digest} was expected "
+            "(expected_digest). If what is there is right, expect that.",
         )
     tags = tuple(_compare_tag(destination, item, tag, found.digest) for tag in item.tags)
     refused = [tag for tag in tags if tag.action == REFUSED]
@@ -84,7 +88,10 @@ def _compare(source: Registry, destination: Registry, item: ImageItem) -> Compar
 
 
 def _missing(source: Registry, item: ImageItem) -> Comparison:
-    return Comparison(item, MISSING, reason=f"{item.at_source(source)} isn't there")
+    hint = f"Check repository and {'digest' if item.digest else 'tag'}"
+    if _NUMBER_TO_YAML.fullmatch(item.reference):
+        hint += "; without quotes, YAML reads 1.10 as the number 1.1"
+    return Comparison(item, MISSING, reason=f"{item.at_source(source)} isn't there (the source). {hint}.")
 
 
 def _compare_tag(destination: Registry, item: ImageItem, tag: str, digest: str) -> TagComparison:
@@ -106,7 +113,10 @@ def _why_refused(destination: Registry, item: ImageItem, tag: TagComparison) -> 
     stands = f"{destination.name}/{item.target}:{tag.tag} stands on {tag.previous_digest or 'nothing'}"
     expected = item.expected_destination_digest
     if expected is not None and tag.previous_digest != expected:
-        return f"{stands}, and {expected or 'nothing'} was expected"
+        return (
+            f"{stands}, and {expected or 'nothing'} was expected (expected_destination_digest). "
+            "If what is there is right, expect that."
+        )
     if any(re.fullmatch(pattern, tag.tag) for pattern in item.immutable_tags):
-        return f"{stands} and is immutable (immutable_tags)"
-    return f"{stands} (on_conflict: fail)"
+        return f"{stands} and is immutable (immutable_tags). Promote to another tag, or take the pattern out."
+    return f"{stands} (on_conflict: fail). With on_conflict: replace it is moved, with skip it is left there."

@@ -55,14 +55,21 @@ class ImageItem(t.NamedTuple):
         return f"{registry.name}/{self.repository}{'@' if self.digest else ':'}{self.reference}"
 
 
-def check_images(items: t.Sequence[ImageItem]) -> None:
-    """Raise :class:`InvalidInput` where two items want the same tag at the destination, or a pattern is none."""
-    seen: set[tuple[str, str]] = set()
-    for item in items:
+def check_images(items: t.Sequence[ImageItem], destination: str) -> None:
+    """Raise :class:`InvalidInput` where two items want the same tag at the destination, or a pattern is none.
+
+    ``destination`` is the name of the registry there.
+    """
+    seen: dict[tuple[str, str], int] = {}
+    for position, item in enumerate(items):
         for tag in item.tags:
-            if (item.target, tag) in seen:
-                raise InvalidInput(f"two images are to be promoted to {item.target}:{tag}")
-            seen.add((item.target, tag))
+            first = seen.setdefault((item.target, tag), position)
+            if first != position:
+                raise InvalidInput(
+                    f"images[{first}] and images[{position}] are both to be promoted to "
+                    f"{destination}/{item.target}:{tag}",
+                    hint="Give one of them other tags, or another destination_repository",
+                )
         for pattern in item.immutable_tags:
             try:
                 re.compile(pattern)

@@ -93,8 +93,10 @@ def test_a_malformed_image_is_named_by_its_place() -> None:
     good = {"repository": "a", "tag": "1", "digest": None}
     with pytest.raises(InvalidInput, match=r"^images\[1\]: malformed tag 'a b'"):
         image_names(params(images=[good, dict(good, tag="a b")]))
-    with pytest.raises(InvalidInput, match=r"^a tag or a digest is needed beside the repository\.$"):
+    with pytest.raises(InvalidInput, match=r"^a: a tag or a digest is needed beside the repository\.$"):
         image_names(params(repository="a"))
+    with pytest.raises(InvalidInput, match=r"^images\[1\]: b: a tag or a digest is needed"):
+        image_names(params(images=[good, {"repository": "b", "tag": "", "digest": None}]))
 
 
 # Arguments and their documentation -----------------------------------------------------------------------------------
@@ -342,6 +344,51 @@ def test_check_mode_asks_for_pull_only(server: ScriptedServer, check_mode: bool,
 def test_options_out_of_range_are_named(given: dict[str, t.Any], why: str) -> None:
     with pytest.raises((InvalidInput, CredentialError), match=why):
         Module(**given).task.registry()
+
+
+@pytest.mark.parametrize(
+    ("given", "begins"),
+    [
+        ({"registry": "https://r.example"}, "{end}registry: malformed registry 'https://r.example': "),
+        ({"username": "a:b", "password": "p"}, "Cannot log in to r.example: {end}username: the user name has a ':'"),
+        ({"token": "a b"}, "Cannot log in to r.example: {end}token: the token has spaces"),
+        ({"auth_file": "/absent/a"}, "Cannot log in to r.example: {end}auth_file: the auth file /absent/a can't be"),
+        ({"ca_path": "/absent/ca"}, "Cannot reach r.example: {end}ca_path: the file /absent/ca can't be read: No such"),
+        ({"client_cert": "/absent/c"}, "Cannot reach r.example: {end}client_cert: the file /absent/c can't be read"),
+    ],
+)
+def test_an_option_that_is_at_fault_is_named_with_its_end(given: dict[str, t.Any], begins: str) -> None:
+    with pytest.raises(RegistryError) as caught:
+        Module(**given).task.registry()
+    assert str(caught.value).startswith(begins.format(end=""))
+    assert caught.value.facts()["reason"] in str(caught.value)
+    with pytest.raises(RegistryError) as caught:
+        Module(source={"registry": "r.example", **given}).task.source()
+    assert str(caught.value).startswith(begins.format(end="source."))
+
+
+def test_a_variable_of_the_environment_is_no_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CURL_CA_BUNDLE", "/absent/bundle")
+    with pytest.raises(LocalFileError) as caught:
+        Module(source={}).task.source()
+    assert str(caught.value).startswith("Cannot reach s.example: the file /absent/bundle that the environment names in")
+
+
+@pytest.mark.parametrize("option", ["auth_file", "ca_path"])
+def test_a_relative_path_is_named_in_full_and_what_it_was_relative_to(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, option: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RegistryError) as caught:
+        Module(**{option: "here/absent"}).task.registry()
+    assert f"file {tmp_path}/here/absent can't be read: No such file or directory. A relative path" in str(caught.value)
+    assert f"working directory of the module on the host on which it runs, {tmp_path};" in str(caught.value)
+
+
+def test_failures_that_are_all_the_same_are_said_once() -> None:
+    failures = [failure(NotFound("no"), repository="a", tag=str(place)) for place in range(3)]
+    end = ended(lambda task: {"failures": failures})
+    assert end.result["msg"] == "no. (the same for all 3, see failures)"
 
 
 def test_a_source_that_is_not_given_is_said() -> None:

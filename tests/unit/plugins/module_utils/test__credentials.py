@@ -77,12 +77,14 @@ def test_the_names_of_docker_hub_share_an_entry(tmp_path: pathlib.Path, registry
 )
 def test_the_entry_of_another_registry_is_not_taken(tmp_path: pathlib.Path, key: str) -> None:
     path = auth_file(tmp_path, {"auths": {key: {"auth": packed()}}})
-    assert credential_from_file(path, "r.example:5000") == ANONYMOUS
+    assert credential_from_file(path, "r.example:5000").is_anonymous
 
 
 @pytest.mark.parametrize("document", [{}, {"auths": {}}])
 def test_a_file_without_an_entry_is_anonymous(tmp_path: pathlib.Path, document: t.Any) -> None:
-    assert credential_from_file(auth_file(tmp_path, document), "r") == ANONYMOUS
+    path = auth_file(tmp_path, document)
+    found = credential_from_file(path, "r")
+    assert found.is_anonymous and found.advice.startswith(f"The auth file {path} has no entry for r: ")
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._promotion._comp
 )
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem, check_images
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._plan import plan, summarise_sources
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._report import report
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._summary import summarise
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._whole import without_failed
 from ansible_collections.imageops.registry.tests.unit.support.documents import (
@@ -132,7 +133,17 @@ def test_content_that_is_there_under_another_tag_is_not_read(
 def test_what_is_not_at_the_source_is_missing(source: FakeRegistry, destination: FakeRegistry, item: ImageItem) -> None:
     comparison = compare(source, destination, item)
     assert (comparison.action, comparison.source) == ("missing", None)
-    assert comparison.reason == f"{item.at_source(source.client)} isn't there"
+    what = "digest" if item.digest else "tag"
+    said = f"{item.at_source(source.client)} isn't there (the source). Check repository and {what}."
+    assert comparison.reason == said
+
+
+@pytest.mark.parametrize(("tag", "said"), [("1.1", True), ("10.25", True), ("1.0", False), ("v1.1", False)])
+def test_a_tag_that_yaml_may_have_shortened_is_pointed_out(
+    source: FakeRegistry, destination: FakeRegistry, tag: str, said: bool
+) -> None:
+    reason = compare(source, destination, ImageItem("team/app", tag=tag, tags=(tag,))).reason
+    assert ("without quotes, YAML reads 1.10 as the number 1.1" in reason) is said
 
 
 def test_an_index_whose_child_is_gone_is_not_copied(source: FakeRegistry, destination: FakeRegistry) -> None:
@@ -241,7 +252,7 @@ def test_a_source_that_is_not_as_expected_is_refused_before_the_destination_is_a
 ) -> None:
     comparison = compare(source, destination, item._replace(expected_digest=OTHER_DIGEST))
     assert comparison.action == "refused"
-    assert comparison.reason.endswith(f" is {IMAGE_DIGEST}, and {OTHER_DIGEST} was expected")
+    assert f" is {IMAGE_DIGEST}, and {OTHER_DIGEST} was expected (expected_digest). If" in comparison.reason
     assert destination.calls == []
 
 
@@ -249,17 +260,16 @@ def test_two_images_for_one_tag_are_refused_before_anything_is_asked(
     source: FakeRegistry, destination: FakeRegistry
 ) -> None:
     items = [BY_TAG, ImageItem("other", tag="1", destination_repository="team/app", tags=("x", "stable"))]
-    with pytest.raises(InvalidInput, match="two images are to be promoted to team/app:stable"):
+    with pytest.raises(InvalidInput, match=r"images\[0\] and images\[1\] .* to prod.example/team/app:stable\."):
         compare_images(source.client, destination.client, items)
     assert source.calls == destination.calls == []
-    with pytest.raises(InvalidInput, match="two images"):
-        check_images([ImageItem("a", tags=("1", "1"))])
-    check_images([BY_TAG, BY_TAG._replace(destination_repository="elsewhere"), BY_TAG._replace(tags=("other",))])
+    others = [BY_TAG._replace(destination_repository="elsewhere"), BY_TAG._replace(tags=("other",))]
+    check_images([BY_TAG, *others], "prod.example")
 
 
 def test_an_immutable_tag_that_is_no_pattern_is_named() -> None:
     with pytest.raises(InvalidInput, match=r"immutable_tags: '\(' is no regular expression"):
-        check_images([BY_TAG._replace(immutable_tags=("a", "("))])
+        check_images([BY_TAG._replace(immutable_tags=("a", "("))], "prod.example")
 
 
 # Planning ------------------------------------------------------------------------------------------------------------
@@ -653,3 +663,88 @@ def test_a_number_that_ansible_has_damaged_counts_as_nothing(both: Plain) -> Non
 
 def test_a_damaged_changed_is_no_change(both: Plain) -> None:
     assert summarise(both, {"tags": {"changed": "********"}})["changed"] is False
+
+
+def short(digest: str) -> str:
+    return f"{digest[:19]}..."
+
+
+def test_a_report_says_what_changed_and_counts_the_rest(source: FakeRegistry, destination: FakeRegistry) -> None:
+    source.add("team/api", OTHER, "1")
+    destination.add("team/api", IMAGE, "stable")
+    destination.add("team/same", IMAGE, "1")
+    source.add("team/same", IMAGE, "1")
+    items = [
+        ImageItem("team/api", tag="1", tags=("1", "stable")),
+        ImageItem("team/same", tag="1", tags=("1",)),
+        ImageItem("team/app", digest=IMAGE_DIGEST),
+        ImageItem("team/app", tag="nothing", tags=("nothing",)),
+    ]
+    result = planned(source, destination, *items)
+    result["transfer"] = {"requests": 1}
+    summary = summarise(result, done(result, blobs_missing={}, verified={}))
+    sizes = f"{len(CONFIG) + len(LAYER)} bytes"
+    more = f"{len(CONFIG) + len(LAYER) + len(b'another layer')} bytes"
+    lines = [
+        f"promoted: dev.example/team/api:1 to prod.example/team/api:1 (new), stable (was {short(IMAGE_DIGEST)}); "
+        f"3 blobs uploaded ({more})",
+        f"promoted: dev.example/team/app@{IMAGE_DIGEST} to prod.example/team/app@{short(IMAGE_DIGEST)}; "
+        f"2 blobs uploaded ({sizes})",
+        f"missing: {summary['images'][3]['reason']}",
+    ]
+    total = 2 * (len(CONFIG) + len(LAYER)) + len(b"another layer")
+    requests = summary["transfer"]["requests"]
+    assert report(summary) == [
+        *lines,
+        f"2 promoted, 1 unchanged, 1 missing; {requests} requests, {total} bytes uploaded, 0 bytes mounted",
+    ]
+    planned_lines = report(summary, check_mode=True)
+    assert planned_lines[0] == lines[0].replace("promoted", "would be promoted").replace(" uploaded", " to upload")
+    assert planned_lines[-1] == (
+        f"2 would be promoted, 1 unchanged, 1 missing; {requests} requests, {total} bytes to upload, 0 bytes to mount"
+    )
+
+
+def test_a_report_says_which_tags_stay(source: FakeRegistry, destination: FakeRegistry) -> None:
+    destination.add("team/app", OTHER, "stable")
+    some = ImageItem("team/app", tag="1", tags=("1", "stable"), on_conflict="skip")
+    none = ImageItem("team/app", tag="1", tags=("stable",), on_conflict="skip")
+    for item, line in (
+        (
+            some,
+            f"promoted: dev.example/team/app:1 to prod.example/team/app:1 (new), stable (stays on {OTHER_DIGEST[:19]}",
+        ),
+        (none, f"skipped: dev.example/team/app:1 to prod.example/team/app:stable (stays on {short(OTHER_DIGEST)})"),
+    ):
+        result = planned(source, destination, item)
+        assert report(summarise(result, done(result)))[0].startswith(line)
+
+
+def test_a_report_counts_images_that_others_held_up(both: Plain) -> None:
+    both["images"][0].update(action="missing", reason="dev.example/team/app:multi isn't there")
+    assert report(summarise(both, {})) == [
+        "missing: dev.example/team/app:multi isn't there",
+        "0 promoted, 0 unchanged, 1 missing, 1 held up by others; 0 requests, 0 bytes uploaded, 0 bytes mounted",
+    ]
+
+
+def test_a_report_names_the_image_that_failed(both: Plain) -> None:
+    lines = report(summarise(both, done(both, blobs=failing("team/api", ANOTHER_LAYER))))
+    assert f"failed: dev.example/team/api:1: {ANOTHER_LAYER} failed" in lines
+
+
+def test_a_report_sizes_what_was_sent(both: Plain) -> None:
+    summary = summarise(both, done(both))
+    for size, told in (
+        (1, "1 byte"),
+        (999, "999 bytes"),
+        (1000, "1.0 kB"),
+        (999_949, "999.9 kB"),
+        (2_640_000, "2.6 MB"),
+    ):
+        summary["images"][0].update(blobs_uploaded=0, bytes_uploaded=0, blobs_mounted=1, bytes_mounted=size)
+        lines = report(summary)
+        assert lines[0].endswith(f"; 1 blob mounted ({told})")
+        assert lines[-1].endswith(f", {told} mounted")
+    summary["images"][0].update(blobs_mounted=0)
+    assert report(summary)[0].endswith("; no blobs")

@@ -140,7 +140,7 @@ def test_check_api_gets_a_token_after_one_401(server: ScriptedServer) -> None:
 
 def test_check_api_raises_where_the_login_is_refused(server: ScriptedServer) -> None:
     server.expect("GET", "/v2/", 401, headers={"WWW-Authenticate": 'Basic realm="x"'}, times=2)
-    with pytest.raises(AuthenticationFailed, match="Cannot check the API of"):
+    with pytest.raises(AuthenticationFailed, match=f"Cannot log in to {server.host}: "):
         registry(server, credential=LOGIN).check_api()
 
 
@@ -945,13 +945,19 @@ def test_a_tag_that_resolves_to_a_subject_that_is_an_index_lists_no_referrers(se
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(401, AuthenticationFailed), (403, AccessDenied), (503, UnexpectedAnswer), (429, RegistryError)],
+    [(403, AccessDenied), (503, UnexpectedAnswer), (429, RegistryError)],
 )
 def test_referrers_that_may_not_be_read_are_an_error(
     server: ScriptedServer, status: int, kind: type[RegistryError]
 ) -> None:
     server.expect("GET", REFERRERS, status)
     with pytest.raises(kind, match="Cannot list the referrers"):
+        registry(server).list_referrers("a/b", MANIFEST_DIGEST)
+
+
+def test_referrers_behind_a_login_are_an_error(server: ScriptedServer) -> None:
+    server.expect("GET", REFERRERS, 401)
+    with pytest.raises(AuthenticationFailed, match=f"Cannot log in to {server.host}: .*answer 401"):
         registry(server).list_referrers("a/b", MANIFEST_DIGEST)
 
 

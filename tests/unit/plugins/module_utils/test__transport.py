@@ -383,7 +383,7 @@ def test_a_registry_that_expects_tls_is_recognised(server: ScriptedServer, metho
 
 @pytest.mark.parametrize("option", ["ca_path", "client_cert"])
 def test_a_missing_file_is_named_with_its_option(tmp_path: pathlib.Path, option: str) -> None:
-    with pytest.raises(LocalFileError, match=f"{option}, .*absent, can't be read"):
+    with pytest.raises(LocalFileError, match=f"{option}: .*absent can't be read"):
         options: dict[str, t.Any] = {option: str(tmp_path / "absent")}
         transport("r.example", plain_http=False, **options)
 
@@ -717,6 +717,29 @@ def test_a_host_that_has_answered_is_tried_again_for_the_next_image(server: Scri
     assert client.exchange("GET", "/3", NOTHING).status == 200
 
 
+def test_what_a_registry_denies_to_all_is_said_without_the_image_that_met_it_first(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/a/manifests/1", 0)
+    client = transport(server.host, retries=0)
+    said = []
+    for image in ("a", "b"):
+        with pytest.raises(ConnectionFailed) as caught:
+            client.exchange("GET", f"/v2/{image}/manifests/1", NOTHING)
+        said.append(str(caught.value.within(f"look for {image}")))
+    assert said[0].startswith(f"Cannot reach {server.host}: the connection to {server.host} broke off")
+    assert said == [said[0]] * 2 and "manifests" not in said[0]
+    assert caught.value.url == server.url
+
+
+def test_a_registry_that_was_given_up_is_said_without_the_image_at_which_it_was(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/a/tags/list").expect("GET", "/v2/a/manifests/1", 503, times=8)
+    client = transport(server.host, retries=0)
+    client.exchange("GET", "/v2/a/tags/list", NOTHING)
+    for _number in range(8):
+        assert client.exchange("GET", "/v2/a/manifests/1", NOTHING).status == 503
+    with pytest.raises(UnexpectedAnswer, match=rf"^Cannot go on with {server.host}: .*\(answer 503\)\.$"):
+        client.exchange("GET", "/v2/b/manifests/1", NOTHING)
+
+
 # Logging in ----------------------------------------------------------------------------------------------------------
 
 
@@ -737,6 +760,19 @@ def test_a_wrong_password_is_an_error_that_is_not_repeated(server: ScriptedServe
         with pytest.raises(AuthenticationFailed, match="doesn't accept the credential.*Check username") as caught:
             client.exchange("GET", "/1", PULL)
         assert PASSWORD not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["basic", "bearer"])
+def test_a_login_without_an_entry_in_the_auth_file_says_so(server: ScriptedServer, scheme: str) -> None:
+    if scheme == "basic":
+        server.expect("GET", "/v2/a/tags/list", 401, headers=ASKS_BASIC)
+    else:
+        server.expect("GET", "/v2/a/tags/list", 401, headers=asks_bearer(server))
+        server.expect("GET", token_target("repository:a/b:pull", account=""), 200, {"token": "t1"})
+        server.expect("GET", "/v2/a/tags/list", 401, headers=asks_bearer(server))
+    credential = ANONYMOUS._replace(advice="The auth file /a has no entry for it")
+    with pytest.raises((AuthenticationFailed, AccessDenied), match=r"The auth file /a has no entry for it\.$"):
+        transport(server.host, credential=credential).exchange("GET", "/v2/a/tags/list", PULL)
 
 
 def test_a_bearer_token_is_fetched_and_used(server: ScriptedServer) -> None:
@@ -1008,7 +1044,8 @@ def test_a_token_server_that_never_answers_is_waited_for_by_one_thread_only(serv
     client = transport(server.host, credential=LOGIN, timeout=0.1, retries=1)
     failures = failures_of_threads(client, *[PULL] * 4)
     assert [type(failure) for failure in failures] == [ConnectionFailed] * 4
-    assert {failure.operation for failure in failures} == {"get a token"}
+    assert {failure.operation for failure in failures} == {f"log in to {server.host}"}
+    assert {failure.url for failure in failures} == {f"{server.url}/token"}
 
 
 @pytest.mark.parametrize(("status", "kind"), [(429, RateLimited), (503, RegistryError)])

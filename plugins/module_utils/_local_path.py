@@ -1,0 +1,25 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""What to say of a file on the host on which a module runs: where it was looked for."""
+
+from __future__ import annotations
+
+import os
+
+
+def absolute(path: str) -> str:
+    """The path that is really opened, from the root on."""
+    return os.path.abspath(os.path.expanduser(path))
+
+
+def relative_hint(path: str) -> str:
+    """What a relative path was relative to, as the hint of an error; empty where the path is absolute."""
+    if os.path.isabs(os.path.expanduser(path)):
+        return ""
+    return (
+        "A relative path starts at the working directory of the module on the host on which it runs, "
+        f"{os.getcwd()}; give an absolute one"
+    )
