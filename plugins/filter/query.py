@@ -8,6 +8,7 @@ from __future__ import annotations
 import collections.abc
 import datetime
 import numbers
+import sys
 import typing as t
 
 from ansible.errors import AnsibleFilterError
@@ -22,7 +23,8 @@ def query(data: t.Any, expression: t.Any) -> t.Any:
         import jmespath.exceptions
     except ImportError as error:
         raise AnsibleFilterError(
-            "The filter imageops.registry.query needs the Python library jmespath where Ansible itself runs."
+            "The filter imageops.registry.query needs the Python library jmespath where Ansible itself runs. Install it for "
+            f"{sys.executable}: python3 -m pip install jmespath."
         ) from error
     if not isinstance(expression, str):
         raise AnsibleFilterError(

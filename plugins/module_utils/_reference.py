@@ -66,7 +66,9 @@ def check_tag(text: object) -> str:
     To YAML, 1.10 is the number 1.1: a number with a point, or a truth value, isn't the tag that was meant.
     """
     if isinstance(text, (float, bool)):
-        raise InvalidInput(f"malformed tag {text}: to YAML it is no text", hint="Put the tag in quotes")
+        raise InvalidInput(
+            f"malformed tag {text}: to YAML it is no text", hint="Put the tag in quotes: without them, 1.10 is 1.1"
+        )
     if isinstance(text, int):
         text = str(text)
     if isinstance(text, str) and _TAG.fullmatch(text):
@@ -123,6 +125,8 @@ def parse_reference(text: object) -> Reference:
     """
     if not isinstance(text, str) or not text:
         raise InvalidInput(f"malformed reference {str(text)[:160]!r}: it is empty or no string")
+    if "://" in text:
+        raise InvalidInput(f"malformed reference {text[:300]!r}: give it without the scheme in front of '://'")
     rest, at_sign, digest = text.rpartition("@")
     if not at_sign:
         rest, digest = text, ""
@@ -137,6 +141,9 @@ def parse_reference(text: object) -> Reference:
         "." in first or ":" in first or first == "localhost" or first != first.lower() or first.startswith("[")
     ):
         registry, rest = first, path
+    why_registry = ""
+    if first == registry and first != first.lower() and not ("." in first or ":" in first):
+        why_registry = f"; {first!r} was taken for the registry, since repositories have no upper-case letters"
     try:
         if registry:
             check_registry(registry)
@@ -151,5 +158,5 @@ def parse_reference(text: object) -> Reference:
         if registry and len(registry) + 1 + len(rest) > _MAXIMUM_LENGTH:
             raise InvalidInput(f"registry and repository are longer than {_MAXIMUM_LENGTH} characters together")
     except InvalidInput as error:
-        raise InvalidInput(f"malformed reference {text[:300]!r}: {error.reason}") from error
+        raise InvalidInput(f"malformed reference {text[:300]!r}: {error.reason}{why_registry}") from error
     return Reference(registry, rest, tag, digest)

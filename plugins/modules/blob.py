@@ -84,6 +84,7 @@ seealso:
 """
 
 EXAMPLES = r"""
+# vault_registry_password is a variable of yours, in a file that ansible-vault encrypts.
 - name: Upload a file
   imageops.registry.blob:
     registry: registry.example:5000

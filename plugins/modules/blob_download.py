@@ -34,7 +34,7 @@ options:
     description:
       - The file to write. With O(blobs) it is a directory, in which every blob becomes the file C(algorithm/encoded) of its
         digest, as in the C(blobs) directory of an OCI image layout.
-      - The directory that holds the file must exist.
+      - The directory that holds the file must exist. With O(blobs), directories are made.
     type: path
     required: true
   blobs:
@@ -42,9 +42,11 @@ options:
       - Many blobs, grouped by repository, in place of O(repository) and O(digest).
 seealso:
   - module: imageops.registry.blob
+  - module: imageops.registry.manifest_info
 """
 
 EXAMPLES = r"""
+# vault_registry_password is a variable of yours, in a file that ansible-vault encrypts.
 - name: Download a blob
   imageops.registry.blob_download:
     registry: registry.example:5000
@@ -54,6 +56,26 @@ EXAMPLES = r"""
     digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
     dest: /srv/data/model.bin
     mode: '0644'
+
+- name: Read the manifest of an image for one platform
+  imageops.registry.manifest_info:
+    registry: registry.example:5000
+    username: ci
+    password: "{{ vault_registry_password }}"
+    repository: team/app
+    tag: "1.4.2"
+    include: [content]
+  register: image
+
+- name: Download its layers, each into a file /srv/app/sha256/HEX
+  imageops.registry.blob_download:
+    registry: registry.example:5000
+    username: ci
+    password: "{{ vault_registry_password }}"
+    blobs:
+      - repository: team/app
+        blobs: "{{ image.content | imageops.registry.query('layers[].{digest: digest, size: size}') }}"
+    dest: /srv/app
 """
 
 RETURN = r"""

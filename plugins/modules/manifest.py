@@ -97,6 +97,7 @@ seealso:
 """
 
 EXAMPLES = r"""
+# vault_registry_password is a variable of yours, in a file that ansible-vault encrypts.
 - name: Push a manifest from a file
   imageops.registry.manifest:
     registry: registry.example:5000

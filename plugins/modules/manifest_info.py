@@ -195,7 +195,10 @@ images:
       type: dict
       sample: {org.opencontainers.image.version: 1.4.2}
     artifact_type:
-      description: The artifact type, for an image the media type of its config. Empty for an index without one.
+      description:
+        - What kind of artifact it is. The C(artifactType) of the manifest, or without one the media type of its config, which tells
+          container images from Helm charts.
+        - Empty for an index without C(artifactType), and where it doesn't exist.
       returned: where O(include) isn't empty
       type: str
       sample: application/vnd.oci.image.config.v1+json

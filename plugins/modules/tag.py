@@ -92,6 +92,7 @@ seealso:
 """
 
 EXAMPLES = r"""
+# vault_registry_password is a variable of yours, in a file that ansible-vault encrypts.
 - name: Point a tag at a digest
   imageops.registry.tag:
     registry: registry.example:5000

@@ -107,12 +107,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 exists:
-  description: Whether the repositories exist, all of them.
+  description:
+    - Whether the repositories exist, all of them.
+    - It says nothing of tags. A repository may exist and have no tag, or none that is selected.
   returned: success
   type: bool
   sample: true
 tags:
-  description: The selected tags. Versions from the newest to the oldest, then the other tags by name.
+  description:
+    - The selected tags. Versions from the newest to the oldest, then the other tags by name.
+    - Empty where the repository doesn't exist, too.
   returned: where O(repository) is given
   type: list
   elements: str

@@ -195,6 +195,23 @@ def test_malformed_references_are_refused(text: object) -> None:
         parse_reference(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("https://r.example/app:1", "give it without the scheme in front of '://'"),
+        ("docker://r.example/app", "give it without the scheme"),
+        (
+            "Team/App",
+            "upper-case letters aren't allowed; 'Team' was taken for the registry, since repositories have no",
+        ),
+        ("R.example/App", "upper-case letters aren't allowed\\."),
+    ],
+)
+def test_what_is_wrong_with_a_reference_is_said(text: str, why: str) -> None:
+    with pytest.raises(InvalidInput, match=f"malformed reference '{text}': .*{why}"):
+        parse_reference(text)
+
+
 @pytest.mark.parametrize("text", ["app", "app:1", f"r.example/a/b:1@{DIGEST}", "[::1]:5000/a"])
 def test_a_reference_is_written_as_it_was_read(text: str) -> None:
     assert str(parse_reference(text)) == text
