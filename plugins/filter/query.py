@@ -23,8 +23,8 @@ def query(data: t.Any, expression: t.Any) -> t.Any:
         import jmespath.exceptions
     except ImportError as error:
         raise AnsibleFilterError(
-            "The filter imageops.registry.query needs the Python library jmespath where Ansible itself runs. Install it for "
-            f"{sys.executable}: python3 -m pip install jmespath."
+            "The filter imageops.registry.query needs the Python library jmespath where Ansible itself runs. "
+            f"Install it for {sys.executable}: python3 -m pip install jmespath."
         ) from error
     if not isinstance(expression, str):
         raise AnsibleFilterError(
