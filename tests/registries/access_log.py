@@ -17,12 +17,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from errors import HarnessError
-from fleet import USER_AGENT
+from specification import USER_AGENT
 from state import State
 
 _COMBINED = re.compile(
     r'\S+ \S+ \S+ \[[^\]]*\] "(?P<method>\S+) (?P<target>.*?) HTTP/[0-9.]+" (?P<status>\d{3}) (?P<bytes>\d+|-)'
-    r'(?: "(?:[^"\\]|\\.)*" "(?P<agent>(?:[^"\\]|\\.)*)")?\s*'
+    r'(?: "(?P<referrer>(?:[^"\\]|\\.)*)" "(?P<agent>(?:[^"\\]|\\.)*)")?\s*'
 )
 _OLAREG = re.compile(r'.* msg=ServeHTTP .*?method=(?P<method>\S+) url="?(?P<target>[^" ]+)"? status=(?P<status>\d+) .*')
 _OLAREG_AGENT = re.compile(r"req-headers=.*?User-Agent:\[(?P<agent>[^\]]*)\].*? resp-headers=")
@@ -38,11 +38,14 @@ def mark_logs(state: State) -> str:
 def read_requests(
     state: State, name: str, since: str | None = None, source: str = "registry", own: bool = False
 ) -> list[dict[str, Any]]:
-    """The requests to one registry, or to its token server (``source="token"``), in the order they ended."""
+    """The requests to one registry, or to its ``token`` server or fault ``proxy``, in the order they ended.
+
+    What a proxy logs has one key more, ``faults``: the names of those that did something.
+    """
     entry = state.registry(name)
-    path = entry.get("access_log" if source == "registry" else "token_access_log")
+    path = entry.get("access_log" if source == "registry" else f"{source}_access_log")
     if path is None:
-        raise HarnessError(f"Registry '{name}' has no token server with a log of its own.")
+        raise HarnessError(f"Registry '{name}' has no {source} server with a log of its own.")
     _settle(path)
     try:
         with open(path, "rb") as stream:
@@ -50,7 +53,7 @@ def read_requests(
             lines = stream.read().decode("utf-8", "replace").splitlines()
     except FileNotFoundError:
         return []
-    parse = _parse_olareg if entry["flavour"] == "olareg" else _parse_combined
+    parse = _PARSERS.get(source, _parse_olareg if entry["flavour"] == "olareg" else _parse_combined)
     found = [request for request in map(parse, lines) if request is not None]
     return [request for request in found if own or not request["user_agent"].startswith(USER_AGENT)]
 
@@ -63,12 +66,22 @@ def _parse_combined(line: str) -> dict[str, Any] | None:
     return _request(match, agent, int(match["bytes"]) if match["bytes"].isdigit() else 0)
 
 
+def _parse_proxy(line: str) -> dict[str, Any] | None:
+    request, match = _parse_combined(line), _COMBINED.fullmatch(line)
+    if request is not None and match is not None:
+        request["faults"] = [name for name in (match["referrer"] or "").split("+") if name]
+    return request
+
+
 def _parse_olareg(line: str) -> dict[str, Any] | None:
     match = _OLAREG.fullmatch(line)
     if match is None:
         return None
     agent, length = _OLAREG_AGENT.search(line), _OLAREG_LENGTH.search(line)
     return _request(match, agent["agent"] if agent else "", int(length[1]) if length else 0)
+
+
+_PARSERS = {"token": _parse_combined, "proxy": _parse_proxy}
 
 
 def _request(match: re.Match[str], agent: str, size: int) -> dict[str, Any]:
@@ -84,7 +97,7 @@ def _request(match: re.Match[str], agent: str, size: int) -> dict[str, Any]:
 
 
 def _logs(entry: dict[str, Any]) -> list[str]:
-    return [entry[key] for key in ("access_log", "token_access_log") if entry.get(key)]
+    return [entry[key] for key in ("access_log", "token_access_log", "proxy_access_log") if entry.get(key)]
 
 
 def _size(path: str) -> int:

@@ -34,6 +34,10 @@ class RegistryFiles:
         self.token_configuration = directory / "token-server.json"
         self.token_access_log = directory / "token-access.log"
         self.token_log = directory / "token-server.log"
+        self.proxy_configuration = directory / "fault-proxy.json"
+        self.proxy_access_log = directory / "proxy-access.log"
+        self.proxy_log = directory / "fault-proxy.log"
+        self.faults = directory / "faults.json"
         self.certificate = directory / "server.crt"
         self.key = directory / "server.key"
         self.signing_certificate = directory / "token.crt"
@@ -58,14 +62,14 @@ def configure_registry(
         return _olareg_command(entry, specification, binary, files)
     if specification.login == "token":
         authority.issue(TOKEN_ISSUER, files.signing_certificate, files.signing_key)
-    port = int(entry["address"].rpartition(":")[2])
+    port = int(_listening(entry).rpartition(":")[2])
     http: dict[str, Any] = {
         "addr": f"127.0.0.1:{port}",
         "secret": secrets.token_urlsafe(24),
         "relativeurls": specification.relative_urls,
         "draintimeout": "2s",
     }
-    if specification.tls:
+    if specification.tls and specification.faults is None:
         http["tls"] = {"certificate": str(files.certificate), "key": str(files.key)}
     configuration: dict[str, Any] = {
         "version": "0.1",
@@ -114,21 +118,46 @@ def configure_token_server(entry: dict[str, Any], specification: Specification, 
     return [sys.executable, str(_HERE / "token_server.py"), str(files.token_configuration)]
 
 
+def configure_proxy(entry: dict[str, Any], specification: Specification, files: RegistryFiles) -> list[str]:
+    configuration: dict[str, Any] = {
+        "port": int(entry["address"].rpartition(":")[2]),
+        "upstream": entry["inner_address"],
+        "control": str(files.faults),
+    }
+    if entry["flavour"] == "distribution":
+        configuration["storage"] = str(files.storage)
+    if specification.tls:
+        configuration.update(certificate=str(files.certificate), key=str(files.key))
+    write_json(files.proxy_configuration, configuration)
+    write_json(files.faults, {"faults": specification.faults})
+    return [sys.executable, str(_HERE / "fault_proxy.py"), str(files.proxy_configuration)]
+
+
+def _listening(entry: dict[str, Any]) -> str:
+    """Where the registry itself listens: behind its proxy, if it has one."""
+    return str(entry.get("inner_address") or entry["address"])
+
+
 def marker(command: list[str], files: RegistryFiles) -> str:
     """The argument by which this process is known to be ours."""
-    own = (str(files.configuration), str(files.token_configuration), str(files.storage))
+    own = (
+        str(files.configuration),
+        str(files.token_configuration),
+        str(files.proxy_configuration),
+        str(files.storage),
+    )
     return next(argument for argument in command if argument in own)
 
 
 def _olareg_command(
     entry: dict[str, Any], specification: Specification, binary: Binary, files: RegistryFiles
 ) -> list[str]:
-    port = entry["address"].rpartition(":")[2]
+    port = _listening(entry).rpartition(":")[2]
     command = [binary.path, "serve", "--verbosity", "trace"]  # trace: it logs requests only there
     command += ["--addr", "127.0.0.1", "--port", port, "--dir", str(files.storage)]
     if specification.delete:
         command += ["--api-delete", "--api-blob-delete"]
-    if specification.tls:
+    if specification.tls and specification.faults is None:
         command += ["--tls-cert", str(files.certificate), "--tls-key", str(files.key)]
     if specification.login != "none":
         write_private(files.acl, _olareg_acl(entry))

@@ -16,13 +16,12 @@ import requests
 
 from binaries import find_binary
 from certificates import CertificateAuthority
-from configuration import RegistryFiles, configure_registry, configure_token_server, marker
+from configuration import RegistryFiles, configure_proxy, configure_registry, configure_token_server, marker
 from errors import HarnessError
 from processes import end, free_port, is_ours, spawn
-from specification import DEFAULT_TOKEN_SECONDS, Specification
+from specification import DEFAULT_TOKEN_SECONDS, USER_AGENT, Specification
 from state import State
 
-USER_AGENT = "registries-harness"
 _PATIENCE = 20.0  # seconds until a registry must answer
 _OLAREG_SERVICE = "olareg registry"  # built in
 
@@ -78,8 +77,9 @@ def stop(state: State, delete: bool = False) -> str:
         end({pid: own for found in processes for pid, own in found.items()})
         for entry in value["registries"].values():
             entry["pid"] = None
-            if "token_pid" in entry:
-                entry["token_pid"] = None
+            for part in ("token_pid", "proxy_pid"):
+                if part in entry:
+                    entry[part] = None
         if state.exists():
             state.save(value)
     if delete:
@@ -127,7 +127,9 @@ def _settle(
             return entry
         except PortTakenError:
             end(_processes(entry))
-            entry = _launch(state, specification, {**entry, "address": None, "realm": None}, authority, begun)
+            entry = _launch(
+                state, specification, {**entry, "address": None, "inner_address": None, "realm": None}, authority, begun
+            )
     raise HarnessError(f"Registry '{specification.name}' finds no free port.")
 
 
@@ -166,6 +168,11 @@ def _launch(
     }
     if binary.flavour == "olareg":
         entry["access_log"] = entry["log"]
+    if specification.faults is not None:
+        entry["inner_address"] = f"localhost:{_port(before.get('inner_address'))}"
+        entry["proxy_access_log"] = str(files.proxy_access_log)
+        entry["proxy_log"] = str(files.proxy_log)
+        entry["faults_path"] = str(files.faults)
     if specification.login != "none":
         same = before.get("login") not in (None, "none")  # a restart keeps what its users already hold
         entry["username"] = "main"
@@ -194,6 +201,11 @@ def _launch(
         entry["token_marker"] = marker(command, files)
         entry["token_pid"] = spawn(command, files.token_access_log, files.token_log, environment)
         begun[entry["token_pid"]] = entry["token_marker"]
+    if specification.faults is not None:
+        command = configure_proxy(entry, specification, files)
+        entry["proxy_marker"] = marker(command, files)
+        entry["proxy_pid"] = spawn(command, files.proxy_access_log, files.proxy_log, environment)
+        begun[entry["proxy_pid"]] = entry["proxy_marker"]
     return entry
 
 
@@ -210,18 +222,23 @@ def _environment() -> dict[str, str]:
 
 
 def _processes(entry: dict[str, Any]) -> dict[int, str]:
-    pairs = ((entry.get("pid"), entry.get("marker")), (entry.get("token_pid"), entry.get("token_marker")))
+    pairs = ((entry.get(f"{part}pid"), entry.get(f"{part}marker")) for part in ("", "token_", "proxy_"))
     return {pid: own for pid, own in pairs if pid and own}
 
 
 def _complete(entry: dict[str, Any]) -> bool:
-    expected = 2 if "token_marker" in entry else 1
+    expected = 1 + ("token_marker" in entry) + ("proxy_marker" in entry)
     return sum(is_ours(pid, own) for pid, own in _processes(entry).items()) == expected
 
 
 def _wait(state: State, entry: dict[str, Any]) -> None:
-    """Until the registry, and its token server, answer."""
-    _wait_for(state, f"{entry['scheme']}://{entry['address']}/v2/", (200, 401), entry, "")
+    """Until the registry, its token server and its proxy answer."""
+    url = f"{entry['scheme']}://{entry['address']}/v2/"
+    if "proxy_pid" in entry:
+        _wait_for(state, f"http://{entry['inner_address']}/v2/", (200, 401), entry, "")
+        _wait_for(state, url, (200, 401), entry, "proxy_")
+    else:
+        _wait_for(state, url, (200, 401), entry, "")
     if "token_pid" in entry:
         _wait_for(state, entry["realm"], (400,), entry, "token_")
 

@@ -15,6 +15,7 @@ try:
     from access_log import mark_logs, read_requests
     from catalogue import DEFAULT_KINDS, KINDS, Options
     from errors import HarnessError
+    from faults import describe_faults, parse_faults
     from files import write_json
     from fleet import start, stop
     from seeding import seed
@@ -81,6 +82,19 @@ def _requests(options: argparse.Namespace) -> str:
     )
 
 
+def _faults(options: argparse.Namespace) -> str:
+    if options.state is None and options.registry is None:
+        return describe_faults()
+    if options.state is None or options.registry is None:
+        raise HarnessError("Both --state and --registry are needed to switch faults.")
+    parse_faults(options.faults)
+    path = State(options.state).registry(options.registry).get("faults_path")
+    if path is None:
+        raise HarnessError(f"Registry '{options.registry}' was started without the option faults.")
+    write_json(Path(path), {"faults": options.faults})
+    return f"{options.registry} plays {options.faults or 'no faults'}"
+
+
 def _mark(options: argparse.Namespace) -> str:
     return mark_logs(State(options.state))
 
@@ -103,10 +117,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="registries.py", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, run: object, text: str) -> argparse.ArgumentParser:
+    def command(name: str, run: object, text: str, needed: bool = True) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=text, description=text)
         added.set_defaults(run=run)
-        added.add_argument("--state", required=True, metavar="DIR", help="directory of this set of registries")
+        added.add_argument("--state", required=needed, metavar="DIR", help="directory of this set of registries")
         return added
 
     added = command("start", _start, "Start registries; those that run are left alone, dead ones come back.")
@@ -115,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="*",
         metavar="NAME[,OPTION...]",
         help="options: tls, login=none|htpasswd|token, token-seconds=N, delete=on|off, relative-urls, "
-        "binary=PATH|distribution3|olareg, password=TEXT; without any NAME, all known registries",
+        "binary=PATH|distribution3|olareg, password=TEXT, faults[=NAME+...]; without any NAME, all known registries",
     )
 
     added = command("stop", _stop, "Stop all registries.")
@@ -135,8 +149,12 @@ def _parser() -> argparse.ArgumentParser:
     added = command("requests", _requests, "Print the requests that a registry saw.")
     added.add_argument("--registry", required=True, metavar="NAME")
     added.add_argument("--since", metavar="MARK", help="only those after this mark")
-    added.add_argument("--source", choices=("registry", "token"), default="registry", help="whose log")
+    added.add_argument("--source", choices=("registry", "token", "proxy"), default="registry", help="whose log")
     added.add_argument("--own", action="store_true", help="include the harness's own requests")
+
+    added = command("faults", _faults, "Switch the faults of a registry's proxy, or list all that there are.", False)
+    added.add_argument("--registry", metavar="NAME")
+    added.add_argument("faults", nargs="?", default="", metavar="NAME[=ARGUMENT][+NAME...]", help="none: no faults")
 
     command("mark", _mark, "Print a mark of the present moment, for requests --since.")
     return parser

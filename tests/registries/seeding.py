@@ -14,8 +14,8 @@ import requests
 
 from catalogue import Item, Options, plan
 from errors import HarnessError
-from fleet import USER_AGENT
 from images import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, Blob, Manifest
+from specification import USER_AGENT
 from state import State
 
 _ACCEPT = f"{OCI_INDEX}, {OCI_MANIFEST}, {DOCKER_LIST}, {DOCKER_MANIFEST}"

@@ -10,7 +10,10 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from errors import HarnessError
+from faults import parse_faults
 
+USER_AGENT = "registries-harness"
+"""How the harness itself begins its User-Agent."""
 LOGINS = ("none", "htpasswd", "token")
 DEFAULT_TOKEN_SECONDS = 300
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -29,6 +32,8 @@ class Specification:
     binary: str | None = None
     password: str | None = None
     """Of the main account; by default it is long and random."""
+    faults: str | None = None
+    """Those that a proxy in front of it plays at first, maybe none; None: there is no proxy."""
 
     @classmethod
     def parse(cls, text: str) -> Specification:
@@ -57,6 +62,9 @@ class Specification:
 
 def _parse_option(option: str) -> tuple[str, Any]:
     key, equals, value = option.partition("=")
+    if key == "faults" and bool(equals) == bool(value):
+        parse_faults(value)
+        return "faults", value
     if option in ("tls", "relative-urls"):
         return option.replace("-", "_"), True
     if key == "login" and value in LOGINS:
@@ -71,5 +79,5 @@ def _parse_option(option: str) -> tuple[str, Any]:
         return "password", value
     raise HarnessError(
         f"Unknown registry option '{option}'; known are tls, login=none|htpasswd|token, token-seconds=1..86400, "
-        "delete=on|off, relative-urls, binary=PATH|distribution3|olareg and password=TEXT."
+        "delete=on|off, relative-urls, binary=PATH|distribution3|olareg, password=TEXT and faults[=NAME+...]."
     )

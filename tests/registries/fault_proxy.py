@@ -1,0 +1,321 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An HTTP proxy in front of a real registry that plays faults by name and logs every request.
+
+Runs as ``python fault_proxy.py CONFIGURATION.json``: the access log goes to standard output, and the faults are those
+that the control file names at the time. In a test, ``with FaultProxy(url) as proxy`` runs it in threads.
+
+Bodies pass through in pieces, both ways. The registry sees the client's Host header and X-Forwarded-Proto, so that it
+gives out addresses of the proxy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import ssl
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from errors import HarnessError
+from faults import parse_faults
+from faults.base import PIECE, Answer, Cut, Fault, Request, RequestBody, json_answer
+from specification import USER_AGENT
+
+_HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
+_SILENCE = 300.0  # seconds
+_NO_BODY = (204, 304)
+
+
+class Registry:
+    """The real registry: one connection for each request."""
+
+    def __init__(self, address: str, scheme: str, storage: Path | None = None) -> None:
+        self.storage = storage
+        self._address = address
+        self._scheme = scheme  # of the proxy: the addresses that the registry gives out are the proxy's
+
+    def exchange(self, method: str, target: str, headers: list[tuple[str, str]], body: RequestBody | None) -> Answer:
+        connection = http.client.HTTPConnection(self._address, timeout=_SILENCE)
+        try:
+            connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+            for name, value in headers:
+                if name.lower() not in _HOP_BY_HOP | {"content-length"}:
+                    connection.putheader(name, value)
+            connection.putheader("X-Forwarded-Proto", self._scheme)
+            if body is not None and body.size is not None:
+                connection.putheader("Content-Length", str(body.size))
+            connection.endheaders()
+            if body is not None:
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it has answered before the end
+                    for piece in body.pieces():
+                        connection.send(piece)
+            response = connection.getresponse()
+        except BaseException:
+            connection.close()
+            raise
+        length = response.headers.get("Content-Length")
+        passed = [
+            (name, value)
+            for name, value in response.getheaders()
+            if name.lower() not in _HOP_BY_HOP | {"content-length"}
+        ]
+        return Answer(response.status, passed, _pieces(connection, response), int(length) if length else None)
+
+
+def _pieces(connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> Iterator[bytes]:
+    try:
+        while True:
+            piece = response.read1(PIECE)
+            if not piece:
+                return
+            yield piece
+    finally:
+        response.close()
+        connection.close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = _SILENCE
+    server: _Server
+
+    def setup(self) -> None:
+        for fault in self.server.faults():
+            fault.connected(self.server.scheme == "https", self.server.stopping)
+        super().setup()
+
+    def handle_one_request(self) -> None:
+        self._status = self._sent = 0
+        super().handle_one_request()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("do_"):  # every method
+            return self._serve
+        raise AttributeError(name)
+
+    def _serve(self) -> None:
+        with self.server.busy():
+            self._serve_one()
+
+    def _serve_one(self) -> None:
+        request = self._request()
+        # The harness itself sees no faults: it seeds through the proxy, too.
+        own = self.headers.get("User-Agent", "").startswith(USER_AGENT)
+        faults = [] if own else self.server.faults()
+        try:
+            answer = self._answer(request, faults)
+            for fault in reversed(faults):
+                fault.after(request, answer)
+            request.body.drain()
+            self._send(answer)
+        except (Cut, ConnectionError, TimeoutError, ssl.SSLError, http.client.HTTPException):
+            self.close_connection = True
+        finally:
+            self._log(request)
+
+    def _request(self) -> Request:
+        length = self.headers.get("Content-Length", "")
+        if not length.isdigit() and (length or self.headers.get("Transfer-Encoding")):
+            length = ""
+            self.close_connection = True  # what follows can't be told from a request
+        body = RequestBody(self.rfile, int(length) if length else None)
+        origin = f"{self.server.scheme}://{self.headers.get('Host', '')}"
+        headers = list(self.headers.items())
+        return Request(self.command, self.path, headers, body, self.server.upstream, origin, self.server.stopping)
+
+    def _answer(self, request: Request, faults: list[Fault]) -> Answer:
+        if self.headers.get("Transfer-Encoding"):
+            return json_answer(411, {"errors": [{"code": "SIZE_INVALID", "message": "Content-Length is required"}]})
+        try:
+            for fault in faults:
+                answer = fault.before(request)
+                if answer is not None:
+                    return answer
+        except HarnessError as error:
+            return json_answer(500, {"errors": [{"code": "HARNESS", "message": str(error)}]})
+        return self.server.upstream.exchange(request.method, request.target, request.headers, request.body)
+
+    def _send(self, answer: Answer) -> None:
+        self._status = answer.status
+        bodiless = self.command == "HEAD" or answer.status in _NO_BODY
+        chunked = answer.length is None and not bodiless
+        self.send_response_only(answer.status)
+        for name, value in answer.headers:
+            self.send_header(name, value)
+        if chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+        elif answer.length is not None and answer.status not in _NO_BODY:
+            self.send_header("Content-Length", str(answer.length))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        for piece in answer.body:
+            if bodiless:
+                continue
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+            self._sent += len(piece)
+        if chunked:
+            self.wfile.write(b"0\r\n\r\n")
+        elif not bodiless and self._sent != answer.length:
+            raise Cut("the registry's answer ended early")
+
+    def _log(self, request: Request) -> None:
+        self.server.log(
+            {
+                "client": self.client_address[0],
+                "method": self.command,
+                "target": self.path,
+                "version": self.request_version,
+                "status": self._status,
+                "bytes": self._sent,
+                "faults": list(dict.fromkeys(request.acted)),
+                "user_agent": self.headers.get("User-Agent", ""),
+            }
+        )
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Errors of the HTTP layer are no news: the client sees them."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(
+        self,
+        port: int,
+        upstream: Registry,
+        scheme: str,
+        faults: Callable[[], list[Fault]],
+        log: Callable[[dict[str, Any]], None],
+    ) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.upstream, self.scheme, self.faults, self.log = upstream, scheme, faults, log
+        self.stopping = threading.Event()
+        self._working = 0
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def busy(self) -> Iterator[None]:
+        """While a request is served, and its line isn't logged yet."""
+        with self._changed:
+            self._working += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._working -= 1
+                self._changed.notify_all()
+
+    def settle(self) -> None:
+        """Wait until every request that has come in is logged."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._working, timeout=_SILENCE)
+
+    def use_tls(self, certificate: str, key: str) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        # The handshake happens in the request's thread, so that a silent client blocks nobody else.
+        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        error = sys.exc_info()[1]
+        if not isinstance(error, (ConnectionError, ssl.SSLError, TimeoutError)):
+            super().handle_error(request, client_address)
+
+
+class FaultProxy:
+    """The proxy in threads of this process, for tests. ``url`` is a registry's without TLS."""
+
+    def __init__(self, url: str, faults: str = "", storage: str | Path | None = None) -> None:
+        self._requests: list[dict[str, Any]] = []
+        self._faults = parse_faults(faults)
+        upstream = Registry(urlsplit(url).netloc, "http", Path(storage) if storage else None)
+        self._server = _Server(0, upstream, "http", lambda: self._faults, self._log)
+        self.address = f"localhost:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+
+    def switch(self, faults: str) -> None:
+        """From now on play these faults, and no others; they begin anew."""
+        self._faults = parse_faults(faults)
+
+    @property
+    def requests(self) -> list[dict[str, Any]]:
+        """What came in, in the order in which it ended, in the shape of ``read_requests``."""
+        self._server.settle()
+        return self._requests
+
+    def close(self) -> None:
+        self._server.stopping.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _log(self, entry: dict[str, Any]) -> None:
+        path, _mark, query = entry["target"].partition("?")
+        kept = {name: entry[name] for name in ("method", "status", "user_agent", "bytes", "faults")}
+        self._requests.append({**kept, "path": path, "query": query})
+
+    def __enter__(self) -> FaultProxy:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+class ControlFile:
+    """Names the faults that a running proxy plays; replaced as a whole."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path)
+        self._lock = threading.Lock()
+        self._seen: tuple[int, int] | None = None
+        self._faults: list[Fault] = []
+
+    def faults(self) -> list[Fault]:
+        with self._lock:
+            found = os.stat(self._path)
+            if (found.st_ino, found.st_mtime_ns) != self._seen:
+                self._faults = parse_faults(json.loads(self._path.read_text(encoding="utf-8"))["faults"])
+                self._seen = (found.st_ino, found.st_mtime_ns)
+            return self._faults
+
+
+_log_lock = threading.Lock()
+
+
+def _print_log(entry: dict[str, Any]) -> None:
+    """One line in Apache's combined format, as the registry writes; the faults are where the referrer is."""
+    when = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime())
+    agent = entry["user_agent"].replace("\\", "\\\\").replace('"', '\\"')
+    asked = f"{entry['method']} {entry['target']} {entry['version']}"
+    line = f'{entry["client"]} - - [{when}] "{asked}" {entry["status"]:03} {entry["bytes"]} '
+    with _log_lock:
+        sys.stdout.write(f'{line}"{"+".join(entry["faults"])}" "{agent}"\n')
+        sys.stdout.flush()
+
+
+def main() -> None:
+    configuration = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    storage = configuration.get("storage")
+    scheme = "https" if configuration.get("certificate") else "http"
+    upstream = Registry(configuration["upstream"], scheme, Path(storage) if storage else None)
+    control = ControlFile(configuration["control"])
+    server = _Server(configuration["port"], upstream, scheme, control.faults, _print_log)
+    if configuration.get("certificate"):
+        server.use_tls(configuration["certificate"], configuration["key"])
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The faults by name, each a difference between registries or a way in which a network fails."""
+
+from __future__ import annotations
+
+from errors import HarnessError
+from faults.answers import AbsentIsDenied, HtmlErrors, HtmlPages, NoDigestHeader, RepositoryMustExist
+from faults.base import Fault
+from faults.network import Delay
+from faults.referrers import ReferrersAPI
+from faults.tags import DeletesOff, DeleteUntaggedOnly, EndlessPages, ImmutableTags, NullTags, OpaquePages
+from faults.uploads import BodyLimit, ChunkMaximum, ChunkMinimum, MountRefused, NoChunks, RangeStandsStill
+
+FAULTS: dict[str, type[Fault]] = {
+    fault.name: fault
+    for fault in (
+        Delay,
+        NoDigestHeader,
+        AbsentIsDenied,
+        HtmlErrors,
+        HtmlPages,
+        RepositoryMustExist,
+        MountRefused,
+        RangeStandsStill,
+        ChunkMinimum,
+        ChunkMaximum,
+        NoChunks,
+        BodyLimit,
+        ImmutableTags,
+        OpaquePages,
+        EndlessPages,
+        NullTags,
+        DeletesOff,
+        DeleteUntaggedOnly,
+        ReferrersAPI,
+    )
+}
+
+
+def parse_faults(text: str) -> list[Fault]:
+    """Read ``NAME[=ARGUMENT][+NAME...]``, in the order in which they see a request. Raises :class:`HarnessError`."""
+    found = []
+    for part in text.split("+") if text else []:
+        name, equals, argument = part.partition("=")
+        if name not in FAULTS:
+            raise HarnessError(f"Unknown fault '{name}'; the command faults --list names them.")
+        if bool(equals) != bool(argument) or (argument and not FAULTS[name].argument):
+            raise HarnessError(f"The fault '{name}' takes {FAULTS[name].argument or 'no argument'}.")
+        found.append(FAULTS[name](argument))
+    return found
+
+
+def describe_faults() -> str:
+    """A line for each fault: what it does, and what may follow its name."""
+    width = max(map(len, FAULTS))
+    return "\n".join(
+        f"{fault.name:{width}}  {fault.summary}" + (f"; ARGUMENT: {fault.argument}" if fault.argument else "")
+        for fault in FAULTS.values()
+    )
