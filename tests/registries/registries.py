@@ -44,7 +44,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _start(options: argparse.Namespace) -> str:
-    return start(State(options.state), [Specification.parse(text) for text in options.registries])
+    state = State(options.state)
+    return start(state, [_specification(state, text) for text in options.registries])
+
+
+def _specification(state: State, text: str) -> Specification:
+    """A name alone is a registry as it is known."""
+    known = state.load()["registries"] if state.exists() else {}
+    return Specification.from_json(known[text]["specification"]) if text in known else Specification.parse(text)
 
 
 def _stop(options: argparse.Namespace) -> str:
