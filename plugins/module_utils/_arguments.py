@@ -316,7 +316,8 @@ def run(module: AnsibleModule, work: t.Callable[[Task], Plain]) -> t.NoReturn:
             others = f"the same for all {len(failures)}" if alike else f"and {len(failures) - 1} more"
             others = f" ({others}, see failures)"
         missing = any(entry.get("repository_missing") is True for entry in failures)
-        module.fail_json(msg=failures[0]["msg"] + others, repository_missing=missing, **result)
+        result = {"msg": failures[0]["msg"] + others, "repository_missing": missing, **result}
+        module.fail_json(result.pop("msg"), **result)
     result.pop("failures", None)
     module.exit_json(**result)
 

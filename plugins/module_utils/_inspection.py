@@ -13,7 +13,7 @@ import typing as t
 
 from ._digest import compute_digest
 from ._errors import AccessDenied, AuthenticationFailed, InvalidInput, NotFound, RegistryError
-from ._manifest import MANIFEST_TYPES, Descriptor, Manifest, format_platform
+from ._manifest import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Manifest, format_platform
 from ._parallel import run_all
 from ._registry import Registry
 from ._transfer import RegistrySource, verified_pieces
@@ -39,8 +39,12 @@ class ImageName(t.NamedTuple):
         return self.digest or self.tag
 
 
-def read_tree(registry: Registry, repository: str, digest: str) -> list[Manifest]:
+def read_tree(
+    registry: Registry, repository: str, digest: str, known: t.Mapping[str, Manifest] | None = None
+) -> list[Manifest]:
     """The manifest with this digest and all that it leads to, children before parents, each once.
+
+    ``known`` are manifests that needn't be read, by digest.
 
     Entries of an index that aren't manifests (BuildKit lists the blobs of a cache so) are left to :func:`blobs_of`.
     Raises :class:`InvalidInput` where an index is nested too deep or too large.
@@ -52,10 +56,8 @@ def read_tree(registry: Registry, repository: str, digest: str) -> list[Manifest
         if current in found:
             return
         if depth > _MAXIMUM_DEPTH or len(found) >= _MAXIMUM_MANIFESTS:
-            raise InvalidInput(
-                f"the index has more than {_MAXIMUM_DEPTH} levels or {_MAXIMUM_MANIFESTS} manifests"
-            ).within(f"read {registry.name}/{repository}@{digest}")
-        manifest = registry.get_manifest(repository, current)
+            raise _too_large(registry, repository, digest)
+        manifest = (known or {}).get(current) or registry.get_manifest(repository, current)
         sizes.append(manifest.size)
         if sum(sizes) > _MAXIMUM_TREE:
             raise InvalidInput(f"the manifests of the image are larger than {_MAXIMUM_TREE} bytes together").within(
@@ -68,6 +70,36 @@ def read_tree(registry: Registry, repository: str, digest: str) -> list[Manifest
 
     read(digest, 1)
     return list(found.values())
+
+
+def manifest_digests(
+    registry: Registry, repository: str, top: Descriptor, known: t.Mapping[str, Manifest] | None = None
+) -> list[str]:
+    """The digests of a manifest and of all that it leads to, each once; only indexes are read.
+
+    Raises :class:`InvalidInput` where an index is nested too deep or too large.
+    """
+    found: dict[str, None] = {}
+
+    def look(descriptor: Descriptor, depth: int) -> None:
+        if descriptor.digest in found or descriptor.media_type not in (*MANIFEST_TYPES, ""):
+            return
+        if depth > _MAXIMUM_DEPTH or len(found) >= _MAXIMUM_MANIFESTS:
+            raise _too_large(registry, repository, top.digest)
+        found[descriptor.digest] = None
+        if descriptor.media_type in (*INDEX_TYPES, ""):
+            manifest = (known or {}).get(descriptor.digest) or registry.get_manifest(repository, descriptor.digest)
+            for child in manifest.children():
+                look(child, depth + 1)
+
+    look(top, 1)
+    return list(found)
+
+
+def _too_large(registry: Registry, repository: str, digest: str) -> RegistryError:
+    return InvalidInput(f"the index has more than {_MAXIMUM_DEPTH} levels or {_MAXIMUM_MANIFESTS} manifests").within(
+        f"read {registry.name}/{repository}@{digest}"
+    )
 
 
 def blobs_of(manifests: t.Iterable[Manifest]) -> list[Descriptor]:
@@ -118,6 +150,12 @@ def describe(registry: Registry, repository: str, reference: str) -> dict[str, t
         tree = read_tree(registry, repository, top.digest) if top.is_index else [top]
     except NotFound:
         return {}
+    return describe_tree(registry, repository, tree)
+
+
+def describe_tree(registry: Registry, repository: str, tree: t.Sequence[Manifest]) -> dict[str, t.Any]:
+    """The same of manifests that were read already, the last of which is the image; configs are read."""
+    top = tree[-1]
     first = next((manifest for manifest in tree if not manifest.is_index), None)
     config = {} if first is None else read_config(registry, repository, first)
     return {

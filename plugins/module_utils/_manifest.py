@@ -29,6 +29,15 @@ MANIFEST_TYPES = (OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST)
 ACCEPT = ", ".join(MANIFEST_TYPES)
 """What to accept when a manifest is asked for. ``*/*`` is not enough: distribution answers 404 for OCI types."""
 
+NONDISTRIBUTABLE_TYPES = (
+    "application/vnd.oci.image.layer.nondistributable.v1.tar",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
+    "application/vnd.docker.image.rootfs.foreign.diff.tar",
+    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+)
+"""Layers that are not to be uploaded (OCI image spec, "Non-Distributable Layers")."""
+
 MAXIMUM_SIZE = 4 * 1024 * 1024
 """Bytes. Registries are only bound to take manifests up to 4 MiB (distribution spec, "Pushing Manifests")."""
 
@@ -160,11 +169,22 @@ class Manifest:
         return self._list("manifests") if self.is_index else []
 
     def blobs(self) -> list[Descriptor]:
-        """Config and layers of an image manifest, each digest once; empty for an index."""
+        """Config and layers of an image manifest, each digest once; empty for an index.
+
+        Layers that may not be distributed are left out: a repository needs not have them.
+        """
         if self.is_index:
             return []
-        found = [_descriptor(self.document.get("config"), "config"), *self._list("layers")]
-        return list({descriptor.digest: descriptor for descriptor in found}.values())
+        found = [_descriptor(self.document.get("config"), "config"), *self.layers()]
+        return list({blob.digest: blob for blob in found if blob.media_type not in NONDISTRIBUTABLE_TYPES}.values())
+
+    def nondistributable_layers(self) -> list[Descriptor]:
+        """The layers that may not be distributed."""
+        return [layer for layer in self.layers() if layer.media_type in NONDISTRIBUTABLE_TYPES]
+
+    def layers(self) -> list[Descriptor]:
+        """The layers of an image manifest, in its order; empty for an index."""
+        return [] if self.is_index else self._list("layers")
 
     def descriptors(self) -> list[Descriptor]:
         """All that the manifest refers to, its subject left out: registries take manifests without their subject."""

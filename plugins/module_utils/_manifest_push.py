@@ -10,9 +10,10 @@ from __future__ import annotations
 import typing as t
 
 from ._errors import Conflict, NotFound, ReferencesMissing, RegistryError
-from ._manifest import Manifest
+from ._manifest import OCI_INDEX, OCI_MANIFEST, Manifest
 from ._parallel import run_all
-from ._registry import Registry
+from ._referrers_index import list_under_subject, unlist_from_subject
+from ._registry import Registry, referrers_tag
 from ._transfer import ABSENT, DELETE, EXISTS, RegistrySource, upload_blob
 
 PUSH = "push"
@@ -38,6 +39,8 @@ class ManifestOutcome(t.NamedTuple):
     action: str
     uploaded_again: tuple[str, ...] = ()
     """Blobs that the registry said it has, and then didn't have when the manifest came."""
+    referrers_tag: str = ""
+    """The tag of its subject's list of referrers, where it had to be added to that."""
 
 
 def push_manifests(
@@ -45,7 +48,8 @@ def push_manifests(
 ) -> list[ManifestOutcome | RegistryError]:
     """Push manifests by digest, those of one repository in their order; outcomes in the items' order.
 
-    What is there already is left alone. In check mode nothing that they refer to needs to be there.
+    What is there already is left alone. In check mode nothing that they refer to needs to be there. Where the registry
+    has no referrers API, what has a subject is added to the list that clients keep of the subject's referrers.
     """
     by_repository: dict[str, list[int]] = {}
     for position, item in enumerate(items):
@@ -54,12 +58,18 @@ def push_manifests(
 
     def push_in_order(repository: str) -> None:
         failed: set[str] = set()
+        unlisted: dict[str, list[tuple[int, Manifest]]] = {}
         for position in by_repository[repository]:
             try:
-                outcomes[position] = _push(destination, items[position], source, failed, check)
+                outcomes[position], manifest = _push(destination, items[position], source, failed, check)
             except RegistryError as error:
                 outcomes[position] = error
                 failed.add(items[position].digest)
+            else:
+                if manifest is not None and manifest.subject is not None:
+                    unlisted.setdefault(manifest.subject.digest, []).append((position, manifest))
+        for subject, entries in unlisted.items():
+            _list(destination, repository, subject, entries, outcomes, check)
 
     for result in run_all(push_in_order, list(by_repository), destination.jobs):
         if result is not None:
@@ -67,25 +77,54 @@ def push_manifests(
     return [outcomes[position] for position in range(len(items))]
 
 
+def _list(
+    destination: Registry,
+    repository: str,
+    subject: str,
+    entries: t.Sequence[tuple[int, Manifest]],
+    outcomes: dict[int, ManifestOutcome | RegistryError],
+    check: bool,
+) -> None:
+    manifests = [manifest for _position, manifest in entries]
+    try:
+        added = list_under_subject(destination, repository, subject, manifests, check=check)
+    except RegistryError as error:
+        outcomes.update((position, error) for position, _manifest in entries)
+        return
+    for position, manifest in entries:
+        outcome = outcomes[position]
+        if manifest.digest in added and isinstance(outcome, ManifestOutcome):
+            outcomes[position] = outcome._replace(referrers_tag=referrers_tag(subject))
+
+
 def _push(
     destination: Registry, item: ManifestItem, source: Registry | None, failed: set[str], check: bool
-) -> ManifestOutcome:
+) -> tuple[ManifestOutcome, Manifest | None]:
+    """What happened to the manifest; and the manifest, unless the registry says that it has listed it itself."""
     what = f"push {destination.name}/{item.repository}@{item.digest}"
     there = destination.head_manifest(item.repository, item.digest)
     if there is not None:
-        return ManifestOutcome(item.repository, item.digest, there.media_type, there.size, EXISTS)
+        outcome = ManifestOutcome(item.repository, item.digest, there.media_type, there.size, EXISTS)
+        if there.media_type not in (OCI_MANIFEST, OCI_INDEX):
+            return outcome, None
+        # A run that was cut off may have pushed it, and not listed it.
+        if item.content is None:
+            return outcome, destination.get_manifest(item.repository, item.digest)
+        return outcome, _manifest_of(item, None, what)
     manifest = _manifest_of(item, source, what)
     broken = [child.digest for child in manifest.children() if child.digest in failed]
     if broken:
         raise Conflict(f"its manifest {broken[0]} couldn't be pushed").within(what)
     again: tuple[str, ...] = ()
+    listed = False
     if not check:
         try:
-            destination.put_manifest(item.repository, item.digest, manifest)
+            listed = destination.put_manifest(item.repository, item.digest, manifest)
         except ReferencesMissing as error:
             again = _upload_again(destination, item, source, manifest, error)
-            destination.put_manifest(item.repository, item.digest, manifest)
-    return ManifestOutcome(item.repository, item.digest, manifest.media_type, manifest.size, PUSH, again)
+            listed = destination.put_manifest(item.repository, item.digest, manifest)
+    outcome = ManifestOutcome(item.repository, item.digest, manifest.media_type, manifest.size, PUSH, again)
+    return outcome, None if listed else manifest
 
 
 def _manifest_of(item: ManifestItem, source: Registry | None, what: str) -> Manifest:
@@ -119,15 +158,23 @@ def _upload_again(
 def delete_manifests(
     registry: Registry, items: t.Sequence[tuple[str, str]], *, check: bool
 ) -> list[ManifestOutcome | RegistryError]:
-    """Delete manifests, given as repository and digest. All tags on them go with them. Outcomes in the items' order."""
+    """Delete manifests, given as repository and digest. All tags on them go with them. Outcomes in the items' order.
+
+    Where the registry has no referrers API, what had a subject is taken out of the list of the subject's referrers.
+    """
 
     def delete(item: tuple[str, str]) -> ManifestOutcome:
         repository, digest = item
         there = registry.head_manifest(repository, digest)
         if there is None:
             return ManifestOutcome(repository, digest, "", 0, ABSENT)
+        subject = None
+        if there.media_type in (OCI_MANIFEST, OCI_INDEX):
+            subject = registry.get_manifest(repository, digest).subject
         if not check:
             registry.delete_manifest(repository, digest)
+            if subject is not None and registry.list_referrers(repository, subject.digest).found_by == "tag_schema":
+                unlist_from_subject(registry, repository, subject.digest, digest)
         return ManifestOutcome(repository, digest, there.media_type, there.size, DELETE)
 
     return run_all(delete, items, registry.jobs)

@@ -14,13 +14,14 @@ description:
     RV(blobs), RV(manifests) and RV(tags) are in the shapes that the modules take which carry it out.
   - Where nothing differs, that costs one HEAD per image at the source (none for an image given by digest) and one per tag at
     the destination; no manifest is read.
-  - A multi-architecture index is taken whole, with all its children.
+  - A multi-architecture index is taken whole, with all its children, unless O(platforms) says otherwise.
   - That an image, or its repository, isn't there is no error here. An equal digest proves what the tag says, not that every blob behind it is still whole.
 author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:
   - imageops.registry.connection
   - imageops.registry.connection.source
+  - imageops.registry.images
   - imageops.registry.attributes.info
 attributes:
   diff_mode:
@@ -31,65 +32,6 @@ attributes:
 options:
   source:
     required: true
-  images:
-    description:
-      - The images to compare.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      repository:
-        description: The repository at the source.
-        type: str
-        required: true
-      tag:
-        description: The tag at the source. It is resolved once; what follows goes by digest.
-        type: raw
-      digest:
-        description: The digest at the source, in place of a tag. Where both are given, the digest is what counts.
-        type: str
-      destination_repository:
-        description: The repository at the destination. By default it has the same name.
-        type: str
-      tags:
-        description: The tags at the destination. By default the tag at the source. Without any, the image is compared by digest.
-        type: list
-        elements: raw
-      mount_from:
-        description: Repositories of the destination that may have blobs of the image.
-        type: list
-        elements: str
-        default: []
-      on_conflict:
-        description: In place of O(on_conflict), for this image.
-        type: str
-        choices: [replace, fail, skip]
-      immutable_tags:
-        description: In place of O(immutable_tags), for this image.
-        type: list
-        elements: str
-      expected_digest:
-        description: The digest that the source must serve. Where it serves another one, the image is refused.
-        type: str
-      expected_destination_digest:
-        description:
-          - The digest on which every tag at the destination must stand; empty where there must be no such tag.
-          - Where a tag stands on another one, the image is refused, unless it is the source's already.
-        type: str
-  on_conflict:
-    description:
-      - What is to be done where a tag stands on another digest.
-      - V(replace) moves it, V(skip) leaves it, V(fail) refuses the image.
-    type: str
-    choices: [replace, fail, skip]
-    default: replace
-  immutable_tags:
-    description:
-      - Regular expressions. A tag that one of them matches as a whole is never moved to another digest; the image is refused,
-        whatever O(on_conflict) says.
-    type: list
-    elements: str
-    default: []
 seealso:
   - module: imageops.registry.blob_info
   - module: imageops.registry.blob
@@ -153,7 +95,11 @@ images:
       type: bool
       sample: true
     digest:
-      description: Its digest.
+      description: Its digest, of what is to be promoted.
+      type: str
+      sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+    source_digest:
+      description: The digest that the source serves. Another one where O(platforms) leaves something out.
       type: str
       sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
     media_type:
@@ -188,6 +134,42 @@ images:
           description: V(exists), V(create), V(replace), V(skip) or V(refused).
           type: str
           sample: create
+    artifacts_compared:
+      description: Whether artifacts were looked for. They aren't where nothing else differs, unless O(compare_artifacts).
+      type: bool
+      sample: true
+    artifacts:
+      description: What belongs to the image and its children, and in turn to that.
+      type: list
+      elements: dict
+      contains:
+        subject:
+          description: The digest that it belongs to.
+          type: str
+          sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+        digest:
+          description: Its own digest.
+          type: str
+          sample: sha256:024dac1e7eef09668a9674bac1754d522705a39e9c755d7ce056555c45c7584a
+        artifact_type:
+          description: Its artifact type; of a tag of cosign, the media type of its last layer, if that was read.
+          type: str
+          sample: application/vnd.dev.sigstore.bundle.v0.3+json
+        tag:
+          description: The tag of cosign under which it is. Empty where it is a referrer.
+          type: str
+          sample: ""
+        action:
+          description:
+            - V(exists), V(copy), or V(replace) where the tag of cosign stands on another digest.
+            - V(skip) and V(refused) where such a tag is not to be moved, V(left_out) where it belongs to a whole index of which
+              only a part is taken, V(missing) where the source lists it, but doesn't have it.
+          type: str
+          sample: copy
+        reason:
+          description: Why, where it isn't copied.
+          type: str
+          sample: ""
 blobs:
   description: The blobs of what is to be promoted, for O(imageops.registry.blob_info#module:blobs).
   returned: success
@@ -211,6 +193,12 @@ manifests:
       digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
       media_type: application/vnd.oci.image.manifest.v1+json
       content_base64: eyJzY2hlbWFWZXJzaW9uIjoyfQ==
+artifact_tags:
+  description: The tags of artifacts to move before those, for O(imageops.registry.tag#module:tags).
+  returned: success
+  type: list
+  elements: dict
+  sample: []
 tags:
   description: The tags to move, for O(imageops.registry.tag#module:tags).
   returned: success
@@ -261,52 +249,19 @@ transfer:
 import typing as t
 
 from ..module_utils._arguments import Task, create_module, run
-from ..module_utils._digest import check_digest
-from ..module_utils._errors import InvalidInput
+from ..module_utils._image_arguments import IMAGE_OPTIONS, image_items
 from ..module_utils._promotion._comparison import compare_images
-from ..module_utils._promotion._items import FAILED, ImageItem
+from ..module_utils._promotion._items import FAILED, PROMOTE
 from ..module_utils._promotion._plan import plan, summarise_sources
-from ..module_utils._reference import check_repository, check_tag
-
-
-def image_item(entry: dict[str, t.Any], defaults: dict[str, t.Any]) -> ImageItem:
-    expected = entry["expected_destination_digest"]
-    tag = check_tag(entry["tag"]) if entry["tag"] not in (None, "") else ""
-    if not tag and not entry["digest"]:
-        raise InvalidInput(f"{entry['repository']}: a tag or a digest is needed beside the repository")
-    tags = entry["tags"] if entry["tags"] is not None else [tag] if tag else []
-    patterns = entry["immutable_tags"]
-    return ImageItem(
-        repository=check_repository(entry["repository"]),
-        tag=tag,
-        digest=check_digest(entry["digest"]) if entry["digest"] else "",
-        destination_repository=check_repository(entry["destination_repository"] or entry["repository"]),
-        tags=tuple(dict.fromkeys(check_tag(name) for name in tags)),
-        mount_from=tuple(check_repository(name) for name in entry["mount_from"] or ()),
-        on_conflict=entry["on_conflict"] or defaults["on_conflict"],
-        immutable_tags=tuple(patterns if patterns is not None else defaults["immutable_tags"]),
-        expected_digest=check_digest(entry["expected_digest"]) if entry["expected_digest"] else "",
-        expected_destination_digest=check_digest(expected) if expected else expected,
-    )
-
-
-def checked_items(params: dict[str, t.Any]) -> list[ImageItem]:
-    items = []
-    for position, entry in enumerate(params["images"]):
-        try:
-            items.append(image_item(entry, params))
-        except InvalidInput as error:
-            raise InvalidInput(f"images[{position}]: {error.reason}", hint=error.hint) from error
-    return items
 
 
 def compare(task: Task) -> dict[str, t.Any]:
-    items = checked_items(task.params)
+    items = image_items(task.params)
     source, destination = task.source(), task.registry()
-    comparisons = compare_images(source, destination, items)
+    comparisons = compare_images(source, destination, items, artifacts_of_equal=task.params["compare_artifacts"])
     summaries = summarise_sources(comparisons, source) if task.diff_mode else {}
     planned = plan(comparisons, source, destination, summaries)
-    result = dict(planned, differs=bool(planned["blobs"] or planned["manifests"] or planned["tags"]))
+    result = dict(planned, differs=any(image["action"] == PROMOTE for image in planned["images"]))
     result["failures"] = [
         {"repository": image["repository"], "reference": image["reference"], "msg": image["reason"]}
         for image in planned["images"]
@@ -317,35 +272,7 @@ def compare(task: Task) -> dict[str, t.Any]:
 
 
 def main() -> None:
-    conflicts = ["replace", "fail", "skip"]
-    options = {
-        "repository": {"type": "str", "required": True},
-        "tag": {"type": "raw"},
-        "digest": {"type": "str"},
-        "destination_repository": {"type": "str"},
-        "tags": {"type": "list", "elements": "raw"},
-        "mount_from": {"type": "list", "elements": "str", "default": []},
-        "on_conflict": {"type": "str", "choices": conflicts},
-        "immutable_tags": {"type": "list", "elements": "str"},
-        "expected_digest": {"type": "str"},
-        "expected_destination_digest": {"type": "str"},
-    }
-    run(
-        create_module(
-            {
-                "images": {
-                    "type": "list",
-                    "elements": "dict",
-                    "required": True,
-                    "options": options,
-                },
-                "on_conflict": {"type": "str", "choices": conflicts, "default": "replace"},
-                "immutable_tags": {"type": "list", "elements": "str", "default": []},
-            },
-            source="required",
-        ),
-        compare,
-    )
+    run(create_module(dict(IMAGE_OPTIONS), source="required"), compare)
 
 
 if __name__ == "__main__":

@@ -158,6 +158,12 @@ manifests:
       description: V(exists) or V(push). With O(state=absent), V(delete) or V(absent).
       type: str
       sample: push
+    referrers_tag:
+      description:
+        - Where the registry has no referrers API, the tag of the list of its subject's referrers to which the manifest was added.
+          Empty where it was on it, or has no subject.
+      type: str
+      sample: ""
     uploaded_again:
       description: Blobs that the registry claimed to have and then missed.
       type: list
@@ -259,7 +265,7 @@ def work(task: Task) -> dict[str, t.Any]:
     pairs, failures = divided([{"repository": item.repository, "digest": item.digest} for item in items], outcomes)
     done = [outcome._asdict() for _place, outcome in pairs]
     result = {
-        "changed": any(entry["action"] in (PUSH, DELETE) for entry in done),
+        "changed": any(entry["action"] in (PUSH, DELETE) or entry["referrers_tag"] for entry in done),
         "manifests": done,
         "failures": failures,
     }

@@ -186,9 +186,8 @@ import typing as t
 from ..module_utils._arguments import TAGS, Task, create_module, decoded, divided, one_or_many, run
 from ..module_utils._digest import check_digest
 from ..module_utils._errors import InvalidInput
-from ..module_utils._inspection import describe
 from ..module_utils._reference import check_repository, check_tag
-from ..module_utils._registry import Registry
+from ..module_utils._tag_diff import describe_tags, tag_diff
 from ..module_utils._tagging import CREATE, DELETE, REPLACE, TagItem, delete_tags, move_tags
 
 
@@ -214,7 +213,7 @@ def work(task: Task) -> dict[str, t.Any]:
     if len({(item.repository, item.tag) for item in items}) < len(items):
         raise InvalidInput("a tag is given twice")
     registry = task.registry(writing=True)
-    shown_before = shown(registry, items) if task.diff_mode else {}
+    before = describe_tags(registry, [(item.repository, item.tag) for item in items]) if task.diff_mode else {}
     if present:
         outcomes = move_tags(registry, items, check=task.check_mode, before_write=task.check_secrets)
     else:
@@ -232,39 +231,8 @@ def work(task: Task) -> dict[str, t.Any]:
     result = {"changed": changed, "tags": done, "failures": failures}
     if task.diff_mode:
         summaries = {(entry["repository"], entry["tag"]): entry.get("summary") for entry in entries}
-        result["diff"] = diff(registry, done, shown_before, summaries)
+        result["diff"] = tag_diff(registry, [outcome for _place, outcome in pairs], before, summaries)
     return result
-
-
-def shown(registry: Registry, items: t.Sequence[TagItem]) -> dict[tuple[str, str], dict[str, t.Any]]:
-    return {(item.repository, item.tag): describe(registry, item.repository, item.tag) for item in items}
-
-
-def diff(
-    registry: Registry,
-    done: t.Sequence[dict[str, t.Any]],
-    before: t.Mapping[tuple[str, str], dict[str, t.Any]],
-    summaries: t.Mapping[tuple[str, str], dict[str, t.Any] | None],
-) -> list[dict[str, t.Any]]:
-    rows = []
-    for entry in done:
-        if entry["action"] in (CREATE, REPLACE, DELETE):
-            name = f"{registry.name}/{entry['repository']}:{entry['tag']}"
-            after: dict[str, t.Any] = {}
-            if entry["digest"]:
-                # In check mode the digest may not be there yet; then it is all that can be said.
-                place = (entry["repository"], entry["tag"])
-                after = summaries[place] or describe(registry, entry["repository"], entry["digest"])
-                after = after or {"digest": entry["digest"]}
-            rows.append(
-                {
-                    "before_header": name,
-                    "before": before[entry["repository"], entry["tag"]],
-                    "after_header": name,
-                    "after": after,
-                }
-            )
-    return rows
 
 
 def main() -> None:

@@ -10,10 +10,13 @@ from __future__ import annotations
 import re
 import typing as t
 
+from .._artifacts import Artifact, ArtifactsWanted, compare_artifacts
 from .._errors import NotFound, RegistryError
-from .._inspection import read_tree
-from .._manifest import Descriptor, Manifest
+from .._inspection import manifest_digests, platforms_of, read_config, read_tree
+from .._manifest import INDEX_TYPES, Descriptor, Manifest
 from .._parallel import run_all
+from .._platform import is_meant_by
+from .._platform_choice import SOURCE_ANNOTATION, PlatformMissing, choose_platforms
 from .._registry import Registry
 from .._tagging import CREATE, REPLACE
 from .._transfer import EXISTS
@@ -37,24 +40,36 @@ class Comparison(t.NamedTuple):
     item: ImageItem
     action: str
     source: Descriptor | None = None
+    """What the source serves."""
+    chosen: Descriptor | None = None
+    """What is to be promoted: the same, or what was chosen of its platforms."""
     tags: tuple[TagComparison, ...] = ()
     tree: tuple[Manifest, ...] = ()
     """What has to be pushed, children first; empty where the destination has the digest already."""
+    rewritten: t.Mapping[str, Manifest] = {}
+    """Indexes that aren't at the source, by digest: what was chosen of their platforms."""
+    artifacts: tuple[Artifact, ...] = ()
+    artifacts_compared: bool = False
     reason: str = ""
 
 
-def compare_images(source: Registry, destination: Registry, items: t.Sequence[ImageItem]) -> list[Comparison]:
+def compare_images(
+    source: Registry, destination: Registry, items: t.Sequence[ImageItem], *, artifacts_of_equal: bool = False
+) -> list[Comparison]:
     """Compare images by digest and read what the plan needs; results in the items' order.
 
     An image that isn't there, or can't be read, is a result and no error. Where nothing is to be done, that costs one
-    HEAD at the source (none for an image given by digest) and one per tag at the destination.
+    HEAD at the source (none for an image given by digest) and one per tag at the destination. Artifacts are compared
+    where a tag is to move, and where there is no tag that would tell that they have arrived; ``artifacts_of_equal``
+    compares them everywhere.
     """
     check_images(items, destination.name)
     outcomes = run_all(lambda item: _compare(source, destination, item), items, max(source.jobs, destination.jobs))
-    return [
+    comparisons = [
         Comparison(item, FAILED, reason=str(outcome)) if isinstance(outcome, RegistryError) else outcome
         for item, outcome in zip(items, outcomes)
     ]
+    return _with_artifacts(source, destination, comparisons, artifacts_of_equal)
 
 
 def _compare(source: Registry, destination: Registry, item: ImageItem) -> Comparison:
@@ -69,22 +84,123 @@ def _compare(source: Registry, destination: Registry, item: ImageItem) -> Compar
             reason=f"{item.at_source(source)} is {found.digest}, and {item.expected_digest} was expected "
             "(expected_digest). If what is there is right, expect that.",
         )
-    tags = tuple(_compare_tag(destination, item, tag, found.digest) for tag in item.tags)
+    try:
+        comparison = _choose(source, Comparison(item, UNCHANGED, found, found))
+        return _compare_chosen(source, destination, comparison)
+    except PlatformMissing as error:
+        return Comparison(item, REFUSED, found, reason=f"{item.at_source(source)}: {error}")
+    except NotFound as error:
+        if item.digest:
+            return _missing(source, item)
+        return Comparison(item, FAILED, found, reason=str(error))
+
+
+def _choose(source: Registry, comparison: Comparison) -> Comparison:
+    """What is chosen of the platforms of an index. An image is looked at later, where it has to be promoted."""
+    item, found = comparison.item, t.cast(Descriptor, comparison.source)
+    if not item.platforms or found.media_type not in (*INDEX_TYPES, ""):
+        return comparison
+    manifest = source.get_manifest(item.repository, found.digest)
+    if not manifest.is_index:
+        return comparison._replace(source=manifest.descriptor, chosen=manifest.descriptor)
+    choice = choose_platforms(source, item.repository, manifest, item.platforms, flatten=item.flatten)
+    return comparison._replace(source=manifest.descriptor, chosen=choice.chosen, rewritten=choice.rewritten)
+
+
+def _compare_chosen(source: Registry, destination: Registry, comparison: Comparison) -> Comparison:
+    item, chosen = comparison.item, t.cast(Descriptor, comparison.chosen)
+    tags = tuple(_compare_tag(destination, item, tag, chosen.digest) for tag in item.tags)
+    comparison = comparison._replace(tags=tags)
     refused = [tag for tag in tags if tag.action == REFUSED]
     if refused:
-        return Comparison(item, REFUSED, found, tags, reason=_why_refused(destination, item, refused[0]))
+        return comparison._replace(action=REFUSED, reason=_why_refused(destination, item, refused[0]))
     moving = [tag for tag in tags if tag.action in (CREATE, REPLACE)]
     if tags and not moving:
-        action = SKIP if any(tag.action == SKIP for tag in tags) else UNCHANGED
-        return Comparison(item, action, found, tags)
+        return comparison._replace(action=SKIP if any(tag.action == SKIP for tag in tags) else UNCHANGED)
     has_it = any(tag.action == EXISTS for tag in tags)
-    if has_it or destination.head_manifest(item.target, found.digest) is not None:
-        return Comparison(item, PROMOTE if moving else UNCHANGED, found, tags)
-    try:
-        tree = tuple(read_tree(source, item.repository, found.digest))
-    except NotFound as error:
-        return _missing(source, item) if item.digest else Comparison(item, FAILED, found, tags, reason=str(error))
-    return Comparison(item, PROMOTE, tree[-1].descriptor, tags, tree)
+    if has_it or destination.head_manifest(item.target, chosen.digest) is not None:
+        return comparison._replace(action=PROMOTE if moving else UNCHANGED)
+    tree = tuple(read_tree(source, item.repository, chosen.digest, comparison.rewritten))
+    _check_platform_of_image(source, item, tree[-1])
+    if comparison.source == comparison.chosen:
+        comparison = comparison._replace(source=tree[-1].descriptor)
+    return comparison._replace(action=PROMOTE, chosen=tree[-1].descriptor, tree=tree)
+
+
+def _check_platform_of_image(source: Registry, item: ImageItem, manifest: Manifest) -> None:
+    """An image that is no index is for one platform; raise :class:`PlatformMissing` where it isn't asked for."""
+    if not item.platforms or manifest.is_index:
+        return
+    platforms = platforms_of(manifest, read_config(source, item.repository, manifest))
+    if not any(is_meant_by(platform, wanted) for platform in platforms for wanted in item.platforms):
+        made_for = ", ".join(platforms) or "no platform"
+        raise PlatformMissing(f"it is no index, and made for {made_for}, not for {', '.join(item.platforms)}")
+
+
+def _with_artifacts(
+    source: Registry, destination: Registry, comparisons: list[Comparison], artifacts_of_equal: bool
+) -> list[Comparison]:
+    places = [
+        place
+        for place, comparison in enumerate(comparisons)
+        if comparison.item.artifacts
+        and (
+            comparison.action == PROMOTE
+            or (comparison.action == UNCHANGED and (artifacts_of_equal or not comparison.tags))
+        )
+    ]
+
+    def digests_of(place: int) -> tuple[str, ...]:
+        comparison = comparisons[place]
+        if comparison.tree:
+            digests = [manifest.digest for manifest in comparison.tree]
+        else:
+            chosen = t.cast(Descriptor, comparison.chosen)
+            digests = manifest_digests(source, comparison.item.repository, chosen, comparison.rewritten)
+        return tuple(digest for digest in digests if digest not in comparison.rewritten)
+
+    found = run_all(digests_of, places, source.jobs)
+    asked = [
+        (place, _artifacts_wanted(comparisons[place], digests))
+        for place, digests in zip(places, found)
+        if not isinstance(digests, RegistryError)
+    ]
+    outcomes: dict[int, t.Any] = {
+        place: digests for place, digests in zip(places, found) if isinstance(digests, RegistryError)
+    }
+    compared = compare_artifacts(source, destination, [wanted for _place, wanted in asked])
+    outcomes.update(zip((place for place, _wanted in asked), compared))
+    result = list(comparisons)
+    for place, outcome in outcomes.items():
+        result[place] = _with_outcome(comparisons[place], outcome)
+    return result
+
+
+def _artifacts_wanted(comparison: Comparison, digests: tuple[str, ...]) -> ArtifactsWanted:
+    item = comparison.item
+    indexes = [manifest.annotations[SOURCE_ANNOTATION] for manifest in comparison.rewritten.values()]
+    if comparison.source and comparison.chosen and comparison.source.digest != comparison.chosen.digest:
+        indexes.append(comparison.source.digest)
+    return ArtifactsWanted(
+        repository=item.repository,
+        target=item.target,
+        digests=digests,
+        left_behind=tuple(dict.fromkeys(indexes)),
+        types=item.artifacts,
+        on_conflict=lambda tag: conflict_action(item, tag),
+    )
+
+
+def _with_outcome(comparison: Comparison, outcome: tuple[Artifact, ...] | RegistryError) -> Comparison:
+    if isinstance(outcome, RegistryError):
+        return comparison._replace(action=FAILED, tree=(), reason=str(outcome))
+    compared = comparison._replace(artifacts=outcome, artifacts_compared=True)
+    refused = [artifact for artifact in outcome if artifact.action == REFUSED]
+    if refused:
+        return compared._replace(action=REFUSED, reason=f"{refused[0].reason}, and may not move ({refused[0].subject})")
+    if any(artifact.tree for artifact in outcome):
+        return compared._replace(action=PROMOTE)
+    return compared
 
 
 def _missing(source: Registry, item: ImageItem) -> Comparison:
@@ -104,9 +220,14 @@ def _compare_tag(destination: Registry, item: ImageItem, tag: str, digest: str) 
         return TagComparison(tag, previous, REFUSED)
     if not previous:
         return TagComparison(tag, previous, CREATE)
+    return TagComparison(tag, previous, conflict_action(item, tag))
+
+
+def conflict_action(item: ImageItem, tag: str) -> str:
+    """What is to be done about a tag that stands on another digest."""
     if any(re.fullmatch(pattern, tag) for pattern in item.immutable_tags) or item.on_conflict == "fail":
-        return TagComparison(tag, previous, REFUSED)
-    return TagComparison(tag, previous, SKIP if item.on_conflict == "skip" else REPLACE)
+        return REFUSED
+    return SKIP if item.on_conflict == "skip" else REPLACE
 
 
 def _why_refused(destination: Registry, item: ImageItem, tag: TagComparison) -> str:

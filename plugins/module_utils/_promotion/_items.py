@@ -36,6 +36,12 @@ class ImageItem(t.NamedTuple):
     mount_from: tuple[str, ...] = ()
     on_conflict: str = "replace"
     immutable_tags: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
+    """What is to be taken of an index; all of it where this is empty."""
+    flatten: bool = False
+    """Whether the image for the one platform is promoted itself, in place of an index with it."""
+    artifacts: tuple[str, ...] = ()
+    """Which artifacts go along: types, or ``all``; none where this is empty."""
     expected_digest: str = ""
     expected_destination_digest: str | None = None
     """The digest on which every tag must still stand; empty where there must be no tag, None where any will do."""

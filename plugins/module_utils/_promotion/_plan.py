@@ -11,7 +11,7 @@ import base64
 import typing as t
 
 from .._errors import RegistryError
-from .._inspection import blobs_of, describe
+from .._inspection import blobs_of, describe, describe_tree
 from .._manifest import Descriptor
 from .._parallel import run_all
 from .._registry import Registry
@@ -20,16 +20,18 @@ from ._comparison import Comparison
 from ._items import MISSING, PROMOTE, Plain
 
 Summaries = dict[tuple[str, str], Plain]
-"""What images are in the words of people, by repository and digest at the source."""
+"""What images are in the words of people, by repository at the source and digest."""
 
 
 def plan(comparisons: t.Sequence[Comparison], source: Registry, destination: Registry, summaries: Summaries) -> Plain:
-    """The plan as plain values: ``images`` with what is to be done for each, ``blobs``, ``manifests`` and ``tags``.
+    """The plan as plain values: ``images`` with what is to be done for each, ``blobs``, ``manifests``, then
+    ``artifact_tags`` and ``tags``.
 
     Nothing but a line in ``images`` is said about images that are equal.
     """
     blobs: dict[tuple[str, str, tuple[str, ...]], dict[str, int]] = {}
     manifests: dict[tuple[str, str], Plain] = {}
+    artifact_tags: dict[tuple[str, str], Plain] = {}
     tags: list[Plain] = []
     for comparison in comparisons:
         if comparison.action != PROMOTE:
@@ -38,9 +40,11 @@ def plan(comparisons: t.Sequence[Comparison], source: Registry, destination: Reg
         # On one and the same registry, the repository of the source is the first to mount from.
         own = (item.repository,) if source.name == destination.name and item.repository != item.target else ()
         key = (item.target, item.repository, tuple(dict.fromkeys([*own, *item.mount_from])))
-        for blob in blobs_of(comparison.tree):
+        # Artifacts behind their subject: some registries refuse them before it is there.
+        content = [*comparison.tree, *(part for artifact in comparison.artifacts for part in artifact.tree)]
+        for blob in blobs_of(content):
             blobs.setdefault(key, {})[blob.digest] = blob.size
-        for manifest in comparison.tree:
+        for manifest in content:
             manifests[item.target, manifest.digest] = {
                 "repository": item.target,
                 "source_repository": item.repository,
@@ -48,7 +52,16 @@ def plan(comparisons: t.Sequence[Comparison], source: Registry, destination: Reg
                 "media_type": manifest.media_type,
                 "content_base64": base64.b64encode(manifest.content).decode("ascii"),
             }
-        digest = t.cast(Descriptor, comparison.source).digest
+        for artifact in comparison.artifacts:
+            if artifact.tag and artifact.tree:
+                artifact_tags[item.target, artifact.tag] = {
+                    "repository": item.target,
+                    "tag": artifact.tag,
+                    "digest": artifact.digest,
+                    "previous_digest": artifact.previous_digest,
+                    "content_base64": manifests[item.target, artifact.digest]["content_base64"],
+                }
+        digest = t.cast(Descriptor, comparison.chosen).digest
         top = manifests.get((item.target, digest))
         for tag in comparison.tags:
             if tag.action in (CREATE, REPLACE):
@@ -75,40 +88,50 @@ def plan(comparisons: t.Sequence[Comparison], source: Registry, destination: Reg
             for (repository, source_repository, mount_from), found in blobs.items()
         ],
         "manifests": list(manifests.values()),
+        "artifact_tags": list(artifact_tags.values()),
         "tags": tags,
     }
 
 
 def _image(comparison: Comparison, source: Registry, destination: Registry) -> Plain:
-    item, found = comparison.item, comparison.source
+    item, found, chosen = comparison.item, comparison.source, comparison.chosen
     return {
         "reference": item.at_source(source),
         "destination": f"{destination.name}/{item.target}",
         "repository": item.repository,
         "destination_repository": item.target,
         "exists": comparison.action != MISSING and found is not None,
-        "digest": "" if found is None else found.digest,
-        "media_type": "" if found is None else found.media_type,
+        "digest": "" if chosen is None else chosen.digest,
+        "source_digest": "" if found is None else found.digest,
+        "media_type": "" if chosen is None else chosen.media_type,
         "action": comparison.action,
         "reason": comparison.reason,
         "tags": [tag._asdict() for tag in comparison.tags],
+        "artifacts": [artifact.as_plain() for artifact in comparison.artifacts],
+        "artifacts_compared": comparison.artifacts_compared,
     }
 
 
 def summarise_sources(comparisons: t.Sequence[Comparison], source: Registry) -> Summaries:
-    """For a diff: what each image that is to be promoted is, in the words of people. This reads configs."""
+    """For a diff: what each image that is to be promoted is, in the words of people. This reads configs.
 
-    def show(place: tuple[str, str]) -> Plain:
-        return describe(source, *place)
+    Nothing is said about what was chosen of an index and is at the destination already: it isn't at the source.
+    """
 
-    places = [
-        (comparison.item.repository, t.cast(Descriptor, comparison.source).digest)
+    def show(comparison: Comparison) -> Plain:
+        chosen = t.cast(Descriptor, comparison.chosen)
+        if comparison.tree:
+            return describe_tree(source, comparison.item.repository, comparison.tree)
+        return describe(source, comparison.item.repository, chosen.digest)
+
+    shown = [
+        comparison
         for comparison in comparisons
-        if comparison.action == PROMOTE
+        if comparison.action == PROMOTE and (comparison.tree or not comparison.rewritten)
     ]
     summaries: Summaries = {}
-    for place, outcome in zip(places, run_all(show, places, source.jobs)):
+    for comparison, outcome in zip(shown, run_all(show, shown, source.jobs)):
         if isinstance(outcome, RegistryError):
             raise outcome
-        summaries[place] = outcome
+        summaries[comparison.item.repository, t.cast(Descriptor, comparison.chosen).digest] = outcome
     return summaries

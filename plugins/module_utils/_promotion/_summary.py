@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._artifacts import COPY
 from .._inspection import blobs_of
 from .._manifest import Manifest
 from .._tagging import CREATE, REPLACE
@@ -21,8 +22,8 @@ def summarise(planned: Plain, results: t.Mapping[str, Plain]) -> Plain:
     """What a promotion did: ``changed``, one entry per image in ``images``, and the sum of ``transfer``.
 
     ``planned`` is the comparison; ``results`` holds the results of the tasks that carried it out, by the names
-    ``blobs_missing``, ``blobs``, ``manifests``, ``compared_again``, ``tags`` and ``verified``. A blob that several
-    images need counts for the first of them.
+    ``blobs_missing``, ``blobs``, ``manifests``, ``compared_again``, ``artifact_tags``, ``tags`` and ``verified``. A
+    blob that several images need counts for the first of them; blobs of its artifacts count for the image.
     """
     done = _Done(planned, results)
     return {
@@ -59,7 +60,11 @@ class _Done:
             for blob in group["blobs"]
             if blob["exists"]
         }
-        self._moved = {(tag["repository"], tag["tag"]) for tag in results.get("tags", {}).get("tags", [])}
+        self._moved = {
+            (tag["repository"], tag["tag"])
+            for name in ("artifact_tags", "tags")
+            for tag in results.get(name, {}).get("tags", [])
+        }
         self._serving = {
             (image["repository"], image["tag"]): image["digest"]
             for image in results.get("verified", {}).get("images", [])
@@ -72,15 +77,19 @@ class _Done:
     def image(self, image: Plain) -> Plain:
         """What became of one image of the plan."""
         repository = image["destination_repository"]
-        tree = _tree_of(image["digest"], repository, self._manifests)
+        artifacts = [artifact["digest"] for artifact in image["artifacts"] if artifact["action"] in (COPY, REPLACE)]
+        tree = _tree_of([image["digest"], *artifacts], repository, self._manifests)
         reason = image["reason"] or (self._why_not_promoted(image, tree) if image["action"] == PROMOTE else "")
         return {
             "reference": image["reference"],
             "destination": image["destination"],
             "digest": image["digest"],
+            "source_digest": image["source_digest"],
             "action": FAILED if image["action"] == PROMOTE and reason else image["action"],
             "reason": reason,
             "tags": image["tags"],
+            "artifacts": image["artifacts"],
+            "artifacts_compared": image["artifacts_compared"],
             **self._sums(repository, tree),
         }
 
@@ -103,16 +112,22 @@ class _Done:
     def _why_not_promoted(self, image: Plain, tree: t.Sequence[Manifest]) -> str:
         repository = image["destination_repository"]
         parts = {image["digest"], *(part.digest for part in tree), *(blob.digest for blob in blobs_of(tree))}
-        wanted = {tag["tag"] for tag in image["tags"] if tag["action"] in (CREATE, REPLACE)}
+        wanted = {entry["tag"] for entry in image["tags"] if entry["action"] in (CREATE, REPLACE)}
+        artifacts = {
+            entry["tag"] for entry in image["artifacts"] if entry["tag"] and entry["action"] in (COPY, REPLACE)
+        }
         if end_to_end(image) in self._refused:
             return self._refused[end_to_end(image)]
         for entry in self._failures:
             if entry.get("repository") == repository and (
-                entry.get("tag") in wanted or ("tag" not in entry and entry.get("digest") in parts)
+                entry.get("tag") in wanted | artifacts or ("tag" not in entry and entry.get("digest") in parts)
             ):
                 return str(entry.get("msg", ""))
         if self._broken:
             return self._broken
+        for tag in sorted(artifacts - wanted):
+            if (repository, tag) not in self._moved:
+                return f"{image['destination']}:{tag} was not tagged"
         for tag in sorted(wanted):
             if (repository, tag) not in self._moved:
                 return f"{image['destination']}:{tag} was not moved"
@@ -122,9 +137,11 @@ class _Done:
         return ""
 
 
-def _tree_of(digest: str, repository: str, manifests: t.Mapping[tuple[str, str], Manifest]) -> list[Manifest]:
+def _tree_of(
+    digests: t.Sequence[str], repository: str, manifests: t.Mapping[tuple[str, str], Manifest]
+) -> list[Manifest]:
     found: dict[str, Manifest] = {}
-    waiting = [digest]
+    waiting = list(digests)
     while waiting:
         current = waiting.pop()
         manifest = manifests.get((repository, current))

@@ -17,16 +17,16 @@ from ._items import PROMOTE, STOPPING, Plain
 def without_failed(
     planned: Plain, results: t.Sequence[Plain], compared_again: Plain, *, all_or_nothing: bool = False
 ) -> Plain:
-    """What of a plan is still whole: its ``manifests`` and ``tags``.
+    """What of a plan is still whole: its ``manifests``, ``artifact_tags`` and ``tags``.
 
     ``results`` are those of the tasks so far; what they name in ``failures`` has failed, and with it each manifest that
     refers to it. What a second comparison refuses is left out as well. Nothing is left where a task has failed as a
-    whole, or with ``all_or_nothing`` where anything has.
+    whole, or with ``all_or_nothing`` where anything has. An image whose artifacts failed isn't tagged.
     """
     failed = {(entry.get("repository"), entry.get("digest")) for entry in failures_of(results)}
     refused = refused_again(compared_again)
     if broken([*results, compared_again]) or (all_or_nothing and (failed or refused)):
-        return {"manifests": [], "tags": []}
+        return {"manifests": [], "artifact_tags": [], "tags": []}
     stopped = [image for image in planned["images"] if end_to_end(image) in refused]
     going_on = [image for image in planned["images"] if end_to_end(image) not in refused]
     # Two images may be one digest in one repository, under different tags.
@@ -37,16 +37,35 @@ def without_failed(
     for entry in planned["manifests"]:
         manifest = parsed(entry)
         parts = [manifest.digest, *(descriptor.digest for descriptor in manifest.descriptors())]
+        if manifest.subject is not None:
+            parts.append(manifest.subject.digest)
         if any((entry["repository"], digest) in failed for digest in parts):
             failed.add((entry["repository"], manifest.digest))
         else:
             whole.append(entry)
+    subjects = {
+        (image["destination_repository"], artifact["tag"]): artifact["subject"]
+        for image in planned["images"]
+        for artifact in image["artifacts"]
+        if artifact["tag"]
+    }
+    artifact_tags = [
+        tag
+        for tag in planned["artifact_tags"]
+        if (tag["repository"], tag["digest"]) not in failed
+        and (tag["repository"], subjects[tag["repository"], tag["tag"]]) not in failed
+    ]
+    failed |= {
+        (image["destination_repository"], image["digest"])
+        for image in planned["images"]
+        if any((image["destination_repository"], artifact["digest"]) in failed for artifact in image["artifacts"])
+    }
     tags = [
         tag
         for tag in planned["tags"]
         if (tag["repository"], tag["digest"]) not in failed and (tag["repository"], tag["tag"]) not in stopped_tags
     ]
-    return {"manifests": whole, "tags": tags}
+    return {"manifests": whole, "artifact_tags": artifact_tags, "tags": tags}
 
 
 def end_to_end(image: Plain) -> tuple[str, str]:
@@ -55,6 +74,7 @@ def end_to_end(image: Plain) -> tuple[str, str]:
 
 
 def refused_again(compared_again: Plain) -> dict[tuple[str, str], str]:
+    """What a second comparison refuses, and why."""
     images = compared_again.get("images", [])
     return {end_to_end(image): str(image["reason"]) for image in images if image["action"] in STOPPING}
 
@@ -68,8 +88,10 @@ def broken(results: t.Iterable[Plain]) -> str:
 
 
 def failures_of(results: t.Iterable[Plain]) -> list[Plain]:
+    """All single things that failed."""
     return [failure for result in results for failure in result.get("failures", [])]
 
 
 def parsed(entry: Plain) -> Manifest:
+    """A manifest of a plan."""
     return Manifest.parse(base64.b64decode(entry["content_base64"]), entry["media_type"], entry["digest"])

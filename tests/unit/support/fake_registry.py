@@ -11,7 +11,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._counters import
 from ansible_collections.imageops.registry.plugins.module_utils._digest import is_digest
 from ansible_collections.imageops.registry.plugins.module_utils._errors import NotFound, RegistryError
 from ansible_collections.imageops.registry.plugins.module_utils._manifest import Descriptor, Manifest
-from ansible_collections.imageops.registry.plugins.module_utils._registry import Registry
+from ansible_collections.imageops.registry.plugins.module_utils._registry import Referrers, Registry, referrers_tag
 from ansible_collections.imageops.registry.tests.unit.support.documents import encoded
 
 
@@ -30,6 +30,7 @@ class FakeRegistry:
         self.failing: dict[str, RegistryError] = {}
         self.manifests: dict[tuple[str, str], Manifest] = {}
         self.blobs: dict[str, bytes] = {}
+        self.referrers_api = True
 
     @property
     def client(self) -> Registry:
@@ -58,9 +59,23 @@ class FakeRegistry:
             raise NotFound("it isn't there").within(f"read {self.name}/{repository}@{reference}")
         return found
 
-    def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> None:
+    def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> bool:
         self._call("PUT", repository, reference)
         self.manifests[repository, reference] = self.manifests[repository, manifest.digest] = manifest
+        return manifest.subject is not None and self.referrers_api
+
+    def list_referrers(self, repository: str, digest: str, artifact_type: str = "") -> Referrers:
+        self._call("REFERRERS", repository, digest)
+        if not self.referrers_api:
+            listed = self.manifests.get((repository, referrers_tag(digest)))
+            return Referrers(() if listed is None else tuple(listed.children()), "tag_schema" if listed else "")
+        found = {
+            manifest.digest: manifest.descriptor._replace(artifact_type=manifest.artifact_type)
+            for (name, _reference), manifest in self.manifests.items()
+            if name == repository and manifest.subject is not None and manifest.subject.digest == digest
+        }
+        wanted = [entry for entry in found.values() if artifact_type in ("", entry.artifact_type)]
+        return Referrers(tuple(wanted), "api")
 
     def delete_manifest(self, repository: str, reference: str) -> bool:
         found = self._call("DELETE", repository, reference)

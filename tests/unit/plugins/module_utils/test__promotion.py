@@ -288,6 +288,7 @@ def test_a_plan_holds_what_the_next_tasks_need(source: FakeRegistry, destination
             "destination_repository": "prod/app",
             "exists": True,
             "digest": IMAGE_DIGEST,
+            "source_digest": IMAGE_DIGEST,
             "media_type": OCI_MANIFEST,
             "action": "promote",
             "reason": "",
@@ -295,6 +296,8 @@ def test_a_plan_holds_what_the_next_tasks_need(source: FakeRegistry, destination
                 {"tag": "1", "previous_digest": "", "action": "create"},
                 {"tag": "stable", "previous_digest": OTHER_DIGEST, "action": "replace"},
             ],
+            "artifacts": [],
+            "artifacts_compared": False,
         }
     ]
     assert result["blobs"] == [
@@ -574,7 +577,7 @@ def test_a_task_that_failed_as_a_whole_leaves_nothing_of_a_plan(
 ) -> None:
     result = planned(source, destination, BY_TAG)
     broken = {"msg": "requests is missing", "changed": False}
-    assert without_failed(result, [broken], {}) == {"manifests": [], "tags": []}
+    assert without_failed(result, [broken], {}) == {"manifests": [], "artifact_tags": [], "tags": []}
     assert without_failed(result, [{"msg": "not needed", "skipped": True}], {})["tags"]
     (one,) = summarise(result, {**done(result), "blobs": broken, "tags": {}})["images"]
     assert (one["action"], one["reason"]) == ("failed", "requests is missing")
@@ -584,7 +587,7 @@ def test_all_or_nothing_leaves_nothing_after_one_failure(source: FakeRegistry, d
     result = planned(source, destination, BY_TAG)
     failing = [{"failures": [{"repository": "elsewhere", "digest": DIGEST, "msg": "no"}]}]
     assert without_failed(result, failing, {})["tags"]
-    assert without_failed(result, failing, {}, all_or_nothing=True) == {"manifests": [], "tags": []}
+    assert without_failed(result, failing, {}, all_or_nothing=True) == {"manifests": [], "artifact_tags": [], "tags": []}
 
 
 @pytest.mark.parametrize("digest", [DIGEST, IMAGE_DIGEST, INDEX_DIGEST])

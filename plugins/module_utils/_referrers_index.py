@@ -1,0 +1,99 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""The list of referrers that clients keep where a registry has no referrers API.
+
+Distribution spec, "Pushing Manifests with Subject" and "Referrers Tag Schema": an index under a tag that is made from
+the subject's digest. Registries offer nothing that would make reading and writing it one step, so it is read again
+after it was written, and written again where somebody else's writing has come between.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import typing as t
+
+from ._errors import Conflict, NotFound
+from ._manifest import OCI_INDEX, Manifest
+from ._registry import Registry, referrers_tag
+
+_ATTEMPTS = 4
+
+
+def list_under_subject(
+    registry: Registry, repository: str, subject: str, manifests: t.Sequence[Manifest], *, check: bool
+) -> set[str]:
+    """See that the manifests are listed among the referrers of ``subject``, and nothing else of the list is lost.
+
+    Returns the digests that had to be added to the index under the tag: none where the registry has the referrers API.
+    Raises :class:`Conflict` where the tag is taken by something else, or others write it all the time.
+    """
+    added: set[str] = set()
+    for attempt in range(_ATTEMPTS):
+        found = registry.list_referrers(repository, subject)
+        listed = {descriptor.digest for descriptor in found.descriptors}
+        missing = [manifest for manifest in manifests if manifest.digest not in listed]
+        if found.found_by == "api" or not missing:
+            return added
+        added.update(manifest.digest for manifest in missing)
+        if check:
+            return added
+        if attempt:
+            registry.sleep(random.uniform(0.1, 0.5 * 2.0**attempt))
+        index = _with_entries(_standing(registry, repository, subject), missing)
+        registry.put_manifest(repository, referrers_tag(subject), index)
+    raise Conflict("others write it at the same time, again and again", hint="Run it again when they are done").within(
+        f"list the referrers of {registry.name}/{repository}@{subject} under {referrers_tag(subject)}"
+    )
+
+
+def unlist_from_subject(registry: Registry, repository: str, subject: str, digest: str) -> bool:
+    """Take a manifest that was deleted out of the index of its subject. Returns whether it was in it."""
+    try:
+        index = registry.get_manifest(repository, referrers_tag(subject))
+    except NotFound:
+        return False
+    if index.media_type != OCI_INDEX or index.digest == subject:
+        return False
+    entries = index.document.get("manifests") or []
+    kept = [entry for entry in entries if entry.get("digest") != digest]
+    if len(kept) == len(entries):
+        return False
+    registry.put_manifest(repository, referrers_tag(subject), _written({**index.document, "manifests": kept}))
+    return True
+
+
+def _standing(registry: Registry, repository: str, subject: str) -> dict[str, t.Any]:
+    try:
+        index = registry.get_manifest(repository, referrers_tag(subject))
+    except NotFound:
+        return {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}
+    if index.media_type != OCI_INDEX or index.digest == subject:
+        raise Conflict(
+            f"the tag is taken by something that is no list of referrers ({index.media_type})",
+            hint="Remove that tag, or give it another name",
+        ).within(f"list the referrers of {registry.name}/{repository}@{subject} under {referrers_tag(subject)}")
+    return index.document
+
+
+def _with_entries(document: dict[str, t.Any], manifests: t.Sequence[Manifest]) -> Manifest:
+    entries = list(document.get("manifests") or [])
+    for manifest in manifests:
+        entry: dict[str, t.Any] = {
+            "mediaType": manifest.media_type,
+            "digest": manifest.digest,
+            "size": manifest.size,
+        }
+        if manifest.artifact_type:
+            entry["artifactType"] = manifest.artifact_type
+        if manifest.annotations:
+            entry["annotations"] = manifest.annotations
+        entries.append(entry)
+    return _written({**document, "manifests": entries})
+
+
+def _written(document: dict[str, t.Any]) -> Manifest:
+    return Manifest.parse(json.dumps(document, separators=(",", ":")).encode("ascii"), OCI_INDEX)

@@ -1,0 +1,283 @@
+#!/usr/bin/python
+
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: image_copy
+short_description: Copy images from one registry to another, only where digests differ
+version_added: 0.1.0
+description:
+  - Does in one task what the role P(imageops.registry.promote#role) does in several - compares images by digest, brings over
+    what the destination lacks, and moves the tags last of all, when the content of all images is in place.
+  - Blobs are streamed from registry to registry, verified on their way; what the destination has elsewhere is mounted.
+    Manifests are pushed byte for byte, children first, then artifacts (signatures, attestations, SBOMs), then tags.
+  - A run that was cut off can be run again and finishes the work. What had arrived isn't sent again.
+author:
+  - imageops maintainers (@imageops)
+extends_documentation_fragment:
+  - imageops.registry.connection
+  - imageops.registry.connection.source
+  - imageops.registry.images
+  - imageops.registry.attributes
+attributes:
+  check_mode:
+    details:
+      - Nothing is written, and the right to read is asked for only. A mount that could be tried counts as uploaded.
+options:
+  source:
+    required: true
+  on_error:
+    description:
+      - V(fail) writes nothing if an image is missing at the source, refused or can't be read, and moves no tag if something fails on
+        the way.
+      - V(continue) copies the others, and then fails with the list.
+    type: str
+    choices: [fail, continue]
+    default: fail
+seealso:
+  - module: imageops.registry.image_diff_info
+"""
+
+EXAMPLES = r"""
+- name: Copy two images, each with all its platforms and signatures
+  imageops.registry.image_copy:
+    registry: prod.example
+    auth_file: ~/.docker/config.json
+    source:
+      registry: dev.example:5000
+      auth_file: ~/.docker/config.json
+    images:
+      - repository: team/app
+        tag: "1.4.2"
+      - repository: team/api
+        tag: "2.1.0"
+        destination_repository: prod/api
+        tags: ["2.1.0", stable]
+  register: copied
+
+- name: Copy what one platform needs
+  imageops.registry.image_copy:
+    registry: prod.example
+    auth_file: ~/.docker/config.json
+    source:
+      registry: dev.example:5000
+      auth_file: ~/.docker/config.json
+    images:
+      - repository: team/app
+        tag: "1.4.2"
+    platforms: [linux/amd64]
+"""
+
+RETURN = r"""
+images:
+  description: The images in the order in which they were given.
+  returned: success, and failure of single images
+  type: list
+  elements: dict
+  contains:
+    reference:
+      description: The image at the source.
+      type: str
+      sample: dev.example:5000/team/app:1.4.2
+    destination:
+      description: The repository at the destination.
+      type: str
+      sample: prod.example/team/app
+    digest:
+      description: The digest that the destination serves now, or in check mode would.
+      type: str
+      sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+    source_digest:
+      description: The digest that the source serves. Another one where O(platforms) leaves something out.
+      type: str
+      sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+    action:
+      description:
+        - V(promote), V(unchanged), or V(skip) where tags stand on another digest and are left there.
+        - V(missing) where the image isn't at the source, V(refused) where a condition isn't met, V(failed) where something failed.
+      type: str
+      sample: promote
+    reason:
+      description: Why, where the action is V(missing), V(refused) or V(failed).
+      type: str
+      sample: ""
+    tags:
+      description: The tags at the destination.
+      type: list
+      elements: dict
+      contains:
+        tag:
+          description: The tag.
+          type: str
+          sample: 1.4.2
+        previous_digest:
+          description: The digest on which it stands. Empty where there is no such tag.
+          type: str
+          sample: ""
+        action:
+          description: V(exists), V(create), V(replace), V(skip) or V(refused).
+          type: str
+          sample: create
+    artifacts_compared:
+      description: Whether artifacts were looked for. They aren't where nothing else differs, unless O(compare_artifacts).
+      type: bool
+      sample: true
+    artifacts:
+      description: What belongs to the image and its children, and in turn to that.
+      type: list
+      elements: dict
+      contains:
+        subject:
+          description: The digest that it belongs to.
+          type: str
+          sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+        digest:
+          description: Its own digest.
+          type: str
+          sample: sha256:024dac1e7eef09668a9674bac1754d522705a39e9c755d7ce056555c45c7584a
+        artifact_type:
+          description: Its artifact type; of a tag of cosign, the media type of its last layer, if that was read.
+          type: str
+          sample: application/vnd.dev.sigstore.bundle.v0.3+json
+        tag:
+          description: The tag of cosign under which it is. Empty where it is a referrer.
+          type: str
+          sample: ""
+        action:
+          description:
+            - V(exists), V(copy), or V(replace) where the tag of cosign stands on another digest.
+            - V(skip) and V(refused) where such a tag is not to be moved, V(left_out) where it belongs to a whole index of which
+              only a part is taken, V(missing) where the source lists it, but doesn't have it.
+          type: str
+          sample: copy
+        reason:
+          description: Why, where it isn't copied.
+          type: str
+          sample: ""
+    blobs_uploaded:
+      description: How many of its blobs were uploaded. A blob that several images need counts for the first of them.
+      type: int
+      sample: 3
+    blobs_mounted:
+      description: How many of its blobs were mounted.
+      type: int
+      sample: 1
+    blobs_skipped:
+      description: How many of its blobs were there.
+      type: int
+      sample: 0
+    bytes_uploaded:
+      description: How many bytes those are.
+      type: int
+      sample: 264216
+    bytes_mounted:
+      description: How many bytes those are.
+      type: int
+      sample: 1024
+    bytes_skipped:
+      description: How many bytes those are.
+      type: int
+      sample: 0
+failures:
+  description: What could not be copied, and why. The rest of the result is returned beside it.
+  returned: failure of single images
+  type: list
+  elements: dict
+  contains:
+    reference:
+      description: The image at the source.
+      type: str
+    msg:
+      description: What failed, and why.
+      type: str
+error:
+  description: The facts of what failed, where the task failed as a whole.
+  returned: failure of the whole task
+  type: dict
+  sample:
+    operation: reach registry.example:5000
+    reason: registry.example:5000 refuses the connection
+    hint: Check the address, and that the registry runs
+    method: ""
+    url: https://registry.example:5000
+    status:
+    errors: []
+repository_missing:
+  description: Whether a repository isn't there and the registry doesn't create repositories on push.
+  returned: failure
+  type: bool
+  sample: false
+transfer:
+  description: What the task cost, in requests and bytes of blobs.
+  returned: success, and failure of what was asked of a registry
+  type: dict
+  sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
+"""
+
+import typing as t
+
+from ..module_utils._arguments import Task, create_module, run
+from ..module_utils._image_arguments import IMAGE_OPTIONS, image_items
+from ..module_utils._promotion._comparison import Comparison
+from ..module_utils._promotion._copy import CopyRules, Promotion
+from ..module_utils._promotion._items import STOPPING
+from ..module_utils._promotion._plan import summarise_sources
+from ..module_utils._tag_diff import describe_tags, tag_diff
+
+Plain = dict[str, t.Any]
+
+
+def copy(task: Task) -> Plain:
+    params = task.params
+    items = image_items(params)
+    source, destination = task.source(), task.registry(writing=True)
+    rules = CopyRules(
+        all_or_nothing=params["on_error"] == "fail",
+        artifacts_of_equal=params["compare_artifacts"],
+        check=task.check_mode,
+    )
+    promotion = Promotion(source, destination, rules)
+    shown: dict[str, t.Any] = {"before": {}, "after": {}}
+
+    def before_write(planned: Plain, comparisons: list[Comparison]) -> None:
+        task.check_secrets(planned)
+        if task.diff_mode:
+            moving = [*planned["artifact_tags"], *planned["tags"]]
+            shown["before"] = describe_tags(destination, [(tag["repository"], tag["tag"]) for tag in moving])
+            summaries = summarise_sources(comparisons, source)
+            shown["after"] = {
+                (comparison.item.target, tag.tag): summaries.get((comparison.item.repository, comparison.chosen.digest))
+                for comparison in comparisons
+                if comparison.chosen is not None
+                for tag in comparison.tags
+            }
+
+    result = promotion.copy_images(items, before_write)
+    failed = [image for image in result["images"] if image["action"] in STOPPING]
+    result["failures"] = [{"reference": image["reference"], "msg": image["reason"]} for image in failed]
+    if failed:
+        what = (
+            "Nothing was written."
+            if promotion.nothing_written
+            else f"{len(failed)} of {len(items)} images were not copied."
+        )
+        result["msg"] = f"{what} {' | '.join(dict.fromkeys(image['reason'] for image in failed))}"
+        result["repository_missing"] = promotion.repository_missing
+    if task.diff_mode:
+        result["diff"] = tag_diff(destination, promotion.tags, shown["before"], shown["after"])
+    return result
+
+
+def main() -> None:
+    options = {
+        **IMAGE_OPTIONS,
+        "on_error": {"type": "str", "choices": ["fail", "continue"], "default": "fail"},
+    }
+    run(create_module(options, source="required"), copy)
+
+
+if __name__ == "__main__":
+    main()
