@@ -10,6 +10,7 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ..module_utils._errors import RegistryError
+from ..module_utils._promotion._report import report
 from ..module_utils._promotion._summary import summarise
 from ..module_utils._promotion._whole import without_failed
 
@@ -32,8 +33,19 @@ def promotion_summary(compared: Plain, **results: Plain) -> Plain:
         raise AnsibleFilterError(f"promotion_summary takes the result of image_diff_info: {error}") from error
 
 
+def promotion_report(summary: Plain, check_mode: bool = False) -> list[str]:
+    try:
+        return report(summary, check_mode=check_mode)
+    except (KeyError, TypeError) as error:
+        raise AnsibleFilterError(f"promotion_report takes what promotion_summary returns: {error}") from error
+
+
 class FilterModule:
     """The filters of this file."""
 
-    def filters(self) -> dict[str, t.Callable[..., Plain]]:
-        return {"promotion_whole": promotion_whole, "promotion_summary": promotion_summary}
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {
+            "promotion_whole": promotion_whole,
+            "promotion_summary": promotion_summary,
+            "promotion_report": promotion_report,
+        }

@@ -11,7 +11,8 @@ import typing as t
 
 from ._inspection import describe
 from ._registry import Registry
-from ._tagging import CREATE, DELETE, REPLACE, TagOutcome
+from ._tagging import CREATE, REPLACE, TagOutcome
+from ._transfer import DELETE
 
 Plain = dict[str, t.Any]
 Place = tuple[str, str]

@@ -94,7 +94,8 @@ class Promotion:
             check=self._rules.check,
         )
         remaining = iter(outcomes)
-        blobs, failures = [], []
+        blobs: list[Plain] = []
+        failures: list[Plain] = []
         for group in groups:
             entries = []
             for digest, _size in group.blobs:

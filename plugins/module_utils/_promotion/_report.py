@@ -1,0 +1,92 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""What a promotion did, in lines for people."""
+
+from __future__ import annotations
+
+from .._tagging import CREATE, REPLACE
+from .._transfer import EXISTS
+from ._items import FAILED, MISSING, PROMOTE, REFUSED, SKIP, UNCHANGED, Plain
+
+_HELD_UP = "held up by others"
+_NAMES = {PROMOTE: "promoted", SKIP: "skipped"}
+_DONE = {"uploaded": "uploaded", "mounted": "mounted", "skipped": "there already"}
+_PLANNED = {"uploaded": "to upload", "mounted": "to mount", "skipped": "there already"}
+_SHORT_DIGEST = len("sha256:") + 12
+
+
+def report(summary: Plain, *, check_mode: bool = False) -> list[str]:
+    """A line for each image of a summary that was promoted or could not be, and one with the totals.
+
+    Images that are equal, or were held up by others, are only counted. With ``check_mode``, the lines speak of what
+    would be done.
+    """
+    lines = []
+    counts = {PROMOTE: 0, UNCHANGED: 0, SKIP: 0, MISSING: 0, REFUSED: 0, FAILED: 0, _HELD_UP: 0}
+    for image in summary["images"]:
+        kind = _HELD_UP if _was_held_up(image) else image["action"]
+        counts[kind] += 1
+        if kind not in (UNCHANGED, _HELD_UP):
+            lines.append(f"{_name(kind, check_mode)}: {_about(image, check_mode)}")
+    told = [f"{n} {_name(kind, check_mode)}" for kind, n in counts.items() if n or kind in (PROMOTE, UNCHANGED)]
+    ways = _PLANNED if check_mode else _DONE
+    sizes = [
+        f"{_size(sum(image[f'bytes_{way}'] for image in summary['images']))} {ways[way]}"
+        for way in ("uploaded", "mounted")
+    ]
+    requests = summary["transfer"].get("requests", 0)
+    return [*lines, f"{', '.join(told)}; {_count(requests, 'request')}, {', '.join(sizes)}"]
+
+
+def _was_held_up(image: Plain) -> bool:
+    """Whether nothing is wrong with the image itself: it wasn't promoted because of others."""
+    return image["action"] == FAILED and any(
+        image["reason"] == f"{image['destination']}:{tag['tag']} was not moved" for tag in image["tags"]
+    )
+
+
+def _name(kind: str, check_mode: bool) -> str:
+    if kind == PROMOTE and check_mode:
+        return "would be promoted"
+    return _NAMES.get(kind, kind)
+
+
+def _about(image: Plain, check_mode: bool) -> str:
+    reference, destination = image["reference"], image["destination"]
+    tags = ", ".join(f"{tag['tag']} ({_about_tag(tag)})" for tag in image["tags"])
+    if image["action"] == PROMOTE:
+        place = f"{destination}:{tags}" if tags else f"{destination}@{image['digest'][:_SHORT_DIGEST]}..."
+        return f"{reference} to {place}; {_about_blobs(image, check_mode)}"
+    if image["action"] == SKIP:
+        return f"{reference} to {destination}:{tags}"
+    reason = str(image["reason"])
+    return reason if reference in reason else f"{reference}: {reason}"
+
+
+def _about_tag(tag: Plain) -> str:
+    digest = f"{tag['previous_digest'][:_SHORT_DIGEST]}..."
+    return {CREATE: "new", REPLACE: f"was {digest}", EXISTS: "unchanged"}.get(tag["action"], f"stays on {digest}")
+
+
+def _about_blobs(image: Plain, check_mode: bool) -> str:
+    ways = _PLANNED if check_mode else _DONE
+    parts = [
+        f"{_count(image[f'blobs_{way}'], 'blob')} {word} ({_size(image[f'bytes_{way}'])})"
+        for way, word in ways.items()
+        if image[f"blobs_{way}"]
+    ]
+    return ", ".join(parts) or "no blobs"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _size(count: int) -> str:
+    """A number of bytes, in megabytes where there are many."""
+    if count < 1000:
+        return _count(count, "byte")
+    return f"{count / 1000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
