@@ -19,7 +19,7 @@ options:
   username:
     description:
       - The account to log in with. Needs O(password).
-      - Without it, and without O(token) and O(auth_file), access is anonymous.
+      - Without it, and without O(token) and O(auth_file), see O(search_auth_files).
     type: str
   password:
     description:
@@ -37,9 +37,23 @@ options:
         if neither O(username) nor O(token) is given.
       - Preferred to O(password), since ansible-core writes a module's options into its temporary directory where it does not
         pipeline.
-      - Entries that leave the credential to a credential helper are refused.
+      - It may have entries for parts of a registry, such as V(registry.example/team). The one that names the most of a repository
+        counts, so that repositories of one registry can have different accounts.
+      - It may name credential helpers, and hold identity tokens.
     type: path
     aliases: [authfile]
+  search_auth_files:
+    description:
+      - Whether to look into the files in which C(podman) and C(docker) keep their logins, where neither O(username) nor O(token)
+        nor O(auth_file) is given, and the registry asks for a login.
+      - "That is the file that E(REGISTRY_AUTH_FILE) names, or, without it, the first of these that has a credential:
+        C($XDG_RUNTIME_DIR/containers/auth.json) (without that variable C(/run/containers/UID/auth.json)),
+        C($XDG_CONFIG_HOME/containers/auth.json) (C(~/.config)), the text in E(DOCKER_AUTH_CONFIG), C($DOCKER_CONFIG/config.json)
+        (C(~/.docker)), C(~/.dockercfg)."
+      - They are those of the user as whom the module runs, on the host on which it runs, and the environment is that of the module.
+      - Where none has a credential, and where this is V(false), access is anonymous.
+    type: bool
+    default: true
   plain_http:
     description:
       - Speak HTTP without TLS. Nothing falls back to it by itself.
@@ -123,6 +137,11 @@ options:
           - A file of the form that C(docker login) and C(podman login) write.
         type: path
         aliases: [authfile]
+      search_auth_files:
+        description:
+          - Whether to look into the files in which C(podman) and C(docker) keep their logins, where no other option gives one.
+        type: bool
+        default: true
       plain_http:
         description:
           - Speak HTTP without TLS.

@@ -17,7 +17,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ._counters import Counters
-from ._credentials import Credential, credential_from_options
+from ._credentials import credentials_from_options
 from ._digest import check_digest
 from ._endpoint import Endpoint
 from ._errors import CredentialError, InvalidInput, LocalFileError, RegistryError, RepositoryMissing
@@ -57,6 +57,7 @@ _ONE_END: Plain = {
     "password": {"type": "str", "no_log": True},
     "token": {"type": "str", "no_log": True},
     "auth_file": {"type": "path", "aliases": ["authfile"]},
+    "search_auth_files": {"type": "bool", "default": True},
     "plain_http": {"type": "bool", "default": False},
     "validate_certs": {"type": "bool", "default": True, "aliases": ["verify_ssl"]},
     "ca_path": {"type": "path", "aliases": ["ca_cert"]},
@@ -182,12 +183,17 @@ class Task:
             error.at_option("registry")
             raise self._at_end(error, options) from error
         try:
-            credential = credential_from_options(
-                options["username"], options["password"], options["token"], options["auth_file"], name
+            credentials = credentials_from_options(
+                name,
+                username=options["username"],
+                password=options["password"],
+                token=options["token"],
+                auth_file=options["auth_file"],
+                search=options["search_auth_files"],
+                on_secret=self._hide_text,
             )
         except CredentialError as error:
             raise self._at_end(error, options).within(f"log in to {name}") from error
-        self._hide(credential)
         for option in ("timeout", "jobs"):
             if self.params[option] < 1:
                 raise InvalidInput(f"{option} must be at least 1")
@@ -195,7 +201,7 @@ class Task:
             raise InvalidInput("retries must not be negative")
         endpoint = Endpoint(
             registry=name,
-            credential=credential,
+            credentials=credentials,
             plain_http=options["plain_http"],
             validate_certs=options["validate_certs"],
             ca_path=options["ca_path"] or "",
@@ -217,11 +223,6 @@ class Task:
     def _at_end(self, error: RegistryError, options: Plain) -> RegistryError:
         """The error with its option named as the task has it: those of the other end are suboptions of ``source``."""
         return error.at_option("source") if error.option and options is not self.params else error
-
-    def _hide(self, credential: Credential) -> None:
-        for secret in (credential.password, credential.token):
-            if secret:
-                self._hide_text(secret)
 
     def _hide_text(self, secret: str) -> None:
         if register_secret is not None:

@@ -15,7 +15,7 @@ import time
 import typing as t
 import urllib.parse
 
-from ._credentials import Credential
+from ._credential import Credential
 from ._errors import AuthenticationFailed, ProtocolViolation, RateLimited, RegistryError
 from ._url import is_local_address
 
@@ -32,6 +32,9 @@ _SCHEME = re.compile(rf"\s*({_TOKEN})(?:\s+|(?=,)|$)", re.ASCII)
 _PARAMETER = re.compile(rf"\s*({_TOKEN})\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|({_TOKEN}))\s*", re.ASCII)
 _TOKEN68 = re.compile(r"\s*[A-Za-z0-9._~+/-]+=*\s*(?=,|$)", re.ASCII)
 _BEARER_TOKEN = re.compile(r"[\x21-\x7e]+", re.ASCII)
+
+_CLIENT = "imageops.registry"
+"""OAuth 2 wants clients to have a name."""
 
 _TRUSTED_REALMS = {
     "registry-1.docker.io": ("auth.docker.io",),
@@ -69,6 +72,15 @@ class Scopes:
             if colon and ":" in resource:
                 found.setdefault(resource, set()).update(action for action in actions.split(",") if action)
         return cls(found)
+
+    @property
+    def main_repository(self) -> str:
+        """The repository whose account these are for: the one that is pushed to; empty where there is none."""
+        for scope in self:
+            kind, _colon, rest = scope.partition(":")
+            if kind == "repository":
+                return rest.rpartition(":")[0]
+        return ""
 
     def union(self, other: Scopes) -> Scopes:
         """These and the other ones."""
@@ -147,8 +159,8 @@ class Answer(t.NamedTuple):
     body: bytes
 
 
-Fetch = t.Callable[[str, t.Mapping[str, str]], Answer]
-"""Does one GET with the given headers, with the retries and limits of the transport."""
+Fetch = t.Callable[[str, t.Mapping[str, str], t.Optional[bytes]], Answer]
+"""Does one GET with the given headers, or a POST of the given body, with the retries and limits of the transport."""
 
 
 class _Token(t.NamedTuple):
@@ -159,7 +171,7 @@ class _Token(t.NamedTuple):
 
 
 class Authenticator:
-    """Answers the challenges of one registry for one credential. Shared by all threads.
+    """Answers the challenges of one registry. Shared by all threads.
 
     ``host`` is the registry's host, in lower case; ``secure`` whether it is spoken to over TLS. ``trusted_realm_hosts``
     may get the password although the registry itself is on another host.
@@ -167,7 +179,6 @@ class Authenticator:
 
     def __init__(
         self,
-        credential: Credential,
         host: str,
         secure: bool,
         fetch: Fetch,
@@ -176,48 +187,48 @@ class Authenticator:
         on_secret: t.Callable[[str], None] = lambda secret: None,
         clock: t.Callable[[], float] = time.monotonic,
     ) -> None:
-        self._credential = credential
         self._host = host
         self._secure = secure
         self._fetch = fetch
         self._trusted = {name.lower() for name in (*trusted_realm_hosts, *_TRUSTED_REALMS.get(host, ()))}
         self._on_secret = on_secret
         self._clock = clock
-        self._scheme = "bearer" if credential.token else ""
+        self._scheme = ""
         self._realm = ""
         self._service = ""
-        self._tokens: dict[Scopes, _Token] = {}
+        self._posts_only = False
+        self._identity_tokens: dict[Credential, str] = {}
+        """Those that the token server gave in the place of an older one."""
+        self._tokens: dict[tuple[Credential, Scopes], _Token] = {}
         self._lock = threading.Lock()
-        self._locks: dict[Scopes, threading.Lock] = {}
+        self._locks: dict[tuple[Credential, Scopes], threading.Lock] = {}
 
     @property
     def scheme(self) -> str:
         """``basic``, ``bearer``, or empty as long as the registry hasn't asked for either."""
         return self._scheme
 
-    def header(self, scopes: Scopes) -> str:
+    def header(self, credential: Credential, scopes: Scopes) -> str:
         """The Authorization header to send, empty as long as none was asked for. May fetch a token.
 
         Raises :class:`AuthenticationFailed` where the token server doesn't accept the credential, and a temporary error
         where it is too busy.
         """
-        if self._credential.token:
-            return f"Bearer {self._credential.token}"
+        if credential.token:
+            return f"Bearer {credential.token}"
         if self._scheme == "basic":
-            return self._basic()
+            return "" if credential.is_anonymous else _basic(credential)
         if self._scheme == "bearer":
-            return f"Bearer {self._token(scopes).text}"
+            return f"Bearer {self._token(credential, scopes).text}"
         return ""
 
-    def learn(self, challenges: t.Sequence[Challenge]) -> Scopes:
+    def learn(self, challenges: t.Sequence[Challenge], credential: Credential) -> Scopes:
         """Take in the challenges of a 401. Returns the scopes that it names.
 
-        Raises :class:`AuthenticationFailed` where there is no way to log in.
+        Raises :class:`AuthenticationFailed` where there is no way to log in with the credential.
         """
         by_scheme = {challenge.scheme: challenge for challenge in reversed(challenges)}
         bearer = by_scheme.get("bearer")
-        if self._credential.token:
-            return Scopes.parse(bearer.parameters.get("scope", "")) if bearer else NOTHING
         if bearer is not None and bearer.parameters.get("realm"):
             self._realm = self._checked_realm(bearer.parameters["realm"])
             self._service = bearer.parameters.get("service", "")
@@ -227,9 +238,13 @@ class Authenticator:
             if self._realm:
                 # Harbor changes its challenge to Basic once it has seen an Authorization header.
                 return NOTHING
-            if self._credential.is_anonymous:
+            if credential.is_anonymous:
                 raise AuthenticationFailed(
                     "the registry asks for a login", hint="Give username and password, or an auth_file"
+                )
+            if credential.identity_token:
+                raise AuthenticationFailed(
+                    f"the registry asks for a user name and password, and {credential} is an identity token"
                 )
             self._scheme = "basic"
             return NOTHING
@@ -241,78 +256,99 @@ class Authenticator:
         with self._lock:
             self._tokens = {key: token for key, token in self._tokens.items() if f"Bearer {token.text}" != header}
 
-    def _basic(self) -> str:
-        pair = f"{self._credential.username}:{self._credential.password}"
-        return "Basic " + base64.b64encode(pair.encode("utf-8")).decode("ascii")
-
-    def _token(self, scopes: Scopes) -> _Token:
+    def _token(self, credential: Credential, scopes: Scopes) -> _Token:
         with self._lock:
-            found = self._usable(scopes)
+            found = self._usable(credential, scopes)
             if found is not None:
                 return found
-            lock = self._locks.setdefault(scopes, threading.Lock())
+            lock = self._locks.setdefault((credential, scopes), threading.Lock())
         with lock:
             with self._lock:
-                found = self._usable(scopes)
+                found = self._usable(credential, scopes)
             if found is None:
-                found = self._request_token(scopes)
+                found = self._request_token(credential, scopes)
                 with self._lock:
-                    self._tokens[scopes] = found
+                    self._tokens[credential, scopes] = found
             return found
 
-    def _usable(self, scopes: Scopes) -> _Token | None:
+    def _usable(self, credential: Credential, scopes: Scopes) -> _Token | None:
         now = self._clock()
-        exact = self._tokens.get(scopes)
+        exact = self._tokens.get((credential, scopes))
         if exact is not None and exact.expires > now:
             return exact
-        for token in self._tokens.values():
-            if token.expires > now and token.scopes.covers(scopes):
+        for (owner, _scopes), token in self._tokens.items():
+            if owner == credential and token.expires > now and token.scopes.covers(scopes):
                 return token
         return None
 
-    def _request_token(self, scopes: Scopes) -> _Token:
-        query = [("service", self._service)] if self._service else []
-        query += [("scope", scope) for scope in scopes]
-        headers = {"Accept": "application/json"}
-        if not self._credential.is_anonymous:
-            query.append(("account", self._credential.username))
-            headers["Authorization"] = self._basic()
-        separator = "&" if "?" in self._realm else "?"
+    def _request_token(self, credential: Credential, scopes: Scopes) -> _Token:
+        self._check_trust(credential)
         started = self._clock()
-        answer = self._fetch(self._realm + separator + urllib.parse.urlencode(query), headers)
-        where = urllib.parse.urlsplit(self._realm)._replace(query="").geturl()
-        if answer.status in (400, 401, 403):
-            who = "anonymous access" if self._credential.is_anonymous else "the user name and password"
-            raise AuthenticationFailed(
-                f"the token server doesn't accept {who}",
-                method="GET",
-                url=where,
-                status=answer.status,
-                hint="Check username and password, or the auth_file",
-            )
-        if answer.status == 429:
-            raise RateLimited(
-                "the token server gave no token: too many requests",
-                method="GET",
-                url=where,
-                status=answer.status,
-                temporary=True,
-            )
-        if answer.status != 200:
-            raise RegistryError(
-                "the token server gave no token",
-                method="GET",
-                url=where,
-                status=answer.status,
-                temporary=answer.status >= 500,
-            )
-        text, lifetime = _read_token(answer.body, where)
+        method = "POST" if credential.identity_token or (self._posts_only and not credential.is_anonymous) else "GET"
+        answer = self._get(credential, scopes) if method == "GET" else self._post(credential, scopes)
+        if method == "GET" and answer.status == 405 and not credential.is_anonymous:
+            # A token server that has the way of OAuth 2 only.
+            self._posts_only = True
+            method, answer = "POST", self._post(credential, scopes)
+        self._check_answer(answer, credential, method)
+        text, lifetime, identity_token = _read_token(answer.body, self._shown_realm, method)
         self._on_secret(text)
+        if credential.identity_token and identity_token:
+            self._on_secret(identity_token)
+            self._identity_tokens[credential] = identity_token
         margin = min(_RENEWAL_MARGIN, lifetime / 4)
         return _Token(text, scopes, started + lifetime - margin)
 
+    def _get(self, credential: Credential, scopes: Scopes) -> Answer:
+        """The way of distribution's token authentication specification."""
+        query = [("service", self._service)] if self._service else []
+        query += [("scope", scope) for scope in scopes]
+        headers = {"Accept": "application/json"}
+        if not credential.is_anonymous:
+            query.append(("account", credential.username))
+            headers["Authorization"] = _basic(credential)
+        separator = "&" if "?" in self._realm else "?"
+        return self._fetch(self._realm + separator + urllib.parse.urlencode(query), headers, None)
+
+    def _post(self, credential: Credential, scopes: Scopes) -> Answer:
+        """The way of distribution's OAuth 2 token authentication (RFC 6749). Secrets are in the body only."""
+        form = {"service": self._service, "client_id": _CLIENT, "scope": str(scopes)}
+        if credential.identity_token:
+            newest = self._identity_tokens.get(credential, credential.identity_token)
+            form.update(grant_type="refresh_token", refresh_token=newest)
+        else:
+            form.update(grant_type="password", username=credential.username, password=credential.password)
+        body = urllib.parse.urlencode({name: value for name, value in form.items() if value}).encode("ascii")
+        headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
+        return self._fetch(self._realm, headers, body)
+
+    @property
+    def _shown_realm(self) -> str:
+        return urllib.parse.urlsplit(self._realm)._replace(query="").geturl()
+
+    def _check_answer(self, answer: Answer, credential: Credential, method: str) -> None:
+        facts: dict[str, t.Any] = {"method": method, "url": self._shown_realm, "status": answer.status}
+        if answer.status in (400, 401, 403):
+            raise AuthenticationFailed(
+                f"the token server doesn't accept {credential}",
+                hint="Check username and password, or the auth_file",
+                **facts,
+            )
+        if answer.status == 429:
+            raise RateLimited("the token server gave no token: too many requests", temporary=True, **facts)
+        if answer.status != 200:
+            raise RegistryError("the token server gave no token", temporary=answer.status >= 500, **facts)
+
+    def _check_trust(self, credential: Credential) -> None:
+        """Only a token server that the registry's owner may be trusted to have chosen gets a secret."""
+        host = (urllib.parse.urlsplit(self._realm).hostname or "").lower()
+        if host != self._host and host not in self._trusted and not credential.is_anonymous:
+            raise ProtocolViolation(
+                f"the registry on {self._host} names a token server on another host, {host}; no password was sent",
+                hint=f"If that is right, add {host} to trusted_realm_hosts",
+            )
+
     def _checked_realm(self, realm: str) -> str:
-        """Only a token server that the registry's owner may be trusted to have chosen gets the password."""
         parts = _split(realm)
         host = (parts.hostname or "").lower() if parts else ""
         if parts is None or not host or parts.scheme not in ("http", "https") or "@" in parts.netloc:
@@ -321,12 +357,12 @@ class Authenticator:
             raise ProtocolViolation(f"the registry names a token server without TLS, on {host}")
         if host != self._host and host not in self._trusted and is_local_address(host):
             raise ProtocolViolation(f"the registry on {self._host} names a token server at a local address, {host}")
-        if host != self._host and host not in self._trusted and not self._credential.is_anonymous:
-            raise ProtocolViolation(
-                f"the registry on {self._host} names a token server on another host, {host}; no password was sent",
-                hint=f"If that is right, add {host} to trusted_realm_hosts",
-            )
         return realm
+
+
+def _basic(credential: Credential) -> str:
+    pair = f"{credential.username}:{credential.password}"
+    return "Basic " + base64.b64encode(pair.encode("utf-8")).decode("ascii")
 
 
 def _split(url: str) -> urllib.parse.SplitResult | None:
@@ -340,15 +376,26 @@ def _split(url: str) -> urllib.parse.SplitResult | None:
         return None
 
 
-def _read_token(body: bytes, where: str) -> tuple[str, float]:
+def _read_token(body: bytes, where: str, method: str) -> tuple[str, float, str]:
+    """The token, the seconds that it lives, and the new identity token, which most answers lack."""
     try:
         document = json.loads(body.decode("utf-8"))
     except (ValueError, RecursionError):
-        raise ProtocolViolation("the token server's answer is no JSON", method="GET", url=where) from None
-    text = (document.get("token") or document.get("access_token")) if isinstance(document, dict) else None
-    if not isinstance(text, str) or len(text) > _MAXIMUM_TOKEN or not _BEARER_TOKEN.fullmatch(text):
-        raise ProtocolViolation("the token server's answer holds no valid token", method="GET", url=where)
+        raise ProtocolViolation("the token server's answer is no JSON", method=method, url=where) from None
+    if not isinstance(document, dict):
+        document = {}
+    names = ("token", "access_token") if method == "GET" else ("access_token", "token")
+    text = _valid_token(document.get(names[0]) or document.get(names[1]))
+    if not text:
+        raise ProtocolViolation("the token server's answer holds no valid token", method=method, url=where)
     lifetime = document.get("expires_in")
     if isinstance(lifetime, bool) or not isinstance(lifetime, (int, float)) or not lifetime > 0:
-        return text, _DEFAULT_LIFETIME
-    return text, float(min(lifetime, _LONGEST_LIFETIME))
+        lifetime = _DEFAULT_LIFETIME
+    return text, float(min(lifetime, _LONGEST_LIFETIME)), _valid_token(document.get("refresh_token"))
+
+
+def _valid_token(text: t.Any) -> str:
+    """The token, empty where it is none that a header can carry."""
+    if isinstance(text, str) and len(text) <= _MAXIMUM_TOKEN and _BEARER_TOKEN.fullmatch(text):
+        return text
+    return ""

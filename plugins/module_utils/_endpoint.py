@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ._credentials import ANONYMOUS, Credential
+from ._credentials import Credentials, no_credentials
 from ._errors import LocalFileError
 from ._local_path import absolute, relative_hint
 
@@ -19,7 +19,7 @@ class Endpoint(t.NamedTuple):
     """Which registry, and how it is spoken to. ``timeout`` in seconds of silence, ``retries`` after the first try."""
 
     registry: str
-    credential: Credential = ANONYMOUS
+    credentials: Credentials = no_credentials()
     plain_http: bool = False
     validate_certs: bool = True
     ca_path: str = ""

@@ -78,6 +78,8 @@ class ApiCheck(t.NamedTuple):
     version_header: str
 
 
+    credential_source: str = ""
+    """Where the credential comes from, if one was looked for and found in a file or by a helper."""
 class Referrers(t.NamedTuple):
     """What refers to a digest, and how it was found: ``api``, ``tag_schema``, or empty where there is neither."""
 
@@ -110,11 +112,11 @@ class Registry:
 
     # The registry -----------------------------------------------------------------------------------------------------
 
-    def check_api(self) -> ApiCheck:
+    def check_api(self, repository: str = "") -> ApiCheck:
         """end-1, GET ``/v2/``: is this a registry, does it need a login, and does it take the credential?
 
-        What is no registry is an answer. Raises :class:`AuthenticationFailed` or :class:`AccessDenied` where the
-        credential is refused.
+        The credential is that for ``repository``, or, where that is empty, for the registry. What is no registry is an
+        answer. Raises :class:`AuthenticationFailed` or :class:`AccessDenied` where the credential is refused.
         """
         what = f"check the API of {self.name}"
         anonymous = self._ask(what, "GET", "/v2/", NOTHING, login=False)
@@ -127,18 +129,20 @@ class Registry:
             return ApiCheck(False, needs_login, False, schemes, version)
         if anonymous.status == 200 and not version and not _looks_like_json(anonymous):
             return ApiCheck(False, False, False, schemes, version)
-        logged_in = False
-        if needs_login and not self._transport.endpoint.credential.is_anonymous:
-            try:
-                self._transport.learn_from(anonymous)
-            except RegistryError as error:
-                error.within(what)
-                raise
-            response = self._ask(what, "GET", "/v2/", NOTHING)
-            logged_in = response.status == 200
-            if not logged_in:
-                raise response.error().within(what)
-        return ApiCheck(True, needs_login, logged_in, schemes, version)
+        if not needs_login:
+            return ApiCheck(True, False, False, schemes, version)
+        try:
+            credential = self._transport.credential_for(repository)
+            if credential.is_anonymous:
+                return ApiCheck(True, True, False, schemes, version)
+            self._transport.learn_from(anonymous, repository)
+        except RegistryError as error:
+            error.within(what)
+            raise
+        response = self._ask(what, "GET", "/v2/", NOTHING, repository=repository)
+        if response.status != 200:
+            raise response.error().within(what)
+        return ApiCheck(True, True, True, schemes, version, credential.source)
 
     def list_repositories(self) -> list[str]:
         """GET ``/v2/_catalog``, all pages: Docker's extension, which many registries don't offer.

@@ -18,6 +18,7 @@ import typing as t
 from ._auth import NOTHING, Answer, Authenticator, Scopes, parse_challenges
 from ._connection_error import connection_error
 from ._counters import Counters
+from ._credential import Credential
 from ._endpoint import Endpoint, certificate_authorities, client_certificate
 from ._errors import (
     AccessDenied,
@@ -44,6 +45,7 @@ _MAXIMUM_REDIRECTS = 5
 _LOST_IN_A_ROW = 8
 _MAXIMUM_TOKEN_ANSWER = 512 * 1024
 _TOKEN_OPERATION = "get a token"
+_CHECK_RIGHTS = "Check the account's rights, and that the repository exists"
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -82,9 +84,12 @@ class _Request(t.NamedTuple):
     timeout: float = 0.0
     """Seconds of silence; 0 for those of the endpoint."""
 
+    scopes: Scopes = NOTHING
+    repository: str = ""
+    """The one whose credential is used; empty for that of the registry as a whole."""
 
 class Transport:
-    """All exchanges with one registry: one pool of connections, one login. Shared by all threads of a task."""
+    """All exchanges with one registry: one pool of connections, and the logins. Shared by all threads of a task."""
 
     def __init__(
         self,
@@ -105,7 +110,6 @@ class Transport:
         self._client_certificate = client_certificate(endpoint)
         self._session = _new_session(endpoint.jobs)
         self._authenticator = Authenticator(
-            endpoint.credential,
             self.origin.host,
             scheme == "https",
             self._fetch_token,
@@ -117,6 +121,8 @@ class Transport:
         self._contacted = False
         self._served = False
         self._fatal: RegistryError | None = None
+        self._accepted: set[Credential] = set()
+        self._refusals: dict[Credential, RegistryError] = {}
         self._lost = 0
         self._not_before = 0.0
 
@@ -125,12 +131,20 @@ class Transport:
         self._session.close()
 
     def exchange(
+    def credential_for(self, repository: str) -> Credential:
+        """The credential for a repository, or, where that is empty, for the registry.
+
+        Raises :class:`CredentialError`.
+        """
+        return self.endpoint.credentials.find(repository)
+
         self,
         method: str,
         url: str,
         scopes: Scopes,
         *,
         headers: t.Mapping[str, str] | None = None,
+        repository: str | None = None,
         body: bytes | Body | None = None,
         limit: int = MAXIMUM_ERROR_BODY,
         stream: bool = False,
@@ -138,23 +152,35 @@ class Transport:
     ) -> Response:
         """Send one request, logged in as needed, again where it fails for a while, and return the answer.
 
-        ``url`` is absolute, or a path below the registry. ``limit`` is the most bytes of a body that are read;
+        ``url`` is absolute, or a path below the registry. It is logged in as the account for ``repository``, by default
+        the one that the scopes are for. ``limit`` is the most bytes of a body that are read;
         ``stream`` leaves the body of a 200 or 206 to the caller. A :class:`Body` can't be sent twice: then the first
         failure is raised, marked as temporary where trying again makes sense.
 
         Raises :class:`ConnectionFailed`, :class:`TLSFailed`, :class:`AuthenticationFailed`, :class:`AccessDenied`,
-        :class:`RateLimited` and :class:`ProtocolViolation`; every other status is the caller's to judge.
+        :class:`CredentialError`, :class:`RateLimited` and :class:`ProtocolViolation`; every other status is the
+        caller's to judge.
         """
         if url.startswith("/"):
             url = self.base + url
         leads = self._takes_the_lead()
+        if repository is None:
+            repository = scopes.main_repository
+        request = _Request(method, url, headers or {}, body, limit, stream, timeout, scopes, repository)
         try:
-            return self._repeated(_Request(method, url, headers or {}, body, limit, stream, timeout), scopes)
-        except (ConnectionFailed, TLSFailed, AuthenticationFailed) as error:
-            if isinstance(error, AuthenticationFailed):
-                error.hint = self.endpoint.credential.advice or error.hint
+            return self._repeated(request)
+        except AuthenticationFailed as error:
+            credential = self.credential_for(repository)
+            error.hint = credential.advice or error.hint
+            known = credential in self._refusals or credential in self._accepted
+            if not known and not (credential.is_anonymous and self._served) and not isinstance(body, Body):
+                # A thousand images needn't each try a refused password.
+                self._refusals[credential] = self._for_all(error)
+                raise copy.copy(self._refusals[credential]) from error
+            raise
+        except (ConnectionFailed, TLSFailed) as error:
             if self._fatal is None and not self._served and not isinstance(body, Body):
-                # A thousand images needn't each wait for a host that isn't there, nor try a refused password.
+                # Nor wait for a host that isn't there.
                 self._fatal = self._for_all(error)
                 raise copy.copy(self._fatal) from error
             raise
@@ -186,14 +212,14 @@ class Transport:
             self.counters.add(retries=1)
             self.sleep(wait)
 
-    def learn_from(self, response: Response) -> None:
+    def learn_from(self, response: Response, repository: str) -> None:
         """Take the 401 of :meth:`exchange_anonymously` for the first one: the next request is logged in at once.
 
         Raises :class:`AuthenticationFailed` where there is no way to log in, and :class:`ProtocolViolation`.
         """
         with self._contact:
             if not self._contacted and origin_of(response.url) == self.origin:
-                self._learn(response, NOTHING)
+                self._learn(response, _Request("GET", response.url, repository=repository))
                 self._contacted = True
 
     def _takes_the_lead(self) -> bool:
@@ -209,7 +235,7 @@ class Transport:
             return False
         return True
 
-    def _repeated(self, request: _Request, scopes: Scopes) -> Response:
+    def _repeated(self, request: _Request) -> Response:
         repeatable = not isinstance(request.body, Body)
         attempt = 0
         while True:
@@ -217,7 +243,9 @@ class Transport:
             if self._fatal is not None:
                 raise copy.copy(self._fatal)
             try:
-                response = self._authorised(request, scopes)
+            if self._refusals and (refusal := self._refusals.get(self.credential_for(request.repository))):
+                raise copy.copy(refusal)
+                response = self._authorised(request)
             except ConnectionFailed as error:
                 # One that has its operation has had its tries: it is the token server's.
                 if last or not error.temporary or error.operation:
@@ -260,12 +288,12 @@ class Transport:
             found.method, found.url = "", self.base
         return found
 
-    def _authorised(self, request: _Request, scopes: Scopes) -> Response:
+    def _authorised(self, request: _Request) -> Response:
         """One exchange, with the login that the registry asks for: at most one 401 for each new thing to learn."""
         own = origin_of(request.url) == self.origin
 
-        def send(wanted: Scopes) -> Response:
-            authorisation = self._authenticator.header(wanted) if own else ""
+        def send() -> Response:
+            authorisation = self._authorisation(request) if own else ""
             headers = dict(request.headers, Authorization=authorisation) if authorisation else request.headers
             return self._followed(request._replace(headers=headers))
 
@@ -273,64 +301,88 @@ class Transport:
             # What a redirect's target asks for is none of the registry's challenges.
             return response.status == 401 and own and origin_of(response.url) == self.origin
 
-        response = send(self._widened.get(scopes, scopes))
+        response = send()
         if not self._contacted:
             # This thread leads, and the others wait.
             if response.status == 400 and request.method == "HEAD" and self.endpoint.plain_http:
                 self._check_plain_http()
             if challenged(response):
-                self._learn(response, scopes)
+                self._learn(response, request)
                 # The first token too, so that a password that is refused is tried once.
-                self._authenticator.header(self._widened.get(scopes, scopes))
+                self._authorisation(request)
             self._contacted = True
             self._contact.release()
         if not challenged(response):
             return response
-        before = self._authenticator.scheme
-        if before == "basic" or self.endpoint.credential.token:
-            if response.authorisation:
-                raise response.error()
-        else:
-            self._learn(response, scopes)
+            self._note_accepted(response, request)
+        credential = self.credential_for(request.repository)
+        if response.authorisation and (self._authenticator.scheme == "basic" or credential.token):
+            raise self._not_accepted(response, credential)
+        self._learn(response, request)
         if isinstance(request.body, Body):
             error = response.error()
             error.temporary = True
             raise error
         self._authenticator.forget(response.authorisation)
-        response = send(self._widened.get(scopes, scopes))
+        response = send()
         if response.status == 401:
-            raise self._refused(response, self._widened.get(scopes, scopes))
+            raise self._refused(response, request)
+        self._note_accepted(response, request)
         return response
 
     def _check_plain_http(self) -> None:
+    def _authorisation(self, request: _Request) -> str:
+        """The Authorization header. Files and helpers are looked at when the registry has asked for a login."""
+        credentials = self.endpoint.credentials
+        credential = credentials.find(request.repository) if self._authenticator.scheme else credentials.given
+        return self._authenticator.header(credential, self._wanted(request)) if credential else ""
+
+    def _wanted(self, request: _Request) -> Scopes:
+        return self._widened.get(request.scopes, request.scopes)
+
+    def _note_accepted(self, response: Response, request: _Request) -> None:
+        if response.authorisation:
+            self._accepted.add(self.credential_for(request.repository))
+
         """An answer to HEAD has no body that would say it: whether the registry expects TLS."""
         response = self._once(_Request("GET", self.base + "/v2/"))
         error = response.error()
         if isinstance(error, TLSFailed):
             raise error
 
-    def _learn(self, response: Response, scopes: Scopes) -> None:
+    def _learn(self, response: Response, request: _Request) -> None:
+        credential = self.credential_for(request.repository)
+        challenges = parse_challenges(response.header_list("WWW-Authenticate"))
         try:
-            named = self._authenticator.learn(parse_challenges(response.header_list("WWW-Authenticate")))
+            named = self._authenticator.learn(challenges, credential)
         except AuthenticationFailed as error:
             error.method, error.url, error.status = response.method, without_query(response.url), response.status
             error.errors = response.error_details()
             raise
-        if not scopes.covers(named):
-            self._widened[scopes] = scopes.union(named)
+        if not request.scopes.covers(named):
+            self._widened[request.scopes] = request.scopes.union(named)
 
-    def _refused(self, response: Response, scopes: Scopes) -> RegistryError:
-        if self._authenticator.scheme == "bearer" and not self.endpoint.credential.token:
-            who = "anonymous access" if self.endpoint.credential.is_anonymous else "the account"
-            return AccessDenied(
-                f"{who} isn't granted {scopes}",
-                hint=self.endpoint.credential.advice or "Check the account's rights, and that the repository exists",
-                method=response.method,
-                url=without_query(response.url),
-                status=response.status,
-                errors=response.error_details(),
-            )
-        return response.error()
+    def _refused(self, response: Response, request: _Request) -> RegistryError:
+        credential = self.credential_for(request.repository)
+        if self._authenticator.scheme != "bearer" or credential.token:
+            return self._not_accepted(response, credential)
+        who = "anonymous access" if credential.is_anonymous else "the account"
+        if credential.source:
+            who += f" of {credential.source}"
+        return AccessDenied(
+            f"{who} isn't granted {self._wanted(request)}",
+            hint=credential.advice if credential.is_anonymous and credential.advice else _CHECK_RIGHTS,
+            method=response.method,
+            url=without_query(response.url),
+            status=response.status,
+            errors=response.error_details(),
+        )
+
+    def _not_accepted(self, response: Response, credential: Credential) -> RegistryError:
+        error = response.error()
+        if credential.source:
+            error.reason = f"the registry doesn't accept {credential}"
+        return error
 
     def _followed(self, request: _Request) -> Response:
         for _hop in range(_MAXIMUM_REDIRECTS + 1):
@@ -368,6 +420,7 @@ class Transport:
         data = b"".join(t.cast(Body, request.body)) if empty else request.body
         own = origin_of(request.url) == self.origin
         self._wait_until_allowed()
+        timeout = request.timeout or self.endpoint.timeout
         self.counters.add(requests=1)
         try:
             prepared = requests.Request(request.method, request.url, headers=sent, data=data).prepare()
@@ -378,7 +431,7 @@ class Transport:
                 prepared,
                 stream=True,
                 allow_redirects=False,
-                timeout=(min(_CONNECT_TIMEOUT, self.endpoint.timeout), request.timeout or self.endpoint.timeout),
+                timeout=(min(_CONNECT_TIMEOUT, self.endpoint.timeout), timeout),
                 verify=self._verify,
                 cert=self._client_certificate if own else None,
                 proxies=requests.utils.get_environ_proxies(request.url),
@@ -393,13 +446,14 @@ class Transport:
             cause = None if isinstance(error, ValueError) else error
             raise connection_error(error, request.method, request.url) from cause
 
-    def _fetch_token(self, url: str, headers: t.Mapping[str, str]) -> Answer:
-        """A GET at the token server: no login but the one given, redirects refused, and retried like any GET."""
+    def _fetch_token(self, url: str, headers: t.Mapping[str, str], body: bytes | None) -> Answer:
+        """A request to the token server: no login but the one given, redirects refused, and retried like any GET."""
+        request = _Request("GET" if body is None else "POST", url, headers, body, _MAXIMUM_TOKEN_ANSWER)
         attempt = 0
         while True:
             last = attempt >= self.endpoint.retries
             try:
-                response = self._once(_Request("GET", url, headers, limit=_MAXIMUM_TOKEN_ANSWER))
+                response = self._once(request)
             except ConnectionFailed as error:
                 if last or not error.temporary:
                     error.within(_TOKEN_OPERATION)

@@ -68,6 +68,13 @@ logged_in:
   returned: success
   type: bool
   sample: true
+credential_source:
+  description:
+    - Where the credential that it has accepted was found, if that was a file or a credential helper. Empty where an option holds
+      it, and where none was needed.
+  returned: success
+  type: str
+  sample: the entry 'registry.example:5000/team' of the auth file /home/ci/.docker/config.json
 schemes:
   description: The ways to log in that it offers, as V(basic) or V(bearer), in its order. Empty where it needs no login.
   returned: success
@@ -137,11 +144,12 @@ from ..module_utils._reference import check_repository
 def ask(task: Task) -> dict[str, t.Any]:
     repository = check_repository(task.params["repository"]) if task.params["repository"] else ""
     registry = task.registry()
-    answer = registry.check_api()
+    answer = registry.check_api(repository)
     result: dict[str, t.Any] = {
         "is_registry": answer.is_registry,
         "needs_login": answer.needs_login,
         "logged_in": answer.logged_in,
+        "credential_source": answer.credential_source,
         "schemes": list(answer.schemes),
         "api_version": answer.version_header,
     }

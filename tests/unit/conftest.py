@@ -11,17 +11,28 @@ import socket
 import typing as t
 
 import pytest
+from ansible_collections.imageops.registry.plugins.module_utils import _auth_files
 from ansible_collections.imageops.registry.tests.unit.support.certificates import Certificates, make_certificates
 from ansible_collections.imageops.registry.tests.unit.support.scripted_server import ScriptedServer
 
-_OWN_SETTINGS = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+_OWN_SETTINGS = (
+    *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
+    *("REGISTRY_AUTH_FILE", "DOCKER_AUTH_CONFIG", "DOCKER_CONFIG", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"),
+)
+
+
+@pytest.fixture(scope="session")
+def _empty_home(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    return tmp_path_factory.mktemp("home")
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, _empty_home: pathlib.Path) -> None:
     for name in _OWN_SETTINGS:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
+    monkeypatch.setenv("HOME", str(_empty_home))
+    monkeypatch.setattr(_auth_files, "RUNTIME_DIRECTORY", str(_empty_home / "run"))
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import time
 import typing as t
 
 from ansible_collections.imageops.registry.plugins.module_utils._counters import Counters
-from ansible_collections.imageops.registry.plugins.module_utils._credentials import Credential
+from ansible_collections.imageops.registry.plugins.module_utils._credential import ANONYMOUS, Credential
+from ansible_collections.imageops.registry.plugins.module_utils._credentials import Credentials
 from ansible_collections.imageops.registry.plugins.module_utils._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._endpoint import Endpoint
 from ansible_collections.imageops.registry.plugins.module_utils._manifest import OCI_INDEX, OCI_MANIFEST
@@ -75,9 +76,15 @@ class Naps:
 
 
 def transport(
-    host: str, naps: Naps | None = None, *, on_secret: t.Callable[[str], None] = lambda secret: None, **options: t.Any
+    host: str,
+    naps: Naps | None = None,
+    *,
+    credential: Credential = ANONYMOUS,
+    on_secret: t.Callable[[str], None] = lambda secret: None,
+    **options: t.Any,
 ) -> Transport:
-    """A transport to a registry without TLS that never really waits."""
+    """A transport to a registry without TLS that never really waits. The credential is that of all repositories."""
+    options.setdefault("credentials", Credentials(host, (), given=credential, on_secret=on_secret))
     options.setdefault("plain_http", True)
     options.setdefault("timeout", 5.0)
     return Transport(Endpoint(host, **options), Counters(), on_secret=on_secret, sleep=naps or Naps())

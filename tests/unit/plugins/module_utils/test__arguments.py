@@ -424,7 +424,7 @@ def auth_file(folder: pathlib.Path, password: str) -> str:
 def test_a_newer_core_is_told_all_secrets(registered: list[str], tmp_path: pathlib.Path) -> None:
     module = Module(auth_file=auth_file(tmp_path, "short"), source={"token": "tok"})
     task = module.task
-    task.registry()
+    task.registry()._transport.credential_for("a/b")
     task.source()
     assert registered == ["short", "tok"]
     assert module.no_log_values == set()
@@ -437,7 +437,7 @@ def test_a_newer_core_needs_no_check(registered: list[str]) -> None:
 def test_an_older_core_is_told_what_is_long_enough(old_core: None, tmp_path: pathlib.Path) -> None:
     module = Module(auth_file=auth_file(tmp_path, "short"), source={"token": "a-long-enough-token"})
     task = module.task
-    task.registry()
+    task.registry()._transport.credential_for("a/b")
     task.source()
     assert module.no_log_values == {"a-long-enough-token"}
 

@@ -20,7 +20,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._auth import (
     Scopes,
     parse_challenges,
 )
-from ansible_collections.imageops.registry.plugins.module_utils._credentials import ANONYMOUS, Credential
+from ansible_collections.imageops.registry.plugins.module_utils._credential import ANONYMOUS, Credential
 from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     AuthenticationFailed,
     ProtocolViolation,
@@ -153,10 +153,12 @@ class TokenServer:
     def __init__(self, *answers: object) -> None:
         self.answers = list(answers) or [{"token": "t1", "expires_in": 300}]
         self.requests: list[tuple[str, dict[str, str]]] = []
+        self.forms: list[dict[str, str] | None] = []
         self.now = 1000.0
 
-    def __call__(self, url: str, headers: t.Mapping[str, str]) -> Answer:
+    def __call__(self, url: str, headers: t.Mapping[str, str], body: bytes | None) -> Answer:
         self.requests.append((url, dict(headers)))
+        self.forms.append(None if body is None else dict(urllib.parse.parse_qsl(body.decode(), strict_parsing=True)))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Answer):
             return answer
@@ -169,24 +171,42 @@ class TokenServer:
         return self.now
 
 
-def authenticator(
-    server: TokenServer, credential: Credential = LOGIN, host: str = "r.example", secure: bool = True, **options: t.Any
-) -> Authenticator:
-    return Authenticator(credential, host, secure, server, clock=server.clock, **options)
+class Client:
+    """An authenticator with one credential."""
+
+    def __init__(
+        self,
+        server: TokenServer,
+        credential: Credential = LOGIN,
+        host: str = "r.example",
+        secure: bool = True,
+        **options: t.Any,
+    ) -> None:
+        self.credential = credential
+        self.authenticator = Authenticator(host, secure, server, clock=server.clock, **options)
+        self.forget = self.authenticator.forget
+
+    @property
+    def scheme(self) -> str:
+        return self.authenticator.scheme
+
+    def header(self, scopes: Scopes) -> str:
+        return self.authenticator.header(self.credential, scopes)
+
+    def learn(self, *headers: str) -> Scopes:
+        return self.authenticator.learn(parse_challenges(headers), self.credential)
 
 
-def learned(
-    server: TokenServer, header: str = f'Bearer realm="{REALM}",service="svc"', **options: t.Any
-) -> Authenticator:
-    found = authenticator(server, **options)
-    found.learn(parse_challenges([header]))
+def learned(server: TokenServer, header: str = f'Bearer realm="{REALM}",service="svc"', **options: t.Any) -> Client:
+    found = Client(server, **options)
+    found.learn(header)
     return found
 
 
 def test_nothing_is_sent_before_a_challenge() -> None:
     server = TokenServer()
-    assert authenticator(server).header(PULL) == ""
-    assert authenticator(server).scheme == ""
+    assert Client(server).header(PULL) == ""
+    assert Client(server).scheme == ""
     assert not server.requests
 
 
@@ -303,14 +323,14 @@ def test_basic_is_used_where_it_is_offered_beside_unknown_schemes() -> None:
 
 def test_a_known_token_server_is_kept_where_harbor_switches_to_basic() -> None:
     found = learned(TokenServer())
-    assert found.learn(parse_challenges(['Basic realm="harbor"'])) == NOTHING
+    assert found.learn('Basic realm="harbor"') == NOTHING
     assert found.scheme == "bearer"
     assert found.header(PULL) == "Bearer t1"
 
 
 def test_a_challenge_returns_the_scopes_that_it_names() -> None:
-    found = authenticator(TokenServer())
-    assert found.learn(parse_challenges([f'Bearer realm="{REALM}",scope="repository:a/b:pull,push"'])) == PUSH
+    found = Client(TokenServer())
+    assert found.learn(f'Bearer realm="{REALM}",scope="repository:a/b:pull,push"') == PUSH
 
 
 def test_an_anonymous_user_is_told_that_basic_needs_a_login() -> None:
@@ -328,10 +348,10 @@ def test_no_way_to_log_in_is_an_error_that_names_the_schemes(header: str) -> Non
 
 def test_a_token_option_is_sent_as_it_is_and_never_exchanged() -> None:
     server = TokenServer()
-    found = authenticator(server, Credential(token="tok"))
+    found = Client(server, Credential(token="tok"))
     assert found.header(PULL) == "Bearer tok"
-    found.learn(parse_challenges(['Bearer realm="https://evil.example/"']))
-    found.learn(parse_challenges(['Basic realm="x"']))
+    found.learn('Bearer realm="https://evil.example/"')
+    found.learn('Basic realm="x"')
     assert found.header(PULL) == "Bearer tok"
     assert not server.requests
 
@@ -368,7 +388,7 @@ def test_a_realm_that_is_no_safe_url_is_refused(realm: str) -> None:
 def test_the_password_is_not_sent_to_a_token_server_on_another_host(realm: str) -> None:
     server = TokenServer()
     with pytest.raises(ProtocolViolation, match="trusted_realm_hosts") as caught:
-        learned(server, f'Bearer realm="{realm}"')
+        learned(server, f'Bearer realm="{realm}"').header(PULL)
     assert PASSWORD not in str(caught.value)
     assert not server.requests
 
@@ -394,7 +414,7 @@ def test_token_servers_of_public_registries_are_known(host: str, realm: str) -> 
 
 def test_the_known_token_server_of_one_registry_is_foreign_to_another() -> None:
     with pytest.raises(ProtocolViolation):
-        learned(TokenServer(), 'Bearer realm="https://auth.docker.io/token"')
+        learned(TokenServer(), 'Bearer realm="https://auth.docker.io/token"').header(PULL)
 
 
 def test_the_registrys_own_host_on_another_port_is_allowed() -> None:

@@ -6,14 +6,17 @@ from __future__ import annotations
 import base64
 import json
 import pathlib
+import threading
 import typing as t
 
 import pytest
+from ansible_collections.imageops.registry.plugins.module_utils import _credentials
+from ansible_collections.imageops.registry.plugins.module_utils._auth_files import Place
+from ansible_collections.imageops.registry.plugins.module_utils._credential import ANONYMOUS, Credential
 from ansible_collections.imageops.registry.plugins.module_utils._credentials import (
-    ANONYMOUS,
-    Credential,
-    credential_from_file,
-    credential_from_options,
+    Credentials,
+    credentials_from_options,
+    no_credentials,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._errors import CredentialError
 
@@ -21,171 +24,161 @@ SECRET = "hard-to-guess"
 LOGIN = Credential("ci", SECRET)
 
 
-def packed(text: str = f"ci:{SECRET}") -> str:
-    return base64.b64encode(text.encode()).decode()
-
-
-def auth_file(folder: pathlib.Path, document: t.Any) -> str:
-    path = folder / "auth.json"
-    path.write_bytes(document if isinstance(document, bytes) else json.dumps(document).encode())
+def auth_file(path: pathlib.Path, **users: str) -> str:
+    """A file with a user for each registry and namespace; every password is the same."""
+    pairs = {key: base64.b64encode(f"{user}:{SECRET}".encode()).decode() for key, user in users.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"auths": {key: {"auth": pair} for key, pair in pairs.items()}}))
     return str(path)
 
 
-def test_options_are_taken_before_the_auth_file(tmp_path: pathlib.Path) -> None:
-    path = auth_file(tmp_path, {"auths": {"r:5000": {"auth": packed("other:x")}}})
-    assert credential_from_options("ci", SECRET, None, path, "r:5000") == LOGIN
-    assert credential_from_options(None, None, "tok", path, "r:5000") == Credential(token="tok")
-    assert credential_from_options(None, None, None, path, "r:5000") == Credential("other", "x")
-    assert credential_from_options("", "", "", "", "r:5000") is ANONYMOUS
+def from_options(registry: str = "r", **options: t.Any) -> Credentials:
+    defaults: dict[str, t.Any] = {"username": None, "password": None, "token": None, "auth_file": None, "search": True}
+    return credentials_from_options(registry, **{"on_secret": lambda secret: None, **defaults, **options})
+
+
+@pytest.fixture
+def home(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_options_come_first_then_their_file_then_those_of_podman_and_docker(home: pathlib.Path) -> None:
+    own = auth_file(home / "own.json", r="own")
+    auth_file(home / ".config/containers/auth.json", r="podman")
+    auth_file(home / ".docker/config.json", r="docker", other="docker")
+    assert from_options(username="ci", password=SECRET, auth_file=own).find("a") == LOGIN
+    assert from_options(token="tok", auth_file=own).find("a") == Credential(token="tok")
+    assert from_options(auth_file=own).find("a").username == "own"
+    assert from_options().find("a").username == "podman"
+    assert from_options("other").find("a").username == "docker"
+    assert from_options("other", auth_file=own).find("a").is_anonymous
+    assert from_options(search=False).find("a") == ANONYMOUS
+
+
+def test_only_what_the_options_hold_is_known_without_looking(home: pathlib.Path) -> None:
+    assert from_options(token="tok").given == Credential(token="tok")
+    assert from_options(search=False).given == no_credentials().given == ANONYMOUS
+    assert from_options().given is None
+    assert from_options(auth_file=auth_file(home / "own.json")).given is None
+
+
+def test_files_are_read_when_a_login_is_needed_and_once(home: pathlib.Path) -> None:
+    credentials = from_options()
+    path = auth_file(home / ".docker/config.json", **{"r": "host", "r/a": "namespace"})
+    assert credentials.find("a/b").username == "namespace"
+    pathlib.Path(path).unlink()
+    assert credentials.find("c").username == credentials.find("").username == "host"
+
+
+def test_a_broken_file_is_an_error_each_time_but_not_after_one_that_has_it(home: pathlib.Path) -> None:
+    (home / ".docker").mkdir()
+    (home / ".docker/config.json").write_text("{")
+    credentials = from_options()
+    for _time in range(2):
+        with pytest.raises(CredentialError, match=r"\.docker/config\.json is no valid JSON"):
+            credentials.find("a")
+    auth_file(home / ".config/containers/auth.json", r="podman")
+    assert from_options().find("a").username == "podman"
+
+
+def test_an_auth_file_that_is_named_must_be_there_before_anything_is_sent(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(CredentialError, match="^auth_file: the auth file .* can't be read: No such file"):
+        from_options(auth_file=str(tmp_path / "absent"))
+
+
+def test_anonymous_access_knows_where_was_looked(home: pathlib.Path) -> None:
+    advice = from_options("r:5000").find("a").advice
+    assert advice.startswith("No credential for r:5000 is in ") and f"{home}/.docker/config.json" in advice
+    own = auth_file(home / "own.json")
+    assert f"No credential for r is in {own}: log in" in from_options(auth_file=own).find("a").advice
+
+
+def test_a_secret_is_reported_when_it_is_found_and_once(home: pathlib.Path) -> None:
+    auth_file(home / ".docker/config.json", **{"r/a": "one", "r/b": "two"})
+    secrets: list[str] = []
+    credentials = from_options(on_secret=secrets.append)
+    assert not secrets
+    for repository in ("a", "a", "b", "c"):
+        credentials.find(repository)
+    assert secrets == [SECRET, SECRET]
+    from_options(token="tok", on_secret=secrets.append)
+    from_options(username="ci", password="pass", on_secret=secrets.append)
+    assert secrets[2:] == ["tok", "pass"]
+
+
+class Helper:
+    """Stands in for the program: its answer, and what it was asked."""
+
+    def __init__(self, answer: Credential | CredentialError | None) -> None:
+        self.answer = answer
+        self.asked: list[tuple[str, str]] = []
+
+    def __call__(self, name: str, server: str, named_by: str) -> Credential | None:
+        self.asked.append((name, server))
+        if isinstance(self.answer, CredentialError):
+            raise self.answer
+        return self.answer
+
+
+@pytest.fixture
+def helped(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., tuple[Helper, Credentials]]:
+    def make(answer: Credential | CredentialError | None) -> tuple[Helper, Credentials]:
+        helper = Helper(answer)
+        monkeypatch.setattr(_credentials, "ask_helper", helper)
+        (tmp_path / "auth.json").write_text('{"credsStore": "x"}')
+        return helper, Credentials("docker.io", [Place(str(tmp_path / "auth.json"))])
+
+    return make
+
+
+@pytest.mark.parametrize("answer", [LOGIN, None, CredentialError("broken")])
+def test_a_helper_is_asked_once_for_all_repositories_and_threads(
+    helped: t.Callable[..., tuple[Helper, Credentials]], answer: Credential | CredentialError | None
+) -> None:
+    helper, credentials = helped(answer)
+    found: list[object] = []
+
+    def find(repository: str) -> None:
+        try:
+            found.append(credentials.find(repository).username)
+        except CredentialError as error:
+            found.append(str(error.within(f"read {repository}")))
+
+    threads = [threading.Thread(target=find, args=(name,)) for name in "abcdefgh"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert helper.asked == [("x", "https://index.docker.io/v1/")]
+    if isinstance(answer, CredentialError):
+        assert sorted(map(str, found)) == [f"Cannot read {name}: broken." for name in "abcdefgh"]
+    else:
+        assert found == ["ci" if answer else ""] * 8
 
 
 def test_a_colon_in_the_user_name_is_refused() -> None:
-    with pytest.raises(CredentialError, match="':'"):
-        credential_from_options("a:b", "x", None, None, "r")
+    with pytest.raises(CredentialError, match="^username: .*':'"):
+        from_options(username="a:b", password="x")
 
 
 @pytest.mark.parametrize("token", ["abc\n", "a b", "a\r\nX-Evil: 1", "t\u00f6k", "\u20ac"])
 def test_a_token_that_http_cannot_carry_is_refused_without_showing_it(token: str) -> None:
-    with pytest.raises(CredentialError, match="token") as caught:
-        credential_from_options(None, None, token, None, "r")
+    with pytest.raises(CredentialError, match="^token: ") as caught:
+        from_options(token=token)
     assert token.strip() not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    "key",
-    [
-        "r.example:5000",
-        "https://r.example:5000",
-        "http://r.example:5000/v1/",
-        "https://R.example:5000/v2/",
-        "R.EXAMPLE:5000",
-    ],
+    "credential",
+    [LOGIN, Credential(token=SECRET), Credential("", SECRET), Credential(identity_token=SECRET, source="the file")],
 )
-def test_every_form_of_a_key_is_found(tmp_path: pathlib.Path, key: str) -> None:
-    path = auth_file(tmp_path, {"auths": {"other": {"auth": packed("o:x")}, key: {"auth": packed()}}})
-    assert credential_from_file(path, "r.example:5000") == LOGIN
-
-
-@pytest.mark.parametrize("registry", ["docker.io", "index.docker.io", "registry-1.docker.io"])
-def test_the_names_of_docker_hub_share_an_entry(tmp_path: pathlib.Path, registry: str) -> None:
-    path = auth_file(tmp_path, {"auths": {"https://index.docker.io/v1/": {"auth": packed()}}})
-    assert credential_from_file(path, registry) == LOGIN
-
-
-@pytest.mark.parametrize(
-    "key", ["r.example", "r.example:5001", "r.example:5000.evil", "xr.example:5000", "r.example:5000/team"]
-)
-def test_the_entry_of_another_registry_is_not_taken(tmp_path: pathlib.Path, key: str) -> None:
-    path = auth_file(tmp_path, {"auths": {key: {"auth": packed()}}})
-    assert credential_from_file(path, "r.example:5000").is_anonymous
-
-
-@pytest.mark.parametrize("document", [{}, {"auths": {}}])
-def test_a_file_without_an_entry_is_anonymous(tmp_path: pathlib.Path, document: t.Any) -> None:
-    path = auth_file(tmp_path, document)
-    found = credential_from_file(path, "r")
-    assert found.is_anonymous and found.advice.startswith(f"The auth file {path} has no entry for r: ")
-
-
-@pytest.mark.parametrize(
-    ("entry", "expected"),
-    [
-        ({"auth": packed("ci:a:b:c")}, Credential("ci", "a:b:c")),
-        ({"auth": packed(f"ci:{SECRET}\0\0")}, LOGIN),
-        ({"auth": packed("ci:p\u00e4ss")}, Credential("ci", "p\u00e4ss")),
-        ({"username": "ci", "password": SECRET}, LOGIN),
-        ({"auth": "", "username": "ci", "password": SECRET}, LOGIN),
-        ({"auth": packed(), "username": "x", "password": "y"}, LOGIN),
-        ({"registrytoken": "tok", "auth": packed()}, Credential(token="tok")),
-    ],
-)
-def test_every_form_of_an_entry_is_read(tmp_path: pathlib.Path, entry: t.Any, expected: Credential) -> None:
-    assert credential_from_file(auth_file(tmp_path, {"auths": {"r": entry}}), "r") == expected
-
-
-@pytest.mark.parametrize(
-    "entry",
-    [
-        {},
-        None,
-        [],
-        "x",
-        {"auth": packed(SECRET)},
-        {"auth": f"{SECRET}!"},
-        {"auth": base64.b64encode(b"\xff:" + SECRET.encode()).decode()},
-        {"auth": packed(f":{SECRET}")},
-        {"auth": 7},
-        {"username": "ci"},
-        {"password": SECRET},
-        {"identitytoken": SECRET},
-        {"username": 7, "password": SECRET},
-    ],
-)
-def test_an_entry_without_a_usable_credential_is_an_error_that_names_file_and_key(
-    tmp_path: pathlib.Path, entry: t.Any
-) -> None:
-    path = auth_file(tmp_path, {"auths": {"https://r/v1/": entry}})
-    with pytest.raises(CredentialError) as caught:
-        credential_from_file(path, "r")
-    assert path in str(caught.value) and "https://r/v1/" in str(caught.value)
-    assert SECRET not in str(caught.value) and packed() not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        f'{{"auths": {{"r": {{"auth": "{SECRET}"'.encode(),
-        f"{SECRET}".encode(),
-        b"\xff" + SECRET.encode(),
-        b"",
-        b"[]",
-        b"[" * 500000,
-        b'{"auths": []}',
-        b'{"auths": "x"}',
-        b" " * (1024 * 1024 + 1),
-    ],
-    ids=["cut", "text", "binary", "empty", "list", "deep", "auths-list", "auths-text", "large"],
-)
-def test_a_broken_file_is_an_error_that_quotes_nothing_of_it(tmp_path: pathlib.Path, content: bytes) -> None:
-    path = auth_file(tmp_path, content)
-    with pytest.raises(CredentialError) as caught:
-        credential_from_file(path, "r")
-    assert path in str(caught.value) and SECRET not in str(caught.value)
-    assert caught.value.__cause__ is None
-
-
-def test_a_file_that_is_missing_is_an_error(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(CredentialError, match="can't be read: No such file"):
-        credential_from_file(str(tmp_path / "absent"), "r")
-    with pytest.raises(CredentialError, match="can't be read"):
-        credential_from_file(str(tmp_path), "r")
-
-
-def test_the_home_directory_is_expanded(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    auth_file(tmp_path, {"auths": {"r": {"auth": packed()}}})
-    assert credential_from_file("~/auth.json", "r") == LOGIN
-
-
-@pytest.mark.parametrize("more", [{"credHelpers": {"r": "x"}}, {"credsStore": "x"}])
-def test_a_credential_helper_is_an_error_that_says_so(tmp_path: pathlib.Path, more: t.Any) -> None:
-    path = auth_file(tmp_path, {"auths": {"r": {"auth": packed()}}, **more})
-    with pytest.raises(CredentialError, match="credential helper"):
-        credential_from_file(path, "r")
-
-
-def test_a_helper_of_another_registry_does_not_matter(tmp_path: pathlib.Path) -> None:
-    path = auth_file(tmp_path, {"auths": {"r": {"auth": packed()}}, "credHelpers": {"other": "x"}})
-    assert credential_from_file(path, "r") == LOGIN
-
-
-@pytest.mark.parametrize("credential", [LOGIN, Credential(token=SECRET), Credential("", SECRET)])
 def test_no_secret_is_in_a_credential_printed(credential: Credential) -> None:
     shown = [repr(credential), str(credential), f"{credential}", f"{[credential]}", "%s" % (credential,)]
     assert not [text for text in shown if SECRET in text or "ci" in text]
-    assert not credential.is_anonymous
+    assert not credential.is_anonymous and credential.secrets == (SECRET,)
 
 
 def test_an_anonymous_credential_says_so() -> None:
-    assert ANONYMOUS.is_anonymous
-    assert repr(ANONYMOUS) == "Credential(anonymous)"
+    assert ANONYMOUS.is_anonymous and ANONYMOUS.secrets == ()
+    assert repr(ANONYMOUS) == "Credential(anonymous)" and str(ANONYMOUS) == "anonymous access"

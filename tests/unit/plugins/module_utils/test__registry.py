@@ -7,7 +7,7 @@ import typing as t
 import urllib.parse
 
 import pytest
-from ansible_collections.imageops.registry.plugins.module_utils._credentials import ANONYMOUS, Credential
+from ansible_collections.imageops.registry.plugins.module_utils._credential import ANONYMOUS, Credential
 from ansible_collections.imageops.registry.plugins.module_utils._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     AccessDenied,
@@ -113,21 +113,21 @@ def test_check_api_of_an_open_registry(server: ScriptedServer) -> None:
     server.expect(
         "GET", "/v2/", 200, {}, {"Content-Type": "application/json", "Docker-Distribution-Api-Version": "registry/2.0"}
     )
-    assert registry(server).check_api() == (True, False, False, (), "registry/2.0")
+    assert registry(server).check_api() == (True, False, False, (), "registry/2.0", "")
 
 
 def test_check_api_of_a_closed_registry_without_a_login(server: ScriptedServer) -> None:
     server.expect(
         "GET", "/v2/", 401, headers=[("WWW-Authenticate", 'Basic realm="x"'), ("WWW-Authenticate", "Bearer realm=y")]
     )
-    assert registry(server, credential=ANONYMOUS).check_api() == (True, True, False, ("basic", "bearer"), "")
+    assert registry(server, credential=ANONYMOUS).check_api() == (True, True, False, ("basic", "bearer"), "", "")
 
 
 def test_check_api_logs_in(server: ScriptedServer) -> None:
     server.expect("GET", "/v2/", 401, headers={"WWW-Authenticate": 'Basic realm="x"'})
     server.expect("GET", "/v2/", 200, {}).expect("HEAD", BLOB, 404)
     client = registry(server, credential=LOGIN)
-    assert client.check_api() == (True, True, True, ("basic",), "")
+    assert client.check_api() == (True, True, True, ("basic",), "", "")
     client.head_blob("a/b", DIGEST)
     assert [request.header("Authorization") is None for request in server.requests] == [True, False, False]
 
@@ -135,7 +135,7 @@ def test_check_api_logs_in(server: ScriptedServer) -> None:
 def test_check_api_gets_a_token_after_one_401(server: ScriptedServer) -> None:
     server.expect("GET", "/v2/", 401, headers={"WWW-Authenticate": f'Bearer realm="{server.url}/token"'})
     server.expect("GET", "/token?account=ci", 200, {"token": "t1", "expires_in": 300}).expect("GET", "/v2/", 200, {})
-    assert registry(server, credential=LOGIN).check_api() == (True, True, True, ("bearer",), "")
+    assert registry(server, credential=LOGIN).check_api() == (True, True, True, ("bearer",), "", "")
 
 
 def test_check_api_raises_where_the_login_is_refused(server: ScriptedServer) -> None:

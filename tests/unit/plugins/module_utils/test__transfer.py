@@ -8,7 +8,7 @@ import typing as t
 import urllib.parse
 
 import pytest
-from ansible_collections.imageops.registry.plugins.module_utils._credentials import Credential
+from ansible_collections.imageops.registry.plugins.module_utils._credential import Credential
 from ansible_collections.imageops.registry.plugins.module_utils._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     AccessDenied,

@@ -14,7 +14,7 @@ import urllib.parse
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._auth import NOTHING, Scopes
 from ansible_collections.imageops.registry.plugins.module_utils._counters import Counters
-from ansible_collections.imageops.registry.plugins.module_utils._credentials import ANONYMOUS, Credential
+from ansible_collections.imageops.registry.plugins.module_utils._credential import ANONYMOUS, Credential
 from ansible_collections.imageops.registry.plugins.module_utils._endpoint import Endpoint
 from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     AccessDenied,
@@ -1085,7 +1085,7 @@ def test_secrets_are_reported_and_shown_nowhere(server: ScriptedServer) -> None:
     shown = " ".join(
         f"{thing!s} {thing!r}" for thing in (client, client.endpoint, response, error, error.facts(), client.counters)
     )
-    assert secrets == ["token-of-the-test"]
+    assert secrets == [PASSWORD, "token-of-the-test"]
     assert "token-of-the-test" not in shown and PASSWORD not in shown and BASIC[6:] not in shown
 
 

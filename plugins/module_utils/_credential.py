@@ -1,0 +1,51 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""What to log in with."""
+
+from __future__ import annotations
+
+import typing as t
+
+
+class Credential(t.NamedTuple):
+    """What to log in with. All secrets empty: anonymous.
+
+    ``token`` is a bearer token that is sent as it is, ``identity_token`` one for which a token server gives bearer
+    tokens (OAuth 2 calls it a refresh token).
+    """
+
+    username: str = ""
+    password: str = ""
+    token: str = ""
+    identity_token: str = ""
+    source: str = ""
+    """Where it was found, to be shown; empty where the options of the task hold it."""
+    advice: str = ""
+    """What to do where it is refused; empty where there is nothing better to say than to check it."""
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether there is nothing to log in with."""
+        return not (self.username or self.password or self.token or self.identity_token)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be shown."""
+        return tuple(secret for secret in (self.password, self.token, self.identity_token) if secret)
+
+    def __str__(self) -> str:
+        """What it is called where it is refused."""
+        if self.is_anonymous:
+            return "anonymous access"
+        if self.source:
+            return f"the credential of {self.source}"
+        return "the token" if self.token else "the user name and password"
+
+    def __repr__(self) -> str:
+        return "Credential(anonymous)" if self.is_anonymous else "Credential(hidden)"
+
+
+ANONYMOUS = Credential()

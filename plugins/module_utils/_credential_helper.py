@@ -1,0 +1,99 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""Credential helpers: the programs ``docker-credential-NAME`` (their protocol: docker/docker-credential-helpers)."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+
+from ._credential import Credential
+from ._errors import CredentialError
+
+TIME_LIMIT = 30.0
+"""Seconds. Those of clouds ask a server."""
+_MAXIMUM_OUTPUT = 64 * 1024
+_LONGEST_MESSAGE = 300
+_NAME = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
+_NOT_FOUND = "credentials not found in native keychain"
+_ADVICE = "It may have expired: renew what the helper keeps, or give another credential"
+_IDENTITY_TOKEN_USER = "<token>"
+
+
+def ask_helper(name: str, server: str, named_by: str) -> Credential | None:
+    """Ask the program ``docker-credential-NAME`` for the credential of ``server``; None where it has none.
+
+    ``named_by`` is the file that names the helper, for messages. Raises :class:`CredentialError`. What the program
+    prints is shown only where it is the message of a failure.
+    """
+    if not _NAME.fullmatch(name):
+        raise CredentialError(f"{named_by} names a credential helper {name[:100]!r}, which can't be the name of one")
+    program = f"docker-credential-{name}"
+    called = f"the credential helper {program}, which {named_by} names,"
+    path = shutil.which(program)
+    if path is None:
+        raise CredentialError(
+            f"{called} isn't there",
+            hint="Install it where the module runs, in a directory of the PATH that the module has",
+        )
+    status, output = _run(path, called, server)
+    if len(output) > _MAXIMUM_OUTPUT:
+        raise CredentialError(f"{called} prints more than {_MAXIMUM_OUTPUT} bytes")
+    if status:
+        message = output.decode("utf-8", "replace").strip()
+        if message == _NOT_FOUND:
+            return None
+        # A helper that fails half-way must not get its secret shown.
+        said = f": {message[:_LONGEST_MESSAGE]}" if message and "{" not in message else ""
+        raise CredentialError(f"{called} fails with status {status}{said}")
+    source = f"{program} for {server}, named by {named_by}"
+    return _read(output, called, Credential(source=source, advice=_ADVICE))
+
+
+def _run(path: str, called: str, server: str) -> tuple[int, bytes]:
+    try:
+        process = subprocess.Popen(
+            [path, "get"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            # Without a terminal it can ask nobody, and all that it starts ends with it.
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise CredentialError(f"{called} can't be run: {error.strerror}") from error
+    with process:
+        try:
+            output, _errors = process.communicate(server.encode("utf-8"), timeout=TIME_LIMIT)
+        except subprocess.TimeoutExpired:
+            raise CredentialError(f"{called} doesn't answer within {TIME_LIMIT:g} seconds") from None
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+    return process.returncode, output
+
+
+def _read(output: bytes, called: str, empty: Credential) -> Credential:
+    problem = CredentialError(f"{called} answers without a valid credential")
+    try:
+        document = json.loads(output.decode("utf-8"))
+    except (ValueError, RecursionError):
+        # The parser's own message may quote the answer, and with it a secret.
+        raise problem from None
+    if not isinstance(document, dict):
+        raise problem
+    username, secret = document.get("Username"), document.get("Secret")
+    if not (isinstance(username, str) and username and isinstance(secret, str) and secret):
+        raise problem
+    if username == _IDENTITY_TOKEN_USER:
+        return empty._replace(identity_token=secret)
+    if ":" in username:
+        raise problem
+    return empty._replace(username=username, password=secret)
