@@ -52,7 +52,7 @@ class Pusher:
     def push(self, item: Item) -> dict[str, Any]:
         skipped = self._digest(item.repository, item.tag) == item.manifest.digest
         if not skipped:
-            self._push_manifest(item.repository, item.manifest, item.tag)
+            self.push_manifest(item.repository, item.manifest, item.tag)
         blobs = {blob.digest: blob.size for manifest in _walk(item.manifest) for blob in manifest.blobs}
         for digest in blobs:
             self._home.setdefault(digest, item.repository)
@@ -67,10 +67,11 @@ class Pusher:
             "pushed": not skipped,
         }
 
-    def _push_manifest(self, repository: str, manifest: Manifest, reference: str) -> None:
+    def push_manifest(self, repository: str, manifest: Manifest, reference: str) -> None:
+        """Push a manifest under a tag or its digest, what it refers to first."""
         for child in manifest.manifests:
             if self._digest(repository, child.digest) is None:
-                self._push_manifest(repository, child, child.digest)
+                self.push_manifest(repository, child, child.digest)
         for blob in manifest.blobs:
             self._push_blob(repository, blob)
         path = f"/v2/{repository}/manifests/{reference}"

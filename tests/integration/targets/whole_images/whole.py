@@ -1,0 +1,260 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whole images: every kind of content, with its artifacts, between every pair of registries and in both directions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from content import Side
+from runs import PROMOTE, REGISTRIES, Plain, check, connection, main, play, playbook, say, seed, state_at, task
+from signing import (
+    bundle,
+    key_of,
+    referrer,
+    signature_image,
+    signed_by_bundle,
+    signed_by_tag,
+)
+
+from images import AMD64, ARM64, OCI_INDEX, Manifest, Platform, image, index, layer
+from seeding import Pusher
+
+KINDS = "single,docker,multi,docker-list,nested,artifact"
+KEY = key_of("release")
+OTHER_KEY = key_of("another key")
+UNKNOWN = Platform("unknown", "unknown")
+SPDX = "application/spdx+json"
+NOTARY = "application/vnd.cncf.notary.signature"
+
+
+class Signed(NamedTuple):
+    """An index with images, attestations of BuildKit, and artifacts of every kind around it."""
+
+    repository: str
+    index: Manifest
+    images: tuple[Manifest, ...]
+    tags: dict[str, Manifest]
+    referrers: list[tuple[Manifest, Manifest]]
+    """Subject, and what refers to it."""
+
+
+def attested_index(images: tuple[Manifest, ...], attestation: Manifest) -> Manifest:
+    """An index as BuildKit writes it: an attestation beside the first of the images."""
+    whole = index([(images[0], AMD64), (images[1], ARM64), (attestation, UNKNOWN)])
+    document = json.loads(whole.body)
+    document["manifests"][2]["annotations"] = {
+        "vnd.docker.reference.type": "attestation-manifest",
+        "vnd.docker.reference.digest": images[0].digest,
+    }
+    body = json.dumps(document, separators=(",", ":")).encode()
+    return Manifest(OCI_INDEX, body, (), whole.manifests)
+
+
+def signed(name: str) -> Signed:
+    images = tuple(image([layer(f"{name}/{at.architecture}", 20000)], name, at) for at in (AMD64, ARM64))
+    statement = image([layer(f"{name}/statement", 3000)], name, UNKNOWN)
+    top = attested_index(images, statement)
+    sbom = referrer(SPDX, f'{{"name":"{name}"}}'.encode(), top)
+    tags = {
+        tag_of(top.digest, ".sig"): signature_image(KEY, top.digest),
+        tag_of(images[1].digest, ".sig"): signature_image(KEY, images[1].digest),
+        tag_of(images[0].digest, ".att"): image([layer(f"{name}/attestation", 2000)], "attestation"),
+    }
+    return Signed(
+        f"whole/{name}",
+        top,
+        images,
+        tags,
+        [(top, sbom), (images[0], bundle(KEY, images[0])), (sbom, referrer(NOTARY, b"signature", sbom))],
+    )
+
+
+def tag_of(digest: str, suffix: str = "") -> str:
+    return digest.replace(":", "-") + suffix
+
+
+def push_signed(registry: str, made: Signed) -> None:
+    """Push it all, and, where the registry has no referrers API, keep the lists of referrers as a client must."""
+    state = state_at()
+    with Pusher(state.registry(registry), str(state.ca_path)) as pusher:
+        pusher.push_manifest(made.repository, made.index, "1.0")
+        for tag, manifest in made.tags.items():
+            pusher.push_manifest(made.repository, manifest, tag)
+        for subject, manifest in made.referrers:
+            pusher.push_manifest(made.repository, manifest, manifest.digest)
+            if REGISTRIES[registry]["flavour"] != "olareg":
+                pusher.push_manifest(made.repository, list_of(manifest), tag_of(subject.digest))
+
+
+def list_of(*manifests: Manifest) -> Manifest:
+    """A list of referrers as clients keep it."""
+    entries = [
+        {**manifest.descriptor(), "artifactType": json.loads(manifest.body)["artifactType"]} for manifest in manifests
+    ]
+    body = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
+    return Manifest(OCI_INDEX, json.dumps(body, separators=(",", ":")).encode())
+
+
+class Way(NamedTuple):
+    """From one registry to another, into other repositories."""
+
+    source: str
+    destination: str
+
+    @property
+    def prefix(self) -> str:
+        return f"whole/{self.source}-{self.destination}"
+
+    def items(self, images: list[Plain]) -> list[Plain]:
+        return [
+            {
+                "repository": entry["repository"],
+                "tag": entry["tag"],
+                "destination_repository": "copied/" + entry["repository"],
+            }
+            for entry in images
+        ]
+
+    def copy(self, images: list[Plain], *arguments: str, **options: Any) -> Plain:
+        """One task of image_copy. Returns its result."""
+        ends = {**connection(self.destination), "source": connection(self.source)}
+        tasks = [task("image_copy", {**ends, "images": self.items(images), **options})]
+        return playbook(play(tasks), {}, *arguments).of("image_copy")
+
+    def promote(self, images: list[Plain], **variables: Any) -> Plain:
+        """The role. Returns ``promote_result``."""
+        ends = {
+            "promote_source": connection(self.source),
+            "promote_destination": connection(self.destination),
+        }
+        done = playbook(PROMOTE, {**ends, "promote_images": self.items(images), **variables})
+        return dict(done.of("Keep what was done")["ansible_facts"]["promote_result"])
+
+    def check_equal(self, images: list[Plain]) -> int:
+        """All that is reachable from each tag is at the destination, byte for byte. Returns how much that was."""
+        count = 0
+        for entry in images:
+            there = Side(self.source, entry["repository"]).reachable(entry["tag"])
+            here = Side(self.destination, "copied/" + entry["repository"]).reachable(entry["tag"])
+            missing = {name for name, content in there.items() if here.get(name) != content}
+            check(not missing, f"{self}: {entry['repository']} lacks {sorted(missing)}, or has other bytes")
+            count += len(there)
+        return count
+
+
+def ways() -> Iterator[Way]:
+    names = [name for name in ("dev", "olareg") if name in REGISTRIES]
+    for source in names:
+        for destination in names:
+            yield Way(source, "prod" if source == destination == "dev" else destination)
+
+
+def matrix() -> None:
+    """Content by pair by direction: by image_copy or by the role, and then once more."""
+    for number, way in enumerate(ways()):
+        images = seed(way.source, KINDS, way.prefix)
+        made = signed(f"{way.source}-{way.destination}/signed")
+        push_signed(way.source, made)
+        images.append({"repository": made.repository, "tag": "1.0"})
+        predicted = way.copy(images, "--check")
+        result = way.promote(images) if number % 2 else way.copy(images)
+        check(result["changed"] and predicted["changed"], f"{way}: nothing was changed: {result}")
+        for before, after in zip(predicted["images"], result["images"]):
+            for name in ("digest", "action", "tags", "artifacts"):
+                check(before[name] == after[name], f"{way}: check mode said {before[name]}, then it was {after[name]}")
+        found = [entry for entry in result["images"][-1]["artifacts"] if entry["action"] == "copy"]
+        check(len(found) == len(made.tags) + len(made.referrers), f"{way}: these artifacts were copied: {found}")
+        count = way.check_equal(images)
+        check_signatures(way, made)
+        again = way.copy(images, compare_artifacts=True) if number % 2 else way.promote(images)
+        check(again["changed"] is False, f"{way}: a second run changes something: {again}")
+        say(f"{way.source} to {way.destination}: {count} manifests and blobs are equal, {len(found)} artifacts")
+
+
+def check_signatures(way: Way, made: Signed) -> None:
+    """Both kinds of signatures verify at the destination, against their key and no other."""
+    side = Side(way.destination, "copied/" + made.repository)
+    content = side.manifest(tag_of(made.index.digest, ".sig"))
+    manifest = json.loads(content or b"{}")
+    payloads = [side.blob(entry["digest"]) for entry in manifest["layers"]]
+    check(signed_by_tag(KEY, manifest, payloads, made.index.digest), f"{way}: the signature by tag doesn't verify")
+    check(not signed_by_tag(OTHER_KEY, manifest, payloads, made.index.digest), "another key verifies")
+    (entry,) = side.referrers(made.images[0].digest)
+    document = json.loads(side.manifest(entry["digest"]) or b"{}")
+    bundled = side.blob(document["layers"][0]["digest"])
+    check(signed_by_bundle(KEY, bundled, made.images[0].digest), f"{way}: the bundle doesn't verify")
+    check(not signed_by_bundle(OTHER_KEY, bundled, made.images[0].digest), "another key verifies")
+
+
+def signed_later() -> None:
+    """An image that is signed after its promotion gets its signature where artifacts are compared."""
+    for way in ways():
+        made = signed(f"{way.source}-{way.destination}/later")
+        images = [{"repository": made.repository, "tag": "1.0"}]
+        push_signed(way.source, made._replace(tags={}, referrers=[]))
+        way.copy(images)
+        push_signed(way.source, made)
+        ignored = way.promote(images)
+        check(ignored["changed"] is False, f"{way}: {ignored}")
+        check(ignored["images"][0]["artifacts_compared"] is False, f"{way}: artifacts were compared")
+        # Somebody else's entry in the list at the destination must not be lost.
+        own = bundle(OTHER_KEY, made.images[0])
+        push_signed(way.destination, Signed("copied/" + made.repository, made.index, (), {}, [(made.images[0], own)]))
+        result = way.promote(images, promote_compare_artifacts=True)
+        check(result["changed"] is True, f"{way}: {result}")
+        way.check_equal(images)
+        side = Side(way.destination, "copied/" + made.repository)
+        listed = {entry["digest"] for entry in side.referrers(made.images[0].digest)}
+        check(listed == {own.digest, bundle(KEY, made.images[0]).digest}, f"{way}: {listed} are listed")
+        again = way.copy(images, compare_artifacts=True)
+        check(again["changed"] is False, f"{way}: {again}")
+
+
+def types() -> None:
+    """Only the artifact types that are asked for, or none."""
+    way = next(ways())
+    made = signed("types")
+    push_signed(way.source, made)
+    images = [{"repository": made.repository, "tag": "1.0"}]
+    none = way.copy(images, "--check", artifacts="none")
+    check(none["images"][0]["artifacts"] == [], f"none means none: {none}")
+    some = way.copy(images, artifacts=[SPDX, "application/vnd.dev.cosign.simplesigning.v1+json"])
+    kept = sorted(entry["artifact_type"] for entry in some["images"][0]["artifacts"])
+    wanted = ["application/vnd.dev.cosign.simplesigning.v1+json"] * 2 + [SPDX]
+    check(kept == wanted, f"these were taken: {kept}")
+
+
+def platforms() -> None:
+    """Some platforms: always the same digest, with their attestations, and the rest left out with a word."""
+    way = next(ways())
+    made = signed("platforms")
+    push_signed(way.source, made)
+    images = [{"repository": made.repository, "tag": "1.0"}]
+    result = way.copy(images, platforms=["linux/amd64"])["images"][0]
+    check(result["source_digest"] == made.index.digest != result["digest"], f"both digests: {result}")
+    side = Side(way.destination, "copied/" + made.repository)
+    content = side.manifest("1.0") or b""
+    check("sha256:" + hashlib.sha256(content).hexdigest() == result["digest"], "the tag serves another digest")
+    document = json.loads(content)
+    kept = [entry["digest"] for entry in document["manifests"]]
+    check(kept == [made.images[0].digest, made.index.manifests[2].digest], f"{kept} were kept")
+    check(made.index.digest in document["annotations"].values(), f"no source in {document['annotations']}")
+    left_out = {entry["subject"] for entry in result["artifacts"] if entry["action"] == "left_out"}
+    check(left_out == {made.index.digest}, f"{left_out} were left out")
+    again = way.promote(images, promote_platforms=["linux/amd64"], promote_compare_artifacts=True)
+    check(again["changed"] is False and again["images"][0]["digest"] == result["digest"], f"again: {again}")
+    flat = way.copy(images, platforms=["linux/arm64/v8"], flatten=True)["images"][0]
+    check(flat["digest"] == made.images[1].digest, f"flatten: {flat}")
+    ends = {**connection(way.destination), "source": connection(way.source), "images": way.items(images)}
+    refused = playbook(play([task("image_copy", {**ends, "platforms": ["linux/s390x"]})]), {}, expected=2)
+    message = refused.of("image_copy")["msg"]
+    check("no image for linux/s390x" in message and "linux/amd64" in message, message)
+
+
+if __name__ == "__main__":
+    main([matrix, signed_later, types, platforms])
