@@ -44,8 +44,8 @@ _LONGEST_BACKOFF = 30.0
 _MAXIMUM_REDIRECTS = 5
 _LOST_IN_A_ROW = 8
 _MAXIMUM_TOKEN_ANSWER = 512 * 1024
-_TOKEN_OPERATION = "get a token"
 _CHECK_RIGHTS = "Check the account's rights, and that the repository exists"
+_TOKEN_OPERATION = "get a token"
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -83,10 +83,12 @@ class _Request(t.NamedTuple):
     stream: bool = False
     timeout: float = 0.0
     """Seconds of silence; 0 for those of the endpoint."""
-
+    repeat: bool = True
+    """Whether it is worth being sent again where it fails for a while."""
     scopes: Scopes = NOTHING
     repository: str = ""
     """The one whose credential is used; empty for that of the registry as a whole."""
+
 
 class Transport:
     """All exchanges with one registry: one pool of connections, and the logins. Shared by all threads of a task."""
@@ -120,9 +122,9 @@ class Transport:
         self._contact = threading.Lock()
         self._contacted = False
         self._served = False
-        self._fatal: RegistryError | None = None
         self._accepted: set[Credential] = set()
         self._refusals: dict[Credential, RegistryError] = {}
+        self._fatal: RegistryError | None = None
         self._lost = 0
         self._not_before = 0.0
 
@@ -130,7 +132,6 @@ class Transport:
         """Close all connections."""
         self._session.close()
 
-    def exchange(
     def credential_for(self, repository: str) -> Credential:
         """The credential for a repository, or, where that is empty, for the registry.
 
@@ -138,17 +139,19 @@ class Transport:
         """
         return self.endpoint.credentials.find(repository)
 
+    def exchange(
         self,
         method: str,
         url: str,
         scopes: Scopes,
         *,
-        headers: t.Mapping[str, str] | None = None,
         repository: str | None = None,
+        headers: t.Mapping[str, str] | None = None,
         body: bytes | Body | None = None,
         limit: int = MAXIMUM_ERROR_BODY,
         stream: bool = False,
         timeout: float = 0.0,
+        repeat: bool = True,
     ) -> Response:
         """Send one request, logged in as needed, again where it fails for a while, and return the answer.
 
@@ -163,10 +166,10 @@ class Transport:
         """
         if url.startswith("/"):
             url = self.base + url
-        leads = self._takes_the_lead()
         if repository is None:
             repository = scopes.main_repository
-        request = _Request(method, url, headers or {}, body, limit, stream, timeout, scopes, repository)
+        request = _Request(method, url, headers or {}, body, limit, stream, timeout, repeat, scopes, repository)
+        leads = self._takes_the_lead()
         try:
             return self._repeated(request)
         except AuthenticationFailed as error:
@@ -236,15 +239,15 @@ class Transport:
         return True
 
     def _repeated(self, request: _Request) -> Response:
-        repeatable = not isinstance(request.body, Body)
+        repeatable = request.repeat and not isinstance(request.body, Body)
         attempt = 0
         while True:
             last = not repeatable or attempt >= self.endpoint.retries
             if self._fatal is not None:
                 raise copy.copy(self._fatal)
-            try:
             if self._refusals and (refusal := self._refusals.get(self.credential_for(request.repository))):
                 raise copy.copy(refusal)
+            try:
                 response = self._authorised(request)
             except ConnectionFailed as error:
                 # One that has its operation has had its tries: it is the token server's.
@@ -313,8 +316,8 @@ class Transport:
             self._contacted = True
             self._contact.release()
         if not challenged(response):
-            return response
             self._note_accepted(response, request)
+            return response
         credential = self.credential_for(request.repository)
         if response.authorisation and (self._authenticator.scheme == "basic" or credential.token):
             raise self._not_accepted(response, credential)
@@ -330,7 +333,6 @@ class Transport:
         self._note_accepted(response, request)
         return response
 
-    def _check_plain_http(self) -> None:
     def _authorisation(self, request: _Request) -> str:
         """The Authorization header. Files and helpers are looked at when the registry has asked for a login."""
         credentials = self.endpoint.credentials
@@ -344,6 +346,7 @@ class Transport:
         if response.authorisation:
             self._accepted.add(self.credential_for(request.repository))
 
+    def _check_plain_http(self) -> None:
         """An answer to HEAD has no body that would say it: whether the registry expects TLS."""
         response = self._once(_Request("GET", self.base + "/v2/"))
         error = response.error()
@@ -419,8 +422,8 @@ class Transport:
         empty = isinstance(request.body, Body) and len(request.body) == 0
         data = b"".join(t.cast(Body, request.body)) if empty else request.body
         own = origin_of(request.url) == self.origin
-        self._wait_until_allowed()
         timeout = request.timeout or self.endpoint.timeout
+        self._wait_until_allowed()
         self.counters.add(requests=1)
         try:
             prepared = requests.Request(request.method, request.url, headers=sent, data=data).prepare()
