@@ -120,13 +120,14 @@ class Promotion:
             for entry in self._whole()["manifests"]
         ]
         outcomes = push_manifests(self._destination, items, self._source, check=self._rules.check)
-        failures, changed = [], False
+        pushed, failures, changed = [], [], False
         for item, outcome in zip(items, outcomes):
             if isinstance(outcome, RegistryError):
                 failures.append(_failure(outcome, repository=item.repository, digest=item.digest))
             else:
+                pushed.append({"repository": item.repository, "digest": item.digest})
                 changed = changed or outcome.action == PUSH or bool(outcome.referrers_tag)
-        self._results["manifests"] = {"changed": changed, "failures": failures}
+        self._results["manifests"] = {"changed": changed, "manifests": pushed, "failures": failures}
 
     def _compare_again(self, items: t.Sequence[ImageItem]) -> None:
         """Look again at the digests that the source was expected to serve."""

@@ -7,9 +7,11 @@
 
 from __future__ import annotations
 
+from .._artifacts import COPY
 from .._tagging import CREATE, REPLACE
 from .._transfer import EXISTS
 from ._items import FAILED, MISSING, PROMOTE, REFUSED, SKIP, UNCHANGED, Plain
+from ._summary import NOT_MOVED, NOT_PUSHED, NOT_TAGGED
 
 _HELD_UP = "held up by others"
 _NAMES = {PROMOTE: "promoted", SKIP: "skipped"}
@@ -43,9 +45,8 @@ def report(summary: Plain, *, check_mode: bool = False) -> list[str]:
 
 def _was_held_up(image: Plain) -> bool:
     """Whether nothing is wrong with the image itself: it wasn't promoted because of others."""
-    return image["action"] == FAILED and any(
-        image["reason"] == f"{image['destination']}:{tag['tag']} was not moved" for tag in image["tags"]
-    )
+    reason: str = image["reason"] if image["action"] == FAILED else ""
+    return reason.endswith((NOT_TAGGED, NOT_MOVED, NOT_PUSHED))
 
 
 def _name(kind: str, check_mode: bool) -> str:
@@ -59,7 +60,9 @@ def _about(image: Plain, check_mode: bool) -> str:
     tags = ", ".join(f"{tag['tag']} ({_about_tag(tag)})" for tag in image["tags"])
     if image["action"] == PROMOTE:
         place = f"{destination}:{tags}" if tags else f"{destination}@{image['digest'][:_SHORT_DIGEST]}..."
-        return f"{reference} to {place}; {_about_blobs(image, check_mode)}"
+        artifacts = sum(1 for artifact in image["artifacts"] if artifact["action"] in (COPY, REPLACE))
+        along = f", with {_count(artifacts, 'artifact')}" if artifacts else ""
+        return f"{reference} to {place}{along}; {_about_blobs(image, check_mode)}"
     if image["action"] == SKIP:
         return f"{reference} to {destination}:{tags}"
     reason = str(image["reason"])

@@ -17,6 +17,9 @@ from .._transfer import EXISTS, MOUNT, MOUNT_OR_UPLOAD, UPLOAD
 from ._items import FAILED, PROMOTE, Plain
 from ._whole import broken, end_to_end, failures_of, parsed, refused_again
 
+NOT_TAGGED, NOT_MOVED, NOT_PUSHED = "was not tagged", "was not moved", "was not pushed"
+"""How the reason ends where an image was held up by others."""
+
 
 def summarise(planned: Plain, results: t.Mapping[str, Plain]) -> Plain:
     """What a promotion did: ``changed``, one entry per image in ``images``, and the sum of ``transfer``.
@@ -59,6 +62,10 @@ class _Done:
             for group in results.get("blobs_missing", {}).get("blobs", [])
             for blob in group["blobs"]
             if blob["exists"]
+        }
+        self._pushed = {
+            (manifest["repository"], manifest["digest"])
+            for manifest in results.get("manifests", {}).get("manifests", [])
         }
         self._moved = {
             (tag["repository"], tag["tag"])
@@ -127,13 +134,16 @@ class _Done:
             return self._broken
         for tag in sorted(artifacts - wanted):
             if (repository, tag) not in self._moved:
-                return f"{image['destination']}:{tag} was not tagged"
+                return f"{image['destination']}:{tag} {NOT_TAGGED}"
         for tag in sorted(wanted):
             if (repository, tag) not in self._moved:
-                return f"{image['destination']}:{tag} was not moved"
+                return f"{image['destination']}:{tag} {NOT_MOVED}"
             serving = self._serving.get((repository, tag), image["digest"])
             if serving != image["digest"]:
                 return f"{image['destination']}:{tag} serves {serving or 'nothing'}, and {image['digest']} was promised"
+        for manifest in tree:
+            if (repository, manifest.digest) not in self._pushed:
+                return f"{image['destination']}@{manifest.digest} {NOT_PUSHED}"
         return ""
 
 

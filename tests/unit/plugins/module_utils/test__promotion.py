@@ -478,11 +478,12 @@ def done(plan: Plain, **results: t.Any) -> dict[str, Plain]:
         }
         for group in plan["blobs"]
     ]
+    pushed = [{"repository": entry["repository"], "digest": entry["digest"]} for entry in plan["manifests"]]
     verified = [{"repository": tag["repository"], "tag": tag["tag"], "digest": tag["digest"]} for tag in plan["tags"]]
     return {
         "blobs_missing": {"changed": False, "transfer": {"requests": 2}},
         "blobs": {"changed": True, "blobs": blobs, "transfer": {"requests": 10, "bytes_uploaded": 7}},
-        "manifests": {"changed": True, "transfer": {"requests": 3}},
+        "manifests": {"changed": True, "manifests": pushed, "transfer": {"requests": 3}},
         "compared_again": {"changed": False, "images": plan["images"]},
         "tags": {"changed": True, "tags": plan["tags"]},
         "verified": {"changed": False, "images": verified},
@@ -587,13 +588,19 @@ def test_all_or_nothing_leaves_nothing_after_one_failure(source: FakeRegistry, d
     result = planned(source, destination, BY_TAG)
     failing = [{"failures": [{"repository": "elsewhere", "digest": DIGEST, "msg": "no"}]}]
     assert without_failed(result, failing, {})["tags"]
-    assert without_failed(result, failing, {}, all_or_nothing=True) == {"manifests": [], "artifact_tags": [], "tags": []}
+    assert without_failed(result, failing, {}, all_or_nothing=True) == {
+        "manifests": [],
+        "artifact_tags": [],
+        "tags": [],
+    }
 
 
 @pytest.mark.parametrize("digest", [DIGEST, IMAGE_DIGEST, INDEX_DIGEST])
 @pytest.mark.parametrize("task", ["blobs", "manifests"])
 def test_an_image_of_which_a_part_failed_has_failed(both: Plain, digest: str, task: str) -> None:
-    summary = summarise(both, done(both, **{task: failing("team/app", digest)}))
+    results = done(both)
+    results[task].update(failing("team/app", digest))
+    summary = summarise(both, results)
     assert reasons(summary) == [("failed", f"{digest} failed"), ("promote", "")]
     assert summary["changed"] is True
 
@@ -729,6 +736,23 @@ def test_a_report_counts_images_that_others_held_up(both: Plain) -> None:
         "missing: dev.example/team/app:multi isn't there",
         "0 promoted, 0 unchanged, 1 missing, 1 held up by others; 0 requests, 0 bytes uploaded, 0 bytes mounted",
     ]
+
+
+def test_a_digest_without_tags_may_be_held_up_as_well(source: FakeRegistry, destination: FakeRegistry) -> None:
+    items = [ImageItem("team/app", digest=IMAGE_DIGEST), ImageItem("team/app", tag="nothing", tags=("nothing",))]
+    summary = summarise(planned(source, destination, *items), {})
+    assert reasons(summary)[0] == ("failed", f"prod.example/team/app@{IMAGE_DIGEST} was not pushed")
+    assert report(summary)[-1].startswith("0 promoted, 0 unchanged, 1 missing, 1 held up by others; ")
+
+
+def test_a_report_counts_the_artifacts_that_go_along(source: FakeRegistry, destination: FakeRegistry) -> None:
+    result = planned(source, destination, BY_TAG)
+    summary = summarise(result, done(result))
+    artifacts = [{"action": "copy"}, {"action": "exists"}, {"action": "replace"}]
+    summary["images"][0]["artifacts"] = artifacts[:2]
+    assert ":1 (new), stable (new), with 1 artifact; " in report(summary)[0]
+    summary["images"][0]["artifacts"] = artifacts
+    assert ":1 (new), stable (new), with 2 artifacts; " in report(summary)[0]
 
 
 def test_a_report_names_the_image_that_failed(both: Plain) -> None:
