@@ -220,55 +220,13 @@ transfer:
 import typing as t
 
 from ..module_utils._arguments import Task, create_module, run
+from ..module_utils._copying import copy_images
 from ..module_utils._image_arguments import IMAGE_OPTIONS, image_items
-from ..module_utils._promotion._comparison import Comparison
-from ..module_utils._promotion._copy import CopyRules, Promotion
-from ..module_utils._promotion._items import STOPPING
-from ..module_utils._promotion._plan import summarise_sources
-from ..module_utils._tag_diff import describe_tags, tag_diff
-
-Plain = dict[str, t.Any]
 
 
-def copy(task: Task) -> Plain:
-    params = task.params
-    items = image_items(params)
-    source, destination = task.source(), task.registry(writing=True)
-    rules = CopyRules(
-        all_or_nothing=params["on_error"] == "fail",
-        artifacts_of_equal=params["compare_artifacts"],
-        check=task.check_mode,
-    )
-    promotion = Promotion(source, destination, rules)
-    shown: dict[str, t.Any] = {"before": {}, "after": {}}
-
-    def before_write(planned: Plain, comparisons: list[Comparison]) -> None:
-        task.check_secrets(planned)
-        if task.diff_mode:
-            moving = [*planned["artifact_tags"], *planned["tags"]]
-            shown["before"] = describe_tags(destination, [(tag["repository"], tag["tag"]) for tag in moving])
-            summaries = summarise_sources(comparisons, source)
-            shown["after"] = {
-                (comparison.item.target, tag.tag): summaries.get((comparison.item.repository, comparison.chosen.digest))
-                for comparison in comparisons
-                if comparison.chosen is not None
-                for tag in comparison.tags
-            }
-
-    result = promotion.copy_images(items, before_write)
-    failed = [image for image in result["images"] if image["action"] in STOPPING]
-    result["failures"] = [{"reference": image["reference"], "msg": image["reason"]} for image in failed]
-    if failed:
-        what = (
-            "Nothing was written."
-            if promotion.nothing_written
-            else f"{len(failed)} of {len(items)} images were not copied."
-        )
-        result["msg"] = f"{what} {' | '.join(dict.fromkeys(image['reason'] for image in failed))}"
-        result["repository_missing"] = promotion.repository_missing
-    if task.diff_mode:
-        result["diff"] = tag_diff(destination, promotion.tags, shown["before"], shown["after"])
-    return result
+def copy(task: Task) -> dict[str, t.Any]:
+    items = image_items(task.params)
+    return copy_images(task, task.source(), task.registry(writing=True), items)
 
 
 def main() -> None:

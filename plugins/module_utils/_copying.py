@@ -1,0 +1,59 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""What modules that copy images have in common: the rules of the task, secrets, the diff, and what failed in words."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ._arguments import Task
+from ._promotion._comparison import Comparison
+from ._promotion._copy import CopyRules, Promotion
+from ._promotion._items import STOPPING, ImageItem
+from ._promotion._plan import summarise_sources
+from ._registry import Registry
+from ._tag_diff import describe_tags, tag_diff
+
+Plain = dict[str, t.Any]
+
+
+def copy_images(task: Task, source: Registry, destination: Registry, items: t.Sequence[ImageItem]) -> Plain:
+    """Copy images by the options that a task has for that. Returns its result, what failed included."""
+    rules = CopyRules(
+        all_or_nothing=task.params["on_error"] == "fail",
+        artifacts_of_equal=task.params["compare_artifacts"],
+        check=task.check_mode,
+    )
+    promotion = Promotion(source, destination, rules)
+    shown: dict[str, t.Any] = {"before": {}, "after": {}}
+
+    def before_write(planned: Plain, comparisons: list[Comparison]) -> None:
+        task.check_secrets(planned)
+        if task.diff_mode:
+            moving = [*planned["artifact_tags"], *planned["tags"]]
+            shown["before"] = describe_tags(destination, [(tag["repository"], tag["tag"]) for tag in moving])
+            summaries = summarise_sources(comparisons, source)
+            shown["after"] = {
+                (comparison.item.target, tag.tag): summaries.get((comparison.item.repository, comparison.chosen.digest))
+                for comparison in comparisons
+                if comparison.chosen is not None
+                for tag in comparison.tags
+            }
+
+    result = promotion.copy_images(items, before_write)
+    failed = [image for image in result["images"] if image["action"] in STOPPING]
+    result["failures"] = [{"reference": image["reference"], "msg": image["reason"]} for image in failed]
+    if failed:
+        what = (
+            "Nothing was written."
+            if promotion.nothing_written
+            else f"{len(failed)} of {len(items)} images were not copied."
+        )
+        result["msg"] = f"{what} {' | '.join(dict.fromkeys(image['reason'] for image in failed))}"
+        result["repository_missing"] = promotion.repository_missing
+    if task.diff_mode:
+        result["diff"] = tag_diff(destination, promotion.tags, shown["before"], shown["after"])
+    return result
