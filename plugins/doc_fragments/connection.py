@@ -89,6 +89,8 @@ options:
   timeout:
     description:
       - Seconds that a registry may be silent. The end of an upload may take 300 seconds at least.
+      - An answer of which less than 1 KiB comes in so many seconds counts as silent, too. Whatever isn't a blob (tokens, manifests,
+        lists) must be whole after five times as many.
     type: int
     default: 60
   retries:

@@ -12,6 +12,7 @@ import ssl
 import typing as t
 
 from ._errors import ConnectionFailed, ProtocolViolation, RegistryError, TLSFailed
+from ._pace import TooSlow
 from ._requests import requests, urllib3
 from ._url import origin_of, without_query
 
@@ -70,6 +71,14 @@ def connection_error(error: BaseException, method: str, url: str) -> RegistryErr
             )
     if any(isinstance(cause, requests.exceptions.ProxyError) for cause in causes):
         return ConnectionFailed("the proxy of the environment can't be reached, or refuses", temporary=True, **facts)
+    for cause in causes:
+        if isinstance(cause, TooSlow):
+            return ConnectionFailed(
+                f"{where} answers too slowly: {cause}",
+                hint="Raise timeout if it can't be faster",
+                temporary=True,
+                **facts,
+            )
     if any(
         isinstance(cause, (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError))
         for cause in causes

@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import typing as t
 
@@ -65,11 +67,9 @@ def _download(registry: Registry, item: DownloadItem, move: Move, check: bool) -
     what = f"download blob {item.digest} to {item.path}"
     if os.path.isdir(item.path):
         raise LocalFileError("it is a directory", hint="Name the file").within(what)
-    if os.path.exists(item.path):
-        digest, size = FileSource(item.path).measure(algorithm_of(item.digest))
-        if digest == item.digest:
-            registry.counters.add(bytes_skipped=size)
-            return DownloadOutcome(item.repository, item.digest, size, item.path, EXISTS)
+    there = _there(registry, item)
+    if there is not None:
+        return there
     folder, name = os.path.split(item.path)
     if not check and not os.path.isdir(folder or "."):
         raise LocalFileError(
@@ -80,35 +80,83 @@ def _download(registry: Registry, item: DownloadItem, move: Move, check: bool) -
         # Named by the blob, so that another run goes on with it, and none with another blob's.
         partial = os.path.join(folder, f".{name[:100]}.{item.digest.partition(':')[2][:16]}.part")
         try:
-            _fill(RegistrySource(registry, item.repository, item.digest), item.digest, size, partial)
-            move(partial, item.path)
+            with _alone(partial) as (file, waited):
+                there = _there(registry, item) if waited else None
+                if there is not None:
+                    os.unlink(partial)
+                    return there
+                _fill(RegistrySource(registry, item.repository, item.digest), item.digest, size, partial, file)
+                move(partial, item.path)
         except OSError as error:
             raise LocalFileError(f"the file can't be written: {error.strerror}").within(what) from error
     return DownloadOutcome(item.repository, item.digest, size, item.path, DOWNLOAD)
 
 
-def _fill(source: RegistrySource, digest: str, size: int, path: str) -> None:
+def _there(registry: Registry, item: DownloadItem) -> DownloadOutcome | None:
+    """The outcome where the file is the blob already."""
+    if not os.path.exists(item.path):
+        return None
+    digest, size = FileSource(item.path).measure(algorithm_of(item.digest))
+    if digest != item.digest:
+        return None
+    registry.counters.add(bytes_skipped=size)
+    return DownloadOutcome(item.repository, item.digest, size, item.path, EXISTS)
+
+
+@contextlib.contextmanager
+def _alone(path: str) -> t.Iterator[tuple[t.BinaryIO, bool]]:
+    """The partial file at ``path``, locked: no other run writes it meanwhile. Also whether another run was waited for.
+
+    A lock ends with its process, whichever way that ends. Raises :class:`OSError`.
+    """
+    waited = False
+    while True:
+        with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                waited = True
+                fcntl.flock(file, fcntl.LOCK_EX)
+            if _is_at(file, path):
+                yield file, waited
+                return
+        # The other run has put it in place: this one begins a file of its own.
+        waited = True
+
+
+def _is_at(file: t.BinaryIO, path: str) -> bool:
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(found, os.fstat(file.fileno()))
+
+
+def _fill(source: RegistrySource, digest: str, size: int, path: str, file: t.BinaryIO) -> None:
     """Continue the file at ``path`` until it is the whole blob; where what it had proves wrong, begin it anew."""
-    had = os.path.getsize(path) if os.path.exists(path) else 0
+    had = os.path.getsize(path)
     had = had if had <= size else 0
     try:
-        _continue(source, digest, size, path, had)
+        _continue(source, digest, size, path, file, had)
     except ContentMismatch:
-        os.unlink(path)
         if not had:
+            os.unlink(path)
             raise
-        _fill(source, digest, size, path)
+        file.truncate(0)
+        _fill(source, digest, size, path, file)
 
 
-def _continue(source: RegistrySource, digest: str, size: int, path: str, had: int) -> None:
+def _continue(source: RegistrySource, digest: str, size: int, path: str, file: t.BinaryIO, had: int) -> None:
     continued = _ContinuedFile(source, path, had, size)
     passed = 0
-    with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b") as file:
-        file.truncate(had)
-        file.seek(had)
+    file.truncate(had)
+    file.seek(had)
+    try:
         for piece in verified_pieces(continued, digest, size, source.registry):
             file.write(piece[max(0, had - passed) :])
             passed += len(piece)
+    finally:
+        file.flush()
 
 
 class _ContinuedFile:

@@ -119,12 +119,25 @@ def _push(
     listed = False
     if not check:
         try:
-            listed = destination.put_manifest(item.repository, item.digest, manifest)
+            listed = _put(destination, item.repository, item.digest, manifest)
         except ReferencesMissing as error:
             again = _upload_again(destination, item, source, manifest, error)
-            listed = destination.put_manifest(item.repository, item.digest, manifest)
+            listed = _put(destination, item.repository, item.digest, manifest)
     outcome = ManifestOutcome(item.repository, item.digest, manifest.media_type, manifest.size, PUSH, again)
     return outcome, None if listed else manifest
+
+
+def _put(registry: Registry, repository: str, digest: str, manifest: Manifest) -> bool:
+    """PUT a manifest by its digest. A registry may fail after it has stored it: then look.
+
+    Returns whether the registry says that it lists the manifest under its subject.
+    """
+    try:
+        return registry.put_manifest(repository, digest, manifest)
+    except RegistryError as error:
+        if not error.temporary or registry.head_manifest(repository, digest) is None:
+            raise
+        return False
 
 
 def _manifest_of(item: ManifestItem, source: Registry | None, what: str) -> Manifest:

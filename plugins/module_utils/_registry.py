@@ -26,6 +26,7 @@ from ._errors import (
     ReferencesMissing,
     RegistryError,
     RepositoryMissing,
+    TLSFailed,
     Unsupported,
     UploadGone,
 )
@@ -116,7 +117,8 @@ class Registry:
         """end-1, GET ``/v2/``: is this a registry, does it need a login, and does it take the credential?
 
         The credential is that for ``repository``, or, where that is empty, for the registry. What is no registry is an
-        answer. Raises :class:`AuthenticationFailed` or :class:`AccessDenied` where the credential is refused.
+        answer. Raises :class:`AuthenticationFailed` or :class:`AccessDenied` where the credential is refused, and
+        :class:`TLSFailed` where TLS is expected, and plain HTTP was spoken.
         """
         what = f"check the API of {self.name}"
         anonymous = self._ask(what, "GET", "/v2/", NOTHING, login=False)
@@ -124,6 +126,9 @@ class Registry:
             dict.fromkeys(challenge.scheme for challenge in parse_challenges(anonymous.header_list("WWW-Authenticate")))
         )
         version = anonymous.headers.get("Docker-Distribution-Api-Version", "")
+        problem = anonymous.error() if anonymous.status == 400 else None
+        if isinstance(problem, TLSFailed):
+            raise problem.within(what)
         needs_login = anonymous.status == 401
         if anonymous.status not in (200, 401) or (needs_login and not schemes):
             return ApiCheck(False, needs_login, False, schemes, version)

@@ -27,11 +27,14 @@ from ._errors import (
     UnexpectedAnswer,
     Unsupported,
 )
+from ._pace import LEAST_IN_A_WINDOW, Deadline
 from ._requests import urllib3
 from ._url import without_query
 
 PIECE = 1024 * 1024
 """Bytes in which blobs are read and passed on."""
+_SHORT_PIECE = 4 * LEAST_IN_A_WINDOW
+"""Bytes in which everything else is read: so few that the deadline is looked at in time, however slowly they come."""
 MAXIMUM_ERROR_BODY = 64 * 1024
 
 _TEMPORARY_STATUS = (408, 425, 429, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524)
@@ -153,27 +156,30 @@ def retry_after(value: str) -> float | None:
         return None
 
 
-def read_limited(raw: t.Any, method: str, url: str, limit: int) -> bytes:
-    """The body of an answer, ``limit`` bytes at most. Raises :class:`ProtocolViolation` for more, but for an error."""
-    if raw.status_code == 416:
-        # distribution 2.x gives it the length of the whole blob, and no body.
-        raw.close()
-        return b""
+def read_limited(raw: t.Any, method: str, url: str, limit: int, timeout: float) -> bytes:
+    """The body of an answer, ``limit`` bytes at most. Raises :class:`ProtocolViolation` for more, but for an error.
+
+    ``timeout`` in seconds of silence; a body that takes several times as long is :class:`TooSlow`.
+    """
     pieces: list[bytes] = []
     received = 0
-    while received <= limit:
-        piece = raw.raw.read(min(PIECE, limit + 1 - received), decode_content=False)
-        if not piece:
-            raw.close()
-            return b"".join(pieces)
-        pieces.append(piece)
-        received += len(piece)
-    raw.close()
-    if raw.status_code >= 400:
-        return b"".join(pieces)[:limit]
-    raise ProtocolViolation(
-        f"the answer is larger than {limit} bytes", method=method, url=without_query(url), status=raw.status_code
-    )
+    deadline = Deadline("the answer", timeout)
+    try:
+        # distribution 2.x gives a 416 the length of the whole blob, and no body.
+        while received <= limit and raw.status_code != 416:
+            deadline.check()
+            piece = raw.raw.read(min(_SHORT_PIECE, limit + 1 - received), decode_content=False)
+            if not piece:
+                break
+            pieces.append(piece)
+            received += len(piece)
+    finally:
+        raw.close()
+    if received > limit and raw.status_code < 400:
+        raise ProtocolViolation(
+            f"the answer is larger than {limit} bytes", method=method, url=without_query(url), status=raw.status_code
+        )
+    return b"".join(pieces)[:limit]
 
 
 def _clean(value: t.Any) -> str:

@@ -30,6 +30,7 @@ from ._errors import (
     RegistryError,
     TLSFailed,
 )
+from ._pace import paced_adapter
 from ._reference import is_docker_hub
 from ._requests import requests, urllib3
 from ._response import MAXIMUM_ERROR_BODY, Response, read_limited, retry_after
@@ -442,7 +443,7 @@ class Transport:
             # Before version 2, urllib3 takes a body that broke off for a whole one.
             raw.raw.enforce_content_length = True
             streamed = request.stream and raw.status_code in (200, 206)
-            content = b"" if streamed else read_limited(raw, request.method, request.url, request.limit)
+            content = b"" if streamed else read_limited(raw, request.method, request.url, request.limit, timeout)
             return Response(request.method, request.url, raw, content)
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             # A ValueError quotes the header or URL that is wrong.
@@ -504,7 +505,7 @@ def _new_session(jobs: int) -> t.Any:
     # Even where redirects aren't followed, requests would look into their Location, and read all of their body.
     session.get_redirect_target = lambda response: None
     session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
-    adapter = requests.adapters.HTTPAdapter(pool_connections=8, pool_maxsize=jobs + 1, max_retries=0, pool_block=False)
+    adapter = paced_adapter(pool_connections=8, pool_maxsize=jobs + 1, max_retries=0, pool_block=False)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session

@@ -14,6 +14,7 @@ description:
     are verified by digest and put in place in one step.
   - A file that has the digest already is left alone. A download that was cut off goes on where it broke off, also in the next
     run, from a hidden file beside O(dest).
+  - Of two runs that download the same blob to the same file, the later one waits for the other, and finds what that has brought.
 author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:

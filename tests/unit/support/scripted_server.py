@@ -48,6 +48,8 @@ class Step(t.NamedTuple):
     cut: bool
     hang: bool
     gate: threading.Barrier | None
+    drip: int
+    drip_head: bool
 
 
 class ScriptedServer:
@@ -82,17 +84,20 @@ class ScriptedServer:
         cut: bool = False,
         hang: bool = False,
         gate: threading.Barrier | None = None,
+        drip: int = 0,
+        drip_head: bool = False,
         times: int = 1,
     ) -> ScriptedServer:
         """Add to the script. ``length`` replaces the right Content-Length, None leaves the header out.
 
         ``cut`` closes the connection after the body, or without any answer where ``status`` is 0; ``hang`` gives no
-        answer until the server is closed; ``gate`` is waited for before the answer.
+        answer until the server is closed; ``gate`` is waited for before the answer. With ``drip``, the body comes so
+        many bytes at a time, with ``drip_head`` the head as well.
         """
         content = json.dumps(body).encode() if isinstance(body, dict) else body
         content = content.encode() if isinstance(content, str) else content
         pairs = tuple(headers.items()) if isinstance(headers, t.Mapping) else tuple(headers)
-        self._steps += [Step(method, target, status, pairs, content, length, cut, hang, gate)] * times
+        self._steps += [Step(method, target, status, pairs, content, length, cut, hang, gate, drip, drip_head)] * times
         return self
 
     def take(self, request: Recorded) -> Step | None:
@@ -194,7 +199,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         target = self.raw_requestline.decode("latin-1").split(" ")[1]
         step = script.take(Recorded(self.command, target, headers, body))
         if step is None:
-            step = Step(self.command, target, 418, (), b"not in the script", "", True, False, None)
+            step = Step(self.command, target, 418, (), b"not in the script", "", True, False, None, 0, False)
         if step.gate is not None:
             step.gate.wait(10)
         if step.hang:
@@ -210,4 +215,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if step.cut or "connection" in named:
             self.close_connection = True
         head = "\r\n".join([*lines, "", ""]).encode("latin-1")
-        self.wfile.write(head + (b"" if self.command == "HEAD" else step.body))
+        body = b"" if self.command == "HEAD" else step.body
+        if not step.drip:
+            self.wfile.write(head + body)
+            return
+        if not step.drip_head:
+            self.wfile.write(head)
+        dripping = head + body if step.drip_head else body
+        for place in range(0, len(dripping), step.drip):
+            self.wfile.write(dripping[place : place + step.drip])
+            if script.stopping.wait(0.01):
+                return

@@ -188,5 +188,7 @@ def test_data_that_contains_itself_is_refused() -> None:
 
 def test_without_the_library_the_user_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jmespath", None)
-    with pytest.raises(AnsibleFilterError, match="needs the Python library jmespath where Ansible itself runs.*-m pip install jmespath"):
+    with pytest.raises(
+        AnsibleFilterError, match="needs the Python library jmespath where Ansible itself runs.*-m pip install jmespath"
+    ):
         query({}, "a")

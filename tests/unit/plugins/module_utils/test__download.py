@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import fcntl
 import os
 import pathlib
 import stat
+import threading
 import typing as t
 
 import pytest
@@ -184,6 +187,54 @@ def test_wrong_bytes_leave_nothing_behind(
     with pytest.raises(ContentMismatch):
         download(server, dest)
     assert dest.read_bytes() == b"before"
+    assert left(dest.parent) == ["layer.tar"]
+
+
+def test_of_two_runs_the_later_one_waits_and_finds_the_file(
+    server: ScriptedServer, dest: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting, gate = threading.Event(), threading.Barrier(2)
+    real = fcntl.flock
+
+    def flock(file: t.Any, operation: int) -> None:
+        if not operation & fcntl.LOCK_NB:
+            waiting.set()
+        real(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    server.expect("GET", TARGET, 200, BLOB, gate=gate)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        first = pool.submit(download, server, dest)
+        server.wait_for(1)
+        second = pool.submit(download, server, dest)
+        assert waiting.wait(10)
+        gate.wait(10)
+        assert (first.result().action, second.result().action) == ("download", "exists")
+    assert dest.read_bytes() == BLOB
+    assert left(dest.parent) == ["layer.tar"]
+
+
+def test_a_run_that_waited_for_one_that_failed_goes_on_with_what_it_left(
+    server: ScriptedServer, dest: pathlib.Path, part: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = threading.Event()
+    real = fcntl.flock
+
+    def flock(file: t.Any, operation: int) -> None:
+        if not operation & fcntl.LOCK_NB:
+            waiting.set()
+        real(file, operation)
+
+    part.write_bytes(BLOB[:1000])
+    server.expect("GET", TARGET, 206, BLOB[1000:], ranged(1000))
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with part.open("rb") as other:
+            real(other, fcntl.LOCK_EX)
+            monkeypatch.setattr(fcntl, "flock", flock)
+            run = pool.submit(download, server, dest)
+            assert waiting.wait(10)
+        assert run.result().action == "download"
+    assert dest.read_bytes() == BLOB
     assert left(dest.parent) == ["layer.tar"]
 
 

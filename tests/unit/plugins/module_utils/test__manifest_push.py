@@ -14,6 +14,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     ProtocolViolation,
     ReferencesMissing,
     RegistryError,
+    UnexpectedAnswer,
     Unsupported,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._manifest import OCI_INDEX, OCI_MANIFEST, Manifest
@@ -66,6 +67,29 @@ def test_what_is_there_is_left_alone() -> None:
     outcomes = push_manifests(registry.client, TREE, None, check=False)
     assert actions(outcomes) == ["exists", "push"]
     assert outcomes[0] == ManifestOutcome("a", IMAGE_DIGEST, OCI_MANIFEST, len(IMAGE), "exists")
+
+
+def test_a_manifest_that_is_there_after_a_failure_was_pushed(server: ScriptedServer) -> None:
+    target = f"/v2/a/manifests/{IMAGE_DIGEST}"
+    stored = {"Content-Type": OCI_MANIFEST, "Docker-Content-Digest": IMAGE_DIGEST}
+    server.expect("HEAD", target, 404).expect("PUT", target, 503, times=2).expect("HEAD", target, 200, IMAGE, stored)
+    client = Registry(transport(server.host, retries=1), writing=True)
+    assert actions(push_manifests(client, TREE[:1], None, check=False)) == ["push"]
+
+
+def test_a_manifest_that_is_not_there_after_a_failure_was_not_pushed(server: ScriptedServer) -> None:
+    target = f"/v2/a/manifests/{IMAGE_DIGEST}"
+    server.expect("HEAD", target, 404).expect("PUT", target, 503).expect("HEAD", target, 404)
+    client = Registry(transport(server.host, retries=0), writing=True)
+    (outcome,) = push_manifests(client, TREE[:1], None, check=False)
+    assert isinstance(outcome, UnexpectedAnswer) and outcome.status == 503
+
+
+def test_a_failure_for_good_is_not_looked_after(server: ScriptedServer) -> None:
+    target = f"/v2/a/manifests/{IMAGE_DIGEST}"
+    server.expect("HEAD", target, 404).expect("PUT", target, 403)
+    client = Registry(transport(server.host, retries=0), writing=True)
+    assert actions(push_manifests(client, TREE[:1], None, check=False)) == [AccessDenied]
 
 
 def test_check_mode_writes_nothing_and_needs_nothing_to_be_there() -> None:

@@ -19,6 +19,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     ReferencesMissing,
     RegistryError,
     RepositoryMissing,
+    TLSFailed,
     UnexpectedAnswer,
     Unsupported,
     UploadGone,
@@ -167,6 +168,12 @@ def test_check_api_does_not_learn_from_a_redirects_target(serve: Serve) -> None:
 def test_check_api_of_what_is_no_registry(server: ScriptedServer, status: int, headers: dict[str, str]) -> None:
     server.expect("GET", "/v2/", status, b"<html>", headers)
     assert not registry(server, credential=LOGIN).check_api().is_registry
+
+
+def test_check_api_of_a_registry_that_expects_tls_is_an_error(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/", 400, b"Client sent an HTTP request to an HTTPS server.\n")
+    with pytest.raises(TLSFailed, match="Cannot check the API of .*expects TLS.*Set plain_http to false"):
+        registry(server).check_api()
 
 
 def test_check_api_tries_again_where_the_registry_is_busy(server: ScriptedServer) -> None:

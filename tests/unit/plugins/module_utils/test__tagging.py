@@ -15,6 +15,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     UnexpectedAnswer,
     Unsupported,
 )
+from ansible_collections.imageops.registry.plugins.module_utils._manifest import Manifest
 from ansible_collections.imageops.registry.plugins.module_utils._tagging import (
     TagItem,
     TagOutcome,
@@ -94,6 +95,29 @@ def test_without_content_check_mode_needs_no_digest_in_the_repository(registry: 
     assert move(registry, TagItem("a", "1", NEW_DIGEST), check=True).action == "create"
     with pytest.raises(NotFound):
         move(registry, TagItem("a", "1", NEW_DIGEST))
+
+
+def test_a_tag_can_only_stand_on_what_the_repository_has(registry: FakeRegistry) -> None:
+    with pytest.raises(
+        NotFound, match="Cannot read r.example/a@.*it isn't there.*A tag can only stand on a manifest of a"
+    ):
+        move(registry, TagItem("a", "1", NEW_DIGEST))
+    assert registry.writes == []
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+def test_a_tag_that_serves_the_digest_after_a_failure_was_moved(registry: FakeRegistry, arrived: bool) -> None:
+    def fail(repository: str, reference: str, manifest: Manifest) -> bool:
+        if arrived:
+            registry.manifests[repository, reference] = manifest
+        raise UnexpectedAnswer("broken", status=502, temporary=True)
+
+    registry.put_manifest = fail  # type: ignore[method-assign]
+    if arrived:
+        assert move(registry, TagItem("a", "1", NEW_DIGEST, content=NEW)).action == "create"
+    else:
+        with pytest.raises(UnexpectedAnswer, match="broken"):
+            move(registry, TagItem("a", "1", NEW_DIGEST, content=NEW))
 
 
 def test_content_of_another_digest_is_not_tagged(registry: FakeRegistry) -> None:
