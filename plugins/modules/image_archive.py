@@ -1,0 +1,398 @@
+#!/usr/bin/python
+
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: image_archive
+short_description: Write images into an OCI image layout, or read them from one into a registry
+version_added: 0.1.0
+description:
+  - For registries that can't reach each other. With O(state=exported), images are brought from O(registry) into an OCI image
+    layout, a directory or a tar archive, with all that belongs to them. With O(state=imported), they are brought from there into
+    O(registry).
+  - Both compare by digest and write only what lacks, as M(imageops.registry.image_copy) does between registries. An export that
+    finds everything there writes nothing, and an import uploads nothing.
+  - Blobs and manifests are verified by digest on their way, in both directions.
+  - C(skopeo) (C(oci:), C(oci-archive:)) and C(oras) read what this module writes, and the other way round.
+author:
+  - imageops maintainers (@imageops)
+extends_documentation_fragment:
+  - imageops.registry.connection
+  - imageops.registry.images
+  - imageops.registry.attributes
+attributes:
+  check_mode:
+    details:
+      - Nothing is written, neither to the registry nor to files, and the right to read is asked for only.
+options:
+  state:
+    description:
+      - V(exported) - the layout has the images. V(imported) - the registry has them.
+    type: str
+    choices: [exported, imported]
+    required: true
+  path:
+    description:
+      - The layout, on the host on which the module runs. With O(state=exported), it is made where it isn't there.
+      - Blobs that are there, with their size, are not brought again. An export that was cut off goes on with what it had brought,
+        and what it had written isn't seen before all of it is in place.
+      - Only one task writes to a layout at a time; another one fails.
+    type: path
+    required: true
+  format:
+    description:
+      - V(directory), or V(archive) for a tar archive. Compressed archives can't be read.
+      - By default, what is at O(path). Where nothing is there, an archive if its name ends in C(.tar), and else a directory.
+      - An archive is written anew when something is added to it, beside the old one. Blobs to be added wait beside it until then, so
+        this needs twice their room.
+    type: str
+    choices: [directory, archive]
+  images:
+    description:
+      - The images. By default, with O(state=imported), all that are in the layout, under the names that they have there.
+      - Required with O(state=exported). What else is in the layout stays there.
+    type: list
+    elements: dict
+    suboptions:
+      repository:
+        description: The repository at the source, which is the registry or the layout.
+        type: str
+        required: true
+      tag:
+        description: The tag at the source. It is resolved once; what follows goes by digest. Put it in quotes.
+        type: raw
+      digest:
+        description: The digest at the source, in place of a tag. Where both are given, the digest is what counts.
+        type: str
+      name:
+        description:
+          - The name of the image in the layout (the annotation C(org.opencontainers.image.ref.name)).
+          - With O(state=exported), it is written in place of C(repository:tag), and C(repository@digest) for an image without tags.
+          - With O(state=imported), the image is looked for under this very name. By default that is C(repository:tag), then
+            what is the same behind the name of a registry, then the tag alone, as C(oras) and C(regctl) write it. Empty, it
+            stands for the only image of a layout.
+        type: str
+      destination_repository:
+        description: The repository at the destination. By default it has the same name.
+        type: str
+      tags:
+        description: The tags at the destination. By default the tag at the source. Without any, the image is compared by digest.
+        type: list
+        elements: raw
+      mount_from:
+        description: Repositories of the registry that may have blobs of the image, with O(state=imported).
+        type: list
+        elements: str
+        default: []
+      on_conflict:
+        description: In place of O(on_conflict), for this image.
+        type: str
+        choices: [replace, fail, skip]
+      immutable_tags:
+        description: In place of O(immutable_tags), for this image.
+        type: list
+        elements: str
+      platforms:
+        description: In place of O(platforms), for this image.
+        type: list
+        elements: str
+      flatten:
+        description: In place of O(flatten), for this image.
+        type: bool
+      artifacts:
+        description: In place of O(artifacts), for this image.
+        type: list
+        elements: str
+      expected_digest:
+        description: The digest that the source must serve. Where it serves another one, the image is refused.
+        type: str
+      expected_destination_digest:
+        description:
+          - The digest on which every tag at the destination must stand; empty where there must be no such tag.
+          - Where a tag stands on another one, the image is refused, unless it is the source's already.
+        type: str
+  default_repository:
+    description:
+      - With O(state=imported) and without O(images), where images go whose names in the layout say no repository.
+    type: str
+  verify:
+    description:
+      - With O(state=exported), read the blobs that are in the layout, and bring those anew whose bytes don't have their digest.
+        Else those that have their size are taken for right.
+      - An import always verifies what it reads.
+    type: bool
+    default: false
+  on_error:
+    description:
+      - V(fail) writes nothing if an image is missing at the source, refused or can't be read, and moves no tag if something fails on
+        the way.
+      - V(continue) brings the others, and then fails with the list.
+    type: str
+    choices: [fail, continue]
+    default: fail
+seealso:
+  - module: imageops.registry.image_copy
+  - name: Air gap
+    description: How images get to a registry that can't be reached.
+    link: https://github.com/imageops/registry/blob/main/docs/air-gap.md
+"""
+
+EXAMPLES = r"""
+- name: Write two images into an archive, with all their platforms and signatures
+  imageops.registry.image_archive:
+    state: exported
+    registry: dev.example:5000
+    auth_file: ~/.docker/config.json
+    path: /srv/carry/release.tar
+    images:
+      - repository: team/app
+        tag: "1.4.2"
+      - repository: team/api
+        tag: "2.1.0"
+        destination_repository: prod/api
+        tags: ["2.1.0", stable]
+
+- name: Bring all images of it into a registry, under the names that they have in there
+  imageops.registry.image_archive:
+    state: imported
+    registry: prod.example
+    auth_file: ~/.docker/config.json
+    path: /srv/carry/release.tar
+
+- name: Bring one image into a registry that another tool has written
+  imageops.registry.image_archive:
+    state: imported
+    registry: prod.example
+    auth_file: ~/.docker/config.json
+    path: /srv/carry/from-skopeo
+    images:
+      - repository: team/app
+        tag: "1.4.2"
+        name: app-release
+"""
+
+RETURN = r"""
+path:
+  description: The layout.
+  returned: success, and failure of single images
+  type: str
+  sample: /srv/carry/release.tar
+format:
+  description: V(directory) or V(archive).
+  returned: success, and failure of single images
+  type: str
+  sample: archive
+images:
+  description: The images in the order in which they were given.
+  returned: success, and failure of single images
+  type: list
+  elements: dict
+  contains:
+    reference:
+      description: The image at the source.
+      type: str
+      sample: dev.example:5000/team/app:1.4.2
+    destination:
+      description: The repository at the destination.
+      type: str
+      sample: prod.example/team/app
+    digest:
+      description: The digest that the destination serves now, or in check mode would.
+      type: str
+      sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+    source_digest:
+      description: The digest that the source serves. Another one where O(platforms) leaves something out.
+      type: str
+      sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+    action:
+      description:
+        - V(promote), V(unchanged), or V(skip) where tags stand on another digest and are left there.
+        - V(missing) where the image isn't at the source, V(refused) where a condition isn't met, V(failed) where something failed.
+      type: str
+      sample: promote
+    reason:
+      description: Why, where the action is V(missing), V(refused) or V(failed).
+      type: str
+      sample: ""
+    tags:
+      description: The tags at the destination.
+      type: list
+      elements: dict
+      contains:
+        tag:
+          description: The tag.
+          type: str
+          sample: 1.4.2
+        previous_digest:
+          description: The digest on which it stands. Empty where there is no such tag.
+          type: str
+          sample: ""
+        action:
+          description: V(exists), V(create), V(replace), V(skip) or V(refused).
+          type: str
+          sample: create
+    artifacts_compared:
+      description: Whether artifacts were looked for. They aren't where nothing else differs, unless O(compare_artifacts).
+      type: bool
+      sample: true
+    artifacts:
+      description: What belongs to the image and its children, and in turn to that.
+      type: list
+      elements: dict
+      contains:
+        subject:
+          description: The digest that it belongs to.
+          type: str
+          sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+        digest:
+          description: Its own digest.
+          type: str
+          sample: sha256:024dac1e7eef09668a9674bac1754d522705a39e9c755d7ce056555c45c7584a
+        artifact_type:
+          description: Its artifact type; of a tag of cosign, the media type of its last layer, if that was read.
+          type: str
+          sample: application/vnd.dev.sigstore.bundle.v0.3+json
+        tag:
+          description: The tag of cosign under which it is. Empty where it is a referrer.
+          type: str
+          sample: ""
+        action:
+          description:
+            - V(exists), V(copy), or V(replace) where the tag of cosign stands on another digest.
+            - V(skip) and V(refused) where such a tag is not to be moved, V(left_out) where it belongs to a whole index of which
+              only a part is taken, V(missing) where the source lists it, but doesn't have it.
+          type: str
+          sample: copy
+        reason:
+          description: Why, where it isn't copied.
+          type: str
+          sample: ""
+    blobs_uploaded:
+      description: How many of its blobs were uploaded. A blob that several images need counts for the first of them.
+      type: int
+      sample: 3
+    blobs_mounted:
+      description: How many of its blobs were mounted.
+      type: int
+      sample: 1
+    blobs_skipped:
+      description: How many of its blobs were there.
+      type: int
+      sample: 0
+    bytes_uploaded:
+      description: How many bytes those are.
+      type: int
+      sample: 264216
+    bytes_mounted:
+      description: How many bytes those are.
+      type: int
+      sample: 1024
+    bytes_skipped:
+      description: How many bytes those are.
+      type: int
+      sample: 0
+failures:
+  description: What could not be copied, and why. The rest of the result is returned beside it.
+  returned: failure of single images
+  type: list
+  elements: dict
+  contains:
+    reference:
+      description: The image at the source.
+      type: str
+    msg:
+      description: What failed, and why.
+      type: str
+error:
+  description: The facts of what failed, where the task failed as a whole.
+  returned: failure of the whole task
+  type: dict
+  sample:
+    operation: reach registry.example:5000
+    reason: registry.example:5000 refuses the connection
+    hint: Check the address, and that the registry runs
+    method: ""
+    url: https://registry.example:5000
+    status:
+    errors: []
+repository_missing:
+  description: Whether a repository isn't there and the registry doesn't create repositories on push.
+  returned: failure
+  type: bool
+  sample: false
+transfer:
+  description: What the task cost, in requests and bytes of blobs.
+  returned: success, and failure of what was asked of a registry
+  type: dict
+  sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
+"""
+
+import contextlib
+import typing as t
+
+from ..module_utils._archive_arguments import ARCHIVE_IMAGES, all_images, names_to_read, names_to_write
+from ..module_utils._arguments import Task, create_module, run
+from ..module_utils._copying import copy_images
+from ..module_utils._image_arguments import IMAGE_OPTIONS, image_items
+from ..module_utils._layout._opening import format_of, open_layout
+from ..module_utils._promotion._items import PROMOTE, UNCHANGED
+from ..module_utils._reference import check_repository
+
+Plain = dict[str, t.Any]
+
+
+def export(task: Task, path: str, form: str) -> Plain:
+    params = task.params
+    items = image_items(params)
+    names = names_to_write(params)
+    layout = open_layout(
+        path, form, task.counters, writing=True, jobs=params["jobs"], names=names, verify=params["verify"]
+    )
+    with contextlib.closing(layout):
+        result = copy_images(task, task.registry(), layout, items)
+        for item, image in zip(items, result["images"]):
+            if not item.tags and image["action"] in (PROMOTE, UNCHANGED):
+                layout.keep(item.target, image["digest"])
+        result["changed"] = result["changed"] or layout.changed
+        if not task.check_mode:
+            layout.commit()
+    return result
+
+
+def bring_in(task: Task, path: str, form: str) -> Plain:
+    params = task.params
+    default = check_repository(params["default_repository"]) if params["default_repository"] else ""
+    names = names_to_read(params)
+    layout = open_layout(path, form, task.counters, writing=False, jobs=params["jobs"], names=names)
+    with contextlib.closing(layout):
+        images = all_images(layout, default) if params["images"] is None else params["images"]
+        items = image_items({**params, "images": images})
+        return copy_images(task, layout, task.registry(writing=True), items)
+
+
+def work(task: Task) -> Plain:
+    path = task.params["path"]
+    form = task.params["format"] or format_of(path)
+    result = export(task, path, form) if task.params["state"] == "exported" else bring_in(task, path, form)
+    return {**result, "path": path, "format": form}
+
+
+def main() -> None:
+    options = {
+        **IMAGE_OPTIONS,
+        "state": {"type": "str", "choices": ["exported", "imported"], "required": True},
+        "path": {"type": "path", "required": True},
+        "format": {"type": "str", "choices": ["directory", "archive"]},
+        "images": ARCHIVE_IMAGES,
+        "default_repository": {"type": "str"},
+        "verify": {"type": "bool", "default": False},
+        "on_error": {"type": "str", "choices": ["fail", "continue"], "default": "fail"},
+    }
+    run(create_module(options, required_if=[("state", "exported", ["images"])]), work)
+
+
+if __name__ == "__main__":
+    main()
