@@ -29,6 +29,7 @@ from ._registry import Registry
 from ._requests import REQUESTS_IMPORT_ERROR
 from ._transfer import BlobGroup, BlobOutcome
 from ._transport import Transport
+from ._upload_form import SMALLEST_CHUNK
 
 try:
     from ansible.module_utils.secrets import register_secret
@@ -69,6 +70,7 @@ _WHOLE_TASK: Plain = {
     "timeout": {"type": "int", "default": 60},
     "retries": {"type": "int", "default": 3},
     "jobs": {"type": "int", "default": 4},
+    "chunk_size": {"type": "int", "default": 0},
 }
 _RULES: Plain = {
     "required_together": [("username", "password")],
@@ -199,6 +201,8 @@ class Task:
                 raise InvalidInput(f"{option} must be at least 1")
         if self.params["retries"] < 0:
             raise InvalidInput("retries must not be negative")
+        if 0 < self.params["chunk_size"] < SMALLEST_CHUNK or self.params["chunk_size"] < 0:
+            raise InvalidInput(f"chunk_size must be 0, or at least {SMALLEST_CHUNK} bytes")
         endpoint = Endpoint(
             registry=name,
             credentials=credentials,
@@ -211,6 +215,7 @@ class Task:
             timeout=self.params["timeout"],
             retries=self.params["retries"],
             jobs=self.params["jobs"],
+            chunk_size=self.params["chunk_size"],
         )
         try:
             transport = Transport(endpoint, self.counters, on_secret=self._hide_text)

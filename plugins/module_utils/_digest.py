@@ -72,6 +72,13 @@ class DigestVerifier:
             raise ContentMismatch(f"more than the promised {self.size} bytes of {self.digest} arrived")
         self._hash.update(data)
 
+    def copy(self) -> DigestVerifier:
+        """One that goes on from here by itself."""
+        other = DigestVerifier(self.digest, self.size)
+        other.received = self.received
+        other._hash = self._hash.copy()
+        return other
+
     def finish(self) -> None:
         """Judge: raises :class:`ContentMismatch` where size or digest isn't what was promised."""
         if self.size is not None and self.received != self.size:

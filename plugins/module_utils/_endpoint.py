@@ -29,6 +29,8 @@ class Endpoint(t.NamedTuple):
     timeout: float = 60.0
     retries: int = 3
     jobs: int = 4
+    chunk_size: int = 0
+    """Bytes of the chunks in which blobs are sent; 0: whole, as long as the registry takes them so."""
 
 
 def certificate_authorities(endpoint: Endpoint) -> bool | str:

@@ -155,6 +155,18 @@ class UploadGone(RegistryError):
     """An upload session is unknown, finished, expired or out of step (404 BLOB_UPLOAD_*, 416)."""
 
 
+class BodyTooLarge(RegistryError):
+    """The body of a request is larger than the registry, or something in front of it, takes (413)."""
+
+
+class ChunksRefused(RegistryError):
+    """The registry doesn't take a blob in chunks, or doesn't say truly which ones it has (``by_range``)."""
+
+    def __init__(self, reason: str, *, by_range: bool = False, **facts: t.Any) -> None:
+        super().__init__(reason, **facts)
+        self.by_range = by_range
+
+
 class ContentMismatch(RegistryError):
     """Bytes that don't have the digest or the size that was promised."""
 

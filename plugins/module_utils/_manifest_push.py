@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ._deletion import delete_for_sure
 from ._errors import Conflict, NotFound, ReferencesMissing, RegistryError
 from ._manifest import OCI_INDEX, OCI_MANIFEST, Manifest
 from ._parallel import run_all
@@ -185,7 +186,11 @@ def delete_manifests(
         if there.media_type in (OCI_MANIFEST, OCI_INDEX):
             subject = registry.get_manifest(repository, digest).subject
         if not check:
-            registry.delete_manifest(repository, digest)
+            delete_for_sure(
+                lambda: registry.delete_manifest(repository, digest),
+                lambda: registry.head_manifest(repository, digest) is not None,
+                f"delete {registry.name}/{repository}@{digest}",
+            )
             if subject is not None and registry.list_referrers(repository, subject.digest).found_by == "tag_schema":
                 unlist_from_subject(registry, repository, subject.digest, digest)
         return ManifestOutcome(repository, digest, there.media_type, there.size, DELETE)

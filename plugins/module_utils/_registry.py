@@ -20,6 +20,7 @@ from ._auth import CATALOG, NOTHING, Scopes, parse_challenges
 from ._digest import algorithm_of, check_digest, is_digest
 from ._errors import (
     AccessDenied,
+    BodyTooLarge,
     InvalidInput,
     NotFound,
     ProtocolViolation,
@@ -33,6 +34,7 @@ from ._errors import (
 from ._manifest import (
     ACCEPT,
     INDEX_TYPES,
+    MANIFEST_TYPES,
     MAXIMUM_SIZE,
     OCI_INDEX,
     Descriptor,
@@ -42,10 +44,13 @@ from ._manifest import (
 from ._reference import check_repository, check_tag
 from ._response import Response
 from ._transport import Body, Transport
+from ._upload_form import UploadForm
 from ._url import is_local_address, origin_of, resolve, with_digest
 
 _OCTETS = {"Content-Type": "application/octet-stream"}
 _MAXIMUM_PAGES = 10000
+_FRUITLESS_PAGES = 50
+"""In a row. Some registries have pages that are empty, of what they may not show."""
 _MAXIMUM_NAMES = 1000000
 _MAXIMUM_PAGE_SIZE = 16 * 1024 * 1024
 _UPLOAD_TIMEOUT = 300.0
@@ -105,6 +110,7 @@ class Registry:
         self.retries = transport.endpoint.retries
         self.counters = transport.counters
         self.sleep = transport.sleep
+        self.upload_form = UploadForm(transport.endpoint.chunk_size)
         self._without_referrers_api: set[str] = set()
 
     def close(self) -> None:
@@ -240,6 +246,9 @@ class Registry:
         if is_digest(reference) and is_digest(digest) and algorithm_of(digest) != algorithm_of(reference):
             # distribution answers the sha256 digest where the sha512 one was asked for.
             digest = reference
+        if is_digest(reference) and not is_digest(digest) and media_type in MANIFEST_TYPES:
+            # Nothing else can be meant; but a page of a login isn't.
+            digest = reference
         if not is_digest(digest) or size is None:
             return self._described_by_get(repository, reference)
         if is_digest(reference) and digest != reference:
@@ -256,6 +265,7 @@ class Registry:
         said = response.headers.get("Docker-Content-Digest", "")
         digest = reference if is_digest(reference) else ""
         try:
+            response.check_no_page()
             manifest = Manifest.parse(response.body, response.headers.get("Content-Type", ""), digest)
         except RegistryError as error:
             error.within(what)
@@ -335,12 +345,15 @@ class Registry:
         raise self._refused_push(response).within(what)
 
     def mount_blob(self, repository: str, digest: str, from_repository: str) -> UploadSession | None:
-        """end-11, POST with ``mount`` and ``from``: None where it is mounted, else the session that came instead."""
+        """end-11, POST with ``mount`` and ``from``: None where it is mounted, else the session that came instead.
+
+        It is tried once: an upload costs less than to wait for a mount.
+        """
         what = f"mount blob {digest} from {from_repository} into {self._named(repository)}"
         query = urllib.parse.urlencode({"mount": check_digest(digest), "from": check_repository(from_repository)})
         scopes = self._push(repository).union(Scopes.repository(from_repository, "pull"))
         path = self._path(repository, "blobs/uploads/") + "?" + query
-        response = self._ask(what, "POST", path, scopes, body=b"")
+        response = self._ask(what, "POST", path, scopes, body=b"", repeat=False)
         if response.status == 201:
             return None
         if response.status == 202:
@@ -453,7 +466,9 @@ class Registry:
         if response.status == 404:
             return False
         error = response.error()
-        if response.status == 405 or "UNSUPPORTED" in error.codes:
+        if response.status in (400, 409):
+            error.hint = "Where tags or indexes still lead to it, delete those first"
+        if response.status in (405, 501) or "UNSUPPORTED" in error.codes:
             raise Unsupported(
                 "the registry doesn't allow it",
                 hint="Its configuration may have deletes switched off",
@@ -544,17 +559,28 @@ class Registry:
 
     def _pages(self, what: str, path: str, scopes: Scopes, key: str) -> list[str]:
         found: list[str] = []
+        distinct: set[str] = set()
+        fruitless = 0
         for response in self._page_responses(what, path, scopes, {"Accept": "application/json"}):
             if response.status != 200:
                 raise response.error().within(what)
             try:
+                response.check_no_page()
                 page = json.loads(response.body.decode("utf-8"))
+            except ProtocolViolation as error:
+                raise error.within(what) from None
             except (ValueError, RecursionError):
                 page = None
             names = page.get(key) if isinstance(page, dict) else ()
             names = [] if names is None else names
             if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
                 raise ProtocolViolation(f"the registry's answer has no valid list of {key}").within(what)
+            fruitless = 0 if set(names) - distinct else fruitless + 1
+            if fruitless > _FRUITLESS_PAGES:
+                raise ProtocolViolation(
+                    f"the registry's list goes in circles: {fruitless} pages in a row had no new {key}"
+                ).within(what)
+            distinct |= set(names)
             found += names
             if len(found) > _MAXIMUM_NAMES:
                 raise ProtocolViolation(f"the registry lists more than {_MAXIMUM_NAMES} {key}").within(what)
@@ -566,6 +592,7 @@ class Registry:
         """Follow ``Link: <...>; rel="next"`` as it is, on the registry itself only."""
         seen: set[str] = set()
         url = path
+        # A page that leads back to an earlier one is the last: what could follow has been read.
         while url not in seen:
             if len(seen) >= _MAXIMUM_PAGES:
                 raise ProtocolViolation(f"the registry's list has more than {_MAXIMUM_PAGES} pages").within(what)
@@ -640,5 +667,12 @@ def _upload_error(response: Response) -> RegistryError:
             temporary=True,
         )
     if response.status == 413:
-        error.hint = "Something in front of the registry limits the size of a request's body"
+        return BodyTooLarge(
+            "the body of the request is too large for the registry, or for something in front of it",
+            hint="Have the limit raised that is set there for the body of a request",
+            method=error.method,
+            url=error.url,
+            status=error.status,
+            errors=error.errors,
+        )
     return error

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import email.utils
+import html
 import json
 import re
 import time
@@ -40,6 +41,11 @@ MAXIMUM_ERROR_BODY = 64 * 1024
 _TEMPORARY_STATUS = (408, 425, 429, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524)
 _TEMPORARY_CODES = ("UNKNOWN", "UNAVAILABLE", "TOOMANYREQUESTS", "BLOB_UPLOAD_INVALID")
 _EXPECTS_TLS = (b"HTTP request to an HTTPS server", b"HTTP request was sent to HTTPS port")
+_LONGEST_PAGE = 8 * 1024
+_HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_INVISIBLE = re.compile(r"<(style|script)\b.*?(?:</\1>|$)", re.IGNORECASE | re.DOTALL)
+_MARKUP = re.compile(r"<[^>]*>?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 """What must not reach a screen: terminal sequences, changes of the writing direction, halves of surrogate pairs."""
 
@@ -137,6 +143,17 @@ class Response:
             )
         return UnexpectedAnswer(said or _text_of(self.body), temporary=self.is_temporary(), **facts)
 
+    def check_no_page(self) -> None:
+        """Raise :class:`ProtocolViolation` where a success is a page for people, such as that of a login."""
+        if _is_html(self.body):
+            raise ProtocolViolation(
+                _text_of(self.body),
+                hint="Check the address of the registry, and whether a login in the browser stands in front of it",
+                method=self.method,
+                url=without_query(self.url),
+                status=self.status,
+            )
+
     def is_temporary(self) -> bool:
         """Whether the same request may succeed later. A 500 whose codes speak of the content won't (protocol: 0.16)."""
         if self.status not in _TEMPORARY_STATUS:
@@ -190,5 +207,16 @@ def _clean(value: t.Any) -> str:
 
 
 def _text_of(body: bytes) -> str:
-    text = _CONTROL.sub(" ", body[:200].decode("utf-8", "replace")).strip()
+    text = body[:_LONGEST_PAGE].decode("utf-8", "replace")
+    if _is_html(body):
+        titles = _TITLE.findall(text) or [_INVISIBLE.sub(" ", text)]
+        title = " ".join(_CONTROL.sub(" ", html.unescape(_MARKUP.sub(" ", titles[0]))).split())[:200]
+        page = f"the page {title!r}" if title else "a page"
+        return f"{page} in HTML was answered, probably by something in front of the registry"
+    text = _CONTROL.sub(" ", text[:200]).strip()
     return f"the registry answers {text!r}" if text else "the registry gives no reason"
+
+
+def _is_html(body: bytes) -> bool:
+    """Whether a body is a page for people: what proxies in front of registries, and login pages, answer."""
+    return _HTML.match(body) is not None

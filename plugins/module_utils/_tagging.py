@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ._errors import Conflict, NotFound, RegistryError, UnexpectedAnswer, Unsupported
+from ._deletion import delete_for_sure
+from ._errors import AccessDenied, Conflict, NotFound, RegistryError, UnexpectedAnswer, Unsupported
 from ._manifest import Manifest
 from ._parallel import run_all
 from ._registry import Registry
@@ -17,6 +18,10 @@ from ._transfer import ABSENT, DELETE, EXISTS
 
 CREATE = "create"
 REPLACE = "replace"
+
+_REFUSALS = (AccessDenied, UnexpectedAnswer, Unsupported)
+_REFUSING = (400, 403, 405, 409, 412)
+"""What registries answer where a tag must not move: ECR and GAR 400, Artifactory 403, ACR 405, Quay 409, Harbor 412."""
 
 
 class TagItem(t.NamedTuple):
@@ -63,13 +68,30 @@ def _move(registry: Registry, item: TagItem, check: bool, before_write: BeforeWr
     outcome = TagOutcome(item.repository, item.tag, item.digest, standing, CREATE if current is None else REPLACE)
     before_write(outcome)
     if not check:
+        manifest = _manifest_of(registry, item, what)
         try:
-            registry.put_manifest(item.repository, item.tag, _manifest_of(registry, item, what))
+            registry.put_manifest(item.repository, item.tag, manifest)
         except RegistryError as error:
-            # A registry may fail after it has moved the tag.
-            if not error.temporary or not _serves(registry, item):
+            # A registry may fail after it has moved the tag, and refuse what somebody else has done meanwhile.
+            refused = isinstance(error, _REFUSALS) and error.status in _REFUSING
+            if not (refused or error.temporary) or not _serves(registry, item):
+                if refused and standing:
+                    raise _as_immutable(error, outcome) from error
                 raise
     return outcome
+
+
+def _as_immutable(error: RegistryError, outcome: TagOutcome) -> RegistryError:
+    """The refusal to move a tag, in words that name all of it. Its status and codes differ with every registry."""
+    rights = "Check that the account may overwrite tags, and" if error.status == 403 else "Check"
+    return Conflict(
+        f"the registry refuses to move it from {outcome.previous_digest} to {outcome.digest}: {error.reason}",
+        hint=f"{rights} whether its tags are immutable there: then use another tag, or have the rule changed",
+        method=error.method,
+        url=error.url,
+        status=error.status,
+        errors=error.errors,
+    ).within(error.operation)
 
 
 def _serves(registry: Registry, item: TagItem) -> bool:
@@ -137,7 +159,7 @@ def _delete(registry: Registry, item: TagItem, digest: str, delete_manifest: boo
             return
     except (Unsupported, UnexpectedAnswer) as error:
         # distribution 2.x answers 400 DIGEST_INVALID: to it, only a digest can be deleted.
-        if error.status not in (400, 405):
+        if error.status not in (400, 405, 501):
             raise
         refusal = error
     if not delete_manifest:
@@ -149,4 +171,8 @@ def _delete(registry: Registry, item: TagItem, digest: str, delete_manifest: boo
             hint="delete_manifest: true deletes the manifest, and with it all other tags on it",
             **facts,
         ).within(f"delete {registry.name}/{item.repository}:{item.tag}")
-    registry.delete_manifest(item.repository, digest)
+    delete_for_sure(
+        lambda: registry.delete_manifest(item.repository, digest),
+        lambda: registry.head_manifest(item.repository, digest) is not None,
+        f"delete {registry.name}/{item.repository}@{digest}",
+    )

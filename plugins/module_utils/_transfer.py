@@ -7,10 +7,13 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import random
 import typing as t
 
+from ._chunks import send_in_chunks
+from ._deletion import delete_for_sure
 from ._digest import DigestVerifier, algorithm_of, compute_digest
 from ._errors import (
     AuthenticationFailed,
@@ -140,7 +143,7 @@ class BlobOutcome(t.NamedTuple):
     size: int
     action: str
     given_up: tuple[str, ...] = ()
-    """Mounts that were tried in vain, in words."""
+    """Mounts and forms of upload that were tried in vain, in words."""
 
 
 def look_for_blobs(registry: Registry, groups: t.Sequence[BlobGroup]) -> list[int | None | RegistryError]:
@@ -246,7 +249,7 @@ def _place_blob(
         if session is not None:
             _abandon(destination, session)
         session = offered
-    upload_blob(destination, repository, digest, size, source, session)
+    given_up += upload_blob(destination, repository, digest, size, source, session)
     return BlobOutcome(repository, digest, size, UPLOAD, tuple(given_up))
 
 
@@ -279,23 +282,33 @@ def upload_blob(
     size: int,
     source: BlobSource,
     session: UploadSession | None = None,
-) -> None:
+) -> list[str]:
     """Send a blob: POST, then PUT of the whole to the session's location, the bytes verified on their way.
 
-    ``size`` in bytes. What fails for a while is begun again in a new session, after a look whether it has arrived all
-    the same; the old session may still be at work, so it is left to the registry, and counted. A session that fails for
-    good is cancelled where the registry lets us.
+    ``size`` in bytes. A registry that doesn't take it whole gets it in chunks, and one that doesn't take chunks whole;
+    returned is what was tried in vain, in words. What fails for a while is begun again in a new session, after a look
+    whether it has arrived all the same; the old session may still be at work, so it is left to the registry, and
+    counted. A session that fails for good is cancelled where the registry lets us.
     """
     attempt = 0
+    given_up: list[str] = []
     while True:
         current = session or destination.start_upload(repository)
         session = None
-        body = Body(verified_pieces(source, digest, size, destination), size)
+        chunk = destination.upload_form.chunk_for(size, current.minimum_chunk)
         try:
-            destination.put_upload(current, digest, body)
+            if chunk:
+                pieces = functools.partial(steady_pieces, source, digest, size, destination)
+                send_in_chunks(destination, current, digest, size, chunk, pieces)
+            else:
+                body = Body(verified_pieces(source, digest, size, destination), size)
+                destination.put_upload(current, digest, body)
         except RegistryError as error:
             if not error.temporary:
                 _abandon(destination, current)
+                if destination.upload_form.adapt(error, size, chunk, current.minimum_chunk):
+                    given_up.append(str(error))
+                    continue
                 raise
             left_open = 0 if isinstance(error, UploadGone) else 1
             if attempt >= destination.retries:
@@ -310,6 +323,7 @@ def upload_blob(
         else:
             break
     destination.counters.add(bytes_uploaded=size)
+    return given_up
 
 
 def delete_blobs(
@@ -323,7 +337,11 @@ def delete_blobs(
         if size is None:
             return BlobOutcome(repository, digest, 0, ABSENT)
         if not check:
-            registry.delete_blob(repository, digest)
+            delete_for_sure(
+                lambda: registry.delete_blob(repository, digest),
+                lambda: registry.head_blob(repository, digest) is not None,
+                f"delete blob {digest} from {registry.name}/{repository}",
+            )
         return BlobOutcome(repository, digest, max(size, 0), DELETE)
 
     places = [(group.repository, digest) for group in groups for digest, _size in group.blobs]
@@ -336,25 +354,40 @@ def _abandon(destination: Registry, session: UploadSession) -> None:
 
 
 def verified_pieces(source: BlobSource, digest: str, size: int | None, registry: Registry) -> t.Iterator[bytes]:
-    """The bytes of a blob, read on where they broke off: in a row without progress as often as ``registry`` retries.
+    """The bytes of a blob, read on where they broke off, see :func:`steady_pieces`.
 
     The last piece is held back until digest and size are known to be right: who gets all of them has the right blob.
     Raises :class:`ContentMismatch`.
     """
     verifier = DigestVerifier(digest, size)
     held = b""
+    for piece in steady_pieces(source, digest, size, registry, 0):
+        verifier.update(piece)
+        if held:
+            yield held
+        held = piece
+    verifier.finish()
+    if held:
+        yield held
+
+
+def steady_pieces(
+    source: BlobSource, digest: str, size: int | None, registry: Registry, offset: int
+) -> t.Iterator[bytes]:
+    """The bytes of a blob from ``offset`` on, unverified.
+
+    They are read on where they broke off: in a row without progress as often as ``registry`` retries.
+    """
+    received = offset
     failures = 0
     while True:
-        offset = verifier.received
         try:
-            for piece in pieces_from(source, offset):
-                verifier.update(piece)
+            for piece in pieces_from(source, received):
+                received += len(piece)
                 failures = 0
-                if held:
-                    yield held
-                held = piece
-            if size is not None and verifier.received < size and source.remote:
-                raise ConnectionFailed(f"only {verifier.received} of {size} bytes of {digest} arrived", temporary=True)
+                yield piece
+            if size is not None and received < size and source.remote:
+                raise ConnectionFailed(f"only {received} of {size} bytes of {digest} arrived", temporary=True)
         except ConnectionFailed as error:
             failures += 1
             if failures > registry.retries:
@@ -364,10 +397,7 @@ def verified_pieces(source: BlobSource, digest: str, size: int | None, registry:
             registry.counters.add(retries=1)
             registry.sleep(random.uniform(0.1, min(_LONGEST_BACKOFF, 2.0**failures)))
             continue
-        break
-    verifier.finish()
-    if held:
-        yield held
+        return
 
 
 def pieces_from(source: BlobSource, offset: int) -> t.Iterator[bytes]:

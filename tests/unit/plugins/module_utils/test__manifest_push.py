@@ -201,6 +201,15 @@ def test_manifests_are_deleted_where_they_are(check: bool) -> None:
     assert registry.writes == ([] if check else [f"DELETE a {IMAGE_DIGEST}"])
 
 
+def test_a_delete_after_which_the_manifest_is_still_there_is_an_error() -> None:
+    registry = FakeRegistry()
+    digest = registry.add("a", image()).digest
+    registry.delete_manifest = lambda repository, reference: False  # type: ignore[method-assign]
+    (outcome,) = delete_manifests(registry.client, [("a", digest)], check=False)
+    assert isinstance(outcome, Unsupported)
+    assert str(outcome).startswith(f"Cannot delete r.example/a@{digest}: the registry answers that it isn't there")
+
+
 def test_a_delete_that_is_not_allowed_is_an_outcome() -> None:
     registry = FakeRegistry()
     registry.add("a", image())

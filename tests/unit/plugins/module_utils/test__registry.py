@@ -12,6 +12,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._digest import c
 from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     AccessDenied,
     AuthenticationFailed,
+    BodyTooLarge,
     ConnectionFailed,
     InvalidInput,
     NotFound,
@@ -291,7 +292,7 @@ def test_delete_says_whether_it_was_there(server: ScriptedServer, status: int, w
     assert client.delete_manifest("a/b", DIGEST) is was_there
 
 
-@pytest.mark.parametrize(("status", "codes"), [(405, ["UNSUPPORTED"]), (405, []), (400, ["UNSUPPORTED"])])
+@pytest.mark.parametrize(("status", "codes"), [(405, ["UNSUPPORTED"]), (405, []), (400, ["UNSUPPORTED"]), (501, [])])
 def test_delete_that_is_switched_off_is_unsupported(server: ScriptedServer, status: int, codes: list[str]) -> None:
     server.expect("DELETE", "/v2/a/b/manifests/1", status, errors(*codes) if codes else b"Method not allowed")
     with pytest.raises(Unsupported, match="deletes switched off"):
@@ -405,8 +406,31 @@ def test_get_manifest_larger_than_4_mib_is_refused(server: ScriptedServer) -> No
 
 def test_get_manifest_that_is_a_web_page_names_the_object(server: ScriptedServer) -> None:
     server.expect("GET", "/v2/a/b/manifests/1", 200, b"<html>", {"Content-Type": "text/html"})
-    with pytest.raises(InvalidInput, match=f"Cannot read {server.host}/a/b:1: the manifest is no valid JSON"):
+    with pytest.raises(ProtocolViolation, match=f"Cannot read {server.host}/a/b:1: a page in HTML was answered"):
         registry(server).get_manifest("a/b", "1")
+
+
+def test_a_list_that_is_a_web_page_says_so(server: ScriptedServer) -> None:
+    page = b"<!DOCTYPE html><html><title>Sign in</title>"
+    server.expect("GET", "/v2/a/b/tags/list", 200, page, {"Content-Type": "text/html"})
+    with pytest.raises(ProtocolViolation, match="Cannot list the tags of .*: the page 'Sign in' in HTML was answered"):
+        registry(server).list_tags("a/b")
+
+
+def test_a_digest_that_is_there_needs_no_digest_in_the_answer(server: ScriptedServer) -> None:
+    server.expect(
+        "HEAD", f"/v2/a/b/manifests/{MANIFEST_DIGEST}", 200, headers={**described(), "Docker-Content-Digest": ""}
+    )
+    found = registry(server).head_manifest("a/b", MANIFEST_DIGEST)
+    assert found is not None and (found.digest, found.size) == (MANIFEST_DIGEST, len(CONTENT))
+
+
+def test_a_digest_is_read_where_the_answer_may_be_no_manifest(server: ScriptedServer) -> None:
+    target = f"/v2/a/b/manifests/{MANIFEST_DIGEST}"
+    server.expect("HEAD", target, 200, headers={"Content-Type": "text/html", "Content-Length": "6"})
+    server.expect("GET", target, 200, b"<html>", {"Content-Type": "text/html"})
+    with pytest.raises(ProtocolViolation, match="a page in HTML was answered"):
+        registry(server).head_manifest("a/b", MANIFEST_DIGEST)
 
 
 @pytest.mark.parametrize(("codes", "kind"), [(["MANIFEST_UNKNOWN"], NotFound), (["NAME_UNKNOWN"], RepositoryMissing)])
@@ -672,7 +696,7 @@ def test_a_session_that_is_gone_or_out_of_step_is_temporary(
     assert caught.value.temporary
 
 
-@pytest.mark.parametrize(("status", "codes"), [(400, ["DIGEST_INVALID"]), (413, []), (415, [])])
+@pytest.mark.parametrize(("status", "codes"), [(400, ["DIGEST_INVALID"]), (415, [])])
 def test_put_upload_that_is_refused_otherwise_is_not_gone(
     server: ScriptedServer, status: int, codes: list[str]
 ) -> None:
@@ -680,7 +704,14 @@ def test_put_upload_that_is_refused_otherwise_is_not_gone(
     with pytest.raises(UnexpectedAnswer) as caught:
         registry(server).put_upload(UploadSession("a/b", server.url + "/u"), DIGEST, LAYER)
     assert not caught.value.temporary
-    assert status != 413 or "limits the size" in str(caught.value)
+
+
+def test_a_body_that_is_too_large_is_an_error_of_its_own(server: ScriptedServer) -> None:
+    server.expect("PUT", f"/u?digest={ENCODED_DIGEST}", 413)
+    with pytest.raises(
+        BodyTooLarge, match="too large for the registry, or for something in front of it.*Have the limit"
+    ):
+        registry(server).put_upload(UploadSession("a/b", server.url + "/u"), DIGEST, LAYER)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
@@ -789,7 +820,7 @@ def test_tags_may_be_null(server: ScriptedServer, body: dict[str, t.Any]) -> Non
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"[]", b"<html>", b'{"tags":{}}', b'{"tags":[1]}', b'{"tags":[null]}', b"[" * 200000, b"\xff", b"null"],
+    [b"", b"[]", b'{"tags":{}}', b'{"tags":[1]}', b'{"tags":[null]}', b"[" * 200000, b"\xff", b"null"],
 )
 def test_a_malformed_list_is_refused(server: ScriptedServer, body: bytes) -> None:
     server.expect("GET", "/v2/a/b/tags/list", 200, body)
@@ -836,6 +867,15 @@ def test_a_page_that_repeats_ends_the_list(server: ScriptedServer) -> None:
     server.expect("GET", "/v2/a/b/tags/list", 200, {"tags": ["a"]}, again)
     server.expect("GET", "/v2/a/b/tags/list?last=a", 200, {"tags": ["a"]}, again)
     assert registry(server).list_tags("a/b") == ["a"]
+
+
+def test_pages_without_end_are_given_up_when_they_add_nothing(server: ScriptedServer) -> None:
+    for page in range(52):
+        following = {"Link": f'</v2/a/b/tags/list?page={page + 1}>; rel="next"'}
+        query = f"?page={page}" if page else ""
+        server.expect("GET", f"/v2/a/b/tags/list{query}", 200, {"tags": ["a"] if page else ["a", "b"]}, following)
+    with pytest.raises(ProtocolViolation, match="goes in circles: 51 pages in a row had no new tags"):
+        registry(server).list_tags("a/b")
 
 
 def test_a_next_page_on_another_host_is_refused(serve: Serve) -> None:

@@ -11,6 +11,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     InvalidInput,
     NotFound,
     ProtocolViolation,
+    ReferencesMissing,
     RegistryError,
     UnexpectedAnswer,
     Unsupported,
@@ -144,6 +145,60 @@ def test_tags_keep_their_order_and_fail_one_by_one(registry: FakeRegistry) -> No
     ]
 
 
+IMMUTABLE = [
+    UnexpectedAnswer("TAG_INVALID: it already exists", status=400),
+    AccessDenied("DENIED: not enough permissions", status=403),
+    Unsupported("UNSUPPORTED: no", status=405),
+    UnexpectedAnswer("TAG_IMMUTABLE: no", status=409),
+    UnexpectedAnswer("PRECONDITION: immutable", status=412),
+]
+
+
+@pytest.mark.parametrize("refusal", IMMUTABLE)
+def test_a_tag_that_the_registry_does_not_move_is_named_with_both_digests(
+    registry: FakeRegistry, old: str, refusal: RegistryError
+) -> None:
+    registry.failing["PUT a 1"] = refusal.within("push r.example/a:1")
+    with pytest.raises(Conflict) as caught:
+        move(registry, TagItem("a", "1", NEW_DIGEST, content=NEW))
+    sentence = (
+        f"Cannot push r.example/a:1: the registry refuses to move it from {old} to {NEW_DIGEST}: {refusal.reason}"
+    )
+    assert str(caught.value).startswith(sentence) and "immutable there: then use another tag" in str(caught.value)
+    assert ("may overwrite" in str(caught.value)) is (refusal.status == 403)
+    assert caught.value.status == refusal.status
+
+
+@pytest.mark.parametrize("refusal", IMMUTABLE)
+def test_a_refusal_of_a_new_tag_stays_what_it_is(registry: FakeRegistry, refusal: RegistryError) -> None:
+    registry.failing["PUT a 1"] = refusal
+    with pytest.raises(type(refusal)) as caught:
+        move(registry, TagItem("a", "1", NEW_DIGEST, content=NEW))
+    assert caught.value is refusal
+
+
+@pytest.mark.parametrize("refusal", [UnexpectedAnswer("no", status=415), ReferencesMissing("no", status=400)])
+def test_another_refusal_of_a_tag_stays_what_it_is(registry: FakeRegistry, old: str, refusal: RegistryError) -> None:
+    registry.failing["PUT a 1"] = refusal
+    with pytest.raises(type(refusal)) as caught:
+        move(registry, TagItem("a", "1", NEW_DIGEST, content=NEW))
+    assert caught.value is refusal
+
+
+@pytest.mark.parametrize("refusal", IMMUTABLE)
+def test_a_tag_that_somebody_else_has_pushed_to_the_same_digest_is_fine(
+    registry: FakeRegistry, refusal: RegistryError
+) -> None:
+    put = registry.put_manifest
+
+    def refuse(repository: str, reference: str, manifest: Manifest) -> bool:
+        put(repository, reference, manifest)
+        raise refusal
+
+    registry.put_manifest = refuse  # type: ignore[method-assign]
+    assert move(registry, TagItem("a", "1", NEW_DIGEST, content=NEW)).action == "create"
+
+
 # Deleting ------------------------------------------------------------------------------------------------------------
 
 
@@ -175,6 +230,7 @@ REFUSALS = [
     Unsupported("UNSUPPORTED: no", status=405),
     Unsupported("UNSUPPORTED: no", status=400),
     UnexpectedAnswer("DIGEST_INVALID: no", status=400),
+    Unsupported("no", status=501),
 ]
 
 

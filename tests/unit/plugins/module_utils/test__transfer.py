@@ -21,6 +21,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     ProtocolViolation,
     RegistryError,
     UnexpectedAnswer,
+    Unsupported,
     UploadGone,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._registry import Registry
@@ -352,7 +353,7 @@ def test_an_upload_that_keeps_failing_is_given_up(
 
 
 @pytest.mark.parametrize(("cancel", "left_open"), [(204, 0), (403, 1)])
-@pytest.mark.parametrize(("status", "kind"), [(400, UnexpectedAnswer), (403, AccessDenied), (413, UnexpectedAnswer)])
+@pytest.mark.parametrize(("status", "kind"), [(400, UnexpectedAnswer), (403, AccessDenied), (415, UnexpectedAnswer)])
 def test_an_upload_that_is_refused_cancels_its_session(
     server: ScriptedServer, status: int, kind: type[RegistryError], cancel: int, left_open: int
 ) -> None:
@@ -618,6 +619,25 @@ def test_blobs_are_deleted_where_they_are(server: ScriptedServer, check: bool) -
         assert outcomes[2] == BlobOutcome("a/b", EMPTY_DIGEST, 0, "delete")
     else:
         assert isinstance(outcomes[2], RegistryError)
+
+
+def test_a_delete_after_which_the_blob_is_still_there_is_an_error(server: ScriptedServer) -> None:
+    # Registries without deletes may answer so.
+    server.expect("HEAD", blob(), 200, length="9").expect("DELETE", blob(), 404).expect("HEAD", blob(), 200, length="9")
+    server.expect("HEAD", blob(SMALL_DIGEST), 200, length="5").expect("DELETE", blob(SMALL_DIGEST), 404)
+    server.expect("HEAD", blob(SMALL_DIGEST), 404)
+    refused, gone = delete_blobs(registry(server), [group((DIGEST, None), (SMALL_DIGEST, None))], check=False)
+    assert isinstance(refused, Unsupported) and "isn't there, although it is" in str(refused)
+    assert gone == BlobOutcome("a/b", SMALL_DIGEST, 5, "delete")
+
+
+def test_a_mount_that_fails_for_a_while_is_tried_once(server: ScriptedServer) -> None:
+    server.expect("HEAD", blob(), 404).expect("POST", mount("c/d"), 503)
+    server.expect("POST", UPLOADS, 202, headers=at("/u?s=1")).expect("PUT", put(), 201)
+    naps = Naps()
+    client = registry(server, naps, retries=3)
+    (outcome,) = place(client, group((DIGEST, len(LARGE)), mount_from=("c/d",)))
+    assert (outcome.action, counted(client, "retries"), naps.seconds) == ("upload", [0], [])
 
 
 def test_the_size_of_a_blob_that_is_not_there_is_an_error_that_names_it(server: ScriptedServer) -> None:

@@ -1,0 +1,127 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""Blobs sent in chunks (distribution spec, "Pushing a blob in chunks"), each of which can be read again."""
+
+from __future__ import annotations
+
+import random
+import typing as t
+
+from ._digest import DigestVerifier
+from ._errors import BodyTooLarge, ChunksRefused, ProtocolViolation, RegistryError, UploadGone
+from ._registry import Registry, UploadSession
+from ._transport import Body
+
+_LONGEST_BACKOFF = 30.0
+OpenAt = t.Callable[[int], t.Iterator[bytes]]
+"""Gives the bytes of a blob from an offset on."""
+
+
+class ChunkReader:
+    """Reads a blob chunk by chunk, verifies it on the way, and goes back where a chunk has to be sent again.
+
+    ``size`` in bytes. No more of the blob is in memory than one piece.
+    """
+
+    def __init__(self, open_at: OpenAt, digest: str, size: int) -> None:
+        self._open_at = open_at
+        self._digest = digest
+        self._size = size
+        self._stream: t.Iterator[bytes] = iter(())
+        self._rest = b""
+        self._go_to_start()
+
+    def pieces(self, begin: int, length: int) -> t.Iterator[bytes]:
+        """The bytes of one chunk: that after the one before, or any part of the one before once more."""
+        if begin != self._verifier.received or not begin:
+            self._go_back(begin)
+        self._saved = self._verifier.copy()
+        yield from self._read(length)
+
+    def finish(self) -> None:
+        """Judge what was read. Raises :class:`ContentMismatch`."""
+        self._verifier.finish()
+
+    def _go_to_start(self) -> None:
+        self._verifier = DigestVerifier(self._digest, self._size)
+        self._saved = self._verifier.copy()
+
+    def _go_back(self, begin: int) -> None:
+        if begin < self._saved.received:
+            self._go_to_start()
+        self._verifier = self._saved.copy()
+        self._rest = b""
+        self._stream = self._open_at(self._verifier.received)
+        for _piece in self._read(begin - self._verifier.received):
+            # Only to be hashed: the registry has it.
+            pass
+
+    def _read(self, length: int) -> t.Iterator[bytes]:
+        while length:
+            piece = self._rest or next(self._stream, b"")
+            if not piece:
+                return
+            now, self._rest = piece[:length], piece[length:]
+            self._verifier.update(now)
+            length -= len(now)
+            yield now
+
+
+def send_in_chunks(
+    destination: Registry, session: UploadSession, digest: str, size: int, chunk: int, open_at: OpenAt
+) -> None:
+    """Send a blob in chunks of ``chunk`` bytes, and end its session. Sizes are in bytes.
+
+    A chunk that fails for a while is sent again from where the registry says that it is. Raises :class:`BodyTooLarge`,
+    :class:`ChunksRefused`, and what else an upload raises.
+    """
+    reader = ChunkReader(open_at, digest, size)
+    begin = failures = 0
+    while begin < size:
+        length = min(chunk, size - begin)
+        try:
+            answered = destination.patch_upload(
+                session._replace(received=begin), Body(reader.pieces(begin, length), length)
+            )
+        except RegistryError as error:
+            if not error.temporary or isinstance(error, UploadGone) or failures >= destination.retries:
+                raise _judged(error, begin, length) from error
+            failures += 1
+            destination.counters.add(retries=1)
+            destination.sleep(random.uniform(0.1, min(_LONGEST_BACKOFF, 2.0**failures)))
+            session = destination.get_upload(session._replace(received=begin))
+            begin = min(session.received, begin + length)
+            continue
+        if not destination.upload_form.trusts_range:
+            answered = answered._replace(received=begin + length)
+        elif answered.received <= begin:
+            raise ChunksRefused(
+                f"the registry's Range stands at {answered.received} bytes, although {begin + length} were sent",
+                by_range=True,
+            ).within(f"upload blob {digest} to {destination.name}/{session.repository}")
+        session, begin, failures = answered, answered.received, 0
+    reader.finish()
+    try:
+        destination.put_upload(session, digest)
+    except RegistryError as error:
+        raise _judged(error, size, 0) from error
+
+
+def _judged(error: RegistryError, begin: int, length: int) -> RegistryError:
+    """What an error says about chunks as such; the error itself where that is nothing."""
+    facts = {name: getattr(error, name) for name in ("method", "url", "status", "errors")}
+    if error.status == 416 and not begin:
+        # Nothing can be out of step yet: GHCR says so that a chunk is too large.
+        return BodyTooLarge(f"the registry doesn't take a chunk of {length} bytes", **facts).within(error.operation)
+    if error.status in (401, 403, 413):
+        return error
+    # A session that is new can't be gone: then there is no way to send chunks to it.
+    gone = any(code.startswith("BLOB_UPLOAD_") for code in error.codes)
+    no_way = error.status == 404 and not begin and not gone
+    refused = not error.temporary and (error.status is not None or isinstance(error, ProtocolViolation))
+    if no_way or refused:
+        return ChunksRefused(f"the registry doesn't take it in chunks: {error.reason}", **facts).within(error.operation)
+    return error

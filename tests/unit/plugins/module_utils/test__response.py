@@ -1,0 +1,53 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import types
+import typing as t
+
+import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._errors import ProtocolViolation
+from ansible_collections.imageops.registry.plugins.module_utils._response import Response
+
+PAGES = [
+    (b"<html><head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center>", "the page '502 Bad Gateway'"),
+    (
+        b"\xef\xbb\xbf \n<!DOCTYPE HTML PUBLIC '-//IETF//DTD HTML 2.0//EN'><TITLE\nid=x>\n A &amp;\tB </TITLE>",
+        "the page 'A & B'",
+    ),
+    (
+        b"<!doctype html><style>a{b:c}</style><body><h1>Not&nbsp;here</h1><script>if (a<b) {}</script><p>Sorry.",
+        "the page 'Not here Sorry.'",
+    ),
+    (b"<html><script>never ended <b>", "a page"),
+    (b"<HTML>\x1b[31mred\xe2\x80\xae<b", "the page '[31mred'"),
+    (b"<html>" + b"long " * 9999, "the page '" + ("long " * 40) + "'"),
+]
+
+
+def response(body: bytes, status: int) -> Response:
+    raw: t.Any = types.SimpleNamespace(status_code=status, headers={})
+    return Response("GET", "https://r.example/v2/x?s=secret", raw, body)
+
+
+@pytest.mark.parametrize(("body", "said"), PAGES)
+def test_a_page_in_html_is_told_by_its_title_without_markup(body: bytes, said: str) -> None:
+    text = str(response(body, 418).error())
+    assert text.startswith(f"{said} in HTML was answered, probably by something in front of the registry (GET https")
+    assert not set("<>\x1b\u202e") & set(text)
+
+
+@pytest.mark.parametrize(("body", "said"), PAGES)
+def test_a_page_in_html_is_no_success(body: bytes, said: str) -> None:
+    with pytest.raises(ProtocolViolation, match="login in the browser") as caught:
+        response(body, 200).check_no_page()
+    assert str(caught.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b"not <html>", b"<htmlish>", b"<?xml version='1.0'?><Error/>", b"\x1f\x8b<html>"]
+)
+def test_what_is_no_page_is_left_alone(body: bytes) -> None:
+    response(body, 200).check_no_page()
+    assert "HTML" not in str(response(body, 418).error())
