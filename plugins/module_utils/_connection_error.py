@@ -13,6 +13,7 @@ import typing as t
 
 from ._errors import ConnectionFailed, ProtocolViolation, RegistryError, TLSFailed
 from ._pace import TooSlow
+from ._proxy import proxy_error
 from ._requests import requests, urllib3
 from ._url import origin_of, without_query
 
@@ -36,6 +37,8 @@ def connection_error(error: BaseException, method: str, url: str) -> RegistryErr
     where = f"{origin.host}:{origin.port}"
     facts: dict[str, t.Any] = {"method": method, "url": without_query(url)}
     causes = list(_causes(error))
+    if any(isinstance(cause, requests.exceptions.ProxyError) for cause in causes):
+        return proxy_error(causes, url, facts)
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return TLSFailed(
@@ -69,8 +72,6 @@ def connection_error(error: BaseException, method: str, url: str) -> RegistryErr
                 temporary=True,
                 **facts,
             )
-    if any(isinstance(cause, requests.exceptions.ProxyError) for cause in causes):
-        return ConnectionFailed("the proxy of the environment can't be reached, or refuses", temporary=True, **facts)
     for cause in causes:
         if isinstance(cause, TooSlow):
             return ConnectionFailed(

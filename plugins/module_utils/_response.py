@@ -18,6 +18,7 @@ from ._connection_error import connection_error
 from ._errors import (
     AccessDenied,
     AuthenticationFailed,
+    ConnectionFailed,
     ErrorDetail,
     NotFound,
     ProtocolViolation,
@@ -131,6 +132,12 @@ class Response:
             return NotFound(said or "it isn't there", **facts)
         if self.status == 405:
             return Unsupported(said or "the registry doesn't allow this", **facts)
+        if self.status == 407:
+            return ConnectionFailed(
+                "the proxy asks for a login, or doesn't accept the one that it got",
+                hint="Put it into the URL of the proxy: http://user:password@host:port",
+                **facts,
+            )
         if self.status == 429:
             return RateLimited(said or "too many requests", temporary=True, **facts)
         if self.status == 400 and any(phrase in self.body for phrase in _EXPECTS_TLS):

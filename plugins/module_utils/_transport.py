@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import http.cookiejar
 import random
 import re
@@ -19,7 +20,7 @@ from ._auth import NOTHING, Answer, Authenticator, Scopes, parse_challenges
 from ._connection_error import connection_error
 from ._counters import Counters
 from ._credential import Credential
-from ._endpoint import Endpoint, certificate_authorities, client_certificate
+from ._endpoint import Endpoint
 from ._errors import (
     AccessDenied,
     AuthenticationFailed,
@@ -31,10 +32,12 @@ from ._errors import (
     TLSFailed,
 )
 from ._pace import paced_adapter
+from ._proxy import Proxy, proxy_for
 from ._reference import is_docker_hub
 from ._requests import requests, urllib3
 from ._response import MAXIMUM_ERROR_BODY, Response, read_limited, retry_after
-from ._url import is_local_address, origin_of, resolve, without_query
+from ._tls_files import tls_files
+from ._url import Origin, is_local_address, origin_of, resolve, without_query
 
 USER_AGENT = "imageops.registry"
 
@@ -109,9 +112,12 @@ class Transport:
         self.base = f"{scheme}://{host}"
         self.origin = origin_of(self.base)
         self.sleep = sleep
-        self._verify = certificate_authorities(endpoint)
-        self._client_certificate = client_certificate(endpoint)
-        self._session = _new_session(endpoint.jobs)
+        self._on_secret = on_secret
+        self._tls = tls_files(endpoint)
+        # A client certificate is offered by the one only.
+        self._session = _new_session(endpoint.jobs, self._tls.authorities)
+        self._foreign_session = _new_session(endpoint.jobs, self._tls.authorities)
+        self._proxies: dict[Origin, Proxy | None] = {}
         self._authenticator = Authenticator(
             self.origin.host,
             scheme == "https",
@@ -132,6 +138,7 @@ class Transport:
     def close(self) -> None:
         """Close all connections."""
         self._session.close()
+        self._foreign_session.close()
 
     def credential_for(self, repository: str) -> Credential:
         """The credential for a repository, or, where that is empty, for the registry.
@@ -424,6 +431,7 @@ class Transport:
         data = b"".join(t.cast(Body, request.body)) if empty else request.body
         own = origin_of(request.url) == self.origin
         timeout = request.timeout or self.endpoint.timeout
+        proxy = self._proxy_for(request.url)
         self._wait_until_allowed()
         self.counters.add(requests=1)
         try:
@@ -431,14 +439,14 @@ class Transport:
             # The server compares signatures and states in a query to the byte. One '%' that escapes nothing would make
             # urllib3 escape all the others as well.
             prepared.url = _LONE_PERCENT.sub("%25", request.url)
-            raw = self._session.send(
+            raw = (self._session if own else self._foreign_session).send(
                 prepared,
                 stream=True,
                 allow_redirects=False,
                 timeout=(min(_CONNECT_TIMEOUT, self.endpoint.timeout), timeout),
-                verify=self._verify,
-                cert=self._client_certificate if own else None,
-                proxies=requests.utils.get_environ_proxies(request.url),
+                verify=self._tls.verify,
+                cert=self._tls.client_certificate if own else None,
+                proxies={"all": proxy.url} if proxy else {},
             )
             # Before version 2, urllib3 takes a body that broke off for a whole one.
             raw.raw.enforce_content_length = True
@@ -449,6 +457,15 @@ class Transport:
             # A ValueError quotes the header or URL that is wrong.
             cause = None if isinstance(error, ValueError) else error
             raise connection_error(error, request.method, request.url) from cause
+
+    def _proxy_for(self, url: str) -> Proxy | None:
+        origin = origin_of(url)
+        if origin not in self._proxies:
+            proxy = proxy_for(url)
+            for secret in proxy.secrets if proxy else ():
+                self._on_secret(secret)
+            self._proxies[origin] = proxy
+        return self._proxies[origin]
 
     def _fetch_token(self, url: str, headers: t.Mapping[str, str], body: bytes | None) -> Answer:
         """A request to the token server: no login but the one given, redirects refused, and retried like any GET."""
@@ -498,7 +515,7 @@ class Transport:
             self.sleep(min(wait, _LONGEST_WAIT))
 
 
-def _new_session(jobs: int) -> t.Any:
+def _new_session(jobs: int, authorities: t.Sequence[str]) -> t.Any:
     session = requests.Session()
     # With the environment trusted, a ~/.netrc would replace our Authorization header.
     session.trust_env = False
@@ -506,6 +523,13 @@ def _new_session(jobs: int) -> t.Any:
     session.get_redirect_target = lambda response: None
     session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
     adapter = paced_adapter(pool_connections=8, pool_maxsize=jobs + 1, max_retries=0, pool_block=False)
+    if authorities:
+        context = urllib3.util.ssl_.create_urllib3_context()
+        for path in authorities:
+            context.load_verify_locations(path)
+        # requests loads its own CAs into it as well.
+        adapter.poolmanager.connection_pool_kw["ssl_context"] = context
+        adapter.proxy_manager_for = functools.partial(adapter.proxy_manager_for, ssl_context=context)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session

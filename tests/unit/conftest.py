@@ -11,7 +11,7 @@ import socket
 import typing as t
 
 import pytest
-from ansible_collections.imageops.registry.plugins.module_utils import _auth_files
+from ansible_collections.imageops.registry.plugins.module_utils import _auth_files, _certificate_directories
 from ansible_collections.imageops.registry.tests.unit.support.certificates import Certificates, make_certificates
 from ansible_collections.imageops.registry.tests.unit.support.scripted_server import ScriptedServer
 
@@ -33,6 +33,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, _empty_home: pathlib.Pat
         monkeypatch.delenv(name.lower(), raising=False)
     monkeypatch.setenv("HOME", str(_empty_home))
     monkeypatch.setattr(_auth_files, "RUNTIME_DIRECTORY", str(_empty_home / "run"))
+    monkeypatch.setattr(_certificate_directories, "SYSTEM_DIRECTORIES", ())
 
 
 @pytest.fixture

@@ -356,6 +356,117 @@ def test_a_token_option_is_sent_as_it_is_and_never_exchanged() -> None:
     assert not server.requests
 
 
+# Identity tokens, and token servers that take POST -------------------------------------------------------------------
+
+IDENTITY = Credential(identity_token="identity-token", source="the entry 'r.example' of the auth file /f")
+FORM = "application/x-www-form-urlencoded"
+
+
+def test_an_identity_token_is_exchanged_by_post_and_never_in_the_url() -> None:
+    server = TokenServer({"access_token": "t2", "token": "t1"})
+    scopes = PUSH.union(Scopes.repository("0", "pull"))
+    assert learned(server, credential=IDENTITY).header(scopes) == "Bearer t2"
+    ((url, headers),) = server.requests
+    assert url == REALM and headers["Content-Type"] == FORM and "Authorization" not in headers
+    assert server.forms == [
+        {
+            "grant_type": "refresh_token",
+            "refresh_token": "identity-token",
+            "service": "svc",
+            "client_id": "imageops.registry",
+            "scope": "repository:a/b:pull,push repository:0:pull",
+        }
+    ]
+
+
+def test_a_new_identity_token_takes_the_place_of_the_old_one() -> None:
+    server = TokenServer({"access_token": "t1", "refresh_token": "second"}, {"access_token": "t2"})
+    secrets: list[str] = []
+    found = learned(server, credential=IDENTITY, on_secret=secrets.append)
+    for number, scopes in enumerate((PULL, Scopes.repository("c", "pull"), Scopes.repository("d", "pull"))):
+        found.header(scopes)
+        form = server.forms[number]
+        assert form is not None and form["refresh_token"] == ("second" if number else "identity-token")
+    assert secrets == ["t1", "second", "t2", "t2"]
+
+
+@pytest.mark.parametrize("given", ["", 7, "a b", "a\nb", None])
+def test_a_new_identity_token_that_is_none_is_passed_over(given: object) -> None:
+    server = TokenServer({"access_token": "t1", "refresh_token": given})
+    found = learned(server, credential=IDENTITY)
+    for scopes in (PULL, Scopes.repository("c", "pull")):
+        found.header(scopes)
+    assert [form and form["refresh_token"] for form in server.forms] == ["identity-token"] * 2
+
+
+def test_a_refused_identity_token_is_named_by_where_it_was_found() -> None:
+    with pytest.raises(AuthenticationFailed, match="doesn't accept the credential of the entry 'r.example'") as caught:
+        learned(TokenServer(Answer(401, b"")), credential=IDENTITY).header(PULL)
+    assert caught.value.method == "POST" and "identity-token" not in str(caught.value)
+
+
+def test_an_identity_token_is_not_sent_to_another_host_nor_as_a_password() -> None:
+    server = TokenServer()
+    with pytest.raises(ProtocolViolation, match="trusted_realm_hosts"):
+        learned(server, 'Bearer realm="https://evil.example/"', credential=IDENTITY).header(PULL)
+    with pytest.raises(
+        AuthenticationFailed, match="asks for a user name and password, and the credential of the entry"
+    ):
+        learned(server, 'Basic realm="x"', credential=IDENTITY)
+    assert not server.requests
+
+
+def test_a_token_server_without_get_is_sent_the_password_in_a_form() -> None:
+    server = TokenServer(Answer(405, b""), {"access_token": "t1", "refresh_token": "not-used"}, {"access_token": "t2"})
+    found = learned(server)
+    assert found.header(PULL) == "Bearer t1"
+    assert found.header(Scopes.repository("c", "pull")) == "Bearer t2"
+    assert [form is None for form in server.forms] == [True, False, False]
+    assert server.forms[1] == {
+        "grant_type": "password",
+        "username": "ci",
+        "password": PASSWORD,
+        "service": "svc",
+        "client_id": "imageops.registry",
+        "scope": "repository:a/b:pull",
+    }
+    assert [url for url, _headers in server.requests[1:]] == [REALM, REALM]
+
+
+def test_a_token_server_without_get_has_nothing_for_the_anonymous() -> None:
+    server = TokenServer(Answer(405, b""))
+    with pytest.raises(RegistryError, match="gave no token"):
+        learned(server, credential=ANONYMOUS).header(PULL)
+    assert server.forms == [None]
+
+
+# Several accounts ----------------------------------------------------------------------------------------------------
+
+
+def test_each_credential_has_its_own_tokens() -> None:
+    server = TokenServer(*({"token": f"t{number}", "expires_in": 300} for number in range(1, 5)))
+    found = learned(server).authenticator
+    other = Credential("other", PASSWORD)
+    for _time in range(2):
+        assert found.header(LOGIN, PUSH) == "Bearer t1"
+        assert found.header(other, PULL) == "Bearer t2"
+        assert found.header(ANONYMOUS, PULL) == "Bearer t3"
+    assert len(server.requests) == 3
+
+
+def test_one_challenge_serves_all_credentials_that_can_be_used() -> None:
+    found = learned(TokenServer(), 'Basic realm="x"').authenticator
+    assert found.header(LOGIN, PULL) == BASIC
+    assert found.header(Credential(token="tok"), PULL) == "Bearer tok"
+    assert found.header(ANONYMOUS, PULL) == ""
+
+
+def test_scopes_belong_to_the_repository_that_is_pushed_to() -> None:
+    mount = Scopes.repository("a/b", "pull").union(Scopes.repository("z:5/c", "pull", "push"))
+    assert mount.main_repository == "z:5/c"
+    assert CATALOG.main_repository == NOTHING.main_repository == ""
+
+
 # Whom the password is given to ---------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import base64
 import email.utils
+import json
 import pathlib
+import shutil
+import socket
 import threading
 import time
 import typing as t
@@ -13,14 +16,17 @@ import urllib.parse
 
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._auth import NOTHING, Scopes
+from ansible_collections.imageops.registry.plugins.module_utils._auth_files import Place
 from ansible_collections.imageops.registry.plugins.module_utils._counters import Counters
 from ansible_collections.imageops.registry.plugins.module_utils._credential import ANONYMOUS, Credential
+from ansible_collections.imageops.registry.plugins.module_utils._credentials import Credentials
 from ansible_collections.imageops.registry.plugins.module_utils._endpoint import Endpoint
 from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     AccessDenied,
     AuthenticationFailed,
     ConnectionFailed,
     ContentMismatch,
+    CredentialError,
     ErrorDetail,
     LocalFileError,
     NotFound,
@@ -273,6 +279,39 @@ def test_the_proxy_of_the_environment_is_used_and_no_proxy_honoured(
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     server.expect("GET", "/v2/")
     transport(server.host).exchange("GET", "/v2/", NOTHING)
+
+
+@pytest.mark.parametrize("status", [407, 403])
+def test_a_proxy_that_refuses_is_named_without_its_password(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    proxy = serve()
+    monkeypatch.setenv("https_proxy", f"http://ci:{PASSWORD}@{proxy.host}")
+    proxy.expect("CONNECT", "r.example:443", status)
+    secrets: list[str] = []
+    client = transport("r.example", plain_http=False, on_secret=secrets.append)
+    with pytest.raises(ConnectionFailed, match=f"the proxy {proxy.host} .*") as caught:
+        client.exchange("GET", "/v2/", NOTHING)
+    assert PASSWORD not in str(caught.value) and secrets == [PASSWORD]
+    assert ("asks for a login" in str(caught.value)) == (status == 407)
+    assert proxy.requests[0].header("Proxy-Authorization") == BASIC
+
+
+def test_a_proxy_that_asks_for_a_login_without_tls_is_understood(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = serve()
+    monkeypatch.setenv("http_proxy", proxy.url)
+    proxy.expect("GET", "http://r.example/v2/", 407)
+    response = transport("r.example").exchange("GET", "/v2/", NOTHING)
+    assert "the proxy asks for a login" in str(response.error())
+
+
+def test_a_proxy_that_is_not_there_is_named(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+        with pytest.raises(ConnectionFailed, match=f"the proxy 127.0.0.1:{port} can't be reached.*HTTP_PROXY"):
+            transport("r.example", retries=0).exchange("GET", "/v2/", NOTHING)
 
 
 # TLS -----------------------------------------------------------------------------------------------------------------
@@ -802,6 +841,122 @@ def test_a_registry_that_was_given_up_is_said_without_the_image_at_which_it_was(
         assert client.exchange("GET", "/v2/a/manifests/1", NOTHING).status == 503
     with pytest.raises(UnexpectedAnswer, match=rf"^Cannot go on with {server.host}: .*\(answer 503\)\.$"):
         client.exchange("GET", "/v2/b/manifests/1", NOTHING)
+
+
+@pytest.fixture
+def certificate_directory(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.Callable[[str], pathlib.Path]:
+    """Makes the directory of certificates of a registry, in a home of its own."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    def make(registry: str) -> pathlib.Path:
+        path = tmp_path / ".config/containers/certs.d" / registry
+        path.mkdir(parents=True)
+        return path
+
+    return make
+
+
+def test_the_cas_of_the_directory_are_trusted_whatever_the_environment_says(
+    secure: ScriptedServer,
+    certificates: Certificates,
+    monkeypatch: pytest.MonkeyPatch,
+    certificate_directory: t.Callable[[str], pathlib.Path],
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", certificates.bad_ca)
+    directory = certificate_directory(secure.host)
+    for name, source in (("a.crt", certificates.bad_ca), ("b.crt", certificates.good_ca)):
+        shutil.copyfile(source, directory / name)
+    secure.expect("GET", "/v2/")
+    assert over_tls(secure).status == 200
+    (directory / "b.crt").unlink()
+    with pytest.raises(TLSFailed, match="isn't trusted"):
+        over_tls(secure)
+
+
+def test_the_client_certificate_of_the_directory_is_shown_to_its_registry_only(
+    serve: Serve, certificates: Certificates, certificate_directory: t.Callable[[str], pathlib.Path]
+) -> None:
+    registry = serve(tls=certificates.server_context(ask_client=True), name="localhost")
+    foreign = serve(tls=certificates.server_context(ask_client=True), name="localhost")
+    directory = certificate_directory(registry.host)
+    for name, source in (
+        ("ca.crt", certificates.good_ca),
+        ("client.cert", certificates.client_certificate),
+        ("client.key", certificates.client_key),
+    ):
+        shutil.copyfile(source, directory / name)
+    registry.expect("GET", "/v2/")
+    registry.expect("GET", "/v2/", 307, headers={"Location": foreign.url + "/"})
+    client = transport(registry.host, plain_http=False, retries=0)
+    assert client.exchange("GET", "/v2/", NOTHING).status == 200
+    with pytest.raises((TLSFailed, ConnectionFailed)):
+        client.exchange("GET", "/v2/", NOTHING)
+    assert not foreign.requests
+
+
+# Several accounts ----------------------------------------------------------------------------------------------------
+
+
+def several_accounts(folder: pathlib.Path, server: ScriptedServer, **users: str) -> Transport:
+    """A transport with an auth file that has a user for each namespace; all have the same password."""
+    entries = {
+        f"{server.host}/{name}": {"auth": base64.b64encode(f"{user}:{PASSWORD}".encode()).decode()}
+        for name, user in users.items()
+    }
+    (folder / "auth.json").write_text(json.dumps({"auths": entries}))
+    return transport(server.host, credentials=Credentials(server.host, [Place(str(folder / "auth.json"))]))
+
+
+def basic(user: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{PASSWORD}".encode()).decode()
+
+
+def test_each_repository_is_asked_for_as_its_own_account(server: ScriptedServer, tmp_path: pathlib.Path) -> None:
+    server.expect("GET", "/a", 401, headers=ASKS_BASIC).expect("GET", "/a").expect("GET", "/b").expect("GET", "/c", 404)
+    client = several_accounts(tmp_path, server, a="ann", b="bob")
+    for name in "abc":
+        client.exchange("GET", f"/{name}", Scopes.repository(name, "pull"))
+    assert [request.header("Authorization") for request in server.requests] == [None, basic("ann"), basic("bob"), None]
+
+
+def test_an_account_that_is_refused_does_not_stop_the_others(server: ScriptedServer, tmp_path: pathlib.Path) -> None:
+    server.expect("GET", "/a", 401, headers=ASKS_BASIC, times=2).expect("GET", "/b")
+    server.expect("GET", "/c", 401, headers=ASKS_BASIC).expect("GET", "/d")
+    client = several_accounts(tmp_path, server, a="ann", b="bob", d="bob")
+    for name, reason in (("a", "the credential of the entry '.*/a' of the auth file .*"), ("c", "asks for a login")):
+        for _time in range(2 if name == "a" else 1):
+            with pytest.raises(AuthenticationFailed, match=reason):
+                client.exchange("GET", f"/{name}", Scopes.repository(name, "pull"))
+        assert client.exchange("GET", f"/{'b' if name == 'a' else 'd'}", Scopes.repository("b", "pull")).status == 200
+
+
+def test_a_mount_is_asked_for_as_the_account_of_the_target(server: ScriptedServer, tmp_path: pathlib.Path) -> None:
+    server.expect("POST", "/m", 401, headers=ASKS_BASIC).expect("POST", "/m", 202)
+    client = several_accounts(tmp_path, server, a="ann", b="bob")
+    scopes = Scopes.repository("b", "pull", "push").union(Scopes.repository("a", "pull"))
+    client.exchange("POST", "/m", scopes, body=b"")
+    assert server.requests[1].header("Authorization") == basic("bob")
+
+
+def test_a_registry_that_is_open_is_asked_without_looking_for_a_login(
+    server: ScriptedServer, tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / "auth.json").write_text("broken")
+    credentials = Credentials(server.host, [Place(str(tmp_path / "auth.json"))])
+    server.expect("GET", "/1").expect("GET", "/2", 401, headers=ASKS_BASIC)
+    client = transport(server.host, credentials=credentials)
+    assert client.exchange("GET", "/1", PULL).status == 200
+    with pytest.raises(CredentialError, match="auth.json is no valid JSON"):
+        client.exchange("GET", "/2", PULL)
+
+
+def test_an_identity_token_logs_in(server: ScriptedServer) -> None:
+    server.expect("GET", "/1", 401, headers=asks_bearer(server))
+    server.expect("POST", "/token", 200, {"access_token": "t1", "expires_in": 300}).expect("GET", "/1")
+    client = transport(server.host, credential=Credential(identity_token="identity"))
+    assert client.exchange("GET", "/1", PULL).status == 200
+    assert b"refresh_token=identity" in server.requests[1].body
+    assert [request.header("Authorization") for request in server.requests] == [None, None, "Bearer t1"]
 
 
 # Logging in ----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,113 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""The files of TLS: which CAs are trusted, and with which certificate we are known."""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+import typing as t
+
+from ._certificate_directories import CertificateDirectory, find_certificate_directory
+from ._endpoint import Endpoint
+from ._errors import LocalFileError
+from ._local_path import absolute, relative_hint
+
+_HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")
+_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+class TLSFiles(t.NamedTuple):
+    """Paths, all of which can be read. The first two are in the form that ``requests`` takes."""
+
+    verify: bool | str
+    client_certificate: str | tuple[str, str] | None
+    authorities: tuple[str, ...]
+    """CAs that are trusted besides those of ``verify``."""
+
+
+def tls_files(endpoint: Endpoint) -> TLSFiles:
+    """Options first, then the directory that podman or Docker have for the registry, then the environment.
+
+    Raises :class:`LocalFileError` for what can't be read or used.
+    """
+    directory = None if endpoint.plain_http else find_certificate_directory(endpoint.registry)
+    certificate = _client_certificate(endpoint, directory)
+    if not endpoint.validate_certs:
+        return TLSFiles(False, certificate, ())
+    if endpoint.ca_path:
+        return TLSFiles(_authorities(endpoint.ca_path, "ca_path"), certificate, ())
+    if directory and directory.authorities:
+        return TLSFiles(True, certificate, tuple(_authorities(path) for path in directory.authorities))
+    for name in _BUNDLES:
+        if os.environ.get(name):
+            return TLSFiles(_authorities(os.environ[name], variable=name), certificate, ())
+    return TLSFiles(True, certificate, ())
+
+
+def _client_certificate(endpoint: Endpoint, directory: CertificateDirectory | None) -> str | tuple[str, str] | None:
+    if endpoint.client_cert:
+        certificate = _readable(endpoint.client_cert, "client_cert")
+        key = _readable(endpoint.client_key, "client_key") if endpoint.client_key else None
+    elif directory and directory.pairs:
+        if len(directory.pairs) > 1:
+            raise LocalFileError(
+                f"the directory of certificates {directory.path} has more than one for clients",
+                hint="Name the one to use in client_cert and client_key",
+            )
+        certificate, key = map(_readable, directory.pairs[0])
+    else:
+        return None
+    try:
+        # A key that is encrypted would be asked for on a terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, password="")
+    except (ssl.SSLError, ValueError) as error:
+        named = f"the client certificate {certificate}{f' with the key {key}' if key else ''}"
+        reason = getattr(error, "reason", None) or "one of them is no valid PEM file"
+        raise LocalFileError(
+            f"{named} can't be used: {reason}",
+            hint="The key must be that of the certificate, in PEM and not encrypted",
+        ) from None
+    return (certificate, key) if key else certificate
+
+
+def _authorities(path: str, option: str = "", *, variable: str = "") -> str:
+    found = _readable(path, option, variable=variable)
+    try:
+        if os.path.isdir(found):
+            if any(_HASHED.fullmatch(name) for name in os.listdir(found)):
+                return found
+            problem = LocalFileError(
+                f"the directory {found}{_named(variable)} has no certificates under the names by which they are found",
+                hint=f"Run 'openssl rehash {found}'",
+            )
+        else:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(found)
+            return found
+    except ssl.SSLError:
+        problem = LocalFileError(f"the file {found}{_named(variable)} holds no valid certificates in PEM")
+    raise problem.at_option(option) if option else problem
+
+
+def _readable(path: str, option: str = "", *, variable: str = "") -> str:
+    expanded = absolute(path)
+    try:
+        if os.path.isdir(expanded):
+            os.listdir(expanded)
+        else:
+            with open(expanded, "rb"):
+                pass
+    except OSError as error:
+        problem = LocalFileError(
+            f"the file {expanded}{_named(variable)} can't be read: {error.strerror}", hint=relative_hint(path)
+        )
+        raise (problem.at_option(option) if option else problem) from error
+    return expanded
+
+
+def _named(variable: str) -> str:
+    return f" that the environment names in {variable}," if variable else ""
