@@ -22,6 +22,7 @@ from .._manifest import INDEX_TYPES, MANIFEST_TYPES, MAXIMUM_SIZE, Descriptor, M
 from .._reference import check_repository
 from .._registry import Referrers, UploadSession, referrers_tag
 from .._transport import Body
+from .._upload_form import UploadForm
 from ._index import LAYOUT, LayoutIndex, check_layout
 from ._names import name_of, read_names
 from ._store import INDEX_FILE, LAYOUT_FILE, Store
@@ -64,6 +65,7 @@ class Layout:
         self.retries = 0
         self.counters = counters
         self.sleep = time.sleep
+        self.upload_form = UploadForm()
         self._lock = threading.RLock()
         self._broken: set[str] = set()
         self._right: set[str] = set()

@@ -123,6 +123,7 @@ def module_options(image: Plain) -> dict[str, Plain]:
         "blob": blob,
         "blob_download": {**blob, "dest": str(OUTPUT / "downloaded")},
         "blob_info": blob,
+        "image_archive": {"state": "exported", "path": str(OUTPUT / "layout"), "images": [tag]},
         "image_copy": {"images": [tag]},
         "image_diff_info": {"images": [tag]},
         "manifest": {"repository": repository, "digest": digest},
