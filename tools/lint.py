@@ -16,6 +16,9 @@ import time
 from pathlib import Path
 
 import common
+import making
+import pythons
+import running
 from common import COPY, Count, Failed, say
 
 # The sanity tests in two halves that take equally long. These must have run, whatever ansible-test finds to skip.
@@ -30,13 +33,13 @@ PACKAGE = "ansible_collections.imageops.registry"
 
 def checks(sanity: Path, lint: Path) -> dict[str, tuple[list[object], Path, dict[str, str]]]:
     """Every check: its command, the directory that it runs in, and its environment variables."""
-    env = common.environment_for(lint)
+    env = running.environment_for(lint)
     programs, python = lint / "bin", lint / "bin" / "python"
     ansible_test = [sanity / "bin" / "python", sanity / "bin" / "ansible-test", "sanity", "--color", "no"]
     pylint, others = SANITY
     return {
-        pylint: ([*ansible_test, "--test", "pylint"], COPY, dict(env, PATH=common.bin_path())),
-        others: ([*ansible_test, "--skip-test", "pylint"], COPY, dict(env, PATH=common.bin_path())),
+        pylint: ([*ansible_test, "--test", "pylint"], COPY, dict(env, PATH=pythons.bin_path())),
+        others: ([*ansible_test, "--skip-test", "pylint"], COPY, dict(env, PATH=pythons.bin_path())),
         "ansible-lint": ([python, programs / "ansible-lint", "--offline", "--profile", "production"], COPY, env),
         "antsibull-docs": (
             [python, programs / "antsibull-docs", "lint-collection-docs", "--plugin-docs", "--check-extra-docs-refs"]
@@ -69,10 +72,11 @@ def sanity_verdict(status: int, output: str, required: tuple[str, ...]) -> tuple
 
 def lint(chosen: list[str]) -> int:
     count = Count("lint")
-    common.sync()
-    common.prepare_home()
-    core = common.cores()[-1]
-    every = checks(common.venv(core), common.venv(common.LINT))
+    making.sync()
+    making.prepare_home()
+    core = pythons.cores()[-1]
+    making.venvs(core, pythons.LINT)
+    every = checks(making.venv(core), making.venv(pythons.LINT))
     unknown = set(chosen) - set(every)
     if unknown:
         raise Failed("There is no such check. There are: " + ", ".join(every))
@@ -81,9 +85,9 @@ def lint(chosen: list[str]) -> int:
         command, directory, env = every[name]
         started = time.monotonic()
         log = "lint-" + re.sub(r"\W+", "-", name)
-        status, output = common.run(command, log, cwd=directory, env=env)
+        status, output = running.run(command, log, cwd=directory, env=env)
         if status and TEMPORARY_NAME.search(output):
-            status, output = common.run(command, log, cwd=directory, env=env)
+            status, output = running.run(command, log, cwd=directory, env=env)
         if name in SANITY:
             status, output = sanity_verdict(status, output, SANITY[name])
         return name, status, output, time.monotonic() - started
@@ -93,28 +97,32 @@ def lint(chosen: list[str]) -> int:
             name, status, output, took = done.result()
             count.add(status == 0, status != 0)
             if status:
-                say(common.shorten(output))
+                say(running.shorten(output))
             say(f"{name}: {'failed' if status else 'passed'} ({took:.0f} s)")
     status = count.close()
-    say(f"lint: {count.passed} passed, {count.failed} failed (sanity tests of ansible-core {core.name})")
+    durations = running.write_durations("lint")
+    say(
+        f"lint: {count.passed} passed, {count.failed} failed (sanity tests of ansible-core {core.name}); "
+        f"how long each part took: {common.shown(durations)}"
+    )
     return status
 
 
 def format_code() -> int:
     """Works on the repository itself, not on the copy."""
-    ruff = common.venv(common.LINT) / "bin" / "ruff"
+    ruff = making.venv(pythons.LINT) / "bin" / "ruff"
     for command in ([ruff, "check", "--no-cache", "--fix", "--exit-zero", "-q"], [ruff, "format", "--no-cache"]):
-        status, output = common.run(command, "format", cwd=common.ROOT)
+        status, output = running.run(command, "format", cwd=common.ROOT)
         if status:
-            raise Failed(common.shorten(output))
+            raise Failed(running.shorten(output))
     say(f"format: {output.strip()}")
     return 0
 
 
 def docs() -> int:
-    common.sync()
-    common.prepare_home()
-    venv = common.venv(common.LINT)
+    making.sync()
+    making.prepare_home()
+    venv = making.venv(pythons.LINT)
     destination, source = common.BUILD / "docs", common.BUILD / "docs-source"
     for directory in (destination, source):
         shutil.rmtree(directory, ignore_errors=True)
@@ -129,16 +137,16 @@ def docs() -> int:
         "nitpicky = False\n",
         encoding="utf-8",
     )
-    env = common.environment_for(venv)
+    env = running.environment_for(venv)
     python = venv / "bin" / "python"
     for command in (
         [python, venv / "bin" / "antsibull-docs", "collection", "--use-current", "--squash-hierarchy"]
         + ["--fail-on-error", "--dest-dir", source, "imageops.registry"],
         [python, "-m", "sphinx", "-q", "-b", "html", source, destination],
     ):
-        status, output = common.run(command, "docs", cwd=common.BUILD, env=env)
+        status, output = running.run(command, "docs", cwd=common.BUILD, env=env)
         if status:
-            raise Failed(f"{common.shorten(output)}\nThe documentation was not made.")
+            raise Failed(f"{running.shorten(output)}\nThe documentation was not made.")
     say(f"docs: {common.shown(destination / 'index.html')}")
     return 0
 
@@ -154,8 +162,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    common.stop_on_signal()
-    try:
-        sys.exit(main())
-    except Failed as failure:
-        sys.exit(str(failure))
+    running.command(main)

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import ast
 import os
+import subprocess
 import sys
+import tarfile
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +23,10 @@ HEADER = "SPDX-License-Identifier: "
 WITHOUT_HEADER = {"LICENSE", "CHANGELOG.md", "CHANGELOG.rst", "changelogs/changelog.yaml"}
 WITH_HEADER = {".py", ".yml", ".yaml", ".toml", ".sh", ".j2", ".md", ".rst", ".cfg", ".txt", ".mk"}
 
+# What the package has: files, and directories with all that is in them.
+PACKAGED = {"CHANGELOG.md", "CHANGELOG.rst", "LICENSE", "README.md", "tests/config.yml"}
+PACKAGED |= {"changelogs", "docs", "meta", "playbooks", "plugins", "roles"}
+BY_GALAXY = {"FILES.json", "MANIFEST.json"}
 
 NOT_OURS = {".git", ".build", ".ansible", "__pycache__", "output"}
 
@@ -68,8 +75,32 @@ def action_group() -> Iterator[str]:
         yield "meta/runtime.yml: the action group 'registry' names a module twice"
 
 
+def package() -> Iterator[str]:
+    """What ansible-galaxy builds has all that users need, and nothing of what is for developers."""
+    with tempfile.TemporaryDirectory() as directory:
+        program = Path(sys.executable).parent / "ansible-galaxy"
+        command = [sys.executable, str(program), "collection", "build", "--output-path", directory, str(ROOT)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        if done.returncode:
+            yield f"galaxy.yml: the package cannot be built: {done.stdout.strip()}"
+            return
+        (path,) = Path(directory).iterdir()
+        with tarfile.open(path) as archive:
+            built = {member.name for member in archive if member.isfile()} - BY_GALAXY
+    wanted = {
+        name
+        for name in (path.relative_to(ROOT).as_posix() for path in files())
+        if name in PACKAGED or name.partition("/")[0] in PACKAGED
+    }
+    for name in sorted(built ^ wanted):
+        if name in built:
+            yield f"galaxy.yml: build_ignore lacks {name}, which users have no need of"
+        else:
+            yield f"galaxy.yml: {name} is missing in the package"
+
+
 def main() -> int:
-    broken = [*headers(), *action_group()]
+    broken = [*headers(), *action_group(), *package()]
     for line in broken:
         print(line)
     return 1 if broken else 0

@@ -1,0 +1,174 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The integration targets, on each tested ansible-core with registries and a copy of the collection of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import common
+import making
+import pythons
+import running
+from common import COPY, Count, Failed, say
+from pythons import Environment
+
+# What the harness and the targets run. Debian package by program.
+PROGRAMS = {"docker-registry": "docker-registry", "skopeo": "skopeo"}
+HARNESS = "tests/registries/registries.py"
+REGISTRIES = "tests/integration/registries.txt"
+ONE_RELEASE = "tests/integration/one-release.txt"
+ALLOWED_WARNINGS = "tests/integration/allowed-warnings.txt"
+WARNING = re.compile(r"^\s*\[(?:WARNING|DEPRECATION WARNING)\]|^Traceback \(most recent call last\)")
+
+
+def table(path: str) -> list[str]:
+    """The lines of a file without comments."""
+    lines = (COPY / path).read_text(encoding="utf-8").splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def targets_by_core(cores: Sequence[Environment], named: Sequence[str]) -> dict[Environment, list[str]]:
+    """The targets, all or those named, that run on each ansible-core: nearly all of them on every one."""
+    directory = COPY / "tests/integration/targets"
+    every = sorted(
+        path.parent.name for path in directory.glob("*/aliases") if "hidden" not in path.read_text().splitlines()
+    )
+    only = dict(line.split() for line in table(ONE_RELEASE))
+    unknown = [name for name in (*named, *only) if name not in every]
+    if unknown:
+        raise Failed(f"There is no target {unknown[0]}. There are: {' '.join(every)}")
+    if set(only.values()) - {"oldest", "newest"}:
+        raise Failed(f"In {ONE_RELEASE}, a release is oldest or newest.")
+    chosen: dict[Environment, list[str]] = {core: [] for core in cores}
+    for name in named or every:
+        for core in {"oldest": cores[:1], "newest": cores[-1:]}.get(only.get(name, ""), cores):
+            chosen[core].append(name)
+    return {core: names for core, names in chosen.items() if names}
+
+
+def registries_arguments(optional: Path) -> list[str]:
+    """Which registries the harness starts, with their options.
+
+    Those whose program is optional, and isn't in its directory, are left out.
+    """
+    chosen = []
+    for line in table(REGISTRIES):
+        program = re.search(r"binary=(distribution3|olareg)\b", line)
+        if program is None or os.access(optional / program.group(1), os.X_OK):
+            chosen.append(line)
+        else:
+            say(f"Without {program.group(1)}; tests/registries/install-optional.sh makes it available.")
+    return chosen
+
+
+def optional_directory() -> Path:
+    """Where the harness has its optional programs; it can't tell where HOME is another one."""
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(os.environ.get("REGISTRIES_OPTIONAL") or Path(cache, "imageops-registries"))
+
+
+def sections(output: str) -> dict[str, str]:
+    """The output of ansible-test, by target."""
+    parts = re.split(r"^Running (\S+) integration test (?:role|script)$", output, flags=re.MULTILINE)
+    found: dict[str, str] = {}
+    for name, text in zip(parts[1::2], parts[2::2]):
+        found[name] = found.get(name, "") + text
+    return found
+
+
+def run_targets(label: str, core: Environment, venv: Path, targets: Sequence[str], count: Count) -> None:
+    """These targets on one ansible-core."""
+    name = f"integration-{core.name}"
+    # Of its own, too: ansible-test makes a key in its home, which two of them can't do at once.
+    home, collections = (common.BUILD / "integration" / core.name / part for part in ("home", "collections"))
+    copy = collections / common.INSIDE
+    making.prepare_home(home)
+    making.sync(copy)
+    state = common.BUILD / "registries" / core.name
+    harness_python = making.venv(pythons.REGISTRIES) / "bin" / "python"
+    harness = [harness_python, copy / HARNESS]
+    optional = optional_directory()
+    env = running.environment_for(venv, home, collections, REGISTRIES_OPTIONAL=str(optional))
+    started = time.monotonic()
+    end = [*harness, "stop", "--state", state]
+    running.run(end, f"{name}-stop", timeout=60, env=env)  # of a run that was killed
+    shutil.rmtree(state, ignore_errors=True)
+    state.mkdir(parents=True)
+    results = copy / "tests" / "output" / "data"
+    shutil.rmtree(results, ignore_errors=True)
+    variables: dict[str, object] = {
+        "registries_state": str(state),
+        "registries_python": str(harness_python),
+        "registries_script": str(copy / HARNESS),
+    }
+    try:
+        status, output = running.run(
+            [*harness, "start", "--state", state, *registries_arguments(optional)],
+            f"{name}-start",
+            timeout=120,
+            env=env,
+        )
+        if status:
+            raise Failed(f"{running.shorten(output)}\nThe registries for the integration targets did not start.")
+        started_registries = json.loads((state / "registries.json").read_text(encoding="utf-8"))
+        variables.update(
+            {"registries": started_registries["registries"], "registries_ca": started_registries["ca_path"]}
+        )
+        config = copy / "tests" / "integration" / "integration_config.yml"
+        config.touch(mode=0o600)
+        config.write_text(json.dumps(variables, indent=2) + "\n", encoding="utf-8")
+        status, output = running.run(
+            [venv / "bin" / "python", venv / "bin" / "ansible-test", "integration", "--color", "no"]
+            + ["--continue-on-error", *targets],
+            name,
+            timeout=2400,
+            cwd=copy,
+            env=env,
+        )
+    finally:
+        running.run(end, f"{name}-stop", timeout=60, cleanup=True, env=env)
+    passed = 0
+    for path in results.glob("integration-*.json"):
+        for target, facts in json.loads(path.read_text(encoding="utf-8"))["targets"].items():
+            passed += 1
+            running.took(f"  {core.name}: {target}", facts["run_time_seconds"])
+    bad = failed_targets(output)
+    passed -= judge_noise(output, bad)
+    if status and not bad:
+        bad.add("?")
+        say(running.shorten(output))
+    count.add(passed, len(bad))
+    say(f"integration targets, {label}: {passed} passed, {len(bad)} failed ({running.since(started)})")
+    if bad:
+        say(f"failed: {' '.join(sorted(bad))}; the whole output: {common.shown(common.LOGS / name)}.log")
+
+
+def failed_targets(output: str) -> set[str]:
+    """The targets that ansible-test lists as failed."""
+    listed = re.search(r"\d+ integration test\(s\) listed below .*?:\n((?:\S+\n?)+)", output)
+    return set(listed.group(1).split()) if listed else set()
+
+
+def judge_noise(output: str, bad: set[str]) -> int:
+    """Print what failed targets printed, and add to them those that printed warnings. Returns how many these are."""
+    allowed = [re.compile(line) for line in table(ALLOWED_WARNINGS)]
+    noisy = 0
+    for target, text in sections(output).items():
+        noise = [
+            line for line in text.splitlines() if WARNING.search(line) and not any(a.search(line) for a in allowed)
+        ]
+        if target in bad:
+            say(running.shorten(text))
+        elif noise:
+            bad.add(target)
+            noisy += 1
+            say("\n".join(noise) + f"\nThe target {target} printed this, and a run must not print warnings.")
+    return noisy
