@@ -103,6 +103,15 @@ options:
       - How many requests, and how many blobs, are under way at a time.
     type: int
     default: 4
+  chunk_size:
+    description:
+      - The size in bytes of the chunks in which blobs are uploaded. With V(0), a blob is sent whole, in one request.
+      - Where a registry, or a proxy in front of it, refuses a blob that is sent whole because it is too large (413), it is sent in
+        chunks anyway, of 8 MiB at most, and in smaller ones where these are refused. Where chunks are refused, it is sent whole.
+      - Registries that ask for larger chunks, with C(OCI-Chunk-Min-Length), get those.
+      - Use it where something breaks long uploads off, and doesn't answer.
+    type: int
+    default: 0
 requirements:
   - requests, for the Python that runs the module
 notes:
