@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import typing as t
 
+from ._end import End
 from ._errors import InvalidInput, NotFound, RegistryError
 from ._inspection import read_tree
 from ._manifest import Descriptor, Manifest
 from ._parallel import run_all
 from ._referrers import Found, referrers_of
-from ._registry import Referrers, Registry
+from ._registry import Referrers
 from ._transfer import EXISTS
 
 ALL = "all"
@@ -73,7 +74,7 @@ class ArtifactsWanted(t.NamedTuple):
 
 
 def compare_artifacts(
-    source: Registry, destination: Registry, requests: t.Sequence[ArtifactsWanted]
+    source: End, destination: End, requests: t.Sequence[ArtifactsWanted]
 ) -> list[tuple[Artifact, ...] | RegistryError]:
     """What belongs to the images at the source, and what of it the destination lacks; outcomes in their order.
 
@@ -145,7 +146,7 @@ def _artifacts_of(subject: str, found: Found) -> t.Iterator[Artifact]:
         yield Artifact(subject, descriptor.digest, "", tag)
 
 
-def _find(source: Registry, graphs: t.Sequence[_Graph]) -> None:
+def _find(source: End, graphs: t.Sequence[_Graph]) -> None:
     answers: dict[tuple[str, str], Found | RegistryError] = {}
     for _level in range(_MAXIMUM_DEPTH):
         places = dict.fromkeys((graph.wanted.repository, digest) for graph in graphs for digest in graph.open)
@@ -161,7 +162,7 @@ Question = tuple[str, str, str]
 """Repository and subject or tag at the destination, and which of the two it is."""
 
 
-def _look_at_destination(destination: Registry, graphs: t.Sequence[_Graph]) -> None:
+def _look_at_destination(destination: End, graphs: t.Sequence[_Graph]) -> None:
     def question_of(graph: _Graph, artifact: Artifact) -> Question:
         name = artifact.tag or artifact.subject
         return graph.wanted.target, name, "tag" if artifact.tag else "subject"
@@ -204,7 +205,7 @@ def _compared(artifact: Artifact, answer: Referrers | Descriptor | None) -> Arti
     return artifact._replace(action=REPLACE, previous_digest=answer.digest)
 
 
-def _read(source: Registry, destination: Registry, graphs: t.Sequence[_Graph]) -> None:
+def _read(source: End, destination: End, graphs: t.Sequence[_Graph]) -> None:
     """Read what is to be copied; decide what only its content can decide."""
 
     def read(place: tuple[_Graph, int]) -> Artifact | None:
@@ -232,7 +233,7 @@ def _read(source: Registry, destination: Registry, graphs: t.Sequence[_Graph]) -
         graph.artifacts = [artifact for position, artifact in enumerate(graph.artifacts) if position not in left]
 
 
-def _read_one(source: Registry, destination: Registry, graph: _Graph, artifact: Artifact) -> Artifact | None:
+def _read_one(source: End, destination: End, graph: _Graph, artifact: Artifact) -> Artifact | None:
     """The artifact with its manifests; None where its type isn't wanted."""
     wanted = graph.wanted
     try:
@@ -254,7 +255,7 @@ def _read_one(source: Registry, destination: Registry, graph: _Graph, artifact: 
     return artifact._replace(tree=tree)
 
 
-def _read_tagged(destination: Registry, graph: _Graph, artifact: Artifact, tree: tuple[Manifest, ...]) -> Artifact:
+def _read_tagged(destination: End, graph: _Graph, artifact: Artifact, tree: tuple[Manifest, ...]) -> Artifact:
     if artifact.action != REPLACE:
         return artifact if artifact.action == EXISTS else artifact._replace(tree=tree)
     standing = destination.get_manifest(graph.wanted.target, artifact.tag)

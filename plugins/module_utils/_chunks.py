@@ -11,8 +11,9 @@ import random
 import typing as t
 
 from ._digest import DigestVerifier
+from ._end import End
 from ._errors import BodyTooLarge, ChunksRefused, ProtocolViolation, RegistryError, UploadGone
-from ._registry import Registry, UploadSession
+from ._registry import UploadSession
 from ._transport import Body
 
 _LONGEST_BACKOFF = 30.0
@@ -71,7 +72,7 @@ class ChunkReader:
 
 
 def send_in_chunks(
-    destination: Registry, session: UploadSession, digest: str, size: int, chunk: int, open_at: OpenAt
+    destination: End, session: UploadSession, digest: str, size: int, chunk: int, open_at: OpenAt
 ) -> None:
     """Send a blob in chunks of ``chunk`` bytes, and end its session. Sizes are in bytes.
 

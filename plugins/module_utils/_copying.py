@@ -10,17 +10,17 @@ from __future__ import annotations
 import typing as t
 
 from ._arguments import Task
+from ._end import End
 from ._promotion._comparison import Comparison
 from ._promotion._copy import CopyRules, Promotion
 from ._promotion._items import STOPPING, ImageItem
 from ._promotion._plan import summarise_sources
-from ._registry import Registry
 from ._tag_diff import describe_tags, tag_diff
 
 Plain = dict[str, t.Any]
 
 
-def copy_images(task: Task, source: Registry, destination: Registry, items: t.Sequence[ImageItem]) -> Plain:
+def copy_images(task: Task, source: End, destination: End, items: t.Sequence[ImageItem]) -> Plain:
     """Copy images by the options that a task has for that. Returns its result, what failed included."""
     rules = CopyRules(
         all_or_nothing=task.params["on_error"] == "fail",

@@ -12,10 +12,10 @@ import json
 import typing as t
 
 from ._digest import compute_digest
+from ._end import End
 from ._errors import AccessDenied, AuthenticationFailed, InvalidInput, NotFound, RegistryError
 from ._manifest import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Manifest, format_platform
 from ._parallel import run_all
-from ._registry import Registry
 from ._transfer import RegistrySource, verified_pieces
 
 _NO_DIGEST = "sha256:" + "0" * 64
@@ -40,7 +40,7 @@ class ImageName(t.NamedTuple):
 
 
 def read_tree(
-    registry: Registry, repository: str, digest: str, known: t.Mapping[str, Manifest] | None = None
+    registry: End, repository: str, digest: str, known: t.Mapping[str, Manifest] | None = None
 ) -> list[Manifest]:
     """The manifest with this digest and all that it leads to, children before parents, each once.
 
@@ -73,7 +73,7 @@ def read_tree(
 
 
 def manifest_digests(
-    registry: Registry, repository: str, top: Descriptor, known: t.Mapping[str, Manifest] | None = None
+    registry: End, repository: str, top: Descriptor, known: t.Mapping[str, Manifest] | None = None
 ) -> list[str]:
     """The digests of a manifest and of all that it leads to, each once; only indexes are read.
 
@@ -96,7 +96,7 @@ def manifest_digests(
     return list(found)
 
 
-def _too_large(registry: Registry, repository: str, digest: str) -> RegistryError:
+def _too_large(registry: End, repository: str, digest: str) -> RegistryError:
     return InvalidInput(f"the index has more than {_MAXIMUM_DEPTH} levels or {_MAXIMUM_MANIFESTS} manifests").within(
         f"read {registry.name}/{repository}@{digest}"
     )
@@ -112,7 +112,7 @@ def blobs_of(manifests: t.Iterable[Manifest]) -> list[Descriptor]:
     return list(blobs.values())
 
 
-def read_config(registry: Registry, repository: str, manifest: Manifest) -> dict[str, t.Any]:
+def read_config(registry: End, repository: str, manifest: Manifest) -> dict[str, t.Any]:
     """The config of an image, verified; empty where it is no JSON object or larger than 4 MiB."""
     config = manifest.config
     if config is None or config.size > _MAXIMUM_CONFIG:
@@ -139,7 +139,7 @@ def platforms_of(manifest: Manifest, config: t.Mapping[str, t.Any]) -> list[str]
     return sorted({platform for platform in named if platform})
 
 
-def describe(registry: Registry, repository: str, reference: str) -> dict[str, t.Any]:
+def describe(registry: End, repository: str, reference: str) -> dict[str, t.Any]:
     """What a diff shows of an image: digest, media type, platforms, and labels.
 
     ``total_size`` is that of all it leads to, in bytes. Labels of an index are those of its first image. Empty where
@@ -153,7 +153,7 @@ def describe(registry: Registry, repository: str, reference: str) -> dict[str, t
     return describe_tree(registry, repository, tree)
 
 
-def describe_tree(registry: Registry, repository: str, tree: t.Sequence[Manifest]) -> dict[str, t.Any]:
+def describe_tree(registry: End, repository: str, tree: t.Sequence[Manifest]) -> dict[str, t.Any]:
     """The same of manifests that were read already, the last of which is the image; configs are read."""
     top = tree[-1]
     first = next((manifest for manifest in tree if not manifest.is_index), None)
@@ -182,7 +182,7 @@ def describe_descriptor(entry: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     return {name: entry[name] for name in ("digest", "media_type", "size")}
 
 
-def probe_repository(registry: Registry, repository: str, *, anonymous: bool) -> dict[str, t.Any]:
+def probe_repository(registry: End, repository: str, *, anonymous: bool) -> dict[str, t.Any]:
     """What an account can read in a repository, and whether the registry has the referrers API there.
 
     ``anonymous`` says that there is no credential; with one that is refused, the error is raised.
@@ -203,7 +203,7 @@ def probe_repository(registry: Registry, repository: str, *, anonymous: bool) ->
     return dict(result, exists=True, readable=True, referrers_api=found.found_by == "api")
 
 
-def list_tags(registry: Registry, repositories: t.Sequence[str]) -> list[list[str] | RegistryError | None]:
+def list_tags(registry: End, repositories: t.Sequence[str]) -> list[list[str] | RegistryError | None]:
     """The tags of the repositories, in their order; None for a repository that isn't there."""
 
     def listed(repository: str) -> list[str] | None:
@@ -215,13 +215,13 @@ def list_tags(registry: Registry, repositories: t.Sequence[str]) -> list[list[st
     return run_all(listed, repositories, registry.jobs)
 
 
-def head_images(registry: Registry, names: t.Sequence[ImageName]) -> list[Descriptor | RegistryError | None]:
+def head_images(registry: End, names: t.Sequence[ImageName]) -> list[Descriptor | RegistryError | None]:
     """What the names stand for, in their order; None for what isn't there."""
     return run_all(lambda name: registry.head_manifest(name.repository, name.reference), names, registry.jobs)
 
 
 def look_at_images(
-    registry: Registry, names: t.Sequence[ImageName], include: t.Container[str]
+    registry: End, names: t.Sequence[ImageName], include: t.Container[str]
 ) -> list[dict[str, t.Any] | RegistryError]:
     """What the names stand for, as plain values, in their order. What isn't there is a result and no error.
 
@@ -230,7 +230,7 @@ def look_at_images(
     return run_all(lambda name: _look_at(registry, name, include), names, registry.jobs)
 
 
-def _look_at(registry: Registry, name: ImageName, include: t.Container[str]) -> dict[str, t.Any]:
+def _look_at(registry: End, name: ImageName, include: t.Container[str]) -> dict[str, t.Any]:
     found: Descriptor | None
     manifest: Manifest | None = None
     if not any(part in include for part in ("content", "children", "config", "platforms")):
@@ -245,9 +245,7 @@ def _look_at(registry: Registry, name: ImageName, include: t.Container[str]) -> 
     return {"exists": found is not None, **result, **_parts(registry, name.repository, manifest, include)}
 
 
-def _parts(
-    registry: Registry, repository: str, manifest: Manifest | None, include: t.Container[str]
-) -> dict[str, t.Any]:
+def _parts(registry: End, repository: str, manifest: Manifest | None, include: t.Container[str]) -> dict[str, t.Any]:
     parts: dict[str, t.Any] = {}
     config: dict[str, t.Any] = {}
     if manifest is not None and ("config" in include or ("platforms" in include and not manifest.is_index)):
@@ -268,9 +266,7 @@ def _parts(
     return parts
 
 
-def resolve_tags(
-    registry: Registry, images: t.Sequence[tuple[str, str]]
-) -> list[dict[str, t.Any] | RegistryError | None]:
+def resolve_tags(registry: End, images: t.Sequence[tuple[str, str]]) -> list[dict[str, t.Any] | RegistryError | None]:
     """Digest, media type and size of tags, given as repository and tag, in their order; None for what isn't there."""
     found = head_images(registry, [ImageName(repository, tag, "") for repository, tag in images])
     return [_descriptor_as_plain(one) if isinstance(one, Descriptor) else one for one in found]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ._deletion import delete_for_sure
+from ._end import End
 from ._errors import Conflict, NotFound, ReferencesMissing, RegistryError
 from ._manifest import OCI_INDEX, OCI_MANIFEST, Manifest
 from ._parallel import run_all
@@ -45,7 +46,7 @@ class ManifestOutcome(t.NamedTuple):
 
 
 def push_manifests(
-    destination: Registry, items: t.Sequence[ManifestItem], source: Registry | None, *, check: bool
+    destination: End, items: t.Sequence[ManifestItem], source: End | None, *, check: bool
 ) -> list[ManifestOutcome | RegistryError]:
     """Push manifests by digest, those of one repository in their order; outcomes in the items' order.
 
@@ -79,7 +80,7 @@ def push_manifests(
 
 
 def _list(
-    destination: Registry,
+    destination: End,
     repository: str,
     subject: str,
     entries: t.Sequence[tuple[int, Manifest]],
@@ -99,7 +100,7 @@ def _list(
 
 
 def _push(
-    destination: Registry, item: ManifestItem, source: Registry | None, failed: set[str], check: bool
+    destination: End, item: ManifestItem, source: End | None, failed: set[str], check: bool
 ) -> tuple[ManifestOutcome, Manifest | None]:
     """What happened to the manifest; and the manifest, unless the registry says that it has listed it itself."""
     what = f"push {destination.name}/{item.repository}@{item.digest}"
@@ -128,7 +129,7 @@ def _push(
     return outcome, None if listed else manifest
 
 
-def _put(registry: Registry, repository: str, digest: str, manifest: Manifest) -> bool:
+def _put(registry: End, repository: str, digest: str, manifest: Manifest) -> bool:
     """PUT a manifest by its digest. A registry may fail after it has stored it: then look.
 
     Returns whether the registry says that it lists the manifest under its subject.
@@ -141,7 +142,7 @@ def _put(registry: Registry, repository: str, digest: str, manifest: Manifest) -
         return False
 
 
-def _manifest_of(item: ManifestItem, source: Registry | None, what: str) -> Manifest:
+def _manifest_of(item: ManifestItem, source: End | None, what: str) -> Manifest:
     if item.content is not None:
         try:
             return Manifest.parse(item.content, item.media_type, item.digest)
@@ -154,7 +155,7 @@ def _manifest_of(item: ManifestItem, source: Registry | None, what: str) -> Mani
 
 
 def _upload_again(
-    destination: Registry, item: ManifestItem, source: Registry | None, manifest: Manifest, error: ReferencesMissing
+    destination: End, item: ManifestItem, source: End | None, manifest: Manifest, error: ReferencesMissing
 ) -> tuple[str, ...]:
     """Send the blobs that the registry misses, whatever it said of them before (a stale cache, or a collected blob).
 

@@ -11,10 +11,10 @@ import json
 import typing as t
 
 from ._digest import algorithm_of, compute_digest
+from ._end import End
 from ._errors import InvalidInput
 from ._manifest import INDEX_TYPES, Descriptor, Manifest
 from ._platform import is_meant_by
-from ._registry import Registry
 
 SOURCE_ANNOTATION = "io.github.imageops.registry.source-index.digest"
 """Under which annotation a rewritten index names the digest of the index that it was made from."""
@@ -38,7 +38,7 @@ class PlatformChoice(t.NamedTuple):
 
 
 def choose_platforms(
-    registry: Registry, repository: str, index: Manifest, wanted: t.Sequence[str], *, flatten: bool
+    registry: End, repository: str, index: Manifest, wanted: t.Sequence[str], *, flatten: bool
 ) -> PlatformChoice:
     """Leave the platforms out that aren't wanted, with all that belongs to them, in nested indexes as well.
 
@@ -67,7 +67,7 @@ def choose_platforms(
 class _Rewriter:
     """Rewrites one index, and remembers on the way what it met."""
 
-    def __init__(self, registry: Registry, repository: str, wanted: t.Sequence[str]) -> None:
+    def __init__(self, registry: End, repository: str, wanted: t.Sequence[str]) -> None:
         self._registry = registry
         self._repository = repository
         self._wanted = wanted

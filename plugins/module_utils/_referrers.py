@@ -10,11 +10,12 @@ from __future__ import annotations
 import typing as t
 
 from ._digest import algorithm_of
+from ._end import End
 from ._errors import RegistryError
 from ._inspection import ImageName, head_images
 from ._manifest import Descriptor
 from ._parallel import run_all
-from ._registry import Referrers, Registry, referrers_tag
+from ._registry import Referrers, referrers_tag
 
 COSIGN_SUFFIXES = (".sig", ".att", ".sbom")
 
@@ -41,9 +42,7 @@ def cosign_tags(digest: str) -> list[str]:
     return [referrers_tag(digest) + suffix for suffix in COSIGN_SUFFIXES]
 
 
-def find_referrers(
-    registry: Registry, names: t.Sequence[ImageName], artifact_type: str = ""
-) -> list[Found | RegistryError]:
+def find_referrers(registry: End, names: t.Sequence[ImageName], artifact_type: str = "") -> list[Found | RegistryError]:
     """What refers to the images; outcomes in their order. What isn't there is a result and no error."""
     heads = head_images(registry, names)
     digests = [name.digest or (head.digest if isinstance(head, Descriptor) else "") for name, head in zip(names, heads)]
@@ -62,7 +61,7 @@ def find_referrers(
 
 
 def referrers_of(
-    registry: Registry, places: t.Sequence[tuple[str, str]], artifact_type: str = ""
+    registry: End, places: t.Sequence[tuple[str, str]], artifact_type: str = ""
 ) -> list[Found | RegistryError]:
     """What refers to digests in repositories, whether or not these exist; outcomes in their order."""
 

@@ -16,15 +16,16 @@ import json
 import random
 import typing as t
 
+from ._end import End
 from ._errors import Conflict, NotFound
 from ._manifest import OCI_INDEX, Manifest
-from ._registry import Registry, referrers_tag
+from ._registry import referrers_tag
 
 _ATTEMPTS = 4
 
 
 def list_under_subject(
-    registry: Registry, repository: str, subject: str, manifests: t.Sequence[Manifest], *, check: bool
+    registry: End, repository: str, subject: str, manifests: t.Sequence[Manifest], *, check: bool
 ) -> set[str]:
     """See that the manifests are listed among the referrers of ``subject``, and nothing else of the list is lost.
 
@@ -50,7 +51,7 @@ def list_under_subject(
     )
 
 
-def unlist_from_subject(registry: Registry, repository: str, subject: str, digest: str) -> bool:
+def unlist_from_subject(registry: End, repository: str, subject: str, digest: str) -> bool:
     """Take a manifest that was deleted out of the index of its subject. Returns whether it was in it."""
     try:
         index = registry.get_manifest(repository, referrers_tag(subject))
@@ -66,7 +67,7 @@ def unlist_from_subject(registry: Registry, repository: str, subject: str, diges
     return True
 
 
-def _standing(registry: Registry, repository: str, subject: str) -> dict[str, t.Any]:
+def _standing(registry: End, repository: str, subject: str) -> dict[str, t.Any]:
     try:
         index = registry.get_manifest(repository, referrers_tag(subject))
     except NotFound:

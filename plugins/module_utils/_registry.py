@@ -100,11 +100,20 @@ def referrers_tag(digest: str) -> str:
 
 
 class Registry:
-    """One registry. ``writing`` says what the account is asked for: to read only, or to push as well."""
+    """One registry. ``writing`` says what the account is asked for: to read only, or to push as well.
 
-    def __init__(self, transport: Transport, *, writing: bool) -> None:
+    ``pushed_to`` says that it is looked at for what has to be pushed to it. Some registries deny what isn't there. Then
+    that is absent where it is pushed to: an account that may not push is denied that. Everywhere else it is an error,
+    unless the registry gives away that it isn't there.
+    """
+
+    remote = True
+
+    def __init__(self, transport: Transport, *, writing: bool, pushed_to: bool = False) -> None:
         self._transport = transport
         self._writing = writing
+        self._pushed_to = pushed_to
+        self._unsure: set[tuple[str, str]] = set()
         self.name = transport.endpoint.registry
         self.jobs = transport.endpoint.jobs
         self.retries = transport.endpoint.retries
@@ -189,7 +198,14 @@ class Registry:
     def head_blob(self, repository: str, digest: str) -> int | None:
         """end-2, HEAD: the blob's size in bytes, None where it isn't there, -1 where the size isn't told."""
         what = f"look for blob {digest} in {self._named(repository)}"
-        response = self._ask(what, "HEAD", self._blob_path(repository, digest), self._scope(repository))
+        try:
+            response = self._ask(what, "HEAD", self._blob_path(repository, digest), self._scope(repository))
+            if response.status == 403:
+                raise response.error().within(what)
+        except AccessDenied as error:
+            if self._is_absent(repository, error):
+                return None
+            raise
         if response.status == 200:
             size = _number(response.headers.get("Content-Length", ""))
             return -1 if size is None else size
@@ -233,10 +249,16 @@ class Registry:
         """
         what = f"look for {self._manifest_name(repository, reference)}"
         path = self._manifest_path(repository, reference)
-        response = self._ask(what, "HEAD", path, self._scope(repository), headers={"Accept": ACCEPT})
+        try:
+            response = self._ask(what, "HEAD", path, self._scope(repository), headers={"Accept": ACCEPT})
+        except AccessDenied as error:
+            if self._is_absent(repository, error, reference):
+                return None
+            raise
         if response.status == 404:
             return None
-        if response.status == 405:
+        if response.status in (403, 405):
+            # An answer to HEAD has no body that would say why.
             return self._described_by_get(repository, reference)
         if response.status != 200:
             raise response.error().within(what)
@@ -259,9 +281,15 @@ class Registry:
         """end-3, GET: the exact bytes, verified where ``reference`` is a digest. Raises :class:`NotFound`."""
         what = f"read {self._manifest_name(repository, reference)}"
         path = self._manifest_path(repository, reference)
-        response = self._ask(what, "GET", path, self._pull(repository), headers={"Accept": ACCEPT}, limit=MAXIMUM_SIZE)
-        if response.status != 200:
-            raise response.error().within(what)
+        accept = {"Accept": ACCEPT}
+        try:
+            response = self._ask(what, "GET", path, self._pull(repository), headers=accept, limit=MAXIMUM_SIZE)
+            if response.status != 200:
+                raise response.error().within(what)
+        except AccessDenied as error:
+            if self._is_absent(repository, error, reference):
+                raise _as_absent(error) from error
+            raise
         said = response.headers.get("Docker-Content-Digest", "")
         digest = reference if is_digest(reference) else ""
         try:
@@ -321,6 +349,16 @@ class Registry:
         path = self._path(repository, f"referrers/{check_digest(digest)}")
         if artifact_type:
             path += "?" + urllib.parse.urlencode({"artifactType": artifact_type})
+        try:
+            return self._listed_referrers(what, path, repository, digest, artifact_type)
+        except AccessDenied as error:
+            if self._is_absent(repository, error):
+                return Referrers((), "")
+            raise
+
+    def _listed_referrers(
+        self, what: str, path: str, repository: str, digest: str, artifact_type: str
+    ) -> Referrers:
         found: list[Descriptor] = []
         for response in self._page_responses(what, path, self._pull(repository), {"Accept": OCI_INDEX}):
             is_list = bare_media_type(response.headers.get("Content-Type", "")) == OCI_INDEX
@@ -479,6 +517,32 @@ class Registry:
             ).within(what)
         raise error.within(what)
 
+    def is_unsure(self, repository: str, tag: str) -> bool:
+        """Whether a tag was taken for absent although the registry doesn't say whether it is there."""
+        return (repository, tag) in self._unsure
+
+    def _is_absent(self, repository: str, error: AccessDenied, reference: str = "") -> bool:
+        """Whether what was denied isn't there, or is as good as that to who pushes. ``reference`` is a manifest's."""
+        if {*_ABSENT_CODES, "NAME_UNKNOWN"} & set(error.codes):
+            return True
+        tag = "" if is_digest(reference) else reference
+        if error.status == 403 and (tag or not self._pushed_to):
+            try:
+                tags = self.list_tags(repository)
+            except NotFound:
+                return True
+            except AccessDenied:
+                # That says nothing more.
+                pass
+            else:
+                if tag:
+                    return tag not in tags
+        if not self._pushed_to or (error.status == 401 and self._transport.credential_for(repository).is_anonymous):
+            # Who has forgotten to log in has to be told.
+            return False
+        self._unsure.add((repository, tag))
+        return True
+
     def _described_by_get(self, repository: str, reference: str) -> Descriptor | None:
         try:
             return self.get_manifest(repository, reference).descriptor
@@ -618,6 +682,11 @@ def _named_errors(pieces: t.Iterator[bytes], what: str) -> t.Iterator[bytes]:
     except RegistryError as error:
         error.within(what)
         raise
+
+
+def _as_absent(error: RegistryError) -> RegistryError:
+    facts = {name: getattr(error, name) for name in ("method", "url", "status", "errors")}
+    return NotFound(error.reason, **facts).within(error.operation)
 
 
 def _number(text: str) -> int | None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ._end import End
 from ._inspection import describe
-from ._registry import Registry
 from ._tagging import CREATE, REPLACE, TagOutcome
 from ._transfer import DELETE
 
@@ -19,13 +19,13 @@ Place = tuple[str, str]
 """Repository and tag."""
 
 
-def describe_tags(registry: Registry, places: t.Iterable[Place]) -> dict[Place, Plain]:
+def describe_tags(registry: End, places: t.Iterable[Place]) -> dict[Place, Plain]:
     """What tags serve now."""
     return {place: describe(registry, *place) for place in places}
 
 
 def tag_diff(
-    registry: Registry,
+    registry: End,
     outcomes: t.Iterable[TagOutcome],
     before: t.Mapping[Place, Plain],
     summaries: t.Mapping[Place, Plain | None],

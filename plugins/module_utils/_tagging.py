@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ._deletion import delete_for_sure
+from ._end import End
 from ._errors import AccessDenied, Conflict, NotFound, RegistryError, UnexpectedAnswer, Unsupported
 from ._manifest import Manifest
 from ._parallel import run_all
@@ -51,13 +52,13 @@ BeforeWrite = t.Callable[[TagOutcome], None]
 
 
 def move_tags(
-    registry: Registry, items: t.Sequence[TagItem], *, check: bool, before_write: BeforeWrite = lambda outcome: None
+    registry: End, items: t.Sequence[TagItem], *, check: bool, before_write: BeforeWrite = lambda outcome: None
 ) -> list[TagOutcome | RegistryError]:
     """Point every tag at its digest; outcomes in the items' order. In check mode the digest needn't be there."""
     return run_all(lambda item: _move(registry, item, check, before_write), items, registry.jobs)
 
 
-def _move(registry: Registry, item: TagItem, check: bool, before_write: BeforeWrite) -> TagOutcome:
+def _move(registry: End, item: TagItem, check: bool, before_write: BeforeWrite) -> TagOutcome:
     what = f"tag {registry.name}/{item.repository}:{item.tag}"
     # Looked at right before the move, although it was compared before: content takes its time to arrive.
     current = registry.head_manifest(item.repository, item.tag)
@@ -94,7 +95,7 @@ def _as_immutable(error: RegistryError, outcome: TagOutcome) -> RegistryError:
     ).within(error.operation)
 
 
-def _serves(registry: Registry, item: TagItem) -> bool:
+def _serves(registry: End, item: TagItem) -> bool:
     found = registry.head_manifest(item.repository, item.tag)
     return found is not None and found.digest == item.digest
 
@@ -107,7 +108,7 @@ def _check_expected(item: TagItem, standing: str, what: str) -> None:
         ).within(what)
 
 
-def _manifest_of(registry: Registry, item: TagItem, what: str) -> Manifest:
+def _manifest_of(registry: End, item: TagItem, what: str) -> Manifest:
     if item.content is None:
         try:
             return registry.get_manifest(item.repository, item.digest)

@@ -15,6 +15,7 @@ import typing as t
 from ._chunks import send_in_chunks
 from ._deletion import delete_for_sure
 from ._digest import DigestVerifier, algorithm_of, compute_digest
+from ._end import End
 from ._errors import (
     AuthenticationFailed,
     ConnectionFailed,
@@ -105,12 +106,11 @@ class FileSource:
 
 
 class RegistrySource:
-    """A blob in a repository of a registry."""
+    """A blob in a repository of a registry, or of a layout."""
 
-    remote = True
-
-    def __init__(self, registry: Registry, repository: str, digest: str) -> None:
+    def __init__(self, registry: End, repository: str, digest: str) -> None:
         self.registry = registry
+        self.remote = registry.remote
         self.repository = repository
         self._digest = digest
 
@@ -146,7 +146,7 @@ class BlobOutcome(t.NamedTuple):
     """Mounts and forms of upload that were tried in vain, in words."""
 
 
-def look_for_blobs(registry: Registry, groups: t.Sequence[BlobGroup]) -> list[int | None | RegistryError]:
+def look_for_blobs(registry: End, groups: t.Sequence[BlobGroup]) -> list[int | None | RegistryError]:
     """HEAD every blob of every group, in their order: the size in bytes, None where it isn't there, or an error."""
     pairs = [(group.repository, digest) for group in groups for digest, _size in group.blobs]
     distinct = list(dict.fromkeys(pairs))
@@ -183,7 +183,7 @@ class _Wanted(t.NamedTuple):
 
 
 def place_blobs(
-    destination: Registry, groups: t.Sequence[BlobGroup], source_of: SourceOf, *, check: bool
+    destination: End, groups: t.Sequence[BlobGroup], source_of: SourceOf, *, check: bool
 ) -> list[BlobOutcome | RegistryError]:
     """Bring every blob into the repository of its group; outcomes in their order.
 
@@ -217,7 +217,7 @@ def place_blobs(
 
 
 def _place_blob(
-    destination: Registry, entry: _Wanted, digest: str, source_of: SourceOf, holders: t.Sequence[str], check: bool
+    destination: End, entry: _Wanted, digest: str, source_of: SourceOf, holders: t.Sequence[str], check: bool
 ) -> BlobOutcome:
     repository = entry.group.repository
     found = destination.head_blob(repository, digest)
@@ -253,7 +253,7 @@ def _place_blob(
     return BlobOutcome(repository, digest, size, UPLOAD, tuple(given_up))
 
 
-def size_at(registry: Registry, repository: str, digest: str) -> int:
+def size_at(registry: End, repository: str, digest: str) -> int:
     """The size in bytes of a blob. Raises :class:`NotFound`, and :class:`InvalidInput` if it isn't told."""
     found = registry.head_blob(repository, digest)
     if found is None:
@@ -276,7 +276,7 @@ def _size_of(size: int | None, source: BlobSource, digest: str) -> int:
 
 
 def upload_blob(
-    destination: Registry,
+    destination: End,
     repository: str,
     digest: str,
     size: int,
@@ -348,12 +348,12 @@ def delete_blobs(
     return run_all(delete, places, registry.jobs)
 
 
-def _abandon(destination: Registry, session: UploadSession) -> None:
+def _abandon(destination: End, session: UploadSession) -> None:
     if not destination.cancel_upload(session):
         destination.counters.add(sessions_left_open=1)
 
 
-def verified_pieces(source: BlobSource, digest: str, size: int | None, registry: Registry) -> t.Iterator[bytes]:
+def verified_pieces(source: BlobSource, digest: str, size: int | None, registry: End) -> t.Iterator[bytes]:
     """The bytes of a blob, read on where they broke off, see :func:`steady_pieces`.
 
     The last piece is held back until digest and size are known to be right: who gets all of them has the right blob.
@@ -371,9 +371,7 @@ def verified_pieces(source: BlobSource, digest: str, size: int | None, registry:
         yield held
 
 
-def steady_pieces(
-    source: BlobSource, digest: str, size: int | None, registry: Registry, offset: int
-) -> t.Iterator[bytes]:
+def steady_pieces(source: BlobSource, digest: str, size: int | None, registry: End, offset: int) -> t.Iterator[bytes]:
     """The bytes of a blob from ``offset`` on, unverified.
 
     They are read on where they broke off: in a row without progress as often as ``registry`` retries.

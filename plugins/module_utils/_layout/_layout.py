@@ -17,7 +17,15 @@ import typing as t
 
 from .._counters import Counters
 from .._digest import DigestVerifier, is_digest
-from .._errors import ContentMismatch, InvalidInput, LocalFileError, NotFound, ReferencesMissing, RegistryError
+from .._errors import (
+    ContentMismatch,
+    InvalidInput,
+    LocalFileError,
+    NotFound,
+    ReferencesMissing,
+    RegistryError,
+    Unsupported,
+)
 from .._manifest import INDEX_TYPES, MANIFEST_TYPES, MAXIMUM_SIZE, Descriptor, Manifest
 from .._reference import check_repository
 from .._registry import Referrers, UploadSession, referrers_tag
@@ -244,6 +252,14 @@ class Layout:
             error.within(f"write blob {digest} to {self.name}")
             raise
         self._right.add(digest)
+
+    def patch_upload(self, session: UploadSession, body: bytes | Body) -> UploadSession:
+        """Raises :class:`Unsupported`: its upload form is whole."""
+        raise Unsupported("an image layout takes blobs whole").within(f"write a chunk to {self.name}")
+
+    def get_upload(self, session: UploadSession) -> UploadSession:
+        """Raises :class:`Unsupported`, as :meth:`patch_upload`."""
+        raise Unsupported("an image layout takes blobs whole").within(f"ask for the state of an upload to {self.name}")
 
     def cancel_upload(self, session: UploadSession) -> bool:
         """Nothing is left of a blob that couldn't be taken."""

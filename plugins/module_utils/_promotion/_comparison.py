@@ -11,13 +11,13 @@ import re
 import typing as t
 
 from .._artifacts import Artifact, ArtifactsWanted, compare_artifacts
+from .._end import End
 from .._errors import NotFound, RegistryError
 from .._inspection import manifest_digests, platforms_of, read_config, read_tree
 from .._manifest import INDEX_TYPES, Descriptor, Manifest
 from .._parallel import run_all
 from .._platform import is_meant_by
 from .._platform_choice import SOURCE_ANNOTATION, PlatformMissing, choose_platforms
-from .._registry import Registry
 from .._tagging import CREATE, REPLACE
 from .._transfer import EXISTS
 from ._items import FAILED, MISSING, PROMOTE, REFUSED, SKIP, UNCHANGED, ImageItem, check_images
@@ -54,7 +54,7 @@ class Comparison(t.NamedTuple):
 
 
 def compare_images(
-    source: Registry, destination: Registry, items: t.Sequence[ImageItem], *, artifacts_of_equal: bool = False
+    source: End, destination: End, items: t.Sequence[ImageItem], *, artifacts_of_equal: bool = False
 ) -> list[Comparison]:
     """Compare images by digest and read what the plan needs; results in the items' order.
 
@@ -72,7 +72,7 @@ def compare_images(
     return _with_artifacts(source, destination, comparisons, artifacts_of_equal)
 
 
-def _compare(source: Registry, destination: Registry, item: ImageItem) -> Comparison:
+def _compare(source: End, destination: End, item: ImageItem) -> Comparison:
     found = Descriptor("", item.digest, 0) if item.digest else source.head_manifest(item.repository, item.tag)
     if found is None:
         return _missing(source, item)
@@ -95,7 +95,7 @@ def _compare(source: Registry, destination: Registry, item: ImageItem) -> Compar
         return Comparison(item, FAILED, found, reason=str(error))
 
 
-def _choose(source: Registry, comparison: Comparison) -> Comparison:
+def _choose(source: End, comparison: Comparison) -> Comparison:
     """What is chosen of the platforms of an index. An image is looked at later, where it has to be promoted."""
     item, found = comparison.item, t.cast(Descriptor, comparison.source)
     if not item.platforms or found.media_type not in (*INDEX_TYPES, ""):
@@ -107,7 +107,7 @@ def _choose(source: Registry, comparison: Comparison) -> Comparison:
     return comparison._replace(source=manifest.descriptor, chosen=choice.chosen, rewritten=choice.rewritten)
 
 
-def _compare_chosen(source: Registry, destination: Registry, comparison: Comparison) -> Comparison:
+def _compare_chosen(source: End, destination: End, comparison: Comparison) -> Comparison:
     item, chosen = comparison.item, t.cast(Descriptor, comparison.chosen)
     tags = tuple(_compare_tag(destination, item, tag, chosen.digest) for tag in item.tags)
     comparison = comparison._replace(tags=tags)
@@ -127,7 +127,7 @@ def _compare_chosen(source: Registry, destination: Registry, comparison: Compari
     return comparison._replace(action=PROMOTE, chosen=tree[-1].descriptor, tree=tree)
 
 
-def _check_platform_of_image(source: Registry, item: ImageItem, manifest: Manifest) -> None:
+def _check_platform_of_image(source: End, item: ImageItem, manifest: Manifest) -> None:
     """An image that is no index is for one platform; raise :class:`PlatformMissing` where it isn't asked for."""
     if not item.platforms or manifest.is_index:
         return
@@ -138,7 +138,7 @@ def _check_platform_of_image(source: Registry, item: ImageItem, manifest: Manife
 
 
 def _with_artifacts(
-    source: Registry, destination: Registry, comparisons: list[Comparison], artifacts_of_equal: bool
+    source: End, destination: End, comparisons: list[Comparison], artifacts_of_equal: bool
 ) -> list[Comparison]:
     places = [
         place
@@ -203,14 +203,14 @@ def _with_outcome(comparison: Comparison, outcome: tuple[Artifact, ...] | Regist
     return compared
 
 
-def _missing(source: Registry, item: ImageItem) -> Comparison:
+def _missing(source: End, item: ImageItem) -> Comparison:
     hint = f"Check repository and {'digest' if item.digest else 'tag'}"
     if _NUMBER_TO_YAML.fullmatch(item.reference):
         hint += "; without quotes, YAML reads 1.10 as the number 1.1"
     return Comparison(item, MISSING, reason=f"{item.at_source(source)} isn't there (the source). {hint}.")
 
 
-def _compare_tag(destination: Registry, item: ImageItem, tag: str, digest: str) -> TagComparison:
+def _compare_tag(destination: End, item: ImageItem, tag: str, digest: str) -> TagComparison:
     standing = destination.head_manifest(item.target, tag)
     previous = "" if standing is None else standing.digest
     if previous == digest:
@@ -230,7 +230,7 @@ def conflict_action(item: ImageItem, tag: str) -> str:
     return SKIP if item.on_conflict == "skip" else REPLACE
 
 
-def _why_refused(destination: Registry, item: ImageItem, tag: TagComparison) -> str:
+def _why_refused(destination: End, item: ImageItem, tag: TagComparison) -> str:
     stands = f"{destination.name}/{item.target}:{tag.tag} stands on {tag.previous_digest or 'nothing'}"
     expected = item.expected_destination_digest
     if expected is not None and tag.previous_digest != expected:

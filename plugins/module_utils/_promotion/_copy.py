@@ -10,11 +10,11 @@ from __future__ import annotations
 import base64
 import typing as t
 
+from .._end import End
 from .._errors import RegistryError, RepositoryMissing
 from .._inspection import ImageName, head_images
 from .._manifest import Descriptor
 from .._manifest_push import PUSH, ManifestItem, push_manifests
-from .._registry import Registry
 from .._tagging import CREATE, REPLACE, TagItem, TagOutcome, move_tags
 from .._transfer import EXISTS, BlobGroup, RegistrySource, place_blobs
 from ._comparison import Comparison, compare_images
@@ -42,7 +42,7 @@ BeforeWrite = t.Callable[[Plain, list[Comparison]], None]
 class Promotion:
     """The promotion of a set of images. ``tags`` holds what happened to tags, in the order in which it happened."""
 
-    def __init__(self, source: Registry, destination: Registry, rules: CopyRules) -> None:
+    def __init__(self, source: End, destination: End, rules: CopyRules) -> None:
         self._source = source
         self._destination = destination
         self._rules = rules

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 import typing as t
 
+from .._end import End
 from .._errors import InvalidInput
-from .._registry import Registry
 
 UNCHANGED = "unchanged"
 PROMOTE = "promote"
@@ -56,7 +56,7 @@ class ImageItem(t.NamedTuple):
         """What is asked for at the source: the digest where there is one."""
         return self.digest or self.tag
 
-    def at_source(self, registry: Registry) -> str:
+    def at_source(self, registry: End) -> str:
         """The reference at the source, as people write it."""
         return f"{registry.name}/{self.repository}{'@' if self.digest else ':'}{self.reference}"
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import base64
 import typing as t
 
+from .._end import End
 from .._errors import RegistryError
 from .._inspection import blobs_of, describe, describe_tree
 from .._manifest import Descriptor
 from .._parallel import run_all
-from .._registry import Registry
 from .._tagging import CREATE, REPLACE
 from ._comparison import Comparison
 from ._items import MISSING, PROMOTE, Plain
@@ -23,7 +23,7 @@ Summaries = dict[tuple[str, str], Plain]
 """What images are in the words of people, by repository at the source and digest."""
 
 
-def plan(comparisons: t.Sequence[Comparison], source: Registry, destination: Registry, summaries: Summaries) -> Plain:
+def plan(comparisons: t.Sequence[Comparison], source: End, destination: End, summaries: Summaries) -> Plain:
     """The plan as plain values: ``images`` with what is to be done for each, ``blobs``, ``manifests``, then
     ``artifact_tags`` and ``tags``.
 
@@ -93,7 +93,7 @@ def plan(comparisons: t.Sequence[Comparison], source: Registry, destination: Reg
     }
 
 
-def _image(comparison: Comparison, source: Registry, destination: Registry) -> Plain:
+def _image(comparison: Comparison, source: End, destination: End) -> Plain:
     item, found, chosen = comparison.item, comparison.source, comparison.chosen
     return {
         "reference": item.at_source(source),
@@ -112,7 +112,7 @@ def _image(comparison: Comparison, source: Registry, destination: Registry) -> P
     }
 
 
-def summarise_sources(comparisons: t.Sequence[Comparison], source: Registry) -> Summaries:
+def summarise_sources(comparisons: t.Sequence[Comparison], source: End) -> Summaries:
     """For a diff: what each image that is to be promoted is, in the words of people. This reads configs.
 
     Nothing is said about what was chosen of an index and is at the destination already: it isn't at the source.

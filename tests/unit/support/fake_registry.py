@@ -21,6 +21,8 @@ class FakeRegistry:
     ``failing`` holds errors by such a call, each raised as often as the call is made.
     """
 
+    remote = True
+
     def __init__(self, name: str = "r.example", jobs: int = 1) -> None:
         self.name = name
         self.jobs = jobs
