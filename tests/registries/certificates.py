@@ -41,8 +41,8 @@ class CertificateAuthority:
         write_private(certificate_path, certificate.public_bytes(serialization.Encoding.PEM))
         return cls(certificate, key)
 
-    def issue(self, common_name: str, certificate_path: Path, key_path: Path) -> None:
-        """Sign a fresh key for ``localhost`` and write both."""
+    def issue(self, common_name: str, certificate_path: Path, key_path: Path, *, client: bool = False) -> None:
+        """Sign a fresh key for ``localhost``, or for a client of it, and write both."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
         builder = _builder(subject, self._certificate.subject, key.public_key(), self._key.public_key(), False)
@@ -52,7 +52,8 @@ class CertificateAuthority:
             x509.IPAddress(ipaddress.ip_address("::1")),
         ]
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        usage = ExtendedKeyUsageOID.CLIENT_AUTH if client else ExtendedKeyUsageOID.SERVER_AUTH
+        builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
         write_private(key_path, _key_pem(key))
         write_private(certificate_path, certificate.public_bytes(serialization.Encoding.PEM))

@@ -40,6 +40,8 @@ class RegistryFiles:
         self.faults = directory / "faults.json"
         self.certificate = directory / "server.crt"
         self.key = directory / "server.key"
+        self.client_certificate = directory / "client.crt"
+        self.client_key = directory / "client.key"
         self.signing_certificate = directory / "token.crt"
         self.signing_key = directory / "token.key"
         self.htpasswd = directory / "htpasswd"
@@ -71,6 +73,9 @@ def configure_registry(
     }
     if specification.tls and specification.faults is None:
         http["tls"] = {"certificate": str(files.certificate), "key": str(files.key)}
+    if specification.client_certificate:
+        authority.issue("client", files.client_certificate, files.client_key, client=True)
+        http["tls"]["clientcas"] = [str(ca_path)]
     configuration: dict[str, Any] = {
         "version": "0.1",
         "log": {"level": "info", "accesslog": {"disabled": False}},
@@ -110,7 +115,10 @@ def configure_token_server(entry: dict[str, Any], specification: Specification, 
         "accounts": {
             entry["username"]: {"role": "main", "password": entry["password"]},
             entry["pull_username"]: {"role": "pull", "password": entry["pull_password"]},
+            **{name: {"role": "owner", "password": password} for name, password in entry["owners"].items()},
         },
+        "identity_tokens": {entry["identity_token"]: entry["username"]},
+        "post_only": specification.token_post_only,
     }
     if specification.tls:
         configuration.update(certificate=str(files.certificate), key=str(files.key))

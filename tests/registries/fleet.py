@@ -144,6 +144,8 @@ def _launch(
     if binary.flavour == "olareg":
         if specification.relative_urls:
             raise HarnessError("olareg has no relative-urls option.")
+        if specification.client_certificate or specification.token_post_only:
+            raise HarnessError("olareg has neither client-certificate nor token-post-only.")
         if specification.token_seconds != DEFAULT_TOKEN_SECONDS:
             raise HarnessError("olareg has no token-seconds option: its tokens last 300 s.")
     files = RegistryFiles(state.directory / specification.name)
@@ -179,6 +181,9 @@ def _launch(
         entry["password"] = specification.password or (before["password"] if same else secrets.token_urlsafe(32))
         entry["pull_username"] = "puller"
         entry["pull_password"] = before["pull_password"] if same else secrets.token_urlsafe(32)
+    if specification.client_certificate:
+        entry["client_certificate"] = str(files.client_certificate)
+        entry["client_key"] = str(files.client_key)
     separate_tokens = specification.login == "token" and binary.flavour != "olareg"
     if specification.login == "token":
         entry["service"] = f"registries-harness {specification.name}"
@@ -186,6 +191,8 @@ def _launch(
         if separate_tokens:
             old_realm = (before.get("realm") or "").rpartition("/")[0]
             entry["realm"] = f"{scheme}://localhost:{_port(old_realm)}/token"
+            entry["identity_token"] = before.get("identity_token") or secrets.token_urlsafe(32)
+            entry["owners"] = before.get("owners") or {name: secrets.token_urlsafe(32) for name in ("left", "right")}
             entry["token_access_log"] = str(files.token_access_log)
             entry["token_log"] = str(files.token_log)
         else:
@@ -207,6 +214,11 @@ def _launch(
         entry["proxy_pid"] = spawn(command, files.proxy_access_log, files.proxy_log, environment)
         begun[entry["proxy_pid"]] = entry["proxy_marker"]
     return entry
+
+
+def client_certificate(entry: dict[str, Any]) -> tuple[str, str] | None:
+    """What a client must have to speak to the registry: the paths of a certificate and its key."""
+    return (entry["client_certificate"], entry["client_key"]) if "client_certificate" in entry else None
 
 
 def _port(before: str | None) -> int:
@@ -240,7 +252,7 @@ def _wait(state: State, entry: dict[str, Any]) -> None:
     else:
         _wait_for(state, url, (200, 401), entry, "")
     if "token_pid" in entry:
-        _wait_for(state, entry["realm"], (400,), entry, "token_")
+        _wait_for(state, entry["realm"], (400, 405), entry, "token_")
 
 
 def _wait_for(state: State, url: str, expected: tuple[int, ...], entry: dict[str, Any], part: str) -> None:
@@ -249,6 +261,7 @@ def _wait_for(state: State, url: str, expected: tuple[int, ...], entry: dict[str
     with requests.Session() as session:
         session.trust_env = False
         session.verify = str(state.ca_path)
+        session.cert = client_certificate(entry)
         session.headers["User-Agent"] = f"{USER_AGENT}/{nonce}"
         while True:
             alive = is_ours(entry[f"{part}pid"], entry[f"{part}marker"])

@@ -136,7 +136,8 @@ def _parser() -> argparse.ArgumentParser:
         nargs="*",
         metavar="NAME[,OPTION...]",
         help="options: tls, login=none|htpasswd|token, token-seconds=N, delete=on|off, relative-urls, "
-        "binary=PATH|distribution3|olareg, password=TEXT, faults[=NAME+...]; without any NAME, all known registries",
+        "client-certificate, token-post-only, binary=PATH|distribution3|olareg, password=TEXT, "
+        "faults[=NAME+...]; without any NAME, all known registries",
     )
 
     added = command("stop", _stop, "Stop all registries.")

@@ -14,6 +14,7 @@ import requests
 
 from catalogue import Item, Options, plan
 from errors import HarnessError
+from fleet import client_certificate
 from images import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, Blob, Manifest
 from specification import USER_AGENT
 from state import State
@@ -39,6 +40,7 @@ class Pusher:
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.verify = ca_path
+        self._session.cert = client_certificate(entry)
         self._session.headers["User-Agent"] = USER_AGENT
         if entry["login"] == "htpasswd":
             self._session.auth = _login(entry)
@@ -136,17 +138,21 @@ class Pusher:
         if time.monotonic() < renew_at:
             return token
         asked = time.monotonic()
-        answer = self._session.get(
-            self._entry["realm"],
-            params={"service": self._entry["service"], "scope": scopes, "account": self._entry["username"]},
-            auth=_login(self._entry),
-            timeout=_TIMEOUT,
-        )
+        answer = self._ask_token_server(scopes)
         if answer.status_code != 200:
             raise HarnessError(f"The token server answered {answer.status_code}.")
         value: str = answer.json()["token"]
         self._tokens[key] = (asked + self._entry["token_seconds"] / 2, value)
         return value
+
+    def _ask_token_server(self, scopes: list[str]) -> requests.Response:
+        realm, service = self._entry["realm"], self._entry["service"]
+        if self._entry["specification"]["token_post_only"]:
+            form = {"grant_type": "password", "client_id": USER_AGENT, "service": service, "scope": " ".join(scopes)}
+            form.update(username=self._entry["username"], password=self._entry["password"])
+            return self._session.post(realm, data=form, timeout=_TIMEOUT)
+        query = {"service": service, "scope": scopes, "account": self._entry["username"]}
+        return self._session.get(realm, params=query, auth=_login(self._entry), timeout=_TIMEOUT)
 
 
 def _login(entry: dict[str, Any]) -> tuple[bytes, bytes]:

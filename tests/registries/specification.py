@@ -29,6 +29,10 @@ class Specification:
     token_seconds: int = DEFAULT_TOKEN_SECONDS
     delete: bool = True
     relative_urls: bool = False
+    client_certificate: bool = False
+    """Whether it speaks to clients with a certificate of the throw-away CA only."""
+    token_post_only: bool = False
+    """Whether its token server knows the way of OAuth 2 only."""
     binary: str | None = None
     password: str | None = None
     """Of the main account; by default it is long and random."""
@@ -48,6 +52,10 @@ class Specification:
             values[key] = value
         if "token_seconds" in values and values.get("login") != "token":
             raise HarnessError(f"Registry '{name}' has token-seconds without login=token.")
+        if "token_post_only" in values and values.get("login") != "token":
+            raise HarnessError(f"Registry '{name}' has token-post-only without login=token.")
+        if "client_certificate" in values and "tls" not in values:
+            raise HarnessError(f"Registry '{name}' has client-certificate without tls.")
         if "password" in values and values.get("login", "none") == "none":
             raise HarnessError(f"Registry '{name}' has a password without a login.")
         return cls(name=name, **values)
@@ -65,7 +73,7 @@ def _parse_option(option: str) -> tuple[str, Any]:
     if key == "faults" and bool(equals) == bool(value):
         parse_faults(value)
         return "faults", value
-    if option in ("tls", "relative-urls"):
+    if option in ("tls", "relative-urls", "client-certificate", "token-post-only"):
         return option.replace("-", "_"), True
     if key == "login" and value in LOGINS:
         return "login", value
@@ -79,5 +87,6 @@ def _parse_option(option: str) -> tuple[str, Any]:
         return "password", value
     raise HarnessError(
         f"Unknown registry option '{option}'; known are tls, login=none|htpasswd|token, token-seconds=1..86400, "
-        "delete=on|off, relative-urls, binary=PATH|distribution3|olareg, password=TEXT and faults[=NAME+...]."
+        "delete=on|off, relative-urls, client-certificate, token-post-only, binary=PATH|distribution3|olareg, "
+        "password=TEXT and faults[=NAME+...]."
     )

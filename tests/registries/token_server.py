@@ -46,6 +46,8 @@ class Issuer:
         self._issuer: str = configuration["issuer"]
         self._seconds: int = configuration["token_seconds"]
         self._accounts: dict[str, dict[str, str]] = configuration["accounts"]
+        self._identity_tokens: dict[str, str] = configuration["identity_tokens"]
+        self.post_only: bool = configuration["post_only"]
         self._key = Path(configuration["signing_key"]).read_text(encoding="ascii")
         certificate = x509.load_pem_x509_certificate(Path(configuration["signing_certificate"]).read_bytes())
         self._x5c = base64.b64encode(certificate.public_bytes(serialization.Encoding.DER)).decode()
@@ -57,8 +59,18 @@ class Issuer:
             raise RefusalError(401, "UNAUTHORIZED", "authentication required")
         return account["role"]
 
-    def grant(self, role: str, scopes: list[str]) -> list[dict[str, Any]]:
-        """The part of the wanted scopes that the role may have."""
+    def owner_of(self, identity_token: str) -> str:
+        """The account of an identity token."""
+        for token, username in self._identity_tokens.items():
+            if hmac.compare_digest(token.encode(), identity_token.encode()):
+                return username
+        raise RefusalError(401, "UNAUTHORIZED", "authentication required")
+
+    def role_of(self, username: str) -> str:
+        return self._accounts[username]["role"]
+
+    def grant(self, role: str, username: str, scopes: list[str]) -> list[dict[str, Any]]:
+        """The part of the wanted scopes that the account may have."""
         wanted: dict[tuple[str, str], set[str]] = {}
         for scope in scopes:
             kind, _colon, rest = scope.partition(":")
@@ -68,18 +80,18 @@ class Issuer:
             wanted.setdefault((kind.partition("(")[0], name), set()).update(actions.split(","))
         access = []
         for (kind, name), asked in sorted(wanted.items()):
-            granted = sorted(asked & self._allowed(role, kind, name))
+            granted = sorted(asked & self._allowed(role, username, kind, name))
             if granted:
                 access.append({"type": kind, "name": name, "actions": granted})
         return access
 
     @staticmethod
-    def _allowed(role: str, kind: str, name: str) -> set[str]:
+    def _allowed(role: str, username: str, kind: str, name: str) -> set[str]:
         if (kind, name) == ("registry", "catalog"):
             return {"*"} if role in ("main", "pull") else set()
         if kind != "repository":
             return set()
-        if role == "main":
+        if role == "main" or (role == "owner" and name.startswith(f"{username}/")):
             return {"pull", "push", "delete", "*"}
         return {"pull"} if role == "pull" or name.startswith(PUBLIC_PREFIX) else set()
 
@@ -115,6 +127,8 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(self._by_post)
 
     def _by_get(self) -> dict[str, Any]:
+        if self.issuer.post_only:
+            raise RefusalError(405, "UNSUPPORTED", "only POST is known")
         query = parse_qs(urlsplit(self.path).query)
         username, role = self._basic()
         return self._token(username, role, query.get("service", [""])[0], query.get("scope", []))
@@ -125,19 +139,25 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             raise RefusalError(400, "UNSUPPORTED", "a form body of at most 64 KiB is needed")
         form = {name: values[0] for name, values in parse_qs(self.rfile.read(int(length)).decode()).items()}
-        if form.get("grant_type") != "password":
-            raise RefusalError(400, "UNSUPPORTED", "only grant_type=password is known")
         if not form.get("client_id"):
             raise RefusalError(400, "UNSUPPORTED", "client_id is missing")
-        username = form.get("username", "")
-        role = self.issuer.role(username, form.get("password", ""))
-        return self._token(username, role, form.get("service", ""), [form.get("scope", "")])
+        more = {}
+        if form.get("grant_type") == "password":
+            username = form.get("username", "")
+            role = self.issuer.role(username, form.get("password", ""))
+        elif form.get("grant_type") == "refresh_token":
+            more["refresh_token"] = form.get("refresh_token", "")
+            username = self.issuer.owner_of(more["refresh_token"])
+            role = self.issuer.role_of(username)
+        else:
+            raise RefusalError(400, "UNSUPPORTED", "grant_type must be password or refresh_token")
+        return {**self._token(username, role, form.get("service", ""), [form.get("scope", "")]), **more}
 
     def _token(self, username: str, role: str, service: str, scopes: list[str]) -> dict[str, Any]:
         if service != self.issuer.service:
             raise RefusalError(400, "UNSUPPORTED", "unknown service")
         single = [scope for text in scopes for scope in text.split()]
-        return self.issuer.token(username, self.issuer.grant(role, single))
+        return self.issuer.token(username, self.issuer.grant(role, username, single))
 
     def _basic(self) -> tuple[str, str]:
         header = self.headers.get("Authorization")
