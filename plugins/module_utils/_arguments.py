@@ -162,23 +162,26 @@ class Task:
         self.counters = Counters()
         self._opened: list[Registry] = []
 
-    def registry(self, *, writing: bool = False) -> Registry:
-        """The registry that the task reads or changes. In check mode the account is asked to read only."""
-        return self._open(self.params, writing and not self.check_mode)
+    def registry(self, *, writing: bool = False, pushed_to: bool = False) -> Registry:
+        """The registry that the task reads or changes. In check mode the account is asked to read only.
+
+        ``pushed_to`` says that it is looked at for what has to be pushed to it, now or by another task.
+        """
+        return self._open(self.params, writing and not self.check_mode, pushed_to)
 
     def source(self) -> Registry:
         """The registry at the other end, which is only read. Raises :class:`InvalidInput` where there is none."""
         options = self.params["source"]
         if not options:
             raise InvalidInput("no source is given")
-        return self._open(options, False)
+        return self._open(options, False, False)
 
     def close(self) -> None:
         """Close all connections."""
         for registry in self._opened:
             registry.close()
 
-    def _open(self, options: Plain, writing: bool) -> Registry:
+    def _open(self, options: Plain, writing: bool, pushed_to: bool) -> Registry:
         try:
             name = check_registry(options["registry"])
         except InvalidInput as error:
@@ -221,7 +224,7 @@ class Task:
             transport = Transport(endpoint, self.counters, on_secret=self._hide_text)
         except LocalFileError as error:
             raise self._at_end(error, options).within(f"reach {name}") from error
-        registry = Registry(transport, writing=writing)
+        registry = Registry(transport, writing=writing, pushed_to=pushed_to)
         self._opened.append(registry)
         return registry
 

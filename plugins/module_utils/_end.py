@@ -56,6 +56,9 @@ class End(t.Protocol):
     def head_manifest(self, repository: str, reference: str) -> Descriptor | None:
         """See :meth:`._registry.Registry.head_manifest`."""
 
+    def is_unsure(self, repository: str, tag: str) -> bool:
+        """See :meth:`._registry.Registry.is_unsure`."""
+
     def get_manifest(self, repository: str, reference: str) -> Manifest:
         """See :meth:`._registry.Registry.get_manifest`."""
 

@@ -356,9 +356,7 @@ class Registry:
                 return Referrers((), "")
             raise
 
-    def _listed_referrers(
-        self, what: str, path: str, repository: str, digest: str, artifact_type: str
-    ) -> Referrers:
+    def _listed_referrers(self, what: str, path: str, repository: str, digest: str, artifact_type: str) -> Referrers:
         found: list[Descriptor] = []
         for response in self._page_responses(what, path, self._pull(repository), {"Accept": OCI_INDEX}):
             is_list = bare_media_type(response.headers.get("Content-Type", "")) == OCI_INDEX
@@ -526,17 +524,14 @@ class Registry:
         if {*_ABSENT_CODES, "NAME_UNKNOWN"} & set(error.codes):
             return True
         tag = "" if is_digest(reference) else reference
-        if error.status == 403 and (tag or not self._pushed_to):
+        if error.status == 403 and tag:
             try:
-                tags = self.list_tags(repository)
+                return tag not in self.list_tags(repository)
             except NotFound:
                 return True
-            except AccessDenied:
-                # That says nothing more.
+            except RegistryError:
+                # The list says nothing more.
                 pass
-            else:
-                if tag:
-                    return tag not in tags
         if not self._pushed_to or (error.status == 401 and self._transport.credential_for(repository).is_anonymous):
             # Who has forgotten to log in has to be told.
             return False

@@ -287,7 +287,7 @@ def work(task: Task) -> dict[str, t.Any]:
         outcomes = delete_blobs(task.registry(writing=True), groups, check=task.check_mode)
     else:
         finder = source_finder(task, local)
-        outcomes = place_blobs(task.registry(writing=True), groups, finder, check=task.check_mode)
+        outcomes = place_blobs(task.registry(writing=True, pushed_to=True), groups, finder, check=task.check_mode)
     result = report(groups, outcomes)
     if params["repository"] is not None:
         result["digest"] = params["digest"]

@@ -153,7 +153,7 @@ from ..module_utils._transfer import look_for_blobs, missing_blobs
 
 def look(task: Task) -> dict[str, t.Any]:
     groups = blob_groups(task.params)
-    found = look_for_blobs(task.registry(), groups)
+    found = look_for_blobs(task.registry(pushed_to=True), groups)
     outcomes = iter(found)
     failures = []
     blobs = []

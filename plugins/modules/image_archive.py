@@ -370,7 +370,7 @@ def bring_in(task: Task, path: str, form: str) -> Plain:
     with contextlib.closing(layout):
         images = all_images(layout, default) if params["images"] is None else params["images"]
         items = image_items({**params, "images": images})
-        return copy_images(task, layout, task.registry(writing=True), items)
+        return copy_images(task, layout, task.registry(writing=True, pushed_to=True), items)
 
 
 def work(task: Task) -> Plain:

@@ -226,7 +226,7 @@ from ..module_utils._image_arguments import IMAGE_OPTIONS, image_items
 
 def copy(task: Task) -> dict[str, t.Any]:
     items = image_items(task.params)
-    return copy_images(task, task.source(), task.registry(writing=True), items)
+    return copy_images(task, task.source(), task.registry(writing=True, pushed_to=True), items)
 
 
 def main() -> None:

@@ -257,7 +257,7 @@ from ..module_utils._promotion._plan import plan, summarise_sources
 
 def compare(task: Task) -> dict[str, t.Any]:
     items = image_items(task.params)
-    source, destination = task.source(), task.registry()
+    source, destination = task.source(), task.registry(pushed_to=True)
     comparisons = compare_images(source, destination, items, artifacts_of_equal=task.params["compare_artifacts"])
     summaries = summarise_sources(comparisons, source) if task.diff_mode else {}
     planned = plan(comparisons, source, destination, summaries)

@@ -261,7 +261,7 @@ def work(task: Task) -> dict[str, t.Any]:
         items = [manifest_item(entry) for entry in entries]
         task.check_secrets([(item.digest, item.media_type) for item in items])
         source = task.source() if params["source"] else None
-        outcomes = push_manifests(task.registry(writing=True), items, source, check=task.check_mode)
+        outcomes = push_manifests(task.registry(writing=True, pushed_to=True), items, source, check=task.check_mode)
     pairs, failures = divided([{"repository": item.repository, "digest": item.digest} for item in items], outcomes)
     done = [outcome._asdict() for _place, outcome in pairs]
     result = {

@@ -212,7 +212,7 @@ def work(task: Task) -> dict[str, t.Any]:
     items = [tag_item(entry, present) for entry in entries]
     if len({(item.repository, item.tag) for item in items}) < len(items):
         raise InvalidInput("a tag is given twice")
-    registry = task.registry(writing=True)
+    registry = task.registry(writing=True, pushed_to=present)
     before = describe_tags(registry, [(item.repository, item.tag) for item in items]) if task.diff_mode else {}
     if present:
         outcomes = move_tags(registry, items, check=task.check_mode, before_write=task.check_secrets)

@@ -213,6 +213,10 @@ class Layout:
         chosen = [entry for entry in listed.values() if not artifact_type or entry.artifact_type == artifact_type]
         return Referrers(tuple(sorted(chosen, key=lambda entry: entry.digest)), "api")
 
+    def is_unsure(self, repository: str, tag: str) -> bool:
+        """Never: whoever can read the layout can read all of it."""
+        return False
+
     def list_tags(self, repository: str) -> list[str]:
         """The tags of a repository, sorted. Raises :class:`NotFound` where no name has it."""
         check_repository(repository)

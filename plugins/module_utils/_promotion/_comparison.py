@@ -12,7 +12,7 @@ import typing as t
 
 from .._artifacts import Artifact, ArtifactsWanted, compare_artifacts
 from .._end import End
-from .._errors import NotFound, RegistryError
+from .._errors import Conflict, NotFound, RegistryError
 from .._inspection import manifest_digests, platforms_of, read_config, read_tree
 from .._manifest import INDEX_TYPES, Descriptor, Manifest
 from .._parallel import run_all
@@ -216,6 +216,13 @@ def _compare_tag(destination: End, item: ImageItem, tag: str, digest: str) -> Ta
     if previous == digest:
         return TagComparison(tag, previous, EXISTS)
     expected = item.expected_destination_digest
+    has_to_know = expected is not None or conflict_action(item, tag) != REPLACE
+    if not previous and has_to_know and destination.is_unsure(item.target, tag):
+        raise Conflict(
+            "the registry doesn't tell this account whether it is there, and on_conflict, immutable_tags or "
+            "expected_destination_digest have to know it",
+            hint="If the repository isn't there, create it; else let the account read it",
+        ).within(f"compare {destination.name}/{item.target}:{tag}")
     if expected is not None and previous != expected:
         return TagComparison(tag, previous, REFUSED)
     if not previous:

@@ -32,6 +32,7 @@ class FakeRegistry:
         self.failing: dict[str, RegistryError] = {}
         self.manifests: dict[tuple[str, str], Manifest] = {}
         self.blobs: dict[str, bytes] = {}
+        self.unsure: set[tuple[str, str]] = set()
         self.referrers_api = True
 
     @property
@@ -50,6 +51,9 @@ class FakeRegistry:
         for reference in (manifest.digest, *tags):
             self.manifests[repository, reference] = manifest
         return manifest
+
+    def is_unsure(self, repository: str, tag: str) -> bool:
+        return (repository, tag) in self.unsure
 
     def head_manifest(self, repository: str, reference: str) -> Descriptor | None:
         found = self._call("HEAD", repository, reference)

@@ -125,7 +125,8 @@ def test_what_isnt_there_has_the_same_keys(
 
 
 def test_an_error_is_the_outcome_of_its_image_only(server: ScriptedServer, registry: Registry) -> None:
-    server.expect("HEAD", "/v2/c/manifests/1.0", 403)
+    server.expect("HEAD", "/v2/c/manifests/1.0", 403).expect("GET", "/v2/c/manifests/1.0", 403)
+    server.expect("GET", "/v2/c/tags/list", 403)
     expect_image(server, "HEAD")
     refused, found = look_at_images(registry, [ImageName("c", "1.0", ""), ImageName("a/b", "1.0", "")], ())
     assert isinstance(refused, AccessDenied)

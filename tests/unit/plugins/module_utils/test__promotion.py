@@ -165,6 +165,26 @@ def test_a_registry_that_refuses_is_a_result(source: FakeRegistry, destination: 
 
 
 @pytest.mark.parametrize(
+    ("conditions", "action"),
+    [
+        ({}, "promote"),
+        ({"immutable_tags": ("v.*",)}, "promote"),
+        ({"on_conflict": "fail"}, "failed"),
+        ({"on_conflict": "skip"}, "failed"),
+        ({"immutable_tags": (".*",)}, "failed"),
+        ({"expected_destination_digest": ""}, "failed"),
+    ],
+)
+def test_a_tag_of_which_nothing_is_told_is_new_unless_its_conditions_have_to_know(
+    source: FakeRegistry, destination: FakeRegistry, conditions: Plain, action: str
+) -> None:
+    destination.unsure.add(("team/app", "1"))
+    comparison = compare(source, destination, ImageItem("team/app", tag="1", tags=("1",), **conditions))
+    assert comparison.action == action
+    assert ("doesn't tell this account whether it is there" in comparison.reason) is (action == "failed")
+
+
+@pytest.mark.parametrize(
     ("conditions", "action", "tag", "reason"),
     [
         ({}, "promote", "replace", ""),

@@ -164,7 +164,8 @@ def test_a_tag_that_isnt_there_costs_one_request(server: ScriptedServer) -> None
 
 def test_a_refusal_is_the_outcome_of_its_image_only(server: ScriptedServer) -> None:
     expect_manifest(server, "1.0")
-    server.expect("HEAD", "/v2/c/manifests/1.0", 403, errors("DENIED"))
+    for method, what in (("HEAD", "manifests/1.0"), ("GET", "manifests/1.0"), ("GET", "tags/list")):
+        server.expect(method, f"/v2/c/{what}", 403, errors("DENIED"))
     expect_manifest(server, DIGEST, SUBJECT)
     server.expect("GET", f"/v2/a/b/referrers/{DIGEST}", 403, errors("DENIED"))
     expect_cosign(server)
