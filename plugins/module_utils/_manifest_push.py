@@ -162,6 +162,13 @@ def _upload_again(
     Raises ``error`` itself where that can't help.
     """
     missing = [blob for blob in manifest.blobs() if blob.digest in error.digests]
+    left_out = [layer.digest for layer in manifest.nondistributable_layers() if layer.digest in error.digests]
+    if left_out:
+        error.hint = (
+            f"{left_out[0]} is of a type that may not be distributed, so it was left out; the registry insists on it, "
+            "unless its configuration allows such layers to be elsewhere"
+        )
+        raise error
     if source is None or not missing:
         raise error
     for blob in missing:

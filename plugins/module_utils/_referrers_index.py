@@ -68,11 +68,15 @@ def unlist_from_subject(registry: End, repository: str, subject: str, digest: st
 
 
 def _standing(registry: End, repository: str, subject: str) -> dict[str, t.Any]:
+    empty = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}
     try:
         index = registry.get_manifest(repository, referrers_tag(subject))
     except NotFound:
-        return {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}
-    if index.media_type != OCI_INDEX or index.digest == subject:
+        return empty
+    if index.digest == subject:
+        # Some registries take a tag of this form for the digest itself, as long as there is no such tag.
+        return empty
+    if index.media_type != OCI_INDEX:
         raise Conflict(
             f"the tag is taken by something that is no list of referrers ({index.media_type})",
             hint="Remove that tag, or give it another name",

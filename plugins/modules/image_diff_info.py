@@ -134,6 +134,11 @@ images:
           description: V(exists), V(create), V(replace), V(skip) or V(refused).
           type: str
           sample: create
+    layers_left_out:
+      description: Layers that aren't copied, since their media type says that they may not be distributed.
+      type: list
+      elements: dict
+      sample: []
     artifacts_compared:
       description: Whether artifacts were looked for. They aren't where nothing else differs, unless O(compare_artifacts).
       type: bool

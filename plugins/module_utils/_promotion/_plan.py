@@ -107,6 +107,12 @@ def _image(comparison: Comparison, source: End, destination: End) -> Plain:
         "action": comparison.action,
         "reason": comparison.reason,
         "tags": [tag._asdict() for tag in comparison.tags],
+        "layers_left_out": [
+            {"digest": layer.digest, "media_type": layer.media_type, "size": layer.size}
+            for layer in {
+                layer.digest: layer for manifest in comparison.tree for layer in manifest.nondistributable_layers()
+            }.values()
+        ],
         "artifacts": [artifact.as_plain() for artifact in comparison.artifacts],
         "artifacts_compared": comparison.artifacts_compared,
     }

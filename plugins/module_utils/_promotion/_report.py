@@ -81,6 +81,8 @@ def _about_blobs(image: Plain, check_mode: bool) -> str:
         for way, word in ways.items()
         if image[f"blobs_{way}"]
     ]
+    if image["layers_left_out"]:
+        parts.append(f"{_count(len(image['layers_left_out']), 'layer')} left out that may not be distributed")
     return ", ".join(parts) or "no blobs"
 
 

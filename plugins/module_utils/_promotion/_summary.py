@@ -95,6 +95,7 @@ class _Done:
             "action": FAILED if image["action"] == PROMOTE and reason else image["action"],
             "reason": reason,
             "tags": image["tags"],
+            "layers_left_out": image["layers_left_out"],
             "artifacts": image["artifacts"],
             "artifacts_compared": image["artifacts_compared"],
             **self._sums(repository, tree),

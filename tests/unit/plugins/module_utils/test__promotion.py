@@ -316,6 +316,7 @@ def test_a_plan_holds_what_the_next_tasks_need(source: FakeRegistry, destination
                 {"tag": "1", "previous_digest": "", "action": "create"},
                 {"tag": "stable", "previous_digest": OTHER_DIGEST, "action": "replace"},
             ],
+            "layers_left_out": [],
             "artifacts": [],
             "artifacts_compared": False,
         }
