@@ -1,0 +1,112 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The examples of the guides run as they stand: only the names of the registries are replaced by those of real ones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from runs import (
+    COLLECTION,
+    CONFIG,
+    OUTPUT,
+    PROMOTE,
+    REGISTRIES,
+    Failed,
+    check,
+    main,
+    playbook,
+    private_file,
+    say,
+    state_at,
+)
+
+from images import AMD64, ARM64, artifact, image, index, layer
+from seeding import Pusher
+
+NAMES = {"dev.example:5000": "prod-token", "prod.example": "prod-htpasswd"}
+"""The registries of the examples, and those that stand in for them; both have TLS and a login."""
+PAGES = ("whole-images.md", "artifacts-and-signatures.md")
+NOT_RUN = "<!-- not run: "
+"""In the line before an example that needs what no test has; the reason follows."""
+ENDS = """
+promote_source: {registry: dev.example:5000, auth_file: ~/.docker/config.json}
+promote_destination: {registry: prod.example, auth_file: ~/.docker/config.json}
+"""
+
+
+class Example(NamedTuple):
+    page: str
+    number: int
+    text: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.page}, example {self.number}"
+
+
+def examples(page: str) -> Iterator[Example]:
+    """The examples of a page that can be run."""
+    text = (COLLECTION / "docs" / page).read_text(encoding="utf-8")
+    fences = re.split(r"^```yaml\n", text, flags=re.MULTILINE)
+    for number, (before, block) in enumerate(zip(fences, fences[1:]), 1):
+        last = before.rstrip().rpartition("\n")[2]
+        if not last.startswith(NOT_RUN):
+            yield Example(page, number, block.partition("\n```")[0] + "\n")
+
+
+def seeded() -> None:
+    """The images that the examples name, with an artifact each, at the source."""
+    state = state_at()
+    with Pusher(state.registry(NAMES["dev.example:5000"]), str(state.ca_path)) as pusher:
+        for repository, tag in (("team/app", "1.4.2"), ("team/api", "2.1.0")):
+            images = [
+                (image([layer(f"{repository}/{at.architecture}", 5000)], repository, at), at) for at in (AMD64, ARM64)
+            ]
+            top = index(list(images))
+            pusher.push_manifest(repository, top, tag)
+            pusher.push_manifest(repository, artifact(b'{"name":"example"}', top), artifact(b"", top).digest)
+
+
+def on_real_registries(text: str) -> str:
+    """The text with the names of registries that run."""
+    for name, registry in NAMES.items():
+        text = text.replace(name, REGISTRIES[registry]["address"])
+    return text
+
+
+def run(example: Example) -> None:
+    """Run an example: a playbook, tasks, or variables of the role promote."""
+    private_file("home/.docker/config.json", Path(state_at().auth_path).read_text(encoding="utf-8"))
+    environment = {"HOME": str(OUTPUT / "home"), "REQUESTS_CA_BUNDLE": CONFIG["registries_ca"]}
+    text = on_real_registries(example.text)
+    if not text.startswith("- "):
+        ends = private_file("ends.yml", on_real_registries(ENDS))
+        variables = private_file("example-variables.yml", text)
+        playbook(PROMOTE, {}, "-e", f"@{ends}", "-e", f"@{variables}", environment=environment)
+        return
+    if "\n  hosts:" not in text:
+        tasks = "".join(f"    {line}\n" for line in text.splitlines())
+        text = f"- name: Example\n  hosts: localhost\n  gather_facts: false\n  tasks:\n{tasks}"
+    playbook(private_file("example.yml", text), {}, environment=environment)
+
+
+def pages() -> None:
+    """Every example of every page."""
+    for page in PAGES:
+        found = list(examples(page))
+        check(bool(found), f"no examples in {page}")
+        for example in found:
+            try:
+                run(example)
+            except Failed as failure:
+                raise Failed(f"{example.name}: {failure}") from failure
+        say(f"{page}: {len(found)} examples run")
+
+
+if __name__ == "__main__":
+    main([seeded, pages])
