@@ -479,6 +479,7 @@ def test_a_secret_that_an_older_core_would_cut_out_of_the_result_is_refused(
         module.task.check_secrets(*values)
     said = f"{caught.value} {caught.value.facts()}"
     assert f"Use a longer {name}, or give the credential in an auth_file" in said
+    assert f"it belongs to promote_{'source' if end else 'destination'}" in said
     # Some are words that the sentence has itself.
     assert secret in ("sha", "app", "mount", "example", "tru", "team") or secret not in said
 
