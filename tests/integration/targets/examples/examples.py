@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from runs import (
@@ -81,7 +80,7 @@ def on_real_registries(text: str) -> str:
 
 def run(example: Example) -> None:
     """Run an example: a playbook, tasks, or variables of the role promote."""
-    private_file("home/.docker/config.json", Path(state_at().auth_path).read_text(encoding="utf-8"))
+    private_file("home/.docker/config.json", (state_at().directory / "auth.json").read_text(encoding="utf-8"))
     environment = {"HOME": str(OUTPUT / "home"), "REQUESTS_CA_BUNDLE": CONFIG["registries_ca"]}
     text = on_real_registries(example.text)
     if not text.startswith("- "):
