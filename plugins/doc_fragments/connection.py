@@ -68,12 +68,15 @@ options:
   ca_path:
     description:
       - A file with the certificates of the CAs to trust, or a directory prepared by C(openssl rehash).
-      - It takes precedence over the environment variables E(REQUESTS_CA_BUNDLE) and E(CURL_CA_BUNDLE), which are used without it.
+      - Without it, C(*.crt) in C(~/.config/containers/certs.d/REGISTRY), C(/etc/containers/certs.d/REGISTRY) or
+        C(/etc/docker/certs.d/REGISTRY), the first that is there, are trusted besides the CAs that are trusted anyway. Without these,
+        it is the environment variable E(REQUESTS_CA_BUNDLE) that names the CAs, then E(CURL_CA_BUNDLE).
     type: path
     aliases: [ca_cert]
   client_cert:
     description:
-      - A file with the client certificate for TLS, and its key unless O(client_key) is given.
+      - A file with the client certificate for TLS, and its key unless O(client_key) is given. Only the registry itself is shown it.
+      - Without it, C(NAME.cert) and C(NAME.key) in the directory of certificates for the registry are used, see O(ca_path).
     type: path
   client_key:
     description:
@@ -115,6 +118,8 @@ options:
 requirements:
   - requests, for the Python that runs the module
 notes:
+  - The environment variables E(HTTPS_PROXY), E(HTTP_PROXY), E(ALL_PROXY) and E(NO_PROXY) are honoured, as they are on the host and
+    for the user as whom the module runs.
   - The module runs on the host of the task. Where an inventory names C(localhost), it is reached by SSH and runs a Python that
     Ansible finds, unless the play has C(connection=local) and sets C(ansible_python_interpreter) to
     C({{ ansible_playbook_python }}), the Python that Ansible itself runs.

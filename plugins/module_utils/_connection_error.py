@@ -55,7 +55,12 @@ def connection_error(error: BaseException, method: str, url: str) -> RegistryErr
                     **facts,
                 )
             if "EOF" not in text:
-                return TLSFailed(f"the TLS handshake with {where} failed: {cause.reason or 'no reason given'}", **facts)
+                asks = "BAD_CERTIFICATE" in text or "CERTIFICATE_REQUIRED" in text
+                return TLSFailed(
+                    f"the TLS handshake with {where} failed: {cause.reason or 'no reason given'}",
+                    hint="It may ask for a client certificate that it knows: see client_cert" if asks else "",
+                    **facts,
+                )
     if isinstance(error, ValueError):
         return ProtocolViolation("the request has no valid URL or header", **facts)
     for cause in causes:

@@ -49,6 +49,7 @@ _MAXIMUM_REDIRECTS = 5
 _LOST_IN_A_ROW = 8
 _MAXIMUM_TOKEN_ANSWER = 512 * 1024
 _CHECK_RIGHTS = "Check the account's rights, and that the repository exists"
+_LOG_IN = "Give username and password, or an auth_file; and check that the repository exists"
 _TOKEN_OPERATION = "get a token"
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
@@ -382,7 +383,7 @@ class Transport:
             who += f" of {credential.source}"
         return AccessDenied(
             f"{who} isn't granted {self._wanted(request)}",
-            hint=credential.advice if credential.is_anonymous and credential.advice else _CHECK_RIGHTS,
+            hint=(credential.advice or _LOG_IN) if credential.is_anonymous else _CHECK_RIGHTS,
             method=response.method,
             url=without_query(response.url),
             status=response.status,

@@ -29,7 +29,9 @@ from seeding import Pusher
 
 NAMES = {"dev.example:5000": "prod-token", "prod.example": "prod-htpasswd"}
 """The registries of the examples, and those that stand in for them; both have TLS and a login."""
-PAGES = ("whole-images.md", "artifacts-and-signatures.md")
+PAGES = ("whole-images.md", "artifacts-and-signatures.md", "log-in.md")
+VARIABLES = {"vault_prod_password": REGISTRIES["prod-htpasswd"]["password"]}
+"""What the examples take from a vault."""
 NOT_RUN = "<!-- not run: "
 """In the line before an example that needs what no test has; the reason follows."""
 ENDS = """
@@ -91,7 +93,7 @@ def run(example: Example) -> None:
     if "\n  hosts:" not in text:
         tasks = "".join(f"    {line}\n" for line in text.splitlines())
         text = f"- name: Example\n  hosts: localhost\n  gather_facts: false\n  tasks:\n{tasks}"
-    playbook(private_file("example.yml", text), {}, environment=environment)
+    playbook(private_file("example.yml", text), VARIABLES, environment=environment)
 
 
 def pages() -> None:

@@ -297,7 +297,7 @@ def certificates(cases: Cases) -> None:
         return {"HOME": str(OUTPUT / name)}
 
     files = {"client_cert": pair["client_cert"], "client_key": pair["client_key"], "ca_crt": str(OWN.load()["ca_path"])}
-    cases.fails("no client certificate", own, f"Cannot reach {host}")
+    cases.fails("no client certificate", own, f"Cannot reach {host}", "see client_cert")
     cases.works("a client certificate", {**own, **pair})
     cases.works("a directory with CA and client certificate", without_ca, **home("home-certificates", host, **files))
     cases.fails(

@@ -187,12 +187,18 @@ class Scene:
         self.source, self.destination = connection(SOURCE), connection(DESTINATION)
         self.odd = {"registry": entry["address"], "plain_http": True, "username": "main", "password": odd}
         file = auth_file("masking-auth.json", self.odd["registry"], "main", odd)
+        entries = {self.odd["registry"]: {"identitytoken": entry["identity_token"]}}
+        identity = private_file("masking-identity.json", json.dumps({"auths": entries}))
+        self.secrets.tokens["the identity token"] = entry["identity_token"]
         bad_file = auth_file("masking-bad-auth.json", self.odd["registry"], "main", wrong)
         self.right = {
             "password": self.source,
             "token": end(self.source, token=token),
             "odd password": self.odd,
             "auth_file": end(self.odd, auth_file=str(file)),
+            "credential helper": self._helped("password", "main", odd),
+            "credential helper, identity token": self._helped("identity", "<token>", entry["identity_token"]),
+            "identity token": end(self.odd, auth_file=str(identity)),
         }
         self.wrong = {
             "wrong password": end(self.source, username="main", password=wrong),
@@ -200,12 +206,20 @@ class Scene:
             "wrong password, POST": end(self.odd, username="main", password=wrong),
             "wrong token": end(self.source, token=wrong_token),
             "broken token": end(self.source, token=broken),
+            "wrong credential helper": self._helped("wrong", "main", wrong),
             "wrong auth_file": end(self.odd, auth_file=str(bad_file)),
             "both": {**self.source, "token": token},
             "no username": end(self.source, password=wrong),
             "bad option": {**self.source, "jobs": "many"},
             "unknown option": {**self.source, "passwort": "x"},
         }
+
+    def _helped(self, name: str, username: str, secret: str) -> Plain:
+        """A login by a credential helper: a program that prints a file that only we can read."""
+        kept = private_file(f"helpers/{name}.json", json.dumps({"Username": username, "Secret": secret}))
+        private_file(f"helpers/docker-credential-{name}", f"#!/bin/sh\nexec cat '{kept}'\n").chmod(0o700)
+        helpers = {"credHelpers": {self.odd["registry"]: name}}
+        return end(self.odd, auth_file=str(private_file(f"masking-{name}.json", json.dumps(helpers))))
 
     def close(self) -> None:
         """End what was started."""
@@ -264,6 +278,7 @@ def watched(scene: Scene, name: str, what: str | Path, variables: Plain, expecte
         "ANSIBLE_REMOTE_TEMP": str(WORK / "remote"),
         "TMPDIR": str(WORK),
         "ANSIBLE_LOG_PATH": str(WORK / "ansible.log"),
+        "PATH": f"{OUTPUT / 'helpers'}:{os.environ['PATH']}",
         **environment,
     }
     with Processes() as processes:
