@@ -36,8 +36,8 @@ TARGET = Environment("target", "tests/requirements/target.txt", (3, 9), (3, 15),
 LINT = Environment("lint", "tests/requirements/lint.txt", (3, 11), (3, 14))
 REGISTRIES = Environment("registries", "tests/registries/requirements.txt", (3, 9), (3, 15))
 
-# Prints whether the interpreter is what its name says and has what an environment needs, and its path. That of the
-# base, where it is in a virtual environment: environments are the same whether or not one is active.
+# Prints whether the interpreter is what its name says and has what an environment needs, and its path; for one in a
+# virtual environment, which may go away, that of its base.
 _QUESTION = """
 import ensurepip, os, sys, venv
 base = os.path.join(sys.base_prefix, "bin", "python%d.%d" % sys.version_info[:2])
@@ -52,6 +52,8 @@ def pythons() -> dict[tuple[int, int], Path]:
     pyenv = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
     # Not Path.glob: a directory that we may not read has no Pythons for us.
     directories += map(Path, sorted(glob.glob(f"{glob.escape(pyenv)}/versions/3.*/bin")))
+    # Those of an active virtual environment last: what is installed must not change with it.
+    directories.sort(key=lambda directory: os.path.exists(directory.parent / "pyvenv.cfg"))
     found: dict[tuple[int, int], Path] = {}
     for minor in range(9, 16):
         for directory in directories:
