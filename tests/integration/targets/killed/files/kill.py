@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "setup_runs"))
+from killing import kill_tree
 
 PUT_PATHS = {"blobs": r"/blobs/uploads/", "manifests": r"/manifests/sha256:"}
 SECONDS = 120
@@ -82,25 +83,6 @@ class Promotion:
             raise Failed(f"the promotion that was run again failed:\n{self.result.with_suffix('.log').read_text()}")
         finished: dict[str, Any] = json.loads(self.result.read_text())
         return finished
-
-
-def kill_tree(root: int) -> None:
-    """SIGKILL a process and all below it; Ansible gives its workers sessions of their own."""
-    parents: dict[int, int] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-    doomed = [root]
-    for pid in doomed:
-        doomed += [child for child, parent in parents.items() if parent == pid]
-    for pid in doomed:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
 
 
 def main() -> None:
