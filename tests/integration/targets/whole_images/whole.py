@@ -5,15 +5,21 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import shutil
+import subprocess
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from content import Side
-from runs import PROMOTE, REGISTRIES, Plain, check, connection, main, play, playbook, say, seed, task
+from runs import PROMOTE, REGISTRIES, Plain, check, connection, main, play, playbook, say, seed, state_at, task
 from signed_images import KEY, SPDX, Signed, push_signed, signed, tag_of
 from signing import bundle, key_of, signed_by_bundle, signed_by_tag
+
+from images import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, Blob, Manifest, content_blob, layer
+from seeding import Pusher
 
 KINDS = "single,docker,multi,docker-list,nested,artifact"
 OTHER_KEY = key_of("another key")
@@ -169,11 +175,99 @@ def platforms() -> None:
     check(again["changed"] is False and again["images"][0]["digest"] == result["digest"], f"again: {again}")
     flat = way.copy(images, platforms=["linux/arm64/v8"], flatten=True)["images"][0]
     check(flat["digest"] == made.images[1].digest, f"flatten: {flat}")
+    inspect(way.destination, "copied/" + made.repository, "1.0")
     ends = {**connection(way.destination), "source": connection(way.source), "images": way.items(images)}
     refused = playbook(play([task("image_copy", {**ends, "platforms": ["linux/s390x"]})]), {}, expected=2)
     message = refused.of("image_copy")["msg"]
     check("no image for linux/s390x" in message and "linux/amd64" in message, message)
 
 
+def inspect(registry: str, repository: str, tag: str) -> None:
+    """skopeo takes what we made for an image."""
+    check(bool(shutil.which("skopeo")), "skopeo is missing: apt-get install skopeo")
+    name = f"docker://{REGISTRIES[registry]['address']}/{repository}:{tag}"
+    command = ["skopeo", "inspect", "--tls-verify=false", "--override-arch", "amd64", name]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    check(done.returncode == 0, f"skopeo inspect: {done.stderr}")
+    check(json.loads(done.stdout)["Architecture"] == "amd64", f"skopeo inspect: {done.stdout}")
+
+
+def manifest_of(layers: list[dict[str, Any]], blobs: tuple[Blob, ...]) -> Manifest:
+    """An image manifest with descriptors of our choice."""
+    config = content_blob(OCI_CONFIG, b'{"architecture":"amd64","os":"linux"}')
+    body = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config.descriptor(), "layers": layers}
+    return Manifest(OCI_MANIFEST, json.dumps(body, separators=(",", ":")).encode(), (config, *blobs))
+
+
+def with_sha512(blob: Blob) -> Blob:
+    """The same blob under its sha512 digest."""
+    encoded = hashlib.sha512(b"".join(blob.stream())).hexdigest()
+    return Blob(blob.media_type, f"sha512:{encoded}", blob.size, blob.stream, blob.diff_id)
+
+
+def rare_content() -> None:
+    """sha512, layers that may not be distributed, copies of blobs in descriptors."""
+    strong, plain, foreign = with_sha512(layer("rare/512", 3000)), layer("rare/plain", 3000), layer("rare/x", 3000)
+    data = base64.b64encode(b"".join(plain.stream())).decode()
+    elsewhere = {
+        **foreign.descriptor(),
+        "mediaType": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+        "urls": ["https://example.com/layer"],
+    }
+    made = manifest_of([strong.descriptor(), {**plain.descriptor(), "data": data}, elsewhere], (strong, plain))
+    for way in ways():
+        images = [{"repository": f"{way.prefix}/rare", "tag": "1.0"}]
+        with Pusher(state_at().registry(way.source), str(state_at().ca_path)) as pusher:
+            pusher.push_manifest(images[0]["repository"], made, "1.0")
+        result = way.copy(images)
+        left_out = [entry["digest"] for entry in result["images"][0]["layers_left_out"]]
+        check(left_out == [foreign.digest], f"{way}: {left_out} were left out")
+        here = Side(way.destination, "copied/" + images[0]["repository"])
+        check(here.manifest("1.0") == made.body, f"{way}: other bytes")
+        for blob in made.blobs:
+            here.blob(blob.digest)
+
+
+def sha512_manifests() -> None:
+    """A manifest by its sha512 digest: a registry takes that, or it is one sentence."""
+    way = next(ways())
+    made = signed("by-sha512")
+    push_signed(way.source, made._replace(tags={}, referrers=[]))
+    content = made.images[0].body
+    digest = f"sha512:{hashlib.sha512(content).hexdigest()}"
+    options = {"repository": "copied/by-sha512", "digest": digest, "content_base64": _base64(content)}
+    for name in sorted({way.destination, list(ways())[-1].destination}):
+        blobs = [{"digest": blob.digest, "size": blob.size} for blob in made.images[0].blobs]
+        group = {"repository": "copied/by-sha512", "source_repository": made.repository, "blobs": blobs}
+        tasks = [
+            task("blob", {**connection(name), "source": connection(way.source), "blobs": [group]}),
+            task("manifest", {**connection(name), **options}),
+            task("manifest", {**connection(name), **options}, name="again"),
+        ]
+        takes_it = REGISTRIES[name]["flavour"] == "olareg"
+        done = playbook(play(tasks), {}, expected=0 if takes_it else 2)
+        if takes_it:
+            check(done.of("manifest")["changed"] and not done.of("again")["changed"], f"{name}: {done.output}")
+        else:
+            check("sha512" in done.of("manifest")["msg"], f"{name}: {done.of('manifest')['msg']}")
+
+
+def refused_content() -> None:
+    """What can't be copied whole is refused, with a sentence that says why."""
+    way = next(ways())
+    for name, content, word in (
+        ("schema1", {"schemaVersion": 1, "name": "x", "tag": "1.0", "fsLayers": [], "history": []}, "schema 1"),
+        ("both", {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [], "layers": []}, "contradicts"),
+    ):
+        options = {"repository": f"{way.prefix}/refused", "content_base64": _base64(json.dumps(content).encode())}
+        done = playbook(play([task("manifest", {**connection(way.destination), **options})]), {}, expected=2)
+        message = done.of("manifest")["msg"]
+        check(word in message, f"{name}: {message}")
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
 if __name__ == "__main__":
-    main([matrix, signed_later, types, platforms])
+    main([matrix, signed_later, types, platforms, rare_content, sha512_manifests, refused_content])
