@@ -1,0 +1,96 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The rule by itself, with a clock that a test moves; test__transport.py has it on real sockets."""
+
+from __future__ import annotations
+
+import io
+import typing as t
+
+import pytest
+from ansible_collections.imageops.registry.plugins.module_utils import _pace
+from ansible_collections.imageops.registry.plugins.module_utils._pace import Deadline, TooSlow, _PacedReader
+
+
+class Clock:
+    """Seconds that pass where somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class Raw(io.RawIOBase):
+    """Gives ``script``: numbers of bytes, each after so many seconds."""
+
+    def __init__(self, clock: Clock, script: t.Iterable[tuple[float, int]]) -> None:
+        self._clock = clock
+        self._script = iter(script)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: t.Any) -> int:
+        seconds, number = next(self._script, (0.0, 0))
+        self._clock.now += seconds
+        buffer[:number] = b"x" * number
+        return number
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(_pace, "time", clock)
+    return clock
+
+
+def all_of(reader: _PacedReader) -> int:
+    """How many bytes it gives."""
+    return len(io.BufferedReader(reader).read())
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        [(1.0, 1)] * 10,
+        [(1.0, 103)] * 1000,
+        [(9.0, 1), (9.0, 1024), (9.0, 1), (9.0, 1024)],
+        [(10.0, 500), (10.0, 600)],
+    ],
+)
+def test_what_comes_fast_enough_is_given(clock: Clock, script: list[tuple[float, int]]) -> None:
+    assert all_of(_PacedReader(Raw(clock, script), 10.0)) == sum(number for _seconds, number in script)
+
+
+@pytest.mark.parametrize("script", [[(1.0, 1)] * 20, [(1.0, 80)] * 1000, [(0.0, 5000), *[(6.0, 100)] * 3]])
+def test_what_drips_ends(clock: Clock, script: list[tuple[float, int]]) -> None:
+    with pytest.raises(TooSlow, match="less than 1024 bytes came in 10 seconds"):
+        all_of(_PacedReader(Raw(clock, script), 10.0))
+
+
+def test_without_a_time_out_nothing_is_too_slow(clock: Clock) -> None:
+    assert all_of(_PacedReader(Raw(clock, [(1000.0, 1)] * 10), None)) == 10
+
+
+def test_seconds_in_which_nobody_reads_are_none_of_the_servers(clock: Clock) -> None:
+    reader = _PacedReader(Raw(clock, [(1.0, 1)] * 8), 10.0)
+    for _number in range(8):
+        assert reader.readinto(bytearray(10)) == 1
+        clock.now += 100
+
+
+def test_a_deadline_ends_what_is_fast_and_has_no_end(clock: Clock) -> None:
+    reader = _PacedReader(Raw(clock, [(1.0, 2000)] * 100), 10.0)
+    reader.deadline = Deadline("it", 10.0)
+    with pytest.raises(TooSlow, match="it isn't whole after 50 seconds"):
+        all_of(reader)
+    assert clock.now == 1051.0
+
+
+def test_a_reader_closes_what_it_reads(clock: Clock) -> None:
+    raw = Raw(clock, [])
+    _PacedReader(raw, 1.0).close()
+    assert raw.closed
