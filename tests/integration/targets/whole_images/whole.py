@@ -171,11 +171,11 @@ def platforms() -> None:
     check(made.index.digest in document["annotations"].values(), f"no source in {document['annotations']}")
     left_out = {entry["subject"] for entry in result["artifacts"] if entry["action"] == "left_out"}
     check(left_out == {made.index.digest}, f"{left_out} were left out")
+    inspect(way.destination, "copied/" + made.repository, "1.0")
     again = way.promote(images, promote_platforms=["linux/amd64"], promote_compare_artifacts=True)
     check(again["changed"] is False and again["images"][0]["digest"] == result["digest"], f"again: {again}")
     flat = way.copy(images, platforms=["linux/arm64/v8"], flatten=True)["images"][0]
     check(flat["digest"] == made.images[1].digest, f"flatten: {flat}")
-    inspect(way.destination, "copied/" + made.repository, "1.0")
     ends = {**connection(way.destination), "source": connection(way.source), "images": way.items(images)}
     refused = playbook(play([task("image_copy", {**ends, "platforms": ["linux/s390x"]})]), {}, expected=2)
     message = refused.of("image_copy")["msg"]
