@@ -15,6 +15,7 @@ import bcrypt
 
 from binaries import Binary
 from certificates import CertificateAuthority
+from fault_control import FaultControl
 from files import write_json, write_private
 from specification import Specification
 
@@ -137,7 +138,7 @@ def configure_proxy(entry: dict[str, Any], specification: Specification, files: 
     if specification.tls:
         configuration.update(certificate=str(files.certificate), key=str(files.key))
     write_json(files.proxy_configuration, configuration)
-    write_json(files.faults, {"faults": specification.faults})
+    FaultControl(files.faults).switch({"": specification.faults or ""})
     return [sys.executable, str(_HERE / "fault_proxy.py"), str(files.proxy_configuration)]
 
 

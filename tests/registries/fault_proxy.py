@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import os
 import ssl
 import sys
 import threading
@@ -27,6 +26,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from errors import HarnessError
+from fault_control import FaultControl
 from faults import parse_faults
 from faults.base import PIECE, Answer, Cut, Fault, Request, RequestBody, json_answer
 from specification import USER_AGENT
@@ -90,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def setup(self) -> None:
-        for fault in self.server.faults():
+        for fault in self.server.faults(""):
             fault.connected(self.server.scheme == "https", self.server.stopping)
         super().setup()
 
@@ -111,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
         request = self._request()
         # The harness itself sees no faults: it seeds through the proxy, too.
         own = self.headers.get("User-Agent", "").startswith(USER_AGENT)
-        faults = [] if own else self.server.faults()
+        faults = [] if own else self.server.faults(request.repository)
         try:
             answer = self._answer(request, faults)
             for fault in reversed(faults):
@@ -196,7 +196,7 @@ class _Server(ThreadingHTTPServer):
         port: int,
         upstream: Registry,
         scheme: str,
-        faults: Callable[[], list[Fault]],
+        faults: Callable[[str], list[Fault]],
         log: Callable[[dict[str, Any]], None],
     ) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
@@ -241,7 +241,7 @@ class FaultProxy:
         self._requests: list[dict[str, Any]] = []
         self._faults = parse_faults(faults)
         upstream = Registry(urlsplit(url).netloc, "http", Path(storage) if storage else None)
-        self._server = _Server(0, upstream, "http", lambda: self._faults, self._log)
+        self._server = _Server(0, upstream, "http", lambda repository: self._faults, self._log)
         self.address = f"localhost:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
@@ -273,24 +273,6 @@ class FaultProxy:
         self.close()
 
 
-class ControlFile:
-    """Names the faults that a running proxy plays; replaced as a whole."""
-
-    def __init__(self, path: str | Path) -> None:
-        self._path = Path(path)
-        self._lock = threading.Lock()
-        self._seen: tuple[int, int] | None = None
-        self._faults: list[Fault] = []
-
-    def faults(self) -> list[Fault]:
-        with self._lock:
-            found = os.stat(self._path)
-            if (found.st_ino, found.st_mtime_ns) != self._seen:
-                self._faults = parse_faults(json.loads(self._path.read_text(encoding="utf-8"))["faults"])
-                self._seen = (found.st_ino, found.st_mtime_ns)
-            return self._faults
-
-
 _log_lock = threading.Lock()
 
 
@@ -310,8 +292,7 @@ def main() -> None:
     storage = configuration.get("storage")
     scheme = "https" if configuration.get("certificate") else "http"
     upstream = Registry(configuration["upstream"], scheme, Path(storage) if storage else None)
-    control = ControlFile(configuration["control"])
-    server = _Server(configuration["port"], upstream, scheme, control.faults, _print_log)
+    server = _Server(configuration["port"], upstream, scheme, FaultControl(configuration["control"]).faults, _print_log)
     if configuration.get("certificate"):
         server.use_tls(configuration["certificate"], configuration["key"])
     server.serve_forever()

@@ -15,7 +15,8 @@ try:
     from access_log import mark_logs, read_requests
     from catalogue import DEFAULT_KINDS, KINDS, Options
     from errors import HarnessError
-    from faults import describe_faults, parse_faults
+    from fault_control import FaultControl
+    from faults import describe_faults
     from files import write_json
     from fleet import start, stop
     from seeding import seed
@@ -94,12 +95,14 @@ def _faults(options: argparse.Namespace) -> str:
         return describe_faults()
     if options.state is None or options.registry is None:
         raise HarnessError("Both --state and --registry are needed to switch faults.")
-    parse_faults(options.faults)
     path = State(options.state).registry(options.registry).get("faults_path")
     if path is None:
         raise HarnessError(f"Registry '{options.registry}' was started without the option faults.")
-    write_json(Path(path), {"faults": options.faults})
-    return f"{options.registry} plays {options.faults or 'no faults'}"
+    control = FaultControl(path)
+    others = control.read() if options.repository else {}
+    control.switch({**others, options.repository: options.faults})
+    where = f"{options.registry}/{options.repository}" if options.repository else options.registry
+    return f"{where} plays {options.faults or 'no faults'}"
 
 
 def _mark(options: argparse.Namespace) -> str:
@@ -162,6 +165,9 @@ def _parser() -> argparse.ArgumentParser:
 
     added = command("faults", _faults, "Switch the faults of a registry's proxy, or list all that there are.", False)
     added.add_argument("--registry", metavar="NAME")
+    added.add_argument(
+        "--repository", default="", metavar="NAME", help="in it only; default: in all, and in no other way"
+    )
     added.add_argument("faults", nargs="?", default="", metavar="NAME[=ARGUMENT][+NAME...]", help="none: no faults")
 
     command("mark", _mark, "Print a mark of the present moment, for requests --since.")

@@ -355,8 +355,9 @@ def switched_at_run_time() -> None:
         place = session.post(url.replace("manifests", "blobs/uploads"), timeout=30).headers["Location"]
         check(place.startswith(f"https://{entry['address']}/v2/"), f"the session is at {place}")
         statuses = []
-        for faults in ("absent-is-denied", "", "absent-is-denied=401"):
-            harness("faults", "--state", state, "--registry", "faulty-token", faults)
+        own = "--repository", image["repository"]
+        for faults in (["absent-is-denied"], [], [*own, "absent-is-denied=401"]):
+            harness("faults", "--state", state, "--registry", "faulty-token", *faults)
             answer = session.get(url + "absent", timeout=30)
             statuses.append(answer.status_code)
         harness("faults", "--state", state, "--registry", "faulty-token")
