@@ -35,10 +35,11 @@ def open_layout(
 
     For a writer it needn't be there.
     """
+    hint = relative_hint(path)
     path = absolute(path)
     what = f"{'write to' if writing else 'read'} the image layout {path}"
     if not writing and not os.path.lexists(path):
-        raise LocalFileError("it isn't there", hint=relative_hint(path)).within(what)
+        raise LocalFileError("it isn't there", hint=hint).within(what)
     store: Store | None = None
     try:
         store = ArchiveStore(path) if form == ARCHIVE else DirectoryStore(path)

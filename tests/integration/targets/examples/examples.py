@@ -15,6 +15,7 @@ from runs import (
     OUTPUT,
     PROMOTE,
     REGISTRIES,
+    TRANSFER,
     Failed,
     check,
     main,
@@ -29,7 +30,9 @@ from seeding import Pusher
 
 NAMES = {"dev.example:5000": "prod-token", "prod.example": "prod-htpasswd"}
 """The registries of the examples, and those that stand in for them; both have TLS and a login."""
-PAGES = ("whole-images.md", "artifacts-and-signatures.md", "log-in.md")
+PAGES = ("whole-images.md", "artifacts-and-signatures.md", "log-in.md", "air-gap.md")
+CARRY = "/srv/carry"
+"""The directory in which the examples have their layouts."""
 VARIABLES = {"vault_prod_password": REGISTRIES["prod-htpasswd"]["password"]}
 """What the examples take from a vault."""
 NOT_RUN = "<!-- not run: "
@@ -74,21 +77,24 @@ def seeded() -> None:
 
 
 def on_real_registries(text: str) -> str:
-    """The text with the names of registries that run."""
+    """The text with the names of registries that run, and with a directory that is there."""
+    text = text.replace(CARRY, str(OUTPUT / "carry"))
     for name, registry in NAMES.items():
         text = text.replace(name, REGISTRIES[registry]["address"])
     return text
 
 
 def run(example: Example) -> None:
-    """Run an example: a playbook, tasks, or variables of the role promote."""
+    """Run an example: a playbook, tasks, or variables of a role."""
+    (OUTPUT / "carry").mkdir(exist_ok=True)
     private_file("home/.docker/config.json", (state_at().directory / "auth.json").read_text(encoding="utf-8"))
     environment = {"HOME": str(OUTPUT / "home"), "REQUESTS_CA_BUNDLE": CONFIG["registries_ca"]}
     text = on_real_registries(example.text)
     if not text.startswith("- "):
         ends = private_file("ends.yml", on_real_registries(ENDS))
         variables = private_file("example-variables.yml", text)
-        playbook(PROMOTE, {}, "-e", f"@{ends}", "-e", f"@{variables}", environment=environment)
+        role = TRANSFER if text.startswith("transfer_") else PROMOTE
+        playbook(role, {}, "-e", f"@{ends}", "-e", f"@{variables}", environment=environment)
         return
     if "\n  hosts:" not in text:
         tasks = "".join(f"    {line}\n" for line in text.splitlines())

@@ -31,6 +31,7 @@ COLLECTION = Path(os.environ["ANSIBLE_COLLECTIONS_PATH"].split(":")[0], "ansible
 TWO_ENDS = {"blob", "image_copy", "image_diff_info", "manifest"}
 """Modules that take ``source``."""
 PROMOTE = "imageops.registry.promote"
+TRANSFER = "imageops.registry.transfer"
 WRITING = {"POST", "PUT", "PATCH", "DELETE"}
 
 _NOISE = re.compile(r"^\s*(\[(DEPRECATION )?WARNING\]|Traceback \(most recent call last\))", re.MULTILINE)
