@@ -56,7 +56,7 @@ def environment_for(venv: Path, home: Path = HOME, collections: Path = COLLECTIO
 
 
 def run(
-    command: Sequence[object], log: str, timeout: int = 900, cleanup: bool = False, **options: object
+    command: Sequence[object], log: str, timeout: int = 1800, cleanup: bool = False, **options: object
 ) -> tuple[int, str]:
     """Run a tool without a terminal, its output into a log file. Returns its exit status and its output.
 

@@ -72,7 +72,9 @@ def main() -> int:
         making.sync()
         making.prepare_home()
         making.system_packages({"docker-registry": "docker-registry"})
-        core = making.venv(pythons.cores()[-1])
+        newest = pythons.cores()[-1]
+        making.venvs(newest, pythons.REGISTRIES)
+        core = making.venv(newest)
         STATE.parent.mkdir(parents=True, exist_ok=True)
         known_before = IMAGES.exists()
         try:
