@@ -50,6 +50,8 @@ WRONG_PASSWORD = "wrong-password-" + secrets.token_hex(8)
 EVERYWHERE = {"XDG_RUNTIME_DIR": str(OUTPUT / "nothing"), "HOME": str(OUTPUT / "nothing")}
 """An environment in which the user has no files."""
 HELPERS = HERE / "helpers"
+ISSUED: dict[str, str] = {}
+"""Tokens that were got for the tests, by what they are."""
 
 
 def basic(username: str, password: str) -> Plain:
@@ -75,14 +77,15 @@ def anonymous(name: str, **more: Any) -> Plain:
     return {**connection(name, None), "repository": "log-in/single", "tag": "1.0", **more}
 
 
-def registry_token(repository: str) -> str:
-    """A bearer token as the token server gives it to the main account."""
-    entry = REGISTRIES[TOKEN]
-    query = {"service": entry["service"], "scope": f"repository:{repository}:pull"}
-    login = (entry["username"], entry["password"])
-    answer = requests.get(entry["realm"], params=query, auth=login, verify=CA, timeout=30)
+def registry_token(name: str, repository: str) -> str:
+    """A bearer token as a token server gives it to the main account by POST."""
+    entry = REGISTRIES[name]
+    form = {"grant_type": "password", "client_id": "log_in", "service": entry["service"]}
+    form.update(username=entry["username"], password=entry["password"], scope=f"repository:{repository}:pull")
+    answer = requests.post(entry["realm"], data=form, timeout=30)
     answer.raise_for_status()
-    return str(answer.json()["token"])
+    ISSUED[f"the registry token of {name}"] = token = str(answer.json()["access_token"])
+    return token
 
 
 class Cases:
@@ -128,8 +131,8 @@ class Cases:
 
 
 def hidden() -> dict[str, str]:
-    """All passwords and identity tokens that the tasks come by, by what they are."""
-    found = {"the wrong password": WRONG_PASSWORD}
+    """All passwords and tokens that the tasks come by, by what they are."""
+    found = {"the wrong password": WRONG_PASSWORD, **ISSUED}
     for name in (TOKEN, BASIC, "mutual", "post"):
         entry = REGISTRIES[name]
         for key in ("password", "pull_password", "identity_token"):
@@ -265,9 +268,8 @@ def tokens(cases: Cases) -> None:
         f"the token server doesn't accept the credential of the entry '{host}'",
         "POST",
     )
-    cases.works(
-        "a registry token", anonymous(TOKEN, auth_file=file("token", {"registrytoken": registry_token(repository)}))
-    )
+    token = {address("post"): {"registrytoken": registry_token("post", repository)}}
+    cases.works("a registry token", anonymous("post", auth_file=f"{auths('token/auth.json', token)}/auth.json"))
     cases.fails(
         "an identity token where there is no token server",
         anonymous(BASIC, auth_file=f"{auths('no-server/auth.json', {address(BASIC): identity})}/auth.json"),
@@ -414,7 +416,8 @@ def prepare() -> None:
         OWN,
         [
             Specification("mutual", tls=True, login="htpasswd", client_certificate=True),
-            Specification("post", login="token", token_post_only=True),
+            # Its tokens last as long as all of this, on a slow machine, too.
+            Specification("post", login="token", token_post_only=True, token_seconds=7200),
         ],
     )
     for name in ("mutual", "post"):

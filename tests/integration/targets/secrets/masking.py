@@ -22,7 +22,6 @@ from types import TracebackType
 import requests
 from runs import (
     COLLECTION,
-    CONFIG,
     OUTPUT,
     PROMOTE,
     REGISTRIES,
@@ -130,14 +129,12 @@ class Processes:
                         continue
 
 
-def issued_token(name: str, *scopes: str) -> str:
+def issued_token(entry: Plain, scope: str) -> str:
     """A bearer token as the token server gives it to the main account."""
-    entry = REGISTRIES[name]
     answer = requests.get(
         entry["realm"],
-        params={"service": entry["service"], "scope": scopes},
+        params={"service": entry["service"], "scope": scope},
         auth=(entry["username"].encode(), entry["password"].encode()),
-        verify=CONFIG["registries_ca"],
         timeout=30,
     )
     answer.raise_for_status()
@@ -168,7 +165,8 @@ class Scene:
                     entry[f"{account}password"],
                 )
         odd = f"odd{ODD}{secrets.token_hex(8)}"
-        start(OWN, [Specification("odd", login="token", password=odd)])
+        # A token that lasts as long as all of this, on a slow machine, too.
+        start(OWN, [Specification("odd", login="token", password=odd, token_seconds=7200)])
         self.image = seed(SOURCE, "multi", PREFIX)[0]
         seed(DESTINATION, "multi", PREFIX)
         seed("odd", "multi", PREFIX, state=OWN)
@@ -179,7 +177,7 @@ class Scene:
         for account in ("main", "nobody"):
             self.secrets.accounts[f"the wrong password of {account}"] = (account, wrong)
         repository = self.image["repository"]
-        token = issued_token(SOURCE, f"repository:{repository}:pull,push")
+        token = issued_token(entry, f"repository:{repository}:pull,push")
         self.secrets.tokens["the token option"] = token
         self.secrets.tokens["the wrong token"] = wrong_token = f"wrong-token-{secrets.token_hex(16)}"
         self.secrets.tokens["the broken token"] = broken = f"broken-token-{secrets.token_hex(16)}\nX-Other: 1"
@@ -193,7 +191,7 @@ class Scene:
         bad_file = auth_file("masking-bad-auth.json", self.odd["registry"], "main", wrong)
         self.right = {
             "password": self.source,
-            "token": end(self.source, token=token),
+            "token": end(self.odd, token=token),
             "odd password": self.odd,
             "auth_file": end(self.odd, auth_file=str(file)),
             "credential helper": self._helped("password", "main", odd),
