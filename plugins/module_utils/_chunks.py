@@ -71,44 +71,64 @@ class ChunkReader:
             yield now
 
 
-def send_in_chunks(
-    destination: End, session: UploadSession, digest: str, size: int, chunk: int, open_at: OpenAt
-) -> None:
-    """Send a blob in chunks of ``chunk`` bytes, and end its session. Sizes are in bytes.
+class ChunkedUpload:
+    """One blob, sent in chunks of ``chunk`` bytes. ``size`` in bytes.
 
-    A chunk that fails for a while is sent again from where the registry says that it is. Raises :class:`BodyTooLarge`,
-    :class:`ChunksRefused`, and what else an upload raises.
+    ``session`` is the newest one: what fails for good is cancelled there.
     """
-    reader = ChunkReader(open_at, digest, size)
-    begin = failures = 0
-    while begin < size:
-        length = min(chunk, size - begin)
+
+    def __init__(
+        self, destination: End, session: UploadSession, digest: str, size: int, chunk: int, open_at: OpenAt
+    ) -> None:
+        self.session = session
+        self._destination = destination
+        self._digest = digest
+        self._size = size
+        self._chunk = chunk
+        self._reader = ChunkReader(open_at, digest, size)
+
+    def send(self) -> None:
+        """Send the blob, and end its session.
+
+        A chunk that fails for a while is sent again from where the registry says that it is. Raises
+        :class:`BodyTooLarge`, :class:`ChunksRefused`, and what else an upload raises.
+        """
+        begin = failures = 0
+        while begin < self._size:
+            length = min(self._chunk, self._size - begin)
+            body = Body(self._reader.pieces(begin, length), length)
+            try:
+                answered = self._destination.patch_upload(self.session._replace(received=begin), body)
+            except RegistryError as error:
+                if not error.temporary or isinstance(error, UploadGone) or failures >= self._destination.retries:
+                    raise _judged(error, begin, length) from error
+                failures += 1
+                begin = min(self._state_after(failures, begin), begin + length)
+                continue
+            self.session = answered
+            begin, failures = self._end_of(answered, begin, begin + length), 0
+        self._reader.finish()
         try:
-            answered = destination.patch_upload(
-                session._replace(received=begin), Body(reader.pieces(begin, length), length)
-            )
+            self._destination.put_upload(self.session, self._digest)
         except RegistryError as error:
-            if not error.temporary or isinstance(error, UploadGone) or failures >= destination.retries:
-                raise _judged(error, begin, length) from error
-            failures += 1
-            destination.counters.add(retries=1)
-            destination.sleep(random.uniform(0.1, min(_LONGEST_BACKOFF, 2.0**failures)))
-            session = destination.get_upload(session._replace(received=begin))
-            begin = min(session.received, begin + length)
-            continue
-        if not destination.upload_form.trusts_range:
-            answered = answered._replace(received=begin + length)
-        elif answered.received <= begin:
+            raise _judged(error, self._size, 0) from error
+
+    def _state_after(self, failures: int, begin: int) -> int:
+        """Wait, and ask the registry how many bytes it has."""
+        self._destination.counters.add(retries=1)
+        self._destination.sleep(random.uniform(0.1, min(_LONGEST_BACKOFF, 2.0**failures)))
+        self.session = self._destination.get_upload(self.session._replace(received=begin))
+        return self.session.received
+
+    def _end_of(self, answered: UploadSession, begin: int, sent: int) -> int:
+        """How many bytes the registry has after a chunk."""
+        if not self._destination.upload_form.trusts_range:
+            return sent
+        if answered.received <= begin:
             raise ChunksRefused(
-                f"the registry's Range stands at {answered.received} bytes, although {begin + length} were sent",
-                by_range=True,
-            ).within(f"upload blob {digest} to {destination.name}/{session.repository}")
-        session, begin, failures = answered, answered.received, 0
-    reader.finish()
-    try:
-        destination.put_upload(session, digest)
-    except RegistryError as error:
-        raise _judged(error, size, 0) from error
+                f"the registry's Range stands at {answered.received} bytes, although {sent} were sent", by_range=True
+            ).within(f"upload blob {self._digest} to {self._destination.name}/{self.session.repository}")
+        return answered.received
 
 
 def _judged(error: RegistryError, begin: int, length: int) -> RegistryError:

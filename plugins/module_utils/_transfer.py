@@ -12,7 +12,7 @@ import hashlib
 import random
 import typing as t
 
-from ._chunks import send_in_chunks
+from ._chunks import ChunkedUpload
 from ._deletion import delete_for_sure
 from ._digest import DigestVerifier, algorithm_of, compute_digest
 from ._end import End
@@ -299,7 +299,11 @@ def upload_blob(
         try:
             if chunk:
                 pieces = functools.partial(steady_pieces, source, digest, size, destination)
-                send_in_chunks(destination, current, digest, size, chunk, pieces)
+                upload = ChunkedUpload(destination, current, digest, size, chunk, pieces)
+                try:
+                    upload.send()
+                finally:
+                    current = upload.session
             else:
                 body = Body(verified_pieces(source, digest, size, destination), size)
                 destination.put_upload(current, digest, body)

@@ -221,7 +221,7 @@ def test_wrong_bytes_never_end_a_session_in_chunks(server: ScriptedServer) -> No
     start(server)
     for number in range(3):
         patch(server, f"/u1?s={number}", f"/u1?s={number + 1}")
-    cancelled(server, "/u1?s=0")
+    cancelled(server, "/u1?s=3")
     with pytest.raises(ContentMismatch):
         upload(registry(server), BLOB[:-1] + b"!")
 
@@ -282,7 +282,7 @@ def test_a_range_that_stands_still_is_followed_by_the_whole(server: ScriptedServ
     start(server)
     patch(server, "/u1?s=0", "/u1?s=1", FIRST, 201)
     patch(server, "/u1?s=1", "/u1?s=2", FIRST, 201)
-    cancelled(server, "/u1?s=0")
+    cancelled(server, "/u1?s=2")
     whole(server, number=2)
     (given_up,) = upload(registry(server))
     assert f"Range stands at {CHUNK} bytes, although {2 * CHUNK} were sent" in given_up
@@ -297,7 +297,7 @@ def test_a_range_that_stands_still_is_ignored_where_the_whole_is_too_large(serve
         for state in (0, 1):
             patch(server, f"/u{number}?s={state}", f"/u{number}?s={state + 1}", f"0-{half - 1}", 201)
         if number == 2:
-            cancelled(server, "/u2?s=0")
+            cancelled(server, "/u2?s=2")
     put(server, "/u3?s=2")
     assert len(upload(registry(server, 0))) == 2
 
@@ -309,7 +309,7 @@ def test_chunks_that_are_thrown_away_are_an_error_where_the_whole_is_too_large(s
     for state in (0, 1):
         patch(server, f"/u2?s={state}", f"/u2?s={state + 1}")
     put(server, "/u2?s=2", 400, errors("DIGEST_INVALID"))
-    cancelled(server, "/u2?s=0")
+    cancelled(server, "/u2?s=2")
     with pytest.raises(ChunksRefused, match="doesn't take it in chunks: DIGEST_INVALID"):
         upload(registry(server, 0))
 
