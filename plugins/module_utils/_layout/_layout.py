@@ -26,7 +26,7 @@ from .._errors import (
     RegistryError,
     Unsupported,
 )
-from .._manifest import INDEX_TYPES, MANIFEST_TYPES, MAXIMUM_SIZE, Descriptor, Manifest
+from .._manifest import INDEX_TYPES, MANIFEST_TYPES, MAXIMUM_SIZE, NONDISTRIBUTABLE_TYPES, Descriptor, Manifest
 from .._reference import check_repository
 from .._registry import Referrers, UploadSession, referrers_tag
 from .._transport import Body
@@ -176,7 +176,7 @@ class Layout:
         Raises :class:`ReferencesMissing` where the layout lacks what it refers to.
         """
         what = f"write {self._shown(repository, reference)}"
-        missing = [part.digest for part in manifest.descriptors() if not self._has(part)]
+        missing = [part.digest for part in _needed(manifest) if not self._has(part)]
         if missing:
             raise ReferencesMissing(
                 f"the layout lacks what the manifest refers to: {', '.join(missing[:5])}", digests=missing
@@ -371,12 +371,17 @@ class Layout:
         manifest = self._readable(Descriptor("", digest, 0))
         if manifest is None:
             return False
-        children = [part.digest for part in manifest.descriptors() if part.media_type in MANIFEST_TYPES]
-        blobs = [part for part in manifest.descriptors() if part.media_type not in MANIFEST_TYPES]
+        children = [part.digest for part in _needed(manifest) if part.media_type in MANIFEST_TYPES]
+        blobs = [part for part in _needed(manifest) if part.media_type not in MANIFEST_TYPES]
         if not all(map(self._has, blobs)) or not all(self._is_whole(child, depth + 1) for child in children):
             return False
         self._whole.add(digest)
         return True
+
+
+def _needed(manifest: Manifest) -> list[Descriptor]:
+    """What must be there with a manifest: all but layers that may not be distributed."""
+    return [part for part in manifest.descriptors() if part.media_type not in NONDISTRIBUTABLE_TYPES]
 
 
 def _joined(pieces: t.Iterable[bytes]) -> bytes:

@@ -311,6 +311,13 @@ def test_nested_without_end(tmp_path: pathlib.Path) -> None:
     layout.close()
 
 
+def test_layers_that_may_not_be_distributed_need_not_be_there(path: pathlib.Path) -> None:
+    foreign_layer = descriptor(b"elsewhere", "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip")
+    manifest = Manifest.parse(encoded(image(layers=[descriptor(), foreign_layer])))
+    assert write(path, (manifest, "1"))
+    assert not write(path, (manifest, "1"), verify=True)
+
+
 # Referrers ----------------------------------------------------------------------------------------------------------
 
 
