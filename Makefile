@@ -15,7 +15,7 @@ help:
 	@echo 'make format                   format the Python code and fix what can be fixed'
 	@echo 'make docs                     the documentation of the collection, in .build/docs'
 	@echo 'make demo                     promote images between two registries, to look at'
-	@echo 'make clean                    remove .build'
+	@echo 'make clean                    stop the registries in .build, and remove it'
 
 test:
 	@$(PYTHON) tools/test.py
@@ -33,4 +33,8 @@ demo:
 	@tests/demo/run
 
 clean:
+	@for state in .build/demo/registries .build/registries/*; do \
+	    [ ! -e "$$state/registries.json" ] || \
+	    .build/venv/registries/bin/python tests/registries/registries.py stop --state "$$state" >/dev/null; \
+	done; true
 	@rm -rf .build && echo 'Removed .build.'
