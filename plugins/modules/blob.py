@@ -163,7 +163,7 @@ blobs:
           type: str
           sample: upload
         given_up:
-          description: Mounts that were tried in vain, and why.
+          description: Mounts, and forms of upload, that were tried in vain, and why.
           type: list
           elements: str
           sample: []
