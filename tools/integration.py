@@ -22,6 +22,8 @@ from pythons import Environment
 
 # What the harness and the targets run. Debian package by program.
 PROGRAMS = {"docker-registry": "docker-registry", "skopeo": "skopeo"}
+OPTIONAL = ("distribution3", "olareg")
+"""Registries that are built with Go."""
 HARNESS = "tests/registries/registries.py"
 REGISTRIES = "tests/integration/registries.txt"
 ONE_RELEASE = "tests/integration/one-release.txt"
@@ -54,6 +56,20 @@ def targets_by_core(cores: Sequence[Environment], named: Sequence[str]) -> dict[
     return {core: names for core, names in chosen.items() if names}
 
 
+def build_optional() -> None:
+    """Build the optional programs that aren't there, if Go is: a minute or two, once."""
+    directory = optional_directory()
+    if all(os.access(directory / name, os.X_OK) for name in OPTIONAL) or not shutil.which("go"):
+        return
+    say("Building the optional registries with Go ...")
+    started = time.monotonic()
+    script = COPY / "tests" / "registries" / "install-optional.sh"
+    status, output = running.run([script, directory], "install-optional", timeout=900)
+    if status:
+        say(f"{running.shorten(output)}\nThe optional registries were not built.")
+    running.took("install-optional", time.monotonic() - started)
+
+
 def registries_arguments(optional: Path) -> list[str]:
     """Which registries the harness starts, with their options.
 
@@ -61,11 +77,11 @@ def registries_arguments(optional: Path) -> list[str]:
     """
     chosen = []
     for line in table(REGISTRIES):
-        program = re.search(r"binary=(distribution3|olareg)\b", line)
+        program = re.search(rf"binary=({'|'.join(OPTIONAL)})\b", line)
         if program is None or os.access(optional / program.group(1), os.X_OK):
             chosen.append(line)
         else:
-            say(f"Without {program.group(1)}; tests/registries/install-optional.sh makes it available.")
+            say(f"Without {program.group(1)}, and what needs it; tests/registries/install-optional.sh builds it.")
     return chosen
 
 

@@ -71,6 +71,7 @@ def main() -> int:
         if what in {"all", "integration"}:
             if not os.environ.get("REGISTRY_BINARY"):
                 making.system_packages(integration.PROGRAMS)
+            integration.build_optional()
             chosen = integration.targets_by_core(cores, arguments)
             running.side_by_side(
                 integration.run_targets,
