@@ -45,7 +45,6 @@ def test_the_variable_of_the_scheme_counts(
         ("*", True),
         ("r.example:5001", False),
         ("other.example", False),
-        ("ample", False),
     ],
 )
 def test_no_proxy_is_honoured(monkeypatch: pytest.MonkeyPatch, value: str, direct: bool) -> None:
