@@ -324,7 +324,7 @@ class Registry:
             body=manifest.content,
         )
         if response.status not in (200, 201, 202):
-            raise self._refused_manifest(response).within(what)
+            raise self._refused_manifest(response, reference).within(what)
         said = response.headers.get("Docker-Content-Digest", "")
         if is_digest(said) and algorithm_of(said) == algorithm_of(manifest.digest) and said != manifest.digest:
             raise ProtocolViolation(f"the registry stored another digest, {said}, than {manifest.digest}").within(what)
@@ -587,8 +587,18 @@ class Registry:
             )
         return error
 
-    def _refused_manifest(self, response: Response) -> RegistryError:
+    def _refused_manifest(self, response: Response, reference: str) -> RegistryError:
         error = self._refused_push(response)
+        if "DIGEST_INVALID" in error.codes and is_digest(reference) and algorithm_of(reference) != "sha256":
+            # The digest has been verified here.
+            return Unsupported(
+                f"the registry doesn't take manifests by their {algorithm_of(reference)} digest ({error.reason})",
+                hint="Push to a registry that does, or build the image with sha256",
+                method=error.method,
+                url=error.url,
+                status=error.status,
+                errors=error.errors,
+            )
         if not _ABSENT_CODES & set(error.codes):
             return error
         texts = [text for entry in error.errors for text in (entry.detail, entry.message)]

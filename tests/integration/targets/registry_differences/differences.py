@@ -9,6 +9,7 @@ playbook; then is looked at what they returned and what the proxy was asked.
 
 from __future__ import annotations
 
+import base64
 import functools
 import hashlib
 import secrets
@@ -43,6 +44,8 @@ BLOB_DIGEST = "sha256:" + hashlib.sha256(BLOB).hexdigest()
 BLOB_PATH = OUTPUT / "blob"
 BLOB_PATH.write_bytes(BLOB)
 TAG = IMAGE["tag"]
+EMPTY_INDEX = b'{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}'
+SHA512 = "sha512:" + hashlib.sha512(EMPTY_INDEX).hexdigest()
 RUN = secrets.token_hex(3)
 """In the names of all repositories, so that a second run finds none of them."""
 READING = {"GET", "HEAD"}
@@ -385,6 +388,12 @@ ROWS = [
         lambda at: [delete(at)],
         says(f"still referenced by tag: {TAG}", "delete those first"),
         has_image=True,
+    ),
+    Row(
+        "sha512",
+        "",
+        lambda at: [read("manifest", at, digest=SHA512, content_base64=base64.b64encode(EMPTY_INDEX).decode())],
+        says("doesn't take manifests by their sha512 digest"),
     ),
     # What the registry behind the proxy hasn't.
     Row(

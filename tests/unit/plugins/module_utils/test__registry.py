@@ -489,6 +489,17 @@ def test_put_manifest_names_missing_references_whatever_the_status(
     assert naps.seconds == []
 
 
+def test_put_manifest_by_a_digest_that_the_registry_does_not_compute_says_so(server: ScriptedServer) -> None:
+    digest = compute_digest(CONTENT, "sha512")
+    for reference in (digest, MANIFEST_DIGEST):
+        server.expect("PUT", f"/v2/a/b/manifests/{reference}", 400, errors("DIGEST_INVALID"))
+    client = registry(server)
+    with pytest.raises(Unsupported, match="doesn't take manifests by their sha512 digest"):
+        client.put_manifest("a/b", digest, Manifest.parse(CONTENT, "", digest))
+    with pytest.raises(UnexpectedAnswer, match="DIGEST_INVALID"):
+        client.put_manifest("a/b", MANIFEST_DIGEST, Manifest.parse(CONTENT))
+
+
 def test_put_manifest_into_a_missing_repository_says_so(server: ScriptedServer) -> None:
     server.expect("PUT", "/v2/a/b/manifests/1", 404, errors("NAME_UNKNOWN"))
     with pytest.raises(RepositoryMissing, match="create it first"):
