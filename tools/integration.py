@@ -62,12 +62,10 @@ def build_optional() -> None:
     if all(os.access(directory / name, os.X_OK) for name in OPTIONAL) or not shutil.which("go"):
         return
     say("Building the optional registries with Go ...")
-    started = time.monotonic()
     script = COPY / "tests" / "registries" / "install-optional.sh"
     status, output = running.run([script, directory], "install-optional", timeout=900)
     if status:
         say(f"{running.shorten(output)}\nThe optional registries were not built.")
-    running.took("install-optional", time.monotonic() - started)
 
 
 def registries_arguments(optional: Path) -> list[str]:
