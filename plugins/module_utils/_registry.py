@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import typing as t
 import urllib.parse
 
@@ -120,7 +121,8 @@ class Registry:
         self.counters = transport.counters
         self.sleep = transport.sleep
         self.upload_form = UploadForm(transport.endpoint.chunk_size)
-        self._without_referrers_api: set[str] = set()
+        self._has_referrers_api: dict[str, bool] = {}
+        self._referrers_locks: dict[str, threading.Lock] = {}
 
     def close(self) -> None:
         """Close all connections."""
@@ -343,8 +345,16 @@ class Registry:
 
         Once a repository has shown that there is none, it isn't asked for it again.
         """
-        if repository in self._without_referrers_api:
+        if repository not in self._has_referrers_api:
+            # Of many questions at once, the first finds it out for the others.
+            with self._referrers_locks.setdefault(repository, threading.Lock()):
+                if repository not in self._has_referrers_api:
+                    return self._ask_for_referrers(repository, digest, artifact_type)
+        if not self._has_referrers_api[repository]:
             return self._tagged_referrers(repository, digest, artifact_type)
+        return self._ask_for_referrers(repository, digest, artifact_type)
+
+    def _ask_for_referrers(self, repository: str, digest: str, artifact_type: str) -> Referrers:
         what = f"list the referrers of {self._manifest_name(repository, digest)}"
         path = self._path(repository, f"referrers/{check_digest(digest)}")
         if artifact_type:
@@ -366,8 +376,9 @@ class Registry:
                 raise response.error().within(what)
             else:
                 if "NAME_UNKNOWN" not in response.error().codes:
-                    self._without_referrers_api.add(repository)
+                    self._has_referrers_api[repository] = False
                 return self._tagged_referrers(repository, digest, artifact_type)
+        self._has_referrers_api[repository] = True
         return Referrers(_of_type(found, artifact_type), "api")
 
     # Uploads ----------------------------------------------------------------------------------------------------------
