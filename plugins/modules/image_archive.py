@@ -56,6 +56,7 @@ options:
       - Required with O(state=exported). What else is in the layout stays there.
     type: list
     elements: dict
+    required: false
     suboptions:
       repository:
         description: The repository at the source, which is the registry or the layout.

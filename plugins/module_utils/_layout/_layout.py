@@ -199,7 +199,10 @@ class Layout:
         return manifest.subject is not None
 
     def list_referrers(self, repository: str, digest: str, artifact_type: str = "") -> Referrers:
-        """What refers to a digest: what has it as its subject, and what a list under a tag says (the tag schema)."""
+        """What refers to a digest: what has it as its subject, and what a list under a tag says (the tag schema).
+
+        For a writer, what isn't whole isn't there.
+        """
         with self._lock:
             if self._subjects is None:
                 self._subjects = {}
@@ -210,6 +213,10 @@ class Layout:
             listed = dict(self._subjects.get(digest, {}))
             for descriptor in self._tagged_referrers(repository, digest):
                 listed.setdefault(descriptor.digest, descriptor)
+        if self._writing:
+            broken = {found for found in listed if not self._is_whole(found, 1)}
+            self._broken |= broken
+            listed = {found: entry for found, entry in listed.items() if found not in broken}
         chosen = [entry for entry in listed.values() if not artifact_type or entry.artifact_type == artifact_type]
         return Referrers(tuple(sorted(chosen, key=lambda entry: entry.digest)), "api")
 

@@ -347,6 +347,17 @@ def test_referrers_are_entries_without_a_name(tmp_path: pathlib.Path) -> None:
     layout.close()
 
 
+def test_a_writer_mends_a_referrer(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "layout"
+    write(path, (IMAGE, "1"), (SIGNATURE, SIGNATURE.digest))
+    (path / "blobs" / "sha256" / SIGNATURE.digest.partition(":")[2]).write_bytes(b"damaged")
+    layout = opened(path, writing=True)
+    assert layout.list_referrers(REPOSITORY, IMAGE.digest).descriptors == ()
+    layout.put_manifest(REPOSITORY, SIGNATURE.digest, SIGNATURE)
+    assert [found.digest for found in layout.list_referrers(REPOSITORY, IMAGE.digest).descriptors] == [SIGNATURE.digest]
+    layout.close()
+
+
 @pytest.mark.parametrize("name", ["", f"{REPOSITORY}:"])
 def test_referrers_of_a_tag_schema(tmp_path: pathlib.Path, name: str) -> None:
     """As regctl keeps them in a layout."""
