@@ -11,8 +11,16 @@ import typing as t
 
 from ._deletion import delete_for_sure
 from ._end import End
-from ._errors import Conflict, NotFound, ReferencesMissing, RegistryError
-from ._manifest import OCI_INDEX, OCI_MANIFEST, Manifest
+from ._errors import (
+    Conflict,
+    InvalidInput,
+    NotFound,
+    ProtocolViolation,
+    ReferencesMissing,
+    RegistryError,
+    Unsupported,
+)
+from ._manifest import OCI_INDEX, OCI_MANIFEST, Descriptor, Manifest
 from ._parallel import run_all
 from ._referrers_index import list_under_subject, unlist_from_subject
 from ._registry import Registry, referrers_tag
@@ -177,6 +185,16 @@ def _upload_again(
     return tuple(blob.digest for blob in missing)
 
 
+def _subject_of(registry: Registry, repository: str, manifest: Descriptor) -> Descriptor | None:
+    if manifest.media_type not in (OCI_MANIFEST, OCI_INDEX):
+        return None
+    try:
+        return registry.get_manifest(repository, manifest.digest).subject
+    except (InvalidInput, ProtocolViolation, Unsupported):
+        # What is damaged can be deleted all the same.
+        return None
+
+
 def delete_manifests(
     registry: Registry, items: t.Sequence[tuple[str, str]], *, check: bool
 ) -> list[ManifestOutcome | RegistryError]:
@@ -190,10 +208,8 @@ def delete_manifests(
         there = registry.head_manifest(repository, digest)
         if there is None:
             return ManifestOutcome(repository, digest, "", 0, ABSENT)
-        subject = None
-        if there.media_type in (OCI_MANIFEST, OCI_INDEX):
-            subject = registry.get_manifest(repository, digest).subject
         if not check:
+            subject = _subject_of(registry, repository, there)
             delete_for_sure(
                 lambda: registry.delete_manifest(repository, digest),
                 lambda: registry.head_manifest(repository, digest) is not None,
