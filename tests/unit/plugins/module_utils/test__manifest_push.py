@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 import pytest
@@ -24,7 +25,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._manifest_push i
     delete_manifests,
     push_manifests,
 )
-from ansible_collections.imageops.registry.plugins.module_utils._registry import Registry
+from ansible_collections.imageops.registry.plugins.module_utils._registry import Registry, referrers_tag
 from ansible_collections.imageops.registry.tests.unit.support.documents import (
     DIGEST,
     LAYER,
@@ -222,3 +223,57 @@ def test_manifests_keep_their_bytes() -> None:
     registry = FakeRegistry()
     push_manifests(registry.client, [ManifestItem("a", compute_digest(content), content=content)], None, check=False)
     assert Manifest.parse(content).content == registry.manifests["a", compute_digest(content)].content
+
+
+# The list of referrers ------------------------------------------------------------------------------------------------
+
+REFERRER = encoded(image(artifactType="application/spdx+json", subject=descriptor(IMAGE, OCI_MANIFEST)))
+REFERRER_DIGEST = compute_digest(REFERRER)
+LIST_TAG = referrers_tag(IMAGE_DIGEST)
+
+
+@pytest.mark.parametrize("given", [True, False])
+@pytest.mark.parametrize("there", [True, False])
+def test_without_the_api_a_referrer_is_listed_under_its_subject(given: bool, there: bool) -> None:
+    registry, source = FakeRegistry(), FakeRegistry("dev.example")
+    registry.referrers_api = False
+    source.add("a", json.loads(REFERRER))
+    if there:
+        # A run before was cut off between the two.
+        registry.add("a", json.loads(REFERRER))
+    item = ManifestItem("a", REFERRER_DIGEST, content=REFERRER if given else None)
+    (outcome,) = push_manifests(registry.client, [item], source.client, check=False)
+    assert isinstance(outcome, ManifestOutcome)
+    assert (outcome.action, outcome.referrers_tag) == ("exists" if there else "push", LIST_TAG)
+    assert [child.digest for child in registry.manifests["a", LIST_TAG].children()] == [REFERRER_DIGEST]
+    (again,) = push_manifests(registry.client, [item], source.client, check=False)
+    assert isinstance(again, ManifestOutcome)
+    assert (again.action, again.referrers_tag) == ("exists", "")
+
+
+def test_a_registry_with_the_api_lists_by_itself() -> None:
+    registry = FakeRegistry()
+    item = ManifestItem("a", REFERRER_DIGEST, content=REFERRER)
+    (outcome,) = push_manifests(registry.client, [item], None, check=False)
+    assert isinstance(outcome, ManifestOutcome) and outcome.referrers_tag == ""
+    assert registry.writes == [f"PUT a {REFERRER_DIGEST}"]
+
+
+def test_a_list_that_can_not_be_kept_is_an_error_of_its_referrer() -> None:
+    registry = FakeRegistry()
+    registry.referrers_api = False
+    registry.failing[f"PUT a {LIST_TAG}"] = AccessDenied("no")
+    outcomes = push_manifests(
+        registry.client, [TREE[0], ManifestItem("a", REFERRER_DIGEST, content=REFERRER)], None, check=False
+    )
+    assert actions(outcomes) == ["push", AccessDenied]
+
+
+def test_a_referrer_that_was_deleted_leaves_the_list() -> None:
+    registry = FakeRegistry()
+    registry.referrers_api = False
+    push_manifests(registry.client, [ManifestItem("a", REFERRER_DIGEST, content=REFERRER)], None, check=False)
+    delete_manifests(registry.client, [("a", REFERRER_DIGEST)], check=True)
+    assert len(registry.manifests["a", LIST_TAG].children()) == 1
+    delete_manifests(registry.client, [("a", REFERRER_DIGEST)], check=False)
+    assert registry.manifests["a", LIST_TAG].children() == []
