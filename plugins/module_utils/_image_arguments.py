@@ -44,7 +44,6 @@ IMAGE_OPTIONS: Plain = {
             "expected_destination_digest": {"type": "str"},
             **_CHOICES,
         },
-        "required_one_of": [("tag", "digest")],
     },
     "on_conflict": {"type": "str", "choices": _CONFLICTS, "default": "replace"},
     "immutable_tags": {"type": "list", "elements": "str", "default": []},
