@@ -208,24 +208,37 @@ def reads_skopeo() -> None:
 
 
 def with_oras() -> None:
-    """Where oras is at hand: it copies from our layout, and we from its."""
+    """Where oras is at hand: it copies from our layouts, and we from its, with what refers to the image."""
     if shutil.which("oras") is None:
         say("oras is not at hand: left out")
         return
-    (image,) = seed("dev", "multi", "archive/oras")
-    ours, its = FORMATS[0].path("for-oras"), FORMATS[0].path("from-oras")
-    playbook(play([archive_task("exported", "Export", ours, [{**items_of([image])[0], "name": "1.0"}])]), {})
-    for source, target in (
-        (["--from-oci-layout", f"{ours}:1.0"], ["--to-plain-http", f"{connection('prod')['registry']}/oras/read:1.0"]),
-        (
-            ["--from-plain-http", f"{connection('dev')['registry']}/{image['repository']}:1.0"],
-            ["--to-oci-layout", f"{its}:1.0"],
-        ),
-    ):
-        subprocess.run(["oras", "copy", "--recursive", *source, *target], check=True, stdout=subprocess.DEVNULL)
-    playbook(play([archive_task("imported", "Import", its, None, default_repository="oras/written")]), {})
-    for repository in ("oras/read", "oras/written"):
-        there = Side("dev", image["repository"]).reachable("1.0")
+    made = signed("archive/oras")._replace(tags={})
+    push_signed("dev", made)
+    item = {"repository": made.repository, "tag": "1.0"}
+    ours, archive, its = FORMATS[0].path("for-oras"), FORMATS[1].path("for-oras"), FORMATS[0].path("from-oras")
+    tasks = [
+        archive_task("exported", "Export", ours, [item]),
+        archive_task("exported", "Export under a tag alone", archive, [{**item, "name": "1.0"}]),
+    ]
+    playbook(play(tasks), {})
+    dev, prod = (connection(name)["registry"] for name in ("dev", "prod"))
+    copies = [
+        [
+            "--from-oci-layout-path",
+            str(ours),
+            f"{made.repository}:1.0",
+            "--to-plain-http",
+            f"{prod}/oras/directory:1.0",
+        ],
+        ["--from-oci-layout", f"{archive}:1.0", "--to-plain-http", f"{prod}/oras/archive:1.0"],
+        ["--from-plain-http", f"{dev}/{made.repository}:1.0", "--to-oci-layout", f"{its}:1.0"],
+    ]
+    for arguments in copies:
+        subprocess.run(["oras", "copy", "--recursive", *arguments], check=True, stdout=subprocess.DEVNULL)
+    done = playbook(play([archive_task("imported", "Import", its, None, default_repository="oras/written")]), {})
+    check(len(done.of("Import")["images"]) == 1, f"more than the image was imported: {done.of('Import')}")
+    there = Side("dev", made.repository).reachable("1.0")
+    for repository in ("oras/directory", "oras/archive", "oras/written"):
         check(there == Side("prod", repository).reachable("1.0"), f"{repository} lacks something")
 
 
