@@ -32,6 +32,8 @@ REFUSED = "refused"
 LEFT_OUT = "left_out"
 MISSING = "missing"
 
+_LISTED = "listed"
+"""On a list that clients keep at the destination; whether it is there has to be seen."""
 _MAXIMUM_DEPTH = 8
 _MAXIMUM_ARTIFACTS = 1000
 
@@ -197,7 +199,9 @@ def _look_at_destination(destination: End, graphs: t.Sequence[_Graph]) -> None:
 def _compared(artifact: Artifact, answer: Referrers | Descriptor | None) -> Artifact:
     if isinstance(answer, Referrers):
         there = any(descriptor.digest == artifact.digest for descriptor in answer.descriptors)
-        return artifact._replace(action=EXISTS) if there else artifact
+        if not there:
+            return artifact
+        return artifact._replace(action=EXISTS if answer.found_by == "api" else _LISTED)
     if answer is None:
         return artifact
     if answer.digest == artifact.digest:
@@ -217,7 +221,7 @@ def _read(source: End, destination: End, graphs: t.Sequence[_Graph]) -> None:
         for graph in graphs
         if graph.error is None
         for position, artifact in enumerate(graph.artifacts)
-        if artifact.action in (COPY, REPLACE) or (artifact.tag and ALL not in graph.wanted.types)
+        if artifact.action in (COPY, REPLACE, _LISTED) or (artifact.tag and ALL not in graph.wanted.types)
     ]
     outcomes = run_all(read, places, source.jobs)
     unwanted: dict[int, set[int]] = {}
@@ -236,6 +240,11 @@ def _read(source: End, destination: End, graphs: t.Sequence[_Graph]) -> None:
 def _read_one(source: End, destination: End, graph: _Graph, artifact: Artifact) -> Artifact | None:
     """The artifact with its manifests; None where its type isn't wanted."""
     wanted = graph.wanted
+    if artifact.action == _LISTED:
+        if destination.head_manifest(wanted.target, artifact.digest) is not None:
+            return artifact._replace(action=EXISTS)
+        # A cleanup may have taken it away, which doesn't know the list.
+        artifact = artifact._replace(action=COPY)
     try:
         tree = tuple(read_tree(source, wanted.repository, artifact.digest))
     except NotFound:

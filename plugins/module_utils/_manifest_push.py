@@ -65,6 +65,7 @@ def push_manifests(
     for position, item in enumerate(items):
         by_repository.setdefault(item.repository, []).append(position)
     outcomes: dict[int, ManifestOutcome | RegistryError] = {}
+    written: list[tuple[str, str, list[tuple[int, Manifest]]]] = []
 
     def push_in_order(repository: str) -> None:
         failed: set[str] = set()
@@ -79,11 +80,15 @@ def push_manifests(
                 if manifest is not None and manifest.subject is not None:
                     unlisted.setdefault(manifest.subject.digest, []).append((position, manifest))
         for subject, entries in unlisted.items():
-            _list(destination, repository, subject, entries, outcomes, check)
+            if _list(destination, repository, subject, entries, outcomes, check) and not check:
+                written.append((repository, subject, entries))
 
     for result in run_all(push_in_order, list(by_repository), destination.jobs):
         if result is not None:
             raise result
+    # Once more: somebody who had read a list before we wrote it may have written it over since.
+    for repository, subject, entries in written:
+        _list(destination, repository, subject, entries, outcomes, check)
     return [outcomes[position] for position in range(len(items))]
 
 
@@ -94,17 +99,19 @@ def _list(
     entries: t.Sequence[tuple[int, Manifest]],
     outcomes: dict[int, ManifestOutcome | RegistryError],
     check: bool,
-) -> None:
+) -> bool:
+    """List referrers under their subject, and note it in their outcomes. Returns whether any had to be added."""
     manifests = [manifest for _position, manifest in entries]
     try:
         added = list_under_subject(destination, repository, subject, manifests, check=check)
     except RegistryError as error:
         outcomes.update((position, error) for position, _manifest in entries)
-        return
+        return False
     for position, manifest in entries:
         outcome = outcomes[position]
         if manifest.digest in added and isinstance(outcome, ManifestOutcome):
             outcomes[position] = outcome._replace(referrers_tag=referrers_tag(subject))
+    return bool(added)
 
 
 def _push(

@@ -22,6 +22,7 @@ SOURCE_ANNOTATION = "io.github.imageops.registry.source-index.digest"
 _ATTESTATION_TYPE = "vnd.docker.reference.type"
 _ATTESTATION_SUBJECT = "vnd.docker.reference.digest"
 _MAXIMUM_DEPTH = 8
+_MAXIMUM_INDEXES = 1000
 
 
 class PlatformMissing(InvalidInput):
@@ -75,6 +76,7 @@ class _Rewriter:
         self.seen: set[str] = set()
         self.images: list[Descriptor] = []
         self.rewritten: dict[str, Manifest] = {}
+        self._nested: dict[str, Manifest | None] = {}
 
     def rewrite(self, index: Manifest, depth: int) -> Manifest | None:
         """The index with what is wanted; None where that is all of it. It may be empty."""
@@ -89,13 +91,15 @@ class _Rewriter:
         changed = False
         for child, entry in zip(children, entries):
             if child.media_type in INDEX_TYPES:
-                inner = self.rewrite(self._registry.get_manifest(self._repository, child.digest), depth + 1)
+                inner = self._rewrite_nested(child.digest, depth + 1)
                 if inner is not None:
                     changed = True
                     if not inner.children():
                         self.rewritten.pop(inner.digest, None)
                         continue
                     entry.update(digest=inner.digest, size=inner.size)
+                    # A copy of the bytes that it had.
+                    entry.pop("data", None)
                 kept.append(entry)
             elif self._is_wanted(child):
                 images.add(child.digest)
@@ -110,6 +114,15 @@ class _Rewriter:
         rewritten = _written(index, whole)
         self.rewritten[rewritten.digest] = rewritten
         return rewritten
+
+    def _rewrite_nested(self, digest: str, depth: int) -> Manifest | None:
+        if digest not in self._nested:
+            if len(self._nested) >= _MAXIMUM_INDEXES:
+                raise InvalidInput(f"the index has more than {_MAXIMUM_INDEXES} indexes within").within(
+                    f"read {self._registry.name}/{self._repository}@{digest}"
+                )
+            self._nested[digest] = self.rewrite(self._registry.get_manifest(self._repository, digest), depth)
+        return self._nested[digest]
 
     def _is_wanted(self, child: Descriptor) -> bool:
         if not child.platform or child.annotations.get(_ATTESTATION_TYPE):

@@ -22,7 +22,6 @@ from ._digest import algorithm_of, check_digest, is_digest
 from ._errors import (
     AccessDenied,
     BodyTooLarge,
-    InvalidInput,
     NotFound,
     ProtocolViolation,
     ReferencesMissing,
@@ -53,6 +52,7 @@ _MAXIMUM_PAGES = 10000
 _FRUITLESS_PAGES = 50
 """In a row. Some registries have pages that are empty, of what they may not show."""
 _MAXIMUM_NAMES = 1000000
+_MAXIMUM_REFERRERS = 10000
 _MAXIMUM_PAGE_SIZE = 16 * 1024 * 1024
 _UPLOAD_TIMEOUT = 300.0
 """Seconds of silence that the end of an upload may take: the registry then hashes and moves what it got."""
@@ -368,17 +368,25 @@ class Registry:
 
     def _listed_referrers(self, what: str, path: str, repository: str, digest: str, artifact_type: str) -> Referrers:
         found: list[Descriptor] = []
-        for response in self._page_responses(what, path, self._pull(repository), {"Accept": OCI_INDEX}):
+        pages = self._page_responses(what, path, self._pull(repository), {"Accept": OCI_INDEX})
+        for number, response in enumerate(pages):
             is_list = bare_media_type(response.headers.get("Content-Type", "")) == OCI_INDEX
+            error = response.error()
+            unknown = bool({"NAME_UNKNOWN", "MANIFEST_UNKNOWN"} & set(error.codes))
             if response.status == 200 and is_list:
+                self._has_referrers_api[repository] = True
                 found += _parsed_index(response.body, what).children()
-            elif response.status in (401, 403) or response.is_temporary() or response.status == 429:
-                raise response.error().within(what)
-            else:
-                if "NAME_UNKNOWN" not in response.error().codes:
+                if len(found) > _MAXIMUM_REFERRERS:
+                    raise ProtocolViolation(f"the registry lists more than {_MAXIMUM_REFERRERS} referrers").within(what)
+            elif response.status in (401, 403, 429) or response.is_temporary() or number:
+                raise error.within(what)
+            elif not self._has_referrers_api.get(repository):
+                # What is unknown says nothing about the API.
+                if not unknown:
                     self._has_referrers_api[repository] = False
                 return self._tagged_referrers(repository, digest, artifact_type)
-        self._has_referrers_api[repository] = True
+            elif not unknown:
+                raise error.within(what)
         return Referrers(_of_type(found, artifact_type), "api")
 
     # Uploads ----------------------------------------------------------------------------------------------------------
@@ -629,8 +637,6 @@ class Registry:
         try:
             manifest = self.get_manifest(repository, referrers_tag(digest))
         except NotFound:
-            return Referrers((), "")
-        except InvalidInput:
             return Referrers((), "")
         # On some registries the tag resolves to the subject itself.
         if manifest.media_type not in INDEX_TYPES or manifest.digest == digest:

@@ -254,3 +254,17 @@ def test_as_a_result(source: FakeRegistry) -> None:
         "action": "copy",
         "reason": "",
     }
+
+
+def test_a_list_that_clients_keep_does_not_prove_that_an_artifact_is_there(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    sbom = referrer(IMAGE)
+    source.add("team/app", sbom)
+    destination.referrers_api = False
+    destination.add("prod/app", index(descriptor(encoded(sbom), OCI_MANIFEST)), cosign_tag(IMAGE_DIGEST, ""))
+    (artifact,) = compared(source, destination, wanted())
+    assert artifact.action == "copy" and artifact.tree
+    destination.add("prod/app", sbom)
+    (artifact,) = compared(source, destination, wanted())
+    assert (artifact.action, artifact.tree) == ("exists", ())

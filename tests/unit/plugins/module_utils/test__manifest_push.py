@@ -25,7 +25,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._manifest_push i
     delete_manifests,
     push_manifests,
 )
-from ansible_collections.imageops.registry.plugins.module_utils._registry import Registry, referrers_tag
+from ansible_collections.imageops.registry.plugins.module_utils._registry import Referrers, Registry, referrers_tag
 from ansible_collections.imageops.registry.tests.unit.support.documents import (
     DIGEST,
     LAYER,
@@ -277,3 +277,24 @@ def test_a_referrer_that_was_deleted_leaves_the_list() -> None:
     assert len(registry.manifests["a", LIST_TAG].children()) == 1
     delete_manifests(registry.client, [("a", REFERRER_DIGEST)], check=False)
     assert registry.manifests["a", LIST_TAG].children() == []
+
+
+class WrittenOver(FakeRegistry):
+    """Somebody who had read the list of referrers writes it over, after we have looked whether ours is in it."""
+
+    def list_referrers(self, repository: str, digest: str, artifact_type: str = "") -> Referrers:
+        found = super().list_referrers(repository, digest, artifact_type)
+        if found.descriptors and not self.written_over:
+            self.written_over = True
+            self.manifests[repository, LIST_TAG] = Manifest.parse(encoded(index()))
+        return found
+
+    written_over = False
+
+
+def test_a_list_that_was_written_over_is_looked_at_once_more() -> None:
+    registry = WrittenOver()
+    registry.referrers_api = False
+    push_manifests(registry.client, [ManifestItem("a", REFERRER_DIGEST, content=REFERRER)], None, check=False)
+    assert registry.written_over
+    assert [child.digest for child in registry.manifests["a", LIST_TAG].children()] == [REFERRER_DIGEST]

@@ -147,3 +147,32 @@ def test_keys_that_we_do_not_know_are_kept() -> None:
     document = {**WHOLE, "example": {"x": 1.5, "ü": "ü"}}
     choice = choose(document, "linux/amd64")
     assert json.loads(choice.rewritten[choice.chosen.digest].content)["example"] == {"x": 1.5, "ü": "ü"}
+
+
+def test_a_copy_of_an_index_that_is_rewritten_is_dropped() -> None:
+    registry = FakeRegistry()
+    inner = index(entry(AMD64, "linux/amd64"), entry(ARM64, "linux/arm64"))
+    registry.add("team/app", inner)
+    outer = index(entry(inner, media_type=OCI_INDEX, data="e30="))
+    choice = choose(outer, "linux/amd64", registry=registry)
+    (nested,) = choice.rewritten[choice.chosen.digest].document["manifests"]
+    assert "data" not in nested and nested["digest"] != outer["manifests"][0]["digest"]
+
+
+def test_an_index_that_is_named_many_times_is_read_once() -> None:
+    registry = FakeRegistry()
+    document = index(entry(AMD64, "linux/amd64"), entry(ARM64, "linux/arm64"))
+    for _level in range(6):
+        registry.add("team/app", document)
+        document = index(*[entry(document, media_type=OCI_INDEX)] * 6)
+    choose(document, "linux/amd64", registry=registry)
+    assert len(registry.calls) == 6
+
+
+def test_too_many_indexes_within_one_are_refused() -> None:
+    registry = FakeRegistry()
+    inner = [index(entry(AMD64, "linux/amd64"), annotations={"number": str(number)}) for number in range(1001)]
+    for document in inner:
+        registry.add("team/app", document)
+    with pytest.raises(InvalidInput, match="more than 1000 indexes"):
+        choose(index(*(entry(document, media_type=OCI_INDEX) for document in inner)), "linux/amd64", registry=registry)

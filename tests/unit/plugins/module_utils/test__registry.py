@@ -988,6 +988,54 @@ def test_no_api_and_no_tag_means_no_referrers(server: ScriptedServer) -> None:
     assert registry(server).list_referrers("a/b", MANIFEST_DIGEST) == Referrers((), "")
 
 
+def test_a_later_page_that_fails_is_an_error(server: ScriptedServer) -> None:
+    server.expect(
+        "GET", REFERRERS, 200, encoded(index(SIGNATURE)), {**INDEX_TYPE, "Link": f'<{REFERRERS}?n=2>; rel="next"'}
+    )
+    server.expect("GET", REFERRERS + "?n=2", 404)
+    with pytest.raises(NotFound, match="Cannot list the referrers"):
+        registry(server).list_referrers("a/b", MANIFEST_DIGEST)
+
+
+def test_an_api_that_has_answered_is_not_given_up(server: ScriptedServer) -> None:
+    other = "sha256:" + "0" * 64
+    server.expect("GET", REFERRERS, 200, encoded(index(SIGNATURE)), INDEX_TYPE)
+    server.expect("GET", f"/v2/a/b/referrers/{other}", 404, errors("MANIFEST_UNKNOWN"))
+    server.expect("GET", REFERRERS, 200, encoded(index(SIGNATURE)), INDEX_TYPE)
+    client = registry(server)
+    client.list_referrers("a/b", MANIFEST_DIGEST)
+    assert client.list_referrers("a/b", other) == Referrers((), "api")
+    assert found_in(client.list_referrers("a/b", MANIFEST_DIGEST)) == ["a/signature"]
+
+
+def test_an_api_that_fails_for_a_digest_is_an_error(server: ScriptedServer) -> None:
+    other = "sha256:" + "0" * 64
+    server.expect("GET", REFERRERS, 200, encoded(index(SIGNATURE)), INDEX_TYPE)
+    server.expect("GET", f"/v2/a/b/referrers/{other}", 404, b"404 page not found")
+    client = registry(server)
+    client.list_referrers("a/b", MANIFEST_DIGEST)
+    with pytest.raises(NotFound):
+        client.list_referrers("a/b", other)
+
+
+def test_a_list_of_referrers_that_can_not_be_read_is_an_error(server: ScriptedServer) -> None:
+    server.expect("GET", REFERRERS, 404).expect(
+        "GET", TAGGED, 200, b'{"schemaVersion":2,"manifests":[],"manifests":[]}', INDEX_TYPE
+    )
+    with pytest.raises(InvalidInput):
+        registry(server).list_referrers("a/b", MANIFEST_DIGEST)
+
+
+def test_referrers_without_an_end_are_refused(server: ScriptedServer) -> None:
+    entries = [{**SIGNATURE, "digest": f"sha256:{number:064x}"} for number in range(9000)]
+    server.expect(
+        "GET", REFERRERS, 200, encoded(index(*entries)), {**INDEX_TYPE, "Link": f'<{REFERRERS}?n=2>; rel="next"'}
+    )
+    server.expect("GET", REFERRERS + "?n=2", 200, encoded(index(*entries)), INDEX_TYPE)
+    with pytest.raises(ProtocolViolation, match="more than 10000 referrers"):
+        registry(server).list_referrers("a/b", MANIFEST_DIGEST)
+
+
 def test_a_tag_that_resolves_to_the_subject_lists_no_referrers(server: ScriptedServer) -> None:
     server.expect("GET", REFERRERS, 404).expect("GET", TAGGED, 200, CONTENT, described())
     assert registry(server).list_referrers("a/b", MANIFEST_DIGEST) == Referrers((), "")
