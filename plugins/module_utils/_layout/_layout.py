@@ -190,7 +190,8 @@ class Layout:
             raise
         with self._lock:
             self._all()[manifest.digest] = manifest.descriptor
-            self._note_referrer(manifest)
+            if self._subjects is not None:
+                _note_referrer(self._subjects, manifest)
             artifact_type = _artifact_type(manifest)
             if not is_digest(reference):
                 self._index.tag(self._name(repository, reference), manifest.descriptor, artifact_type)
@@ -201,15 +202,12 @@ class Layout:
     def list_referrers(self, repository: str, digest: str, artifact_type: str = "") -> Referrers:
         """What refers to a digest: what has it as its subject, and what a list under a tag says (the tag schema).
 
-        For a writer, what isn't whole isn't there.
+        For a writer, what isn't whole isn't there. Raises :class:`LocalFileError` where a reader lacks an entry of the
+        index: what that refers to can't be known.
         """
         with self._lock:
             if self._subjects is None:
-                self._subjects = {}
-                for entry in list(self._all().values()):
-                    manifest = self._readable(entry)
-                    if manifest is not None:
-                        self._note_referrer(manifest)
+                self._subjects = self._read_subjects()
             listed = dict(self._subjects.get(digest, {}))
             for descriptor in self._tagged_referrers(repository, digest):
                 listed.setdefault(descriptor.digest, descriptor)
@@ -307,8 +305,13 @@ class Layout:
         with self._lock:
             if self._known is None:
                 self._known = {}
-                for entry in self._index.entries:
-                    self._reach(entry, self._known, 1)
+                try:
+                    for entry in self._index.entries:
+                        self._reach(entry, self._known, 1)
+                except RegistryError:
+                    # A part of them must not be taken for all of them by who asks next.
+                    self._known = None
+                    raise
             return self._known
 
     def _reach(self, entry: Descriptor, known: dict[str, Descriptor], depth: int) -> None:
@@ -337,11 +340,19 @@ class Layout:
                 raise
             return None
 
-    def _note_referrer(self, manifest: Manifest) -> None:
-        if self._subjects is not None and manifest.subject is not None:
-            self._subjects.setdefault(manifest.subject.digest, {})[manifest.digest] = manifest.descriptor._replace(
-                artifact_type=manifest.artifact_type, annotations=manifest.annotations
-            )
+    def _read_subjects(self) -> dict[str, dict[str, Descriptor]]:
+        """What refers to each digest. A reader needs all entries of the index, not all that they lead to."""
+        subjects: dict[str, dict[str, Descriptor]] = {}
+        entries = {entry.digest for entry in self._index.entries}
+        for found in list(self._all().values()):
+            manifest = self._readable(found)
+            if manifest is not None:
+                _note_referrer(subjects, manifest)
+            elif not self._writing and found.digest in entries:
+                raise LocalFileError(
+                    f"{self.name} is incomplete: {found.digest}, which its {INDEX_FILE} names, isn't in it"
+                )
+        return subjects
 
     def _tagged_referrers(self, repository: str, digest: str) -> list[Descriptor]:
         found = self._named(repository, referrers_tag(digest)) if repository else None
@@ -384,6 +395,13 @@ class Layout:
             return False
         self._whole.add(digest)
         return True
+
+
+def _note_referrer(subjects: dict[str, dict[str, Descriptor]], manifest: Manifest) -> None:
+    if manifest.subject is not None:
+        subjects.setdefault(manifest.subject.digest, {})[manifest.digest] = manifest.descriptor._replace(
+            artifact_type=manifest.artifact_type, annotations=manifest.annotations
+        )
 
 
 def _needed(manifest: Manifest) -> list[Descriptor]:

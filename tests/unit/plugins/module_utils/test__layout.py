@@ -17,6 +17,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     NotFound,
     ProtocolViolation,
     ReferencesMissing,
+    RegistryError,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._layout._archive import ArchiveStore
 from ansible_collections.imageops.registry.plugins.module_utils._layout._directory import DirectoryStore
@@ -306,8 +307,9 @@ def test_nested_without_end(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "layout"
     foreign(path, entry(nested[-1], f"{REPOSITORY}:1"), blobs=[manifest.content for manifest in nested])
     layout = opened(path)
-    with pytest.raises(InvalidInput, match="more than 8 levels"):
-        layout.list_referrers(REPOSITORY, IMAGE.digest)
+    for _time in range(2):
+        with pytest.raises(InvalidInput, match="more than 8 levels"):
+            layout.list_referrers(REPOSITORY, IMAGE.digest)
     layout.close()
 
 
@@ -354,6 +356,31 @@ def test_a_writer_mends_a_referrer(tmp_path: pathlib.Path) -> None:
     layout = opened(path, writing=True)
     assert layout.list_referrers(REPOSITORY, IMAGE.digest).descriptors == ()
     layout.put_manifest(REPOSITORY, SIGNATURE.digest, SIGNATURE)
+    assert [found.digest for found in layout.list_referrers(REPOSITORY, IMAGE.digest).descriptors] == [SIGNATURE.digest]
+    layout.close()
+
+
+@pytest.mark.parametrize("content", [None, b"damaged"])
+def test_a_reader_is_told_each_time_that_a_referrer_is_not_whole(tmp_path: pathlib.Path, content: bytes | None) -> None:
+    path = tmp_path / "layout"
+    write(path, (IMAGE, "1"), (SIGNATURE, SIGNATURE.digest))
+    file = path / "blobs" / "sha256" / SIGNATURE.digest.partition(":")[2]
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    layout = opened(path)
+    for _time in range(2):
+        with pytest.raises(RegistryError, match=SIGNATURE.digest) as caught:
+            layout.list_referrers(REPOSITORY, IMAGE.digest)
+        assert not isinstance(caught.value, NotFound)
+    layout.close()
+
+
+def test_images_of_an_index_may_be_missing_where_only_referrers_are_asked_for(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "layout"
+    foreign(path, entry(MULTI, "1"), entry(SIGNATURE))
+    (path / "blobs" / "sha256" / OTHER.digest.partition(":")[2]).unlink()
+    layout = opened(path)
     assert [found.digest for found in layout.list_referrers(REPOSITORY, IMAGE.digest).descriptors] == [SIGNATURE.digest]
     layout.close()
 
