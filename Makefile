@@ -33,8 +33,7 @@ demo:
 	@tests/demo/run
 
 clean:
-	@for state in .build/demo/registries .build/registries/*; do \
+	@build="$${BUILD_DIR:-.build}"; for state in "$$build"/demo/registries "$$build"/registries/*; do \
 	    [ ! -e "$$state/registries.json" ] || \
-	    .build/venv/registries/bin/python tests/registries/registries.py stop --state "$$state" >/dev/null; \
-	done; true
-	@rm -rf .build && echo 'Removed .build.'
+	    "$$build"/venv/registries/bin/python tests/registries/registries.py stop --state "$$state" >/dev/null; \
+	done; rm -rf "$$build" && echo "Removed $$build."

@@ -10,7 +10,7 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ..module_utils._errors import RegistryError
-from ..module_utils._promotion._report import report
+from ..module_utils._promotion._report import problem, report
 from ..module_utils._promotion._summary import summarise
 from ..module_utils._promotion._whole import without_failed
 
@@ -40,6 +40,13 @@ def promotion_report(summary: Plain, check_mode: bool = False) -> list[str]:
         raise AnsibleFilterError(f"promotion_report takes what promotion_summary returns: {error}") from error
 
 
+def promotion_problem(summary: Plain) -> str:
+    try:
+        return problem(summary["images"])
+    except (KeyError, TypeError) as error:
+        raise AnsibleFilterError(f"promotion_problem takes what promotion_summary returns: {error}") from error
+
+
 class FilterModule:
     """The filters of this file."""
 
@@ -48,4 +55,5 @@ class FilterModule:
             "promotion_whole": promotion_whole,
             "promotion_summary": promotion_summary,
             "promotion_report": promotion_report,
+            "promotion_problem": promotion_problem,
         }

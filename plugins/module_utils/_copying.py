@@ -15,6 +15,7 @@ from ._promotion._comparison import Comparison
 from ._promotion._copy import CopyRules, Promotion
 from ._promotion._items import STOPPING, ImageItem
 from ._promotion._plan import summarise_sources
+from ._promotion._report import problem
 from ._tag_diff import describe_tags, tag_diff
 
 Plain = dict[str, t.Any]
@@ -52,7 +53,7 @@ def copy_images(task: Task, source: End, destination: End, items: t.Sequence[Ima
             if promotion.nothing_written
             else f"{len(failed)} of {len(items)} images were not copied."
         )
-        result["msg"] = f"{what} {' | '.join(dict.fromkeys(image['reason'] for image in failed))}"
+        result["msg"] = f"{what} {problem(result['images'])}"
         result["repository_missing"] = promotion.repository_missing
     if task.diff_mode:
         result["diff"] = tag_diff(destination, promotion.tags, shown["before"], shown["after"])

@@ -99,4 +99,9 @@ def _artifacts(names: t.Sequence[str]) -> tuple[str, ...]:
     distinct = tuple(dict.fromkeys(names))
     if len(distinct) > 1 and (ALL in distinct or NONE in distinct):
         raise InvalidInput("artifacts is all, none, or a list of artifact types")
+    for name in distinct:
+        if name not in (ALL, NONE) and "/" not in name:
+            raise InvalidInput(
+                f"artifacts: {name!r} is neither all, none nor an artifact type, such as application/spdx+json"
+            )
     return () if distinct == (NONE,) else distinct

@@ -51,6 +51,10 @@ def check_repository(text: object) -> str:
     if len(text) > _MAXIMUM_LENGTH:
         raise InvalidInput(f"malformed repository name {shown}: longer than {_MAXIMUM_LENGTH} characters")
     if not all(_COMPONENT.fullmatch(component) for component in text.split("/")):
+        if re.search("[:@]", text):
+            raise InvalidInput(
+                f"malformed repository name {shown}: it has a tag or a digest", hint="Put that into tag or digest"
+            )
         why = (
             "upper-case letters aren't allowed"
             if text != text.lower()

@@ -49,6 +49,7 @@ _MAXIMUM_REDIRECTS = 5
 _LOST_IN_A_ROW = 8
 _MAXIMUM_TOKEN_ANSWER = 512 * 1024
 _CHECK_RIGHTS = "Check the account's rights, and that the repository exists"
+_RENEW_TOKEN = "The token may have expired: give a new one, or username and password"
 _LOG_IN = "Give username and password, or an auth_file; and check that the repository exists"
 _TOKEN_OPERATION = "get a token"
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -183,7 +184,7 @@ class Transport:
             return self._repeated(request)
         except AuthenticationFailed as error:
             credential = self.credential_for(repository)
-            error.hint = credential.advice or error.hint
+            error.hint = credential.advice or (_RENEW_TOKEN if credential.token else error.hint)
             known = credential in self._refusals or credential in self._accepted
             if not known and not (credential.is_anonymous and self._served) and not isinstance(body, Body):
                 # A thousand images needn't each try a refused password.

@@ -7,12 +7,15 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from .._artifacts import COPY
 from .._tagging import CREATE, REPLACE
 from .._transfer import EXISTS
-from ._items import FAILED, MISSING, PROMOTE, REFUSED, SKIP, UNCHANGED, Plain
+from ._items import FAILED, MISSING, PROMOTE, REFUSED, SKIP, STOPPING, UNCHANGED, Plain
 from ._summary import NOT_MOVED, NOT_PUSHED, NOT_TAGGED
 
+_REASONS_TOLD = 5
 _HELD_UP = "held up by others"
 _NAMES = {PROMOTE: "promoted", SKIP: "skipped"}
 _DONE = {"uploaded": "uploaded", "mounted": "mounted", "skipped": "there already"}
@@ -41,6 +44,22 @@ def report(summary: Plain, *, check_mode: bool = False) -> list[str]:
     ]
     requests = summary["transfer"].get("requests", 0)
     return [*lines, f"{', '.join(told)}; {_count(requests, 'request')}, {', '.join(sizes)}"]
+
+
+def problem(images: t.Sequence[Plain]) -> str:
+    """Why images of a summary could not be promoted, each reason once; empty where all could.
+
+    Of many reasons the first are told, and of images that were held up by others only how many they are.
+    """
+    failed = [image for image in images if image["action"] in STOPPING]
+    at_fault = [image for image in failed if not _was_held_up(image)] or failed
+    reasons = list(dict.fromkeys(str(image["reason"]) for image in at_fault))
+    parts = reasons[:_REASONS_TOLD]
+    if len(reasons) > len(parts):
+        parts.append(f"and {len(reasons) - len(parts)} more")
+    if len(failed) > len(at_fault):
+        parts.append(f"{len(failed) - len(at_fault)} others were held up by that")
+    return " | ".join(parts)
 
 
 def _was_held_up(image: Plain) -> bool:

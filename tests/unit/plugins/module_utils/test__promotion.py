@@ -22,7 +22,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._promotion._comp
 )
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem, check_images
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._plan import plan, summarise_sources
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._report import report
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._report import problem, report
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._summary import summarise
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._whole import without_failed
 from ansible_collections.imageops.registry.tests.unit.support.documents import (
@@ -796,3 +796,26 @@ def test_a_report_sizes_what_was_sent(both: Plain) -> None:
         assert lines[-1].endswith(f", {told} mounted")
     summary["images"][0].update(blobs_mounted=0)
     assert report(summary)[0].endswith("; no blobs")
+
+
+def failed(reason: str, action: str = "failed") -> Plain:
+    return {"action": action, "reason": reason}
+
+
+def test_what_could_be_promoted_is_no_problem() -> None:
+    assert problem([failed("", "promote"), failed("", "unchanged")]) == ""
+
+
+def test_reasons_are_told_once_and_those_held_up_are_counted() -> None:
+    images = [
+        failed("r/a:1 was not moved"),
+        failed("no", "missing"),
+        failed("no", "refused"),
+        failed("r/b:1 was not moved"),
+    ]
+    assert problem(images) == "no | 2 others were held up by that"
+
+
+def test_of_many_reasons_the_first_are_told() -> None:
+    images = [failed(f"reason {number}") for number in range(8)]
+    assert problem(images) == " | ".join([*(f"reason {number}" for number in range(5)), "and 3 more"])
