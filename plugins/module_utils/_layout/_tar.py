@@ -18,8 +18,10 @@ from .._errors import LocalFileError
 from .._response import PIECE
 
 _MAXIMUM_MEMBERS = 200000
-_MAXIMUM_HEADER = 1024 * 1024
+_MAXIMUM_HEADER = 64 * 1024
 """Bytes. The largest piece of a header, such as a long name; :mod:`tarfile` reads it at once."""
+_MAXIMUM_RECORDS = 100
+"""Of global headers (POSIX pax, "pax Extended Header")."""
 _MAGIC = {
     b"\x1f\x8b": "gzip",
     b"BZh": "bzip2",
@@ -67,6 +69,10 @@ def read_members(file: t.BinaryIO, path: str) -> dict[str, Member]:
     try:
         with tarfile.TarFile(fileobj=t.cast(t.IO[bytes], _Headers(file))) as archive:
             for position, found in enumerate(archive):
+                # It keeps all members, and takes time for each record that a global header gives them.
+                t.cast(t.Any, archive).members = []
+                if len(archive.pax_headers) > _MAXIMUM_RECORDS:
+                    raise LocalFileError(f"{path} has global headers of more than {_MAXIMUM_RECORDS} records")
                 if position >= _MAXIMUM_MEMBERS:
                     raise LocalFileError(f"{path} has more than {_MAXIMUM_MEMBERS} members")
                 if found.isdir():
@@ -76,12 +82,20 @@ def read_members(file: t.BinaryIO, path: str) -> dict[str, Member]:
                     raise LocalFileError(f"{path} is cut off: it ends within {found.name[:200]}")
                 name = found.name[2:] if found.name.startswith("./") else found.name
                 members[name] = Member(found.offset_data, found.size, regular)
+            _check_end(file, archive.offset, path)
     except (tarfile.TarError, ValueError, IndexError, OverflowError, RecursionError) as error:
         # Beside its own errors, tarfile lets those of the numbers and texts in a damaged header through.
         raise LocalFileError(f"{path} is no tar archive, or is damaged: {error}") from error
     except OSError as error:
         raise LocalFileError(f"{path} can't be read: {error.strerror or error}") from error
     return members
+
+
+def _check_end(file: t.BinaryIO, offset: int, path: str) -> None:
+    """Raise :class:`LocalFileError` where an archive isn't at its end: tarfile takes a damaged header for it."""
+    file.seek(offset)
+    if file.read(len(_END)).strip(b"\0"):
+        raise LocalFileError(f"{path} is damaged: there is no valid header at its byte {offset}")
 
 
 def _check_uncompressed(file: t.BinaryIO, path: str) -> None:

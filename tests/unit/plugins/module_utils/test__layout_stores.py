@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import tarfile
+import tracemalloc
 import typing as t
 
 import pytest
@@ -370,11 +371,18 @@ def damaged(path: pathlib.Path) -> dict[str, bytes]:
     long_name.type, long_name.size = tarfile.GNUTYPE_LONGNAME, 2**40
     chain = tarfile.TarInfo("name")
     chain.type, chain.size = tarfile.GNUTYPE_LONGNAME, 1
+    common = tarfile.TarInfo("common")
+    common.type, common.size = tarfile.XGLTYPE, 65 * 1024
+    third = whole.index(b"blobs/sha256")
     return {
         "text": b"not an archive at all" * 50,
         "cut within a header": whole[:100],
         "cut within a member": whole[: whole.index(BLOB) + 5],
         "a header with a wrong sum": whole[:size] + b"7" + whole[size + 1 :],
+        "a later header with a wrong sum": whole[: third + 148] + b"7" + whole[third + 149 :],
+        "a later header of zeros": whole[:third] + bytes(512) + whole[third + 512 :],
+        "a later header that is cut off": whole[: third + 100],
+        "a global header of much": common.tobuf(tarfile.USTAR_FORMAT) + b"9 a=long\n".ljust(66 * 1024, b"\0") + whole,
         "a name of a terabyte": long_name.tobuf(tarfile.GNU_FORMAT) + whole,
         "names without end": (chain.tobuf(tarfile.GNU_FORMAT) + b"n".ljust(512, b"\0")) * 5000,
     }
@@ -387,6 +395,10 @@ def damaged(path: pathlib.Path) -> dict[str, bytes]:
         "cut within a header",
         "cut within a member",
         "a header with a wrong sum",
+        "a later header with a wrong sum",
+        "a later header of zeros",
+        "a later header that is cut off",
+        "a global header of much",
         "a name of a terabyte",
         "names without end",
     ],
@@ -394,7 +406,42 @@ def damaged(path: pathlib.Path) -> dict[str, bytes]:
 def test_damaged_archives(tmp_path: pathlib.Path, kind: str) -> None:
     path = tmp_path / "layout.tar"
     path.write_bytes(damaged(path)[kind])
-    with pytest.raises(LocalFileError, match=r"is no tar archive, or is damaged|is cut off"):
+    with pytest.raises(LocalFileError, match=r"is no tar archive, or is damaged|is cut off|is damaged"):
+        ArchiveStore(str(path))
+
+
+@pytest.mark.parametrize("blocks", [0, 1, 2, 20])
+def test_an_archive_may_end_in_any_number_of_zeros(tmp_path: pathlib.Path, blocks: int) -> None:
+    path = tmp_path / "layout.tar"
+    write(path, BLOB)
+    path.write_bytes(path.read_bytes()[:-1024] + bytes(512 * blocks))
+    store = ArchiveStore(str(path))
+    assert content(store) == BLOB
+    store.close()
+
+
+def common_records(path: pathlib.Path, records: int, members: int) -> None:
+    with tarfile.open(path, "w", pax_headers={f"k{number}": "" for number in range(records)}) as archive:
+        for number in range(members):
+            archive.addfile(tarfile.TarInfo(f"f{number}"))
+
+
+def test_what_is_said_of_all_members_is_not_kept_for_each(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "layout.tar"
+    common_records(path, 100, 2000)
+    tracemalloc.start()
+    try:
+        with path.open("rb") as file:
+            assert len(_tar.read_members(file, str(path))) == 2000
+        assert tracemalloc.get_traced_memory()[1] < 2 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+def test_too_much_that_is_said_of_all_members(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "layout.tar"
+    common_records(path, 101, 1)
+    with pytest.raises(LocalFileError, match="global headers of more than 100 records"):
         ArchiveStore(str(path))
 
 
