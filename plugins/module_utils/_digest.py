@@ -53,6 +53,18 @@ def compute_digest(data: bytes, algorithm: str = "sha256") -> str:
     return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
 
 
+def has_digest(pieces: t.Iterable[bytes], digest: str) -> bool:
+    """Whether these bytes are those of the digest."""
+    verifier = DigestVerifier(digest, None)
+    for piece in pieces:
+        verifier.update(piece)
+    try:
+        verifier.finish()
+    except ContentMismatch:
+        return False
+    return True
+
+
 class DigestVerifier:
     """Takes the bytes of one blob or manifest as they pass by, and judges them at the end.
 

@@ -13,7 +13,7 @@ import stat
 import threading
 import typing as t
 
-from .._digest import is_digest
+from .._digest import has_digest, is_digest
 from .._errors import Conflict, LocalFileError, RegistryError
 from ._folder import Folder, file_pieces, named_errors
 from ._store import BLOBS, INDEX_FILE, LAYOUT_FILE, Workplace, blob_names
@@ -40,6 +40,8 @@ class ArchiveStore:
         self._workplace: Workplace | None = None
         self._staged: Folder | None = None
         self._left_by_another: Folder | None = None
+        self._judged: dict[str, bool] = {}
+        """Whether what waits under a name is the blob of that name."""
         self._used: set[str] = set()
         self._file: t.BinaryIO | None = None
         self._members: dict[str, Member] = {}
@@ -47,7 +49,9 @@ class ArchiveStore:
         try:
             self._file = parent.open_file(self._name)
             self._members = {} if self._file is None else read_members(self._file, path)
-            self._staged = self._left_by_another = parent.folder(self._workplace_name)
+            self._left_by_another = parent.folder(self._workplace_name)
+            if self._left_by_another is not None and self._left_by_another.is_private:
+                self._staged = self._left_by_another
         except RegistryError:
             self.close()
             raise
@@ -71,19 +75,18 @@ class ArchiveStore:
 
     def size(self, digest: str) -> int | None:
         """The size of a blob in bytes."""
-        name = _staged_name(digest)
-        waiting = None if self._staged is None else self._staged.size(name)
-        if waiting is not None:
-            self._used.add(name)
-            return waiting
+        staged = self._waiting(digest)
+        if staged is not None:
+            self._used.add(_staged_name(digest))
+            return staged.size(_staged_name(digest))
         member = self._member(_member_name(digest))
         return None if member is None else member.size
 
     def open(self, digest: str, offset: int) -> t.Iterator[bytes] | None:
         """The bytes of a blob from ``offset`` on."""
-        name = _staged_name(digest)
-        if self._staged is not None and self._staged.size(name) is not None:
-            return file_pieces(self._staged, name, offset)
+        staged = self._waiting(digest)
+        if staged is not None:
+            return file_pieces(staged, _staged_name(digest), offset)
         member = self._member(_member_name(digest))
         if member is None or self._file is None:
             return None
@@ -94,6 +97,7 @@ class ArchiveStore:
         workplace = self._begun()
         name = workplace.receive(digest, size, pieces)
         workplace.folder.move(name, workplace.folder, _staged_name(digest))
+        self._judged[_staged_name(digest)] = True
         self._used.add(_staged_name(digest))
 
     def commit(self, files: t.Mapping[str, bytes]) -> None:
@@ -130,6 +134,17 @@ class ArchiveStore:
             else:
                 member = t.cast(Member, self._member(name))
                 yield name, member.size, member_pieces(t.cast(t.BinaryIO, self._file), self.path, member)
+
+    def _waiting(self, digest: str) -> Folder | None:
+        """Where a blob waits; None where it doesn't. What another run has left is read once, to see that it is it."""
+        name, staged = _staged_name(digest), self._staged
+        if staged is None or staged.size(name) is None:
+            return None
+        with self._lock:
+            if name not in self._judged:
+                # Another thread may have added it meanwhile, and then it is right.
+                self._judged.setdefault(name, has_digest(file_pieces(staged, name, 0), digest))
+            return staged if self._judged[name] else None
 
     def _begun(self) -> Workplace:
         """The place to write in, with the blobs that another run left there whole."""

@@ -56,15 +56,30 @@ class Folder:
     def folder(self, name: str, *, make: bool = False) -> Folder | None:
         """A directory in it, made if it isn't there and ``make`` says so; None where it isn't there."""
         path = self.below(name)
+        if make:
+            self.make_folder(name)
         with named_errors(path, "opened"):
-            if make:
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(name, dir_fd=self.descriptor)
             try:
                 flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
                 return Folder(path, os.open(name, flags, dir_fd=self.descriptor))
             except FileNotFoundError:
                 return None
+
+    def make_folder(self, name: str, mode: int = 0o777) -> bool:
+        """Make a directory in it. Returns whether it wasn't there."""
+        with named_errors(self.below(name), "made"):
+            try:
+                os.mkdir(name, mode, dir_fd=self.descriptor)
+            except FileExistsError:
+                return False
+        return True
+
+    @property
+    def is_private(self) -> bool:
+        """Whether it is our user's, and nobody else can put anything into it."""
+        with named_errors(self.path, "read"):
+            found = os.fstat(self.descriptor)
+        return found.st_uid == os.geteuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
     def names(self) -> list[str]:
         """What is in it, sorted."""

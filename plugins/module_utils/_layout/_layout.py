@@ -16,9 +16,8 @@ import time
 import typing as t
 
 from .._counters import Counters
-from .._digest import DigestVerifier, is_digest
+from .._digest import has_digest, is_digest
 from .._errors import (
-    ContentMismatch,
     InvalidInput,
     LocalFileError,
     NotFound,
@@ -368,14 +367,7 @@ class Layout:
         if not self._verify or digest in self._right:
             return True
         pieces = self._store.open(digest, 0)
-        if pieces is None:
-            return False
-        verifier = DigestVerifier(digest, None)
-        for piece in pieces:
-            verifier.update(piece)
-        try:
-            verifier.finish()
-        except ContentMismatch:
+        if pieces is None or not has_digest(pieces, digest):
             return False
         self._right.add(digest)
         return True

@@ -67,7 +67,9 @@ class Workplace:
     """
 
     def __init__(self, parent: Folder, name: str) -> None:
-        """Make it, or take over what a writer left who was killed. Raises :class:`Conflict` for one who is at work."""
+        """Make it, or take over what a writer left who was killed. Raises :class:`Conflict` for one who is at work, and
+        :class:`LocalFileError` for what others could have put there.
+        """
         self._parent = parent
         self._name = name
         self._numbers = itertools.count(1)
@@ -76,11 +78,18 @@ class Workplace:
             continue
 
     def _taken(self) -> bool:
-        folder = self._parent.folder(self._name, make=True)
+        # File systems without owners and modes show those of their mount, also for what we have just made.
+        is_new = self._parent.make_folder(self._name, 0o700)
+        folder = self._parent.folder(self._name)
         if folder is None:
             return False
         lock = None
         try:
+            if not is_new and not folder.is_private:
+                raise LocalFileError(
+                    f"{folder.path} belongs to another user, or others can write to it",
+                    hint="It is left from a run that was cut off: remove it, or run this one as the same user",
+                )
             lock = _locked(folder)
             if lock is not None and self._is_in_place(lock):
                 self.folder, self._lock = folder, lock

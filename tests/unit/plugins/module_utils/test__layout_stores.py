@@ -164,9 +164,16 @@ def test_a_writer_goes_on_with_what_another_has_added_and_not_committed(path: pa
     again.close()
 
 
-def test_what_a_killed_writer_had_half_written_is_removed(path: pathlib.Path) -> None:
+def workplace(path: pathlib.Path, mode: int = 0o700) -> pathlib.Path:
+    """A place to write in, as a killed writer leaves it."""
     place = path / ".partial" if path.name == "layout" else path.parent / f".{path.name}.partial"
     place.mkdir(parents=True)
+    place.chmod(mode)
+    return place
+
+
+def test_what_a_killed_writer_had_half_written_is_removed(path: pathlib.Path) -> None:
+    place = workplace(path)
     (place / "lock").touch()
     (place / f"sha256-{ENCODED}.1").write_bytes(BLOB[:3])
     store = opened(path)
@@ -175,6 +182,38 @@ def test_what_a_killed_writer_had_half_written_is_removed(path: pathlib.Path) ->
     store.commit(FILES)
     store.close()
     assert not place.exists()
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o707])
+def test_a_place_to_write_in_that_others_can_write_to_is_refused(path: pathlib.Path, mode: int) -> None:
+    place = workplace(path, mode)
+    (place / f"sha256-{ENCODED}").write_bytes(BLOB)
+    store = opened(path)
+    assert store.size(DIGEST) is None
+    with pytest.raises(LocalFileError, match=r"\.partial belongs to another user, or others can write to it"):
+        store.add(DIGEST, len(BLOB), [BLOB])
+    store.close()
+    assert (place / f"sha256-{ENCODED}").exists()
+
+
+def test_the_place_to_write_in_of_another_user_is_refused(path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workplace(path)
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    store = opened(path)
+    with pytest.raises(LocalFileError, match="belongs to another user"):
+        store.commit(FILES)
+    store.close()
+
+
+def test_a_place_to_write_in_is_for_our_user_alone(path: pathlib.Path) -> None:
+    before = os.umask(0)
+    try:
+        store = opened(path)
+        store.add(DIGEST, len(BLOB), [BLOB])
+    finally:
+        os.umask(before)
+    assert [place.stat().st_mode & 0o777 for place in path.parent.rglob("*.partial")] == [0o700]
+    store.close()
 
 
 def test_a_blob_is_replaced(path: pathlib.Path) -> None:
@@ -306,6 +345,29 @@ def test_what_a_killed_writer_left_and_nobody_wants_is_not_taken_along(tmp_path:
     store = ArchiveStore(str(path))
     assert store.size(DIGEST) is None
     store.close()
+
+
+def test_what_is_left_under_the_name_of_a_blob_and_is_not_it_is_not_taken(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "layout.tar"
+    (workplace(path) / f"sha256-{ENCODED}").write_bytes(BLOB.upper())
+    store = ArchiveStore(str(path))
+    assert store.size(DIGEST) is None
+    assert store.open(DIGEST, 0) is None
+    store.add(DIGEST, len(BLOB), [BLOB])
+    assert store.size(DIGEST) == len(BLOB)
+    store.commit(FILES)
+    store.close()
+    again = ArchiveStore(str(path))
+    assert content(again) == BLOB
+    again.close()
+    (workplace(path) / f"sha256-{ENCODED}").write_bytes(BLOB.upper())
+    again = ArchiveStore(str(path))
+    assert content(again) == BLOB
+    again.commit(FILES)
+    again.close()
+    again = ArchiveStore(str(path))
+    assert content(again) == BLOB
+    again.close()
 
 
 @pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
