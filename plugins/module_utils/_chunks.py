@@ -17,6 +17,8 @@ from ._registry import UploadSession
 from ._transport import Body
 
 _LONGEST_BACKOFF = 30.0
+_SHORT_ANSWERS = 3
+"""How many times a registry may take a part of a chunk only, until it has a chunk's worth of bytes more."""
 OpenAt = t.Callable[[int], t.Iterator[bytes]]
 """Gives the bytes of a blob from an offset on."""
 
@@ -90,10 +92,11 @@ class ChunkedUpload:
     def send(self) -> None:
         """Send the blob, and end its session.
 
-        A chunk that fails for a while is sent again from where the registry says that it is. Raises
+        A chunk that fails for a while is sent again from where the registry says that it is, and one of which it took
+        a part is gone on from there; both a few times only before it has another chunk's worth of bytes. Raises
         :class:`BodyTooLarge`, :class:`ChunksRefused`, and what else an upload raises.
         """
-        begin = failures = 0
+        begin = mark = failures = short = 0
         while begin < self._size:
             length = min(self._chunk, self._size - begin)
             body = Body(self._reader.pieces(begin, length), length)
@@ -106,7 +109,13 @@ class ChunkedUpload:
                 begin = min(self._state_after(failures, begin), begin + length)
                 continue
             self.session = answered
-            begin, failures = self._end_of(answered, begin, begin + length), 0
+            taken = self._end_of(answered, begin, begin + length)
+            short += taken < begin + length
+            if taken >= mark + self._chunk:
+                mark, failures, short = taken, 0, 0
+            if short > _SHORT_ANSWERS:
+                raise self._refused(taken, begin + length)
+            begin = taken
         self._reader.finish()
         try:
             self._destination.put_upload(self.session, self._digest)
@@ -125,10 +134,13 @@ class ChunkedUpload:
         if not self._destination.upload_form.trusts_range:
             return sent
         if answered.received <= begin:
-            raise ChunksRefused(
-                f"the registry's Range stands at {answered.received} bytes, although {sent} were sent", by_range=True
-            ).within(f"upload blob {self._digest} to {self._destination.name}/{self.session.repository}")
+            raise self._refused(answered.received, sent)
         return answered.received
+
+    def _refused(self, received: int, sent: int) -> RegistryError:
+        return ChunksRefused(
+            f"the registry's Range stands at {received} bytes, although {sent} were sent", by_range=True
+        ).within(f"upload blob {self._digest} to {self._destination.name}/{self.session.repository}")
 
 
 def _judged(error: RegistryError, begin: int, length: int) -> RegistryError:

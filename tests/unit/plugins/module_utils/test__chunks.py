@@ -16,6 +16,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     ContentMismatch,
     RegistryError,
     UnexpectedAnswer,
+    UploadGone,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._registry import Registry
 from ansible_collections.imageops.registry.plugins.module_utils._transfer import ContentSource, upload_blob
@@ -286,6 +287,48 @@ def test_a_range_that_stands_still_is_followed_by_the_whole(server: ScriptedServ
     whole(server, number=2)
     (given_up,) = upload(registry(server))
     assert f"Range stands at {CHUNK} bytes, although {2 * CHUNK} were sent" in given_up
+
+
+def test_a_range_that_goes_on_byte_by_byte_is_not_followed_for_ever(server: ScriptedServer) -> None:
+    start(server)
+    for state in range(4):
+        patch(server, f"/u1?s={state}", f"/u1?s={state + 1}", f"0-{state}")
+    cancelled(server, "/u1?s=4")
+    whole(server, number=2)
+    (given_up,) = upload(registry(server))
+    assert f"Range stands at 4 bytes, although {CHUNK + 3} were sent" in given_up
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        [1, 2, 3, CHUNK + 3, CHUNK + 4, CHUNK + 5, CHUNK + 6, 2 * CHUNK + 6, len(BLOB)],
+        [*range(CHUNK // 2, len(BLOB), CHUNK // 2), len(BLOB)],
+    ],
+    ids=["a few bytes", "halves"],
+)
+def test_parts_of_chunks_are_gone_on_from_as_long_as_chunks_get_whole(server: ScriptedServer, ends: list[int]) -> None:
+    start(server)
+    for state, end in enumerate(ends):
+        patch(server, f"/u1?s={state}", f"/u1?s={state + 1}", f"0-{end - 1}")
+    put(server, f"/u1?s={len(ends)}")
+    assert upload(registry(server)) == []
+
+
+def test_a_registry_that_loses_what_it_has_again_and_again_is_given_up(server: ScriptedServer) -> None:
+    start(server)
+    patch(server, "/u1?s=0", "/u1?s=1", FIRST)
+    server.expect("PATCH", "/u1?s=1", 503)
+    server.expect("GET", "/u1?s=1", 204, headers={"Location": "/u1?s=0", "Range": "0-0"})
+    patch(server, "/u1?s=0", "/u1?s=1", f"0-{CHUNK}")
+    server.expect("PATCH", "/u1?s=1", 503)
+    server.expect("HEAD", f"/v2/a/b/blobs/{DIGEST}", 404)
+    start(server, 2)
+    server.expect("PATCH", "/u2?s=0", 503)
+    server.expect("GET", "/u2?s=0", 404, errors("BLOB_UPLOAD_UNKNOWN"))
+    client = registry(server, retries=1)
+    with pytest.raises(UploadGone):
+        upload(client)
 
 
 def test_a_range_that_stands_still_is_ignored_where_the_whole_is_too_large(server: ScriptedServer) -> None:
