@@ -58,7 +58,7 @@ class AuthFile(t.NamedTuple):
             # The empty entry only notes that the helper has been given one.
             if found is not None or not keys or self.entries[keys[0]] == {}:
                 return found
-        return _credential_of(self.entries[keys[0]], keys[0], self.name) if keys else None
+        return _checked_credential(self.entries[keys[0]], keys[0], self.name) if keys else None
 
     def _keys(self, registry: str, repository: str) -> list[str]:
         """The keys that match, the longest first; of those that name the registry, the one that is it to the letter."""
@@ -173,8 +173,15 @@ def _namespace_of(key: str) -> str:
     return "" if "://" in key else key.partition("/")[2].rstrip("/")
 
 
-def _credential_of(entry: t.Any, key: str, name: str) -> Credential:
+def _checked_credential(entry: t.Any, key: str, name: str) -> Credential:
     problem = CredentialError(f"the entry {key!r} of {name} holds no valid credential")
+    found = _credential_of(entry, key, name, problem)
+    if not found.is_text:
+        raise problem
+    return found
+
+
+def _credential_of(entry: t.Any, key: str, name: str, problem: CredentialError) -> Credential:
     if not isinstance(entry, dict):
         raise problem
     found = Credential(source=f"the entry {key!r} of {name}", advice=_LOG_IN_AGAIN)

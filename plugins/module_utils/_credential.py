@@ -32,6 +32,15 @@ class Credential(t.NamedTuple):
         return not (self.username or self.password or self.token or self.identity_token)
 
     @property
+    def is_text(self) -> bool:
+        """Whether it can be sent: JSON can hold halves of characters, which UTF-8 can't."""
+        try:
+            "".join((self.username, self.password, self.token, self.identity_token)).encode("utf-8")
+        except UnicodeEncodeError:
+            return False
+        return True
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """What must not be shown."""
         return tuple(secret for secret in (self.password, self.token, self.identity_token) if secret)

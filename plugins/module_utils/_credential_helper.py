@@ -93,8 +93,8 @@ def _read(output: bytes, called: str, empty: Credential) -> Credential:
     username, secret = document.get("Username"), document.get("Secret")
     if not (isinstance(username, str) and username and isinstance(secret, str) and secret):
         raise problem
-    if username == _IDENTITY_TOKEN_USER:
-        return empty._replace(identity_token=secret)
-    if ":" in username:
+    is_token = username == _IDENTITY_TOKEN_USER
+    found = empty._replace(**{"identity_token": secret} if is_token else {"username": username, "password": secret})
+    if ":" in found.username or not found.is_text:
         raise problem
-    return empty._replace(username=username, password=secret)
+    return found

@@ -158,6 +158,9 @@ def test_every_form_of_an_entry_is_read(tmp_path: pathlib.Path, entry: t.Any, ex
         {"username": "c:i", "password": SECRET},
         {"username": 7, "password": SECRET},
         {"registrytoken": f"{SECRET}\nX-Evil: 1"},
+        {"username": "ci", "password": f"{SECRET}\ud800"},
+        {"username": "\udc00", "password": SECRET},
+        {"identitytoken": f"{SECRET}\ud800"},
     ],
 )
 def test_an_entry_without_a_usable_credential_is_an_error_that_names_file_and_key(

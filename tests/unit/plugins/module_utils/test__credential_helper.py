@@ -103,6 +103,8 @@ def test_a_helper_that_fails_is_quoted(helper: t.Callable[[str], None]) -> None:
         answer(Username="c:i"),
         answer(Secret=""),
         answer(Secret=[SECRET]),
+        answer(Secret=f"{SECRET}\ud800"),
+        answer(Username="<token>", Secret=f"{SECRET}\ud800"),
     ],
 )
 def test_an_answer_that_is_no_login_is_an_error(helper: t.Callable[[str], None], script: str) -> None:
