@@ -63,8 +63,8 @@ class UploadForm:
         smaller = chunk // 2 if chunk else min(_FIRST_CHUNK, (size + 1) // 2)
         if smaller < max(SMALLEST_CHUNK, minimum if chunk else 0):
             return False
-        if self._chunk_size and self._chunk_size <= smaller:
-            # Another thread has found out meanwhile.
-            return True
-        self._chunk_size = smaller
-        return True
+        if not self._chunk_size or smaller < self._chunk_size:
+            # Else another thread has found out meanwhile.
+            self._chunk_size = smaller
+        # A registry may ask for chunks as large as the blob, and refuse it whole.
+        return self.chunk_for(size, minimum) > 0

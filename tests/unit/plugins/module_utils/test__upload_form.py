@@ -43,6 +43,16 @@ def test_chunks_are_not_smaller_than_the_registry_asks_for() -> None:
     assert form.chunk_for(2**50, 2**40) == 2**30
 
 
+def test_a_blob_is_not_sent_whole_again_where_the_smallest_chunk_is_all_of_it() -> None:
+    form = UploadForm()
+    for _time in range(2):
+        assert form.chunk_for(4 * MIB, 4 * MIB) == 0
+        assert not form.adapt(TOO_LARGE, 4 * MIB, 0, 4 * MIB)
+    # A larger one has chunks that may fit.
+    assert form.adapt(TOO_LARGE, 9 * MIB, 0, 4 * MIB)
+    assert form.chunk_for(9 * MIB, 4 * MIB) == 4 * MIB
+
+
 def test_what_another_thread_has_found_out_is_not_halved_again() -> None:
     form = UploadForm()
     assert form.adapt(TOO_LARGE, 100 * MIB, 0, 0)
