@@ -262,7 +262,7 @@ class Transport:
             except ConnectionFailed as error:
                 # One that has its operation has had its tries: it is the token server's.
                 if last or not error.temporary or error.operation:
-                    self._lose(error)
+                    self._lose(request, error)
                     raise
                 wait = self._backoff(attempt)
             else:
@@ -272,17 +272,20 @@ class Transport:
                     return response
                 wait = self._pause(response, attempt)
                 if last:
-                    self._lose(response.error())
+                    self._lose(request, response.error())
                     return response
             attempt += 1
             self.counters.add(retries=1)
             self.sleep(wait)
 
-    def _lose(self, error: RegistryError) -> None:
+    def _lose(self, request: _Request, error: RegistryError) -> None:
         """Count an exchange whose tries are used up. So many in a row, and the registry is given up for this task.
 
         A thousand images would wait for hours on one that has fallen silent, or asks everybody to come back later.
+        What isn't worth a second try has another way, and that is what counts.
         """
+        if not request.repeat:
+            return
         self._lost += 1
         if self._lost >= max(_LOST_IN_A_ROW, 2 * self.endpoint.jobs):
             self._fatal = self._for_all(error)

@@ -1426,6 +1426,22 @@ def test_a_registry_that_stays_silent_is_given_up(server: ScriptedServer) -> Non
         client.exchange("GET", "/v2/x", NOTHING)
 
 
+@pytest.mark.parametrize("status", [500, 0])
+def test_a_registry_is_not_given_up_for_what_is_tried_once(server: ScriptedServer, status: int) -> None:
+    client = transport(server.host, retries=0, jobs=1)
+    server.expect("GET", "/v2/x", 200, b"{}")
+    client.exchange("GET", "/v2/x", NOTHING)
+    server.expect("POST", "/v2/mount", status, times=9)
+    for _mount in range(9):
+        if status:
+            assert client.exchange("POST", "/v2/mount", NOTHING, body=b"", repeat=False).status == status
+        else:
+            with pytest.raises(ConnectionFailed):
+                client.exchange("POST", "/v2/mount", NOTHING, body=b"", repeat=False)
+    server.expect("GET", "/v2/x", 200, b"{}")
+    assert client.exchange("GET", "/v2/x", NOTHING).status == 200
+
+
 def test_a_registry_that_answers_in_between_is_not_given_up(server: ScriptedServer) -> None:
     client = transport(server.host, retries=0, jobs=1)
     for _round in range(3):
