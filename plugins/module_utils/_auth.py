@@ -261,7 +261,9 @@ class Authenticator:
             found = self._usable(credential, scopes)
             if found is not None:
                 return found
-            lock = self._locks.setdefault((credential, scopes), threading.Lock())
+            # An identity token may serve once, and bring the next one.
+            one_by_one = NOTHING if credential.identity_token else scopes
+            lock = self._locks.setdefault((credential, one_by_one), threading.Lock())
         with lock:
             with self._lock:
                 found = self._usable(credential, scopes)

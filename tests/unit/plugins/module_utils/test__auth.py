@@ -390,6 +390,40 @@ def test_a_new_identity_token_takes_the_place_of_the_old_one() -> None:
     assert secrets == ["t1", "second", "t2", "t2"]
 
 
+def test_threads_use_every_identity_token_once() -> None:
+    valid = ["identity-token"]
+    failures: list[AuthenticationFailed] = []
+    barrier = threading.Barrier(8)
+    taking = threading.Lock()
+
+    def rotate(url: str, headers: t.Mapping[str, str], body: bytes | None) -> Answer:
+        sent = dict(urllib.parse.parse_qsl((body or b"").decode()))["refresh_token"]
+        # The others have the time to send the same one.
+        time.sleep(0.02)
+        with taking:
+            if sent != valid[-1]:
+                return Answer(401, b"{}")
+            valid.append(f"identity-{len(valid)}")
+            return Answer(200, json.dumps({"access_token": "t", "refresh_token": valid[-1]}).encode())
+
+    authenticator = Authenticator("r.example", True, rotate)
+    authenticator.learn(parse_challenges([f'Bearer realm="{REALM}"']), IDENTITY)
+
+    def work(number: int) -> None:
+        barrier.wait(10)
+        try:
+            authenticator.header(IDENTITY, Scopes.repository(str(number), "pull"))
+        except AuthenticationFailed as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert (failures, len(valid)) == ([], 9)
+
+
 @pytest.mark.parametrize("given", ["", 7, "a b", "a\nb", None])
 def test_a_new_identity_token_that_is_none_is_passed_over(given: object) -> None:
     server = TokenServer({"access_token": "t1", "refresh_token": given})
