@@ -45,15 +45,15 @@ class AuthFile(t.NamedTuple):
     def find(self, registry: str, repository: str, ask_helper: AskHelper) -> Credential | None:
         """The credential for a repository, or, where that is empty, for the registry; None where there is none.
 
-        A helper for just this registry hides all entries. Then comes the entry that names the most of the repository,
-        then the helper for all registries, and the entry of the registry last. Raises :class:`CredentialError` where
-        what is found can't be used.
+        A helper for just this registry hides all entries, and an empty one there the helper for all registries. Then
+        comes the entry that names the most of the repository, then the helper for all registries, and the entry of the
+        registry last. Raises :class:`CredentialError` where what is found can't be used.
         """
-        helper = next((name for key, name in self.helpers.items() if _names(key, registry)), "")
+        helper = next((name for key, name in self.helpers.items() if _is_registry(key, registry)), None)
         if helper:
             return ask_helper(helper)
         keys = self._keys(registry, repository)
-        if self.store and not (keys and _namespace_of(keys[0])):
+        if self.store and helper is None and not (keys and _namespace_of(keys[0])):
             found = ask_helper(self.store)
             # The empty entry only notes that the helper has been given one.
             if found is not None or not keys or self.entries[keys[0]] == {}:
@@ -150,7 +150,7 @@ def _parsed(content: bytes, name: str) -> dict[str, t.Any]:
 
 
 def _checked(document: dict[str, t.Any], name: str) -> AuthFile:
-    entries = document.get("auths", {})
+    entries = {} if document.get("auths") is None else document["auths"]
     helpers = document.get("credHelpers") or {}
     store = document.get("credsStore") or ""
     if not isinstance(entries, dict):
@@ -160,6 +160,13 @@ def _checked(document: dict[str, t.Any], name: str) -> AuthFile:
     if not isinstance(store, str):
         raise CredentialError(f"{name} has no valid 'credsStore' in it")
     return AuthFile(name, entries, helpers, store)
+
+
+def _is_registry(key: str, registry: str) -> bool:
+    """Whether the key of a helper is that of the registry: it names no namespace, and is no URL but Docker Hub's."""
+    if is_docker_hub(registry):
+        return key == _DOCKER_HUB_SERVER or is_docker_hub(key)
+    return key.lower() == registry.lower()
 
 
 def _names(key: str, registry: str) -> bool:

@@ -48,7 +48,8 @@ def proxy_for(url: str) -> Proxy | None:
         name = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname or ""
     except ValueError:
         name = ""
-    if not name or parts.scheme not in ("http", "https", *_SOCKS):
+    # A password that has a '/', '?' or '#' in it as it is ends the host, and a part of it would be shown as that.
+    if not name or "@" in parts.path + parts.query + parts.fragment or parts.scheme not in ("http", "https", *_SOCKS):
         raise ConnectionFailed(
             f"the environment names a proxy for {urllib.parse.urlsplit(url).scheme} that is no valid URL", hint=_CHECK
         )

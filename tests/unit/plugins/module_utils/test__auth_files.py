@@ -186,6 +186,17 @@ def test_the_helper_of_a_registry_hides_all_entries_even_if_it_has_nothing(tmp_p
     assert user(read(tmp_path, {**document, "credHelpers": {"other": "x"}}), "r", "a") == "ci"
 
 
+@pytest.mark.parametrize("key", ["r/team", "r/a", "https://r", "r.evil"])
+def test_a_helper_serves_the_registry_that_is_its_whole_key(tmp_path: pathlib.Path, key: str) -> None:
+    file = read(tmp_path, {"auths": {"r": {"auth": packed()}}, "credHelpers": {key: "x"}})
+    assert user(file, "r", "a", Helpers()) == "ci"
+
+
+def test_an_empty_helper_switches_the_store_off(tmp_path: pathlib.Path) -> None:
+    document = {"auths": {"r": {"auth": packed()}}, "credsStore": "x", "credHelpers": {"r": ""}}
+    assert user(read(tmp_path, document), "r", "a", Helpers()) == "ci"
+
+
 @pytest.mark.parametrize("key", ["docker.io", "https://index.docker.io/v1/"])
 def test_the_helper_of_docker_hub_is_found(tmp_path: pathlib.Path, key: str) -> None:
     assert read(tmp_path, {"credHelpers": {key: "x"}}).find("docker.io", "a/b", Helpers(x=HELPED)) == HELPED
@@ -252,7 +263,9 @@ def test_a_broken_file_is_an_error_that_quotes_nothing_of_it(
     assert caught.value.__cause__ is None
 
 
-@pytest.mark.parametrize("document", [{}, {"auths": {}}, {"auths": {}, "credHelpers": None, "credsStore": None}])
+@pytest.mark.parametrize(
+    "document", [{}, {"auths": {}}, {"auths": None}, {"auths": {}, "credHelpers": None, "credsStore": None}]
+)
 def test_a_file_without_an_entry_has_nothing(tmp_path: pathlib.Path, document: t.Any) -> None:
     assert user(read(tmp_path, document), "r", "a") == ""
 
