@@ -10,9 +10,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import selectors
 import shutil
 import signal
 import subprocess
+import tempfile
+import time
+import typing as t
 
 from ._credential import Credential
 from ._errors import CredentialError
@@ -58,11 +62,30 @@ def ask_helper(name: str, server: str, named_by: str) -> Credential | None:
 
 
 def _run(path: str, called: str, server: str) -> tuple[int, bytes]:
+    with tempfile.TemporaryFile() as asked:
+        asked.write(server.encode("utf-8"))
+        asked.seek(0)
+        process = _started(path, called, asked)
+    with process:
+        try:
+            end = time.monotonic() + TIME_LIMIT
+            output = _limited(t.cast(t.IO[bytes], process.stdout), end)
+            if len(output) <= _MAXIMUM_OUTPUT:
+                process.wait(max(0.0, end - time.monotonic()))
+        except (TimeoutError, subprocess.TimeoutExpired):
+            raise CredentialError(f"{called} doesn't answer within {TIME_LIMIT:g} seconds") from None
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+    return process.returncode, output
+
+
+def _started(path: str, called: str, asked: t.IO[bytes]) -> subprocess.Popen[bytes]:
     try:
         # run_command is a method of AnsibleModule, which this layer does not know.
-        process = subprocess.Popen(  # pylint: disable=ansible-bad-function
+        return subprocess.Popen(  # pylint: disable=ansible-bad-function
             [path, "get"],
-            stdin=subprocess.PIPE,
+            stdin=asked,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             # Without a terminal it can ask nobody, and all that it starts ends with it.
@@ -70,15 +93,21 @@ def _run(path: str, called: str, server: str) -> tuple[int, bytes]:
         )
     except OSError as error:
         raise CredentialError(f"{called} can't be run: {error.strerror}") from error
-    with process:
-        try:
-            output, _errors = process.communicate(server.encode("utf-8"), timeout=TIME_LIMIT)
-        except subprocess.TimeoutExpired:
-            raise CredentialError(f"{called} doesn't answer within {TIME_LIMIT:g} seconds") from None
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-    return process.returncode, output
+
+
+def _limited(stream: t.IO[bytes], end: float) -> bytes:
+    """All that it prints, or, where that is too much, more than may be. Raises :class:`TimeoutError` at ``end``."""
+    output = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(stream, selectors.EVENT_READ)
+        while len(output) <= _MAXIMUM_OUTPUT:
+            if not selector.select(max(0.0, end - time.monotonic())):
+                raise TimeoutError
+            piece = os.read(stream.fileno(), _MAXIMUM_OUTPUT + 1 - len(output))
+            if not piece:
+                break
+            output += piece
+    return output
 
 
 def _read(output: bytes, called: str, empty: Credential) -> Credential:

@@ -115,6 +115,8 @@ def test_an_answer_that_is_no_login_is_an_error(helper: t.Callable[[str], None],
 def test_a_helper_that_prints_without_end_is_an_error(helper: t.Callable[[str], None]) -> None:
     helper("head -c 70000 /dev/zero")
     assert refused().endswith("prints more than 65536 bytes")
+    helper("cat /dev/zero")
+    assert refused().endswith("prints more than 65536 bytes")
 
 
 def test_a_helper_that_hangs_is_ended_with_all_that_it_started(
