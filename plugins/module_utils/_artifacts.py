@@ -16,8 +16,8 @@ import typing as t
 
 from ._end import End
 from ._errors import InvalidInput, NotFound, RegistryError
-from ._inspection import read_tree
-from ._manifest import Descriptor, Manifest
+from ._inspection import manifest_digests, read_tree
+from ._manifest import INDEX_TYPES, Descriptor, Manifest
 from ._parallel import run_all
 from ._referrers import Found, referrers_of
 from ._registry import Referrers
@@ -98,23 +98,24 @@ class _Graph:
         self.error: RegistryError | None = None
         self._seen: set[tuple[str, str, str]] = set()
         self._asked: set[str] = set()
-        self.open = list(dict.fromkeys([*wanted.digests, *wanted.left_behind]))
+        self.open = dict.fromkeys([*wanted.digests, *wanted.left_behind], "")
+        """Digests that are to be asked about next, and the media types of those that aren't known to be no index."""
 
     def advance(self, answers: t.Mapping[tuple[str, str], Found | RegistryError]) -> None:
         """Take in what belongs to the digests that were open; what was found is open next."""
-        asked, self.open = self.open, []
+        asked, self.open = self.open, {}
         self._asked.update(asked)
         for digest in asked:
             answer = answers[self.wanted.repository, digest]
             if isinstance(answer, RegistryError):
                 self._fail(answer)
                 return
-            for artifact in _artifacts_of(digest, answer):
-                self._add(artifact)
+            for artifact, media_type in _artifacts_of(digest, answer):
+                self._add(artifact, media_type)
         if len(self.artifacts) > _MAXIMUM_ARTIFACTS:
             self._fail(InvalidInput(f"more than {_MAXIMUM_ARTIFACTS} artifacts belong to the image"))
 
-    def _add(self, artifact: Artifact) -> None:
+    def _add(self, artifact: Artifact, media_type: str) -> None:
         key = (artifact.subject, artifact.digest, artifact.tag)
         if key in self._seen:
             return
@@ -124,8 +125,8 @@ class _Graph:
             self.artifacts.append(artifact._replace(action=LEFT_OUT, reason=reason))
         elif artifact.tag or self.is_wanted([artifact.artifact_type]):
             self.artifacts.append(artifact)
-            if artifact.digest not in self._asked and artifact.digest not in self.open:
-                self.open.append(artifact.digest)
+            if artifact.digest not in self._asked:
+                self.open.setdefault(artifact.digest, media_type)
 
     def is_wanted(self, types: t.Iterable[str]) -> bool:
         """Whether one of the types is among those asked for."""
@@ -133,7 +134,18 @@ class _Graph:
 
     def _fail(self, error: RegistryError) -> None:
         self.error = error
-        self.open = []
+        self.open = {}
+
+    def open_children(self, found: t.Mapping[tuple[str, str, str], list[str] | RegistryError]) -> None:
+        """Open the children of the indexes that are open."""
+        for digest, media_type in list(self.open.items()):
+            children = found.get((self.wanted.repository, digest, media_type), [])
+            if isinstance(children, RegistryError):
+                self._fail(children)
+                return
+            for child in children:
+                if child not in self._asked:
+                    self.open.setdefault(child, "")
 
     def end_too_deep(self) -> None:
         """Give up what refers to one another deeper than is sensible."""
@@ -141,16 +153,39 @@ class _Graph:
             self._fail(InvalidInput(f"artifacts refer to one another in more than {_MAXIMUM_DEPTH} levels"))
 
 
-def _artifacts_of(subject: str, found: Found) -> t.Iterator[Artifact]:
+def _artifacts_of(subject: str, found: Found) -> t.Iterator[tuple[Artifact, str]]:
+    """What belongs to a digest, each with its media type."""
     for descriptor in found.referrers.descriptors:
-        yield Artifact(subject, descriptor.digest, descriptor.artifact_type)
+        yield Artifact(subject, descriptor.digest, descriptor.artifact_type), descriptor.media_type
     for tag, descriptor in found.cosign_tags:
-        yield Artifact(subject, descriptor.digest, "", tag)
+        yield Artifact(subject, descriptor.digest, "", tag), descriptor.media_type
+
+
+def _open_children(source: End, graphs: t.Sequence[_Graph]) -> None:
+    """Of artifacts that are indexes, ask about their children as well."""
+
+    def children(place: tuple[str, str, str]) -> list[str]:
+        repository, digest, media_type = place
+        try:
+            return manifest_digests(source, repository, Descriptor(media_type, digest, 0))
+        except NotFound:
+            return []
+
+    places = dict.fromkeys(
+        (graph.wanted.repository, digest, media_type)
+        for graph in graphs
+        for digest, media_type in graph.open.items()
+        if media_type in INDEX_TYPES
+    )
+    found = dict(zip(places, run_all(children, list(places), source.jobs)))
+    for graph in graphs:
+        graph.open_children(found)
 
 
 def _find(source: End, graphs: t.Sequence[_Graph]) -> None:
     answers: dict[tuple[str, str], Found | RegistryError] = {}
     for _level in range(_MAXIMUM_DEPTH):
+        _open_children(source, graphs)
         places = dict.fromkeys((graph.wanted.repository, digest) for graph in graphs for digest in graph.open)
         asked = [place for place in places if place not in answers]
         answers.update(zip(asked, referrers_of(source, asked)))
@@ -256,10 +291,9 @@ def _read_one(source: End, destination: End, graph: _Graph, artifact: Artifact) 
         if not graph.is_wanted(types):
             return None
         return _read_tagged(destination, graph, artifact, tree)
-    if top.subject is None and destination.head_manifest(wanted.target, artifact.digest) is not None:
-        # The destination's own list can't have it.
-        return artifact._replace(action=EXISTS)
-    if top.subject is not None and top.subject.digest != artifact.subject:
+    if top.subject is None:
+        return artifact._replace(action=LEFT_OUT, reason="it names no subject, so no registry would list it")
+    if top.subject.digest != artifact.subject:
         return artifact._replace(action=LEFT_OUT, reason=f"its subject is {top.subject.digest}")
     return artifact._replace(tree=tree)
 

@@ -50,7 +50,9 @@ class ManifestOutcome(t.NamedTuple):
     uploaded_again: tuple[str, ...] = ()
     """Blobs that the registry said it has, and then didn't have when the manifest came."""
     referrers_tag: str = ""
-    """The tag of its subject's list of referrers, where it had to be added to that."""
+    """The tag of its subject's list of referrers, where it had to be added to that or taken off it."""
+    given_up: tuple[str, ...] = ()
+    """What was tried in vain, in words."""
 
 
 def push_manifests(
@@ -210,6 +212,8 @@ def delete_manifests(
     Where the registry has no referrers API, what had a subject is taken out of the list of the subject's referrers.
     """
 
+    subjects: dict[tuple[str, str], str] = {}
+
     def delete(item: tuple[str, str]) -> ManifestOutcome:
         repository, digest = item
         there = registry.head_manifest(repository, digest)
@@ -222,8 +226,29 @@ def delete_manifests(
                 lambda: registry.head_manifest(repository, digest) is not None,
                 f"delete {registry.name}/{repository}@{digest}",
             )
-            if subject is not None and registry.list_referrers(repository, subject.digest).found_by == "tag_schema":
-                unlist_from_subject(registry, repository, subject.digest, digest)
+            if subject is not None:
+                subjects[item] = subject.digest
         return ManifestOutcome(repository, digest, there.media_type, there.size, DELETE)
 
-    return run_all(delete, items, registry.jobs)
+    outcomes = run_all(delete, items, registry.jobs)
+    # A list is written once, when all are gone: registries refuse one that names what is deleted.
+    lists: dict[tuple[str, str], set[str]] = {}
+    for (repository, digest), subject in subjects.items():
+        lists.setdefault((repository, subject), set()).add(digest)
+    told = {place: _unlist(registry, *place, digests) for place, digests in lists.items()}
+    for position, item in enumerate(items):
+        outcome = outcomes[position]
+        if item in subjects and isinstance(outcome, ManifestOutcome):
+            tag, given_up = told[item[0], subjects[item]]
+            outcomes[position] = outcome._replace(referrers_tag=tag, given_up=given_up)
+    return outcomes
+
+
+def _unlist(registry: Registry, repository: str, subject: str, digests: set[str]) -> tuple[str, tuple[str, ...]]:
+    """Take what was deleted off its subject's list: the tag of the list, if it was on it, and what was given up."""
+    try:
+        written = unlist_from_subject(registry, repository, subject, digests)
+    except RegistryError as error:
+        # The manifests are gone all the same.
+        return "", (str(error),)
+    return referrers_tag(subject) if written else "", ()

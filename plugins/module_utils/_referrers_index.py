@@ -17,7 +17,7 @@ import random
 import typing as t
 
 from ._end import End
-from ._errors import Conflict, NotFound
+from ._errors import Conflict, NotFound, ReferencesMissing, RegistryError
 from ._manifest import OCI_INDEX, Manifest
 from ._registry import referrers_tag
 
@@ -44,27 +44,51 @@ def list_under_subject(
             return added
         if attempt:
             registry.sleep(random.uniform(0.1, 0.5 * 2.0**attempt))
-        index = _with_entries(_standing(registry, repository, subject), missing)
-        registry.put_manifest(repository, referrers_tag(subject), index)
-    raise Conflict("others write it at the same time, again and again", hint="Run it again when they are done").within(
+        document = _standing(registry, repository, subject)
+        _put_list(registry, repository, subject, [*(document.get("manifests") or []), *_entries(missing)], document)
+    raise _busy(registry, repository, subject)
+
+
+def unlist_from_subject(registry: End, repository: str, subject: str, digests: t.Collection[str]) -> bool:
+    """Take manifests that were deleted out of the index of their subject. Returns whether any was in it.
+
+    Raises :class:`Conflict` where others write it all the time.
+    """
+    written = False
+    for attempt in range(_ATTEMPTS):
+        if registry.list_referrers(repository, subject).found_by != "tag_schema":
+            return written
+        document = _standing(registry, repository, subject)
+        entries = document.get("manifests") or []
+        kept = [entry for entry in entries if entry.get("digest") not in digests]
+        if len(kept) == len(entries):
+            return written
+        if attempt:
+            registry.sleep(random.uniform(0.1, 0.5 * 2.0**attempt))
+        _put_list(registry, repository, subject, kept, document)
+        written = True
+    raise _busy(registry, repository, subject)
+
+
+def _put_list(
+    registry: End, repository: str, subject: str, entries: list[t.Any], document: t.Mapping[str, t.Any]
+) -> None:
+    """Write the list. What was deleted by somebody who doesn't know it leaves it, where the registry insists."""
+    tag = referrers_tag(subject)
+    try:
+        registry.put_manifest(repository, tag, _written({**document, "manifests": entries}))
+    except ReferencesMissing as error:
+        gone = {digest for digest in error.digests if registry.head_manifest(repository, digest) is None}
+        kept = [entry for entry in entries if entry.get("digest") not in gone]
+        if len(kept) == len(entries):
+            raise
+        registry.put_manifest(repository, tag, _written({**document, "manifests": kept}))
+
+
+def _busy(registry: End, repository: str, subject: str) -> RegistryError:
+    return Conflict("others write it at the same time, again and again", hint="Run it again when they are done").within(
         f"list the referrers of {registry.name}/{repository}@{subject} under {referrers_tag(subject)}"
     )
-
-
-def unlist_from_subject(registry: End, repository: str, subject: str, digest: str) -> bool:
-    """Take a manifest that was deleted out of the index of its subject. Returns whether it was in it."""
-    try:
-        index = registry.get_manifest(repository, referrers_tag(subject))
-    except NotFound:
-        return False
-    if index.media_type != OCI_INDEX or index.digest == subject:
-        return False
-    entries = index.document.get("manifests") or []
-    kept = [entry for entry in entries if entry.get("digest") != digest]
-    if len(kept) == len(entries):
-        return False
-    registry.put_manifest(repository, referrers_tag(subject), _written({**index.document, "manifests": kept}))
-    return True
 
 
 def _standing(registry: End, repository: str, subject: str) -> dict[str, t.Any]:
@@ -84,8 +108,9 @@ def _standing(registry: End, repository: str, subject: str) -> dict[str, t.Any]:
     return index.document
 
 
-def _with_entries(document: dict[str, t.Any], manifests: t.Sequence[Manifest]) -> Manifest:
-    entries = list(document.get("manifests") or [])
+def _entries(manifests: t.Sequence[Manifest]) -> list[dict[str, t.Any]]:
+    """What a list of referrers says of them."""
+    entries = []
     for manifest in manifests:
         entry: dict[str, t.Any] = {
             "mediaType": manifest.media_type,
@@ -97,7 +122,7 @@ def _with_entries(document: dict[str, t.Any], manifests: t.Sequence[Manifest]) -
         if manifest.annotations:
             entry["annotations"] = manifest.annotations
         entries.append(entry)
-    return _written({**document, "manifests": entries})
+    return entries
 
 
 def _written(document: dict[str, t.Any]) -> Manifest:

@@ -201,7 +201,20 @@ def place_blobs(
 
     def place_everywhere(digest: str) -> None:
         holders: list[str] = []
+        missing: list[_Wanted] = []
+        # All are looked at before any is sent: what one of the repositories has can be mounted into the others.
         for entry in wanted[digest]:
+            try:
+                there = _look_for(destination, entry, digest)
+            except RegistryError as error:
+                outcomes[entry.position] = error
+                continue
+            if there is None:
+                missing.append(entry)
+            else:
+                outcomes[entry.position] = there
+                holders.append(entry.group.repository)
+        for entry in missing:
             try:
                 outcome = _place_blob(destination, entry, digest, source_of, holders, check)
             except RegistryError as error:
@@ -216,16 +229,21 @@ def place_blobs(
     return [outcomes[place] for place in range(position)]
 
 
+def _look_for(destination: End, entry: _Wanted, digest: str) -> BlobOutcome | None:
+    """The outcome for a blob that is there already; None for one that has to be sent."""
+    found = destination.head_blob(entry.group.repository, digest)
+    # Another size than promised is a damaged copy or a stale cache: sent again, the registry mends it.
+    if found is None or not (found == -1 or entry.size is None or found == entry.size):
+        return None
+    size = entry.size if entry.size is not None else max(found, 0)
+    destination.counters.add(bytes_skipped=size)
+    return BlobOutcome(entry.group.repository, digest, size, EXISTS)
+
+
 def _place_blob(
     destination: End, entry: _Wanted, digest: str, source_of: SourceOf, holders: t.Sequence[str], check: bool
 ) -> BlobOutcome:
     repository = entry.group.repository
-    found = destination.head_blob(repository, digest)
-    # Another size than promised is a damaged copy or a stale cache: sent again, the registry mends it.
-    if found is not None and (found == -1 or entry.size is None or found == entry.size):
-        size = entry.size if entry.size is not None else max(found, 0)
-        destination.counters.add(bytes_skipped=size)
-        return BlobOutcome(repository, digest, size, EXISTS)
     candidates = [name for name in dict.fromkeys([*holders, *entry.group.mount_from]) if name != repository]
     candidates = candidates[:_MAXIMUM_MOUNTS_TRIED]
     source = source_of(entry.group, digest)

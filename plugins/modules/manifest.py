@@ -160,10 +160,15 @@ manifests:
       sample: push
     referrers_tag:
       description:
-        - Where the registry has no referrers API, the tag of the list of its subject's referrers to which the manifest was added.
-          Empty where it was on it, or has no subject.
+        - Where the registry has no referrers API, the tag of the list of its subject's referrers to which the manifest was added,
+          or from which it was taken. Empty where nothing had to be done about that.
       type: str
       sample: ""
+    given_up:
+      description: What was tried in vain, such as to take what was deleted off the list of its subject's referrers.
+      type: list
+      elements: str
+      sample: []
     uploaded_again:
       description: Blobs that the registry claimed to have and then missed.
       type: list

@@ -185,7 +185,7 @@ def test_what_has_another_subject_is_left_out(source: FakeRegistry, destination:
     assert artifact.action == "left_out"
 
 
-def test_what_is_listed_without_a_subject_is_looked_for_by_digest(
+def test_what_is_listed_without_a_subject_is_left_out_with_a_word(
     source: FakeRegistry, destination: FakeRegistry
 ) -> None:
     source.referrers_api = False
@@ -193,10 +193,18 @@ def test_what_is_listed_without_a_subject_is_looked_for_by_digest(
     source.add("team/app", plain)
     source.add("team/app", index(descriptor(encoded(plain), OCI_MANIFEST)), cosign_tag(IMAGE_DIGEST, ""))
     (artifact,) = compared(source, destination, wanted())
-    assert artifact.action == "copy"
-    destination.add("prod/app", plain)
-    (artifact,) = compared(source, destination, wanted())
-    assert artifact.action == "exists"
+    assert (artifact.action, artifact.tree) == ("left_out", ())
+    assert "names no subject" in artifact.reason
+
+
+def test_what_belongs_to_the_children_of_an_artifact_is_found(source: FakeRegistry, destination: FakeRegistry) -> None:
+    child = image(layers=[descriptor(b"of an artifact")])
+    artifact = index(descriptor(encoded(child), OCI_MANIFEST), subject=descriptor(encoded(IMAGE), OCI_MANIFEST))
+    for document in (child, artifact):
+        source.add("team/app", document)
+    signed = source.add("team/app", signatures(b"s"), cosign_tag(digest_of(child)))
+    found = compared(source, destination, wanted())
+    assert told(found) == [(digest_of(artifact), "", "copy"), (signed.digest, cosign_tag(digest_of(child)), "copy")]
 
 
 def test_artifacts_that_may_not_be_read_are_an_error(source: FakeRegistry, destination: FakeRegistry) -> None:

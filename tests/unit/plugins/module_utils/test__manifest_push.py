@@ -298,3 +298,28 @@ def test_a_list_that_was_written_over_is_looked_at_once_more() -> None:
     push_manifests(registry.client, [ManifestItem("a", REFERRER_DIGEST, content=REFERRER)], None, check=False)
     assert registry.written_over
     assert [child.digest for child in registry.manifests["a", LIST_TAG].children()] == [REFERRER_DIGEST]
+
+
+def test_several_referrers_that_are_deleted_leave_the_list_at_once() -> None:
+    registry = FakeRegistry(jobs=4)
+    registry.referrers_api = False
+    others = [
+        encoded(image(artifactType=f"a/{number}", subject=descriptor(IMAGE, OCI_MANIFEST))) for number in range(3)
+    ]
+    items = [ManifestItem("a", compute_digest(content), content=content) for content in others]
+    push_manifests(registry.client, items, None, check=False)
+    registry.calls.clear()
+    outcomes = delete_manifests(registry.client, [("a", item.digest) for item in items], check=False)
+    assert [outcome.referrers_tag for outcome in outcomes if isinstance(outcome, ManifestOutcome)] == [LIST_TAG] * 3
+    assert registry.manifests["a", LIST_TAG].children() == []
+    assert [call for call in registry.writes if call.startswith("PUT")] == [f"PUT a {LIST_TAG}"]
+
+
+def test_a_list_that_can_not_be_written_does_not_hide_the_delete() -> None:
+    registry = FakeRegistry()
+    registry.referrers_api = False
+    push_manifests(registry.client, [ManifestItem("a", REFERRER_DIGEST, content=REFERRER)], None, check=False)
+    registry.failing[f"PUT a {LIST_TAG}"] = AccessDenied("no")
+    (outcome,) = delete_manifests(registry.client, [("a", REFERRER_DIGEST)], check=False)
+    assert isinstance(outcome, ManifestOutcome)
+    assert (outcome.action, outcome.referrers_tag, len(outcome.given_up)) == ("delete", "", 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._digest import compute_digest
-from ansible_collections.imageops.registry.plugins.module_utils._errors import Conflict
+from ansible_collections.imageops.registry.plugins.module_utils._errors import Conflict, ReferencesMissing
 from ansible_collections.imageops.registry.plugins.module_utils._manifest import OCI_INDEX, OCI_MANIFEST, Manifest
 from ansible_collections.imageops.registry.plugins.module_utils._referrers_index import (
     list_under_subject,
@@ -136,12 +136,33 @@ def test_a_tag_that_is_something_else_is_left_alone(registry: FakeRegistry) -> N
 
 def test_what_was_deleted_is_taken_off_the_list(registry: FakeRegistry) -> None:
     keep(registry, ONE, TWO)
-    assert unlist_from_subject(registry.client, "team/app", SUBJECT, ONE.digest)
+    assert unlist_from_subject(registry.client, "team/app", SUBJECT, {ONE.digest})
     assert listed(registry) == [TWO.digest]
-    assert not unlist_from_subject(registry.client, "team/app", SUBJECT, ONE.digest)
+    assert not unlist_from_subject(registry.client, "team/app", SUBJECT, {ONE.digest})
 
 
 def test_without_a_list_there_is_nothing_to_take_off(registry: FakeRegistry) -> None:
-    assert not unlist_from_subject(registry.client, "team/app", SUBJECT, ONE.digest)
+    assert not unlist_from_subject(registry.client, "team/app", SUBJECT, {ONE.digest})
     registry.add("team/app", IMAGE, TAG)
-    assert not unlist_from_subject(registry.client, "team/app", SUBJECT, ONE.digest)
+    assert not unlist_from_subject(registry.client, "team/app", SUBJECT, {ONE.digest})
+
+
+class Strict(FakeRegistry):
+    """Refuses a list that names what isn't there, as distribution does."""
+
+    def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> bool:
+        missing = [child.digest for child in manifest.children() if (repository, child.digest) not in self.manifests]
+        if missing:
+            raise ReferencesMissing("it lacks what the manifest refers to", digests=missing)
+        return super().put_manifest(repository, reference, manifest)
+
+
+def test_what_somebody_else_deleted_leaves_the_list_where_the_registry_insists() -> None:
+    registry = Strict()
+    registry.referrers_api = False
+    registry.manifests["team/app", ONE.digest] = ONE
+    registry.manifests["team/app", TWO.digest] = TWO
+    keep(registry, ONE)
+    del registry.manifests["team/app", ONE.digest]
+    assert keep(registry, TWO) == {TWO.digest}
+    assert listed(registry) == [TWO.digest]
