@@ -11,6 +11,7 @@ in the names of its images. Referrers are entries without a name.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 import typing as t
@@ -31,11 +32,14 @@ from .._registry import Referrers, UploadSession, referrers_tag
 from .._transport import Body
 from .._upload_form import UploadForm
 from ._index import LAYOUT, LayoutIndex, check_layout
-from ._names import name_of, read_names
+from ._names import REF_NAME, name_of, read_names
 from ._store import INDEX_FILE, LAYOUT_FILE, Store
 
 _MAXIMUM_DEPTH = 8
 _MAXIMUM_MANIFESTS = 100000
+
+_OF_A_DIGEST = re.compile(r"sha(?:256|512)-[0-9a-f]{64}", re.ASCII)
+"""Tags that say to what they belong: those of cosign, and of the tag schema."""
 
 Names = t.Mapping[tuple[str, str], str]
 """Names of images that aren't made of their repository and tag, by these two. An empty one is the only image's."""
@@ -288,10 +292,19 @@ class Layout:
                 return self._index.unnamed()
             if given is not None or self._writing:
                 return self._index.named(self._name(repository, tag))
-            return self._index.find(repository, tag)
+            # What belongs to an image that was given by its name has the repository of that name.
+            others = self._repositories_named(repository) if _OF_A_DIGEST.match(tag) else []
+            found = (self._index.find(place, tag) for place in (repository, *others))
+            return next((entry for entry in found if entry is not None), None)
         except InvalidInput as error:
             error.within(f"look for {self._shown(repository, tag)}")
             raise
+
+    def _repositories_named(self, repository: str) -> list[str]:
+        """The repositories in the names that were given for images of a repository."""
+        texts = [name for (place, _reference), name in self._names.items() if place == repository and name]
+        named = [found.repository for text in texts for found in read_names({REF_NAME: text}) if found.repository]
+        return [place for place in dict.fromkeys(named) if place != repository]
 
     def _described(self, digest: str) -> Descriptor:
         return (self._known or {}).get(digest, Descriptor("", digest, 0))

@@ -507,3 +507,18 @@ def test_read_names(annotations: dict[str, str], names: list[ImageName]) -> None
 def test_name_of() -> None:
     assert name_of("team/app", "1.4.2") == "team/app:1.4.2"
     assert name_of("team/app", IMAGE.digest) == f"team/app@{IMAGE.digest}"
+
+
+def test_what_belongs_to_an_image_has_the_repository_of_the_name_that_was_given(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "layout"
+    signature = IMAGE.digest.replace(":", "-") + ".sig"
+    foreign(
+        path,
+        entry(IMAGE, "fam/one:1.0"),
+        entry(OTHER, f"fam/one:{signature}"),
+        blobs=[IMAGE.content, OTHER.content],
+    )
+    layout = opened(path, names={("other/name", "1.0"): "fam/one:1.0"})
+    found = layout.head_manifest("other/name", signature)
+    assert found is not None and found.digest == OTHER.digest
+    assert layout.head_manifest("another/name", signature) is None
