@@ -10,7 +10,9 @@ from __future__ import annotations
 import typing as t
 
 from ._end import End
+from ._errors import RegistryError
 from ._inspection import describe
+from ._parallel import run_all
 from ._tagging import CREATE, REPLACE, TagOutcome
 from ._transfer import DELETE
 
@@ -20,8 +22,9 @@ Place = tuple[str, str]
 
 
 def describe_tags(registry: End, places: t.Iterable[Place]) -> dict[Place, Plain]:
-    """What tags serve now."""
-    return {place: describe(registry, *place) for place in places}
+    """What tags serve now. Raises the first error in their order."""
+    asked = list(dict.fromkeys(places))
+    return dict(zip(asked, _describe_all(registry, asked)))
 
 
 def tag_diff(
@@ -31,16 +34,28 @@ def tag_diff(
     summaries: t.Mapping[Place, Plain | None],
 ) -> list[Plain]:
     """The rows of a diff, one for each tag that has moved, or would. ``summaries`` say what they serve after it."""
+    moved = [outcome for outcome in outcomes if outcome.action in (CREATE, REPLACE, DELETE)]
+    served = [(one.repository, one.digest) for one in moved if not summaries.get((one.repository, one.tag))]
+    asked = [place for place in dict.fromkeys(served) if place[1]]
+    described = dict(zip(asked, _describe_all(registry, asked)))
     rows = []
-    for outcome in outcomes:
-        if outcome.action not in (CREATE, REPLACE, DELETE):
-            continue
+    for outcome in moved:
         place = (outcome.repository, outcome.tag)
         after: Plain = {}
         if outcome.digest:
             # In check mode the digest may not be there yet; then it is all that can be said.
-            after = summaries.get(place) or describe(registry, outcome.repository, outcome.digest)
+            after = summaries.get(place) or described[(outcome.repository, outcome.digest)]
             after = after or {"digest": outcome.digest}
         name = f"{registry.name}/{outcome.repository}:{outcome.tag}"
         rows.append({"before_header": name, "before": before[place], "after_header": name, "after": after})
     return rows
+
+
+def _describe_all(registry: End, places: t.Sequence[tuple[str, str]]) -> list[Plain]:
+    """What is served under tags or digests in repositories, in their order."""
+    described = []
+    for found in run_all(lambda place: describe(registry, *place), places, registry.jobs):
+        if isinstance(found, RegistryError):
+            raise found
+        described.append(found)
+    return described
