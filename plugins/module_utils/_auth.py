@@ -16,7 +16,7 @@ import typing as t
 import urllib.parse
 
 from ._credential import Credential
-from ._errors import AuthenticationFailed, ProtocolViolation, RateLimited, RegistryError
+from ._errors import AuthenticationFailed, NotGranted, ProtocolViolation, RateLimited, RegistryError
 from ._url import is_local_address
 
 _MAXIMUM_HEADER = 8 * 1024
@@ -35,6 +35,9 @@ _BEARER_TOKEN = re.compile(r"[\x21-\x7e]+", re.ASCII)
 
 _CLIENT = "imageops.registry"
 """OAuth 2 wants clients to have a name."""
+
+LOG_IN = "Give username and password, or an auth_file; and check that the repository exists"
+_CHECK_CREDENTIAL = "Check username and password, or the auth_file"
 
 _TRUSTED_REALMS = {
     "registry-1.docker.io": ("auth.docker.io",),
@@ -211,8 +214,8 @@ class Authenticator:
     def header(self, credential: Credential, scopes: Scopes) -> str:
         """The Authorization header to send, empty as long as none was asked for. May fetch a token.
 
-        Raises :class:`AuthenticationFailed` where the token server doesn't accept the credential, and a temporary error
-        where it is too busy.
+        Raises :class:`AuthenticationFailed` where the token server doesn't accept the credential, :class:`NotGranted`
+        where it denies these scopes, and a temporary error where it is too busy.
         """
         if credential.token:
             return f"Bearer {credential.token}"
@@ -292,7 +295,7 @@ class Authenticator:
             # A token server that has the way of OAuth 2 only.
             self._posts_only = True
             method, answer = "POST", self._post(credential, scopes)
-        self._check_answer(answer, credential, method)
+        self._check_answer(answer, credential, scopes, method)
         text, lifetime, identity_token = _read_token(answer.body, self._shown_realm, method)
         self._on_secret(text)
         if credential.identity_token and identity_token:
@@ -328,14 +331,16 @@ class Authenticator:
     def _shown_realm(self) -> str:
         return urllib.parse.urlsplit(self._realm)._replace(query="").geturl()
 
-    def _check_answer(self, answer: Answer, credential: Credential, method: str) -> None:
+    def _check_answer(self, answer: Answer, credential: Credential, scopes: Scopes, method: str) -> None:
         facts: dict[str, t.Any] = {"method": method, "url": self._shown_realm, "status": answer.status}
-        if answer.status in (400, 401, 403):
-            raise AuthenticationFailed(
-                f"the token server doesn't accept {credential}",
-                hint="Check username and password, or the auth_file",
-                **facts,
+        if answer.status == 403 and scopes != NOTHING:
+            # Some say so of a wrong password, others of what this account, or nobody, finds there.
+            check = LOG_IN if credential.is_anonymous else f"{_CHECK_CREDENTIAL}, and the account's rights"
+            raise NotGranted(
+                f"the token server doesn't grant {scopes} to {credential}", hint=credential.advice or check, **facts
             )
+        if answer.status in (400, 401, 403):
+            raise AuthenticationFailed(f"the token server doesn't accept {credential}", hint=_CHECK_CREDENTIAL, **facts)
         if answer.status == 429:
             raise RateLimited("the token server gave no token: too many requests", temporary=True, **facts)
         if answer.status != 200:

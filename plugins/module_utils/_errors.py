@@ -127,6 +127,10 @@ class AccessDenied(RegistryError):
     """The account may not do this (403)."""
 
 
+class NotGranted(AccessDenied):
+    """The token server gives no token for this (403): the account may not do it, or the credential is wrong."""
+
+
 class NotFound(RegistryError):
     """A repository, tag, manifest or blob isn't there (404)."""
 

@@ -23,6 +23,7 @@ from ._errors import (
     AccessDenied,
     BodyTooLarge,
     NotFound,
+    NotGranted,
     ProtocolViolation,
     ReferencesMissing,
     RegistryError,
@@ -178,6 +179,7 @@ class Registry:
         except (AccessDenied, NotFound) as error:
             raise Unsupported(
                 "the registry doesn't offer its catalog, or not to this account",
+                hint=error.hint,
                 method=error.method,
                 url=error.url,
                 status=error.status,
@@ -540,6 +542,9 @@ class Registry:
 
     def _is_absent(self, repository: str, error: AccessDenied, reference: str = "") -> bool:
         """Whether what was denied isn't there, or is as good as that to who pushes. ``reference`` is a manifest's."""
+        if isinstance(error, NotGranted):
+            # It may as well be the password.
+            return False
         if {*_ABSENT_CODES, "NAME_UNKNOWN"} & set(error.codes):
             return True
         tag = "" if is_digest(reference) else reference

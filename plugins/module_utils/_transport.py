@@ -16,7 +16,7 @@ import threading
 import time
 import typing as t
 
-from ._auth import NOTHING, Answer, Authenticator, Scopes, parse_challenges
+from ._auth import LOG_IN, NOTHING, Answer, Authenticator, Scopes, parse_challenges
 from ._connection_error import connection_error
 from ._counters import Counters
 from ._credential import Credential
@@ -26,6 +26,7 @@ from ._errors import (
     AuthenticationFailed,
     ConnectionFailed,
     ContentMismatch,
+    NotGranted,
     ProtocolViolation,
     RateLimited,
     RegistryError,
@@ -50,7 +51,6 @@ _LOST_IN_A_ROW = 8
 _MAXIMUM_TOKEN_ANSWER = 512 * 1024
 _CHECK_RIGHTS = "Check the account's rights, and that the repository exists"
 _RENEW_TOKEN = "The token may have expired: give a new one, or username and password"
-_LOG_IN = "Give username and password, or an auth_file; and check that the repository exists"
 _TOKEN_OPERATION = "get a token"
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
@@ -190,6 +190,12 @@ class Transport:
                 # A thousand images needn't each try a refused password.
                 self._refusals[credential] = self._for_all(error)
                 raise copy.copy(self._refusals[credential]) from error
+            raise
+        except NotGranted:
+            if leads and not self._contacted:
+                # The way to log in is known, and others may be granted what they ask for.
+                self._contacted = True
+                self._contact.release()
             raise
         except (ConnectionFailed, TLSFailed) as error:
             if self._fatal is None and not self._served and not isinstance(body, Body):
@@ -387,7 +393,7 @@ class Transport:
             who += f" of {credential.source}"
         return AccessDenied(
             f"{who} isn't granted {self._wanted(request)}",
-            hint=(credential.advice or _LOG_IN) if credential.is_anonymous else _CHECK_RIGHTS,
+            hint=(credential.advice or LOG_IN) if credential.is_anonymous else _CHECK_RIGHTS,
             method=response.method,
             url=without_query(response.url),
             status=response.status,

@@ -23,6 +23,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._auth import (
 from ansible_collections.imageops.registry.plugins.module_utils._credential import ANONYMOUS, Credential
 from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     AuthenticationFailed,
+    NotGranted,
     ProtocolViolation,
     RateLimited,
     RegistryError,
@@ -590,13 +591,27 @@ def test_an_anonymous_token_may_come_from_another_host_but_not_from_a_local_addr
 # What token servers answer -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", [400, 401, 403])
-def test_a_refused_password_is_named_as_the_reason(status: int) -> None:
+@pytest.mark.parametrize(("status", "scopes"), [(400, PULL), (401, PULL), (403, NOTHING)])
+def test_a_refused_password_is_named_as_the_reason(status: int, scopes: Scopes) -> None:
     with pytest.raises(AuthenticationFailed, match="doesn't accept the user name and password") as caught:
-        learned(TokenServer(Answer(status, b"{}"))).header(PULL)
+        learned(TokenServer(Answer(status, b"{}"))).header(scopes)
     assert caught.value.url == REALM and caught.value.status == status
     with pytest.raises(AuthenticationFailed, match="doesn't accept anonymous access"):
-        learned(TokenServer(Answer(status, b"{}")), credential=ANONYMOUS).header(PULL)
+        learned(TokenServer(Answer(status, b"{}")), credential=ANONYMOUS).header(scopes)
+
+
+@pytest.mark.parametrize(
+    ("credential", "said"),
+    [
+        (LOGIN, "the user name and password .*Check username and password, or the auth_file, and the account's rights"),
+        (ANONYMOUS, "anonymous access .*Give username and password, or an auth_file"),
+        (ANONYMOUS._replace(advice="The file has no entry"), "anonymous access .*The file has no entry"),
+    ],
+)
+def test_a_403_of_the_token_server_is_about_what_was_asked_for(credential: Credential, said: str) -> None:
+    with pytest.raises(NotGranted, match=f"doesn't grant repository:a/b:pull to {said}") as caught:
+        learned(TokenServer(Answer(403, b"{}")), credential=credential).header(PULL)
+    assert (caught.value.url, caught.value.status) == (REALM, 403)
 
 
 @pytest.mark.parametrize(("status", "kind"), [(429, RateLimited), (500, RegistryError), (503, RegistryError)])

@@ -932,6 +932,13 @@ def test_a_catalog_that_is_not_offered_is_unsupported(server: ScriptedServer, st
         registry(server).list_repositories()
 
 
+def test_a_catalog_for_which_there_is_no_token_may_be_a_wrong_password(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/_catalog", 401, headers={"WWW-Authenticate": f'Bearer realm="{server.url}/token"'})
+    server.expect("GET", "/token?scope=registry%3Acatalog%3A%2A&account=ci", 403)
+    with pytest.raises(Unsupported, match="or not to this account .*Check username and password"):
+        registry(server, credential=LOGIN).list_repositories()
+
+
 # Referrers -----------------------------------------------------------------------------------------------------------
 
 REFERRERS = f"/v2/a/b/referrers/{MANIFEST_DIGEST}"
@@ -1179,6 +1186,19 @@ def test_who_is_not_logged_in_or_only_reads_is_told(
             registry(server, writing=False, credential=credential).head_manifest("a/b", "1")
         else:
             pushed_to(server, credential=credential).head_manifest("a/b", "1")
+
+
+@pytest.mark.parametrize("connect", [registry, pushed_to])
+def test_what_the_token_server_does_not_grant_is_never_taken_for_absence(
+    server: ScriptedServer, connect: t.Callable[..., Registry]
+) -> None:
+    # A wrong password looks like that, too (olareg).
+    challenge = {"WWW-Authenticate": f'Bearer realm="{server.url}/token"'}
+    scope = "pull%2Cpush" if connect is registry else "pull"
+    server.expect("HEAD", ONE, 401, headers=challenge)
+    server.expect("GET", f"/token?scope=repository%3Aa%2Fb%3A{scope}&account=ci", 403, DENIED)
+    with pytest.raises(AccessDenied, match=r"Cannot look for .*a/b:1: the token server doesn't grant .*Check username"):
+        connect(server, credential=LOGIN).head_manifest("a/b", "1")
 
 
 def test_a_password_that_is_refused_is_never_taken_for_absence(server: ScriptedServer) -> None:

@@ -30,6 +30,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     ErrorDetail,
     LocalFileError,
     NotFound,
+    NotGranted,
     ProtocolViolation,
     RateLimited,
     RegistryError,
@@ -1070,6 +1071,39 @@ def test_a_token_server_that_refuses_the_password_is_asked_once(server: Scripted
         ) as caught:
             client.exchange("GET", "/1", PULL)
         assert PASSWORD not in f"{caught.value} {caught.value.facts()}"
+
+
+@pytest.mark.parametrize("names", [("there", "none", "none"), ("none", "none", "there")])
+def test_what_the_token_server_does_not_grant_says_nothing_of_other_images(
+    server: ScriptedServer, names: tuple[str, ...]
+) -> None:
+    server.expect("GET", f"/{names[0]}", 401, headers=asks_bearer(server))
+    for name in names:
+        granted = (200, {"token": "t1", "expires_in": 300}) if name == "there" else (403, errors("DENIED"))
+        server.expect("GET", token_target(f"repository:{name}:pull"), *granted)
+        if name == "there":
+            server.expect("GET", "/there")
+    client = transport(server.host, credential=LOGIN)
+    for name in names:
+        if name == "there":
+            assert client.exchange("GET", "/there", Scopes.repository(name, "pull")).status == 200
+        else:
+            with pytest.raises(NotGranted, match="doesn't grant repository:none:pull to the user name and password"):
+                client.exchange("GET", f"/{name}", Scopes.repository(name, "pull"))
+
+
+def test_threads_whose_images_are_not_granted_do_not_wait_for_each_other(serve: Serve) -> None:
+    # The gate opens when all three others are at the token server at the same time.
+    server = serve(ordered=False)
+    gate = threading.Barrier(3)
+    server.expect("GET", "/1", 401, headers=asks_bearer(server))
+    server.expect("GET", token_target(str(REPOSITORIES[0])), 403)
+    client = transport(server.host, credential=LOGIN)
+    failures = failures_of_threads(client, REPOSITORIES[0])
+    for scopes in REPOSITORIES[1:]:
+        server.expect("GET", token_target(str(scopes)), 403, gate=gate)
+    failures += failures_of_threads(client, *REPOSITORIES[1:])
+    assert [type(failure) for failure in failures] == [NotGranted] * 4
 
 
 def test_a_token_server_that_is_busy_is_asked_again(server: ScriptedServer) -> None:
