@@ -140,5 +140,17 @@ def mistakes() -> None:
     check(result["exported"]["images"][0]["action"] == "missing" and not result["changed"], f"{result}")
 
 
+def carrying_fails() -> None:
+    """What can't be carried isn't said to be, on one host or between two."""
+    images = seed("dev", "single", "transfer/failed")
+    given = variables("failed", images, transfer_import_archive=str(OUTPUT / "nowhere" / "imported.tar"))
+    apart = {"transfer_export_host": "connected", "transfer_import_host": "isolated"}
+    for more, task, exported in (({}, "Copy it on the host", True), (apart, "Put it in place", False)):
+        done = playbook(TRANSFER, {**given, **more}, expected=2, hosts=hosts(), noise=True)
+        check(done.of(task)["failed"], f"{task} doesn't fail: {done.output}")
+        result = result_of(done)
+        check(result["carried"] is False and result["changed"] is exported, f"{task}: {result}")
+
+
 if __name__ == "__main__":
-    main([over_two_hosts, by_hand, on_one_host, mistakes])
+    main([over_two_hosts, by_hand, on_one_host, mistakes, carrying_fails])
