@@ -57,15 +57,28 @@ def targets_by_core(cores: Sequence[Environment], named: Sequence[str]) -> dict[
 
 
 def build_optional() -> None:
-    """Build the optional programs that aren't there, if Go is: a minute or two, once."""
+    """Build the optional programs that aren't there, if Go is: a minute or two, once.
+
+    With ``REQUIRE_OPTIONAL`` in the environment, one that isn't there then is a failure.
+    """
     directory = optional_directory()
-    if all(os.access(directory / name, os.X_OK) for name in OPTIONAL) or not shutil.which("go"):
-        return
-    say("Building the optional registries with Go ...")
-    script = COPY / "tests" / "registries" / "install-optional.sh"
-    status, output = running.run([script, directory], "install-optional", timeout=900)
-    if status:
-        say(f"{running.shorten(output)}\nThe optional registries were not built.")
+    if missing_optional(directory) and shutil.which("go"):
+        say("Building the optional registries with Go ...")
+        script = COPY / "tests" / "registries" / "install-optional.sh"
+        status, output = running.run([script, directory], "install-optional", timeout=900)
+        if status:
+            say(f"{running.shorten(output)}\nThe optional registries were not built.")
+    missing = missing_optional(directory)
+    if missing and os.environ.get("REQUIRE_OPTIONAL"):
+        raise Failed(
+            f"REQUIRE_OPTIONAL is set, and {' and '.join(missing)} can't be had: install Go, with which "
+            f"tests/registries/install-optional.sh builds them, or put them into {directory}."
+        )
+
+
+def missing_optional(directory: Path) -> list[str]:
+    """The optional programs that aren't in their directory."""
+    return [name for name in OPTIONAL if not os.access(directory / name, os.X_OK)]
 
 
 def registries_arguments(optional: Path) -> list[str]:
