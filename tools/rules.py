@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -75,6 +76,32 @@ def action_group() -> Iterator[str]:
         yield "meta/runtime.yml: the action group 'registry' names a module twice"
 
 
+def imported(path: Path, depth: int) -> Iterator[str]:
+    """The files and directories in plugins/module_utils that a file imports from, which is so deep in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level == depth:
+            yield from [node.module.partition(".")[0]] if node.module else [alias.name for alias in node.names]
+
+
+def layers() -> Iterator[str]:
+    """Files in plugins/module_utils import only from those before them in the table of docs/develop.md."""
+    guide = (ROOT / "docs" / "develop.md").read_text(encoding="utf-8")
+    section = guide.partition("\n## Layers\n")[2].partition("\n## ")[0]
+    rows = [line.split("|")[2] for line in section.splitlines() if line.startswith("|")]
+    order = re.findall(r"`(\w+)`", " ".join(rows))
+    directory = ROOT / "plugins" / "module_utils"
+    there = {path.relative_to(directory).parts[0].removesuffix(".py") for path in directory.rglob("*.py")}
+    for name in sorted(there ^ set(order)):
+        lacks = "lacks" if name in there else "should not have"
+        yield f"docs/develop.md: the table of layers {lacks} {name}"
+    for path in sorted(directory.rglob("*.py")):
+        parts = path.relative_to(directory).parts
+        own = parts[0].removesuffix(".py")
+        below = order[: order.index(own)] if own in order else order
+        for used in sorted(set(imported(path, len(parts))) - set(below)):
+            yield f"plugins/module_utils/{'/'.join(parts)}: imports {used}, not before {own} in docs/develop.md"
+
+
 def package() -> Iterator[str]:
     """What ansible-galaxy builds has all that users need, and nothing of what is for developers."""
     with tempfile.TemporaryDirectory() as directory:
@@ -100,7 +127,7 @@ def package() -> Iterator[str]:
 
 
 def main() -> int:
-    broken = [*headers(), *action_group(), *package()]
+    broken = [*headers(), *action_group(), *layers(), *package()]
     for line in broken:
         print(line)
     return 1 if broken else 0
