@@ -339,7 +339,7 @@ class Transport:
             return response
         credential = self.credential_for(request.repository)
         if response.authorisation and (self._authenticator.scheme == "basic" or credential.token):
-            raise self._not_accepted(response, credential)
+            raise self._refused(response, request)
         self._learn(response, request)
         if isinstance(request.body, Body):
             error = response.error()
@@ -362,7 +362,7 @@ class Transport:
         return self._widened.get(request.scopes, request.scopes)
 
     def _note_accepted(self, response: Response, request: _Request) -> None:
-        if response.authorisation:
+        if response.authorisation and not response.is_temporary():
             self._accepted.add(self.credential_for(request.repository))
 
     def _check_plain_http(self) -> None:
@@ -386,7 +386,8 @@ class Transport:
 
     def _refused(self, response: Response, request: _Request) -> RegistryError:
         credential = self.credential_for(request.repository)
-        if self._authenticator.scheme != "bearer" or credential.token:
+        basic = self._authenticator.scheme != "bearer"
+        if credential.token or (basic and not self._is_accepted(credential, request)):
             return self._not_accepted(response, credential)
         who = "anonymous access" if credential.is_anonymous else "the account"
         if credential.source:
@@ -399,6 +400,16 @@ class Transport:
             status=response.status,
             errors=response.error_details(),
         )
+
+    def _is_accepted(self, credential: Credential, request: _Request) -> bool:
+        """Whether it is good for something else (Basic): some registries answer 401 for a single repository, too."""
+        if credential not in self._accepted and request.scopes != NOTHING:
+            api = _Request("GET", self.base + "/v2/", repository=request.repository)
+            authorisation = self._authorisation(api)
+            response = self._followed(api._replace(headers={"Authorization": authorisation}))
+            if response.status == 200:
+                self._note_accepted(response, api)
+        return credential in self._accepted
 
     def _not_accepted(self, response: Response, credential: Credential) -> RegistryError:
         error = response.error()

@@ -185,6 +185,7 @@ def test_a_closed_door_is_no_error_without_a_credential(server: ScriptedServer, 
 
 def test_a_refused_credential_is_an_error(server: ScriptedServer) -> None:
     server.expect("GET", "/v2/a/b/tags/list", 401, headers={"WWW-Authenticate": 'Basic realm="x"'}, times=2)
+    server.expect("GET", "/v2/", 401)
     registry = Registry(transport(server.host, credential=LOGIN), writing=False)
     with pytest.raises(AuthenticationFailed):
         probe_repository(registry, "a/b", anonymous=False)

@@ -1188,6 +1188,16 @@ def test_who_is_not_logged_in_or_only_reads_is_told(
             pushed_to(server, credential=credential).head_manifest("a/b", "1")
 
 
+def test_an_account_that_is_denied_one_repository_by_basic_sees_nothing_there_where_it_pushes_to(
+    server: ScriptedServer,
+) -> None:
+    basic = {"WWW-Authenticate": 'Basic realm="x"'}
+    server.expect("HEAD", ONE, 401, headers=basic).expect("HEAD", ONE, 401, headers=basic).expect("GET", "/v2/")
+    client = pushed_to(server, credential=LOGIN)
+    assert client.head_manifest("a/b", "1") is None
+    assert client.is_unsure("a/b", "1")
+
+
 @pytest.mark.parametrize("connect", [registry, pushed_to])
 def test_what_the_token_server_does_not_grant_is_never_taken_for_absence(
     server: ScriptedServer, connect: t.Callable[..., Registry]
@@ -1204,5 +1214,6 @@ def test_what_the_token_server_does_not_grant_is_never_taken_for_absence(
 def test_a_password_that_is_refused_is_never_taken_for_absence(server: ScriptedServer) -> None:
     basic = {"WWW-Authenticate": 'Basic realm="x"'}
     server.expect("HEAD", ONE, 401, headers=basic).expect("HEAD", ONE, 401, headers=basic)
+    server.expect("GET", "/v2/", 401, headers=basic)
     with pytest.raises(AuthenticationFailed):
         pushed_to(server, credential=LOGIN).head_manifest("a/b", "1")

@@ -909,7 +909,7 @@ def test_each_repository_is_asked_for_as_its_own_account(server: ScriptedServer,
 
 
 def test_an_account_that_is_refused_does_not_stop_the_others(server: ScriptedServer, tmp_path: pathlib.Path) -> None:
-    server.expect("GET", "/a", 401, headers=ASKS_BASIC, times=2).expect("GET", "/b")
+    server.expect("GET", "/a", 401, headers=ASKS_BASIC, times=2).expect("GET", "/v2/", 401).expect("GET", "/b")
     server.expect("GET", "/c", 401, headers=ASKS_BASIC).expect("GET", "/d")
     client = several_accounts(tmp_path, server, a="ann", b="bob", d="bob")
     for name, reason in (("a", "the credential of the entry '.*/a' of the auth file .*"), ("c", "asks for a login")):
@@ -963,11 +963,39 @@ def test_a_wrong_password_is_an_error_that_is_not_repeated(server: ScriptedServe
     server.expect("GET", "/1", 401, headers=ASKS_BASIC).expect(
         "GET", "/1", 401, errors("UNAUTHORIZED"), headers=ASKS_BASIC
     )
+    server.expect("GET", "/v2/", 401, headers=ASKS_BASIC)
     client = transport(server.host, credential=LOGIN)
     for _number in range(3):
         with pytest.raises(AuthenticationFailed, match="doesn't accept the credential.*Check username") as caught:
             client.exchange("GET", "/1", PULL)
         assert PASSWORD not in str(caught.value)
+
+
+@pytest.mark.parametrize("names", [("there", "none", "none"), ("none", "none", "there")])
+def test_a_password_that_is_good_for_something_is_not_taken_for_wrong(
+    server: ScriptedServer, names: tuple[str, ...]
+) -> None:
+    server.expect("GET", f"/{names[0]}", 401, headers=ASKS_BASIC)
+    server.expect("GET", f"/{names[0]}", 200 if names[0] == "there" else 401, headers=ASKS_BASIC)
+    if names[0] == "none":
+        server.expect("GET", "/v2/")
+    for name in names[1:]:
+        server.expect("GET", f"/{name}", 200 if name == "there" else 401, headers=ASKS_BASIC)
+    client = transport(server.host, credential=LOGIN)
+    for name in names:
+        if name == "there":
+            assert client.exchange("GET", "/there", Scopes.repository(name, "pull")).status == 200
+        else:
+            with pytest.raises(AccessDenied, match="the account isn't granted repository:none:pull"):
+                client.exchange("GET", "/none", Scopes.repository(name, "pull"))
+    assert [request.header("Authorization") for request in server.requests[1:]] == [BASIC] * (len(server.requests) - 1)
+
+
+def test_a_passing_failure_does_not_make_a_password_good(server: ScriptedServer) -> None:
+    server.expect("GET", "/1", 401, headers=ASKS_BASIC).expect("GET", "/1", 503)
+    server.expect("GET", "/1", 401, headers=ASKS_BASIC).expect("GET", "/v2/", 401)
+    with pytest.raises(AuthenticationFailed, match="doesn't accept the credential"):
+        transport(server.host, credential=LOGIN).exchange("GET", "/1", PULL)
 
 
 @pytest.mark.parametrize("scheme", ["basic", "bearer"])
