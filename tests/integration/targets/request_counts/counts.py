@@ -206,7 +206,7 @@ def check_mode() -> None:
             bool(places) and places == wrote[name], f"check mode predicts the {name} {places}, written: {wrote[name]}"
         )
     say("check mode predicted what was written: " + ", ".join(f"{len(places)} {name}" for name, places in plan.items()))
-    before, after = (shape(run.of("Say what was done")["ansible_facts"]["promote_result"]) for run in (planned, done))
+    before, after = (shape(run.of("Keep what was done")["ansible_facts"]["promote_result"]) for run in (planned, done))
     check(before == after, f"promote_result in check mode: {before}, and then: {after}")
     again = playbook(PROMOTE, variables)
     check(again.of("Compare digests")["differs"] is False, "a second run finds differences")
