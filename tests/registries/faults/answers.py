@@ -8,7 +8,7 @@ from __future__ import annotations
 import http.client
 
 from errors import HarnessError
-from faults.base import Answer, Fault, Request, error_answer, status_of
+from faults.base import Answer, Fault, Request, error_answer
 
 
 class NoDigestHeader(Fault):
@@ -24,12 +24,11 @@ class AbsentIsDenied(Fault):
     name = "absent-is-denied"
     summary = "what isn't there is answered with 403 DENIED, or with 401 and insufficient_scope"
     argument = "403 (default) or 401"
+    choices = ("403", "401")
 
     def __init__(self, argument: str) -> None:
         super().__init__(argument)
-        self._status = status_of(argument, 403)
-        if self._status not in (401, 403):
-            raise HarnessError("absent-is-denied takes 401 or 403.")
+        self._status = int(self.choice)
 
     def after(self, request: Request, answer: Answer) -> None:
         reads = request.method in ("GET", "HEAD") and request.kind in ("manifest", "blob", "tags", "referrers")
@@ -84,10 +83,11 @@ class RepositoryMustExist(Fault):
     name = "repository-must-exist"
     summary = "pushes to a repository that isn't there are refused (create it by seeding)"
     argument = "the status, 404 (default, NAME_UNKNOWN), or 403 (DENIED)"
+    choices = ("404", "403")
 
     def __init__(self, argument: str) -> None:
         super().__init__(argument)
-        self._status = status_of(argument, 404)
+        self._status = int(self.choice)
 
     def before(self, request: Request) -> Answer | None:
         starts = (request.method, request.kind) in (("POST", "uploads"), ("PUT", "manifest"))

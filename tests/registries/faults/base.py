@@ -208,8 +208,14 @@ class Fault:
     summary: ClassVar[str]
     argument: ClassVar[str] = ""
     """What may follow ``name=``, in words; empty where nothing may."""
+    choices: ClassVar[tuple[str, ...]] = ()
+    """All that may follow, the default first; empty where that is a number, or nothing."""
 
     def __init__(self, argument: str) -> None:
+        if argument and self.choices and argument not in self.choices:
+            raise HarnessError(f"{self.name} takes {' or '.join(filter(None, self.choices))}.")
+        self.choice = argument or (self.choices[0] if self.choices else "")
+        """The argument, or the default."""
         self.lock = threading.Lock()
 
     def connected(self, tls: bool, stopping: threading.Event) -> None:

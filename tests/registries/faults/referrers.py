@@ -24,12 +24,7 @@ class ReferrersAPI(Fault):
     name = "referrers-api"
     summary = "the referrers API (OCI 1.1) in front of a registry of the distribution family, which has none"
     argument = "unfiltered: artifactType is ignored, as the specification allows"
-
-    def __init__(self, argument: str) -> None:
-        super().__init__(argument)
-        if argument not in ("", "unfiltered"):
-            raise HarnessError("referrers-api takes unfiltered.")
-        self._filters = not argument
+    choices = ("", "unfiltered")
 
     def before(self, request: Request) -> Answer | None:
         if request.kind == "manifest" and request.method == "PUT" and (request.body.size or 0) <= _LARGEST_MANIFEST:
@@ -43,7 +38,7 @@ class ReferrersAPI(Fault):
         if allowed.status in (401, 403):
             return allowed
         request.acted.append(self.name)
-        wanted = request.parameters.get("artifactType", "") if self._filters else ""
+        wanted = "" if self.choice else request.parameters.get("artifactType", "")
         found = [entry for entry in self._entries(request) if not wanted or entry.get("artifactType") == wanted]
         answer = json_answer(200, {"schemaVersion": 2, "mediaType": _INDEX, "manifests": found})
         answer.put("Content-Type", _INDEX)

@@ -9,8 +9,7 @@ import base64
 import json
 import secrets
 
-from errors import HarnessError
-from faults.base import MANIFEST_TYPES, Answer, Fault, Request, error_answer, json_answer, status_of
+from faults.base import MANIFEST_TYPES, Answer, Fault, Request, error_answer, json_answer
 
 _IMMUTABLE = {
     "ecr": (
@@ -30,12 +29,11 @@ class ImmutableTags(Fault):
     name = "immutable-tags"
     summary = "a tag that is there can't be pushed again, not even to the same digest"
     argument = "in whose words: ecr (default), harbor, gar, quay, acr, artifactory"
+    choices = tuple(_IMMUTABLE)
 
     def __init__(self, argument: str) -> None:
         super().__init__(argument)
-        if argument and argument not in _IMMUTABLE:
-            raise HarnessError(f"immutable-tags takes {', '.join(_IMMUTABLE)}.")
-        self._status, self._code, self._message = _IMMUTABLE[argument or "ecr"]
+        self._status, self._code, self._message = _IMMUTABLE[self.choice]
 
     def before(self, request: Request) -> Answer | None:
         if request.method != "PUT" or not request.tag:
@@ -50,14 +48,12 @@ class OpaquePages(Fault):
     name = "opaque-pages"
     summary = "lists come in pages, each with a Link to the next that can't be guessed"
     argument = "the form of the link: relative (default), absolute, or query"
+    choices = ("relative", "absolute", "query")
 
     _SIZE = 2
 
     def __init__(self, argument: str) -> None:
         super().__init__(argument)
-        if argument not in ("", "relative", "absolute", "query"):
-            raise HarnessError("opaque-pages takes relative, absolute or query.")
-        self._form = argument or "relative"
         self._begins: dict[str, int] = {}
 
     def before(self, request: Request) -> Answer | None:
@@ -88,7 +84,7 @@ class OpaquePages(Fault):
             self._begins[token] = begin
         query = "?next_page=" + token.replace("+", "%2B").replace("=", "%3D")
         return {"relative": request.path + query, "absolute": request.origin + request.path + query}.get(
-            self._form, query
+            self.choice, query
         )
 
 
@@ -96,19 +92,14 @@ class EndlessPages(Fault):
     name = "endless-pages"
     summary = "every page of a list has a Link to another one, with the same names"
     argument = "new (default): always another link; or same: always the same"
-
-    def __init__(self, argument: str) -> None:
-        super().__init__(argument)
-        if argument not in ("", "new", "same"):
-            raise HarnessError("endless-pages takes new or same.")
-        self._same = argument == "same"
+    choices = ("new", "same")
 
     def before(self, request: Request) -> Answer | None:
         if request.kind not in ("tags", "catalog"):
             return None
         request.acted.append(self.name)
         answer = request.ask("GET", request.path)
-        token = "again" if self._same else secrets.token_urlsafe()
+        token = "again" if self.choice == "same" else secrets.token_urlsafe()
         answer.put("Link", f'<{request.path}?next_page={token}>; rel="next"')
         return answer
 
@@ -130,18 +121,15 @@ class NullTags(Fault):
 class DeletesOff(Fault):
     name = "deletes-off"
     summary = "manifests, tags and blobs can't be deleted"
-    argument = "the status, 405 (default), 400, 403 or 501"
-
-    def __init__(self, argument: str) -> None:
-        super().__init__(argument)
-        self._status = status_of(argument, 405)
+    argument = "the status, 405 (default), 400, 403, 404 or 501"
+    choices = ("405", "400", "403", "404", "501")
 
     def before(self, request: Request) -> Answer | None:
         if request.method != "DELETE" or request.kind not in ("manifest", "blob"):
             return None
         request.acted.append(self.name)
-        code = "DENIED" if self._status == 403 else "UNSUPPORTED"
-        return error_answer(self._status, code, "The operation is unsupported.")
+        code = "DENIED" if self.choice == "403" else "UNSUPPORTED"
+        return error_answer(int(self.choice), code, "The operation is unsupported.")
 
 
 class DeleteUntaggedOnly(Fault):

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from errors import HarnessError
 from faults.base import Answer, Fault, Request, error_answer, status_of, whole_number
 
 
@@ -42,15 +41,10 @@ class RangeStandsStill(_Sessions):
     name = "range-stands-still"
     summary = "every PATCH is answered with 201 and the Range of the first chunk, whether it was taken or not"
     argument = "taken (default), or dropped: all chunks but the first are thrown away"
-
-    def __init__(self, argument: str) -> None:
-        super().__init__(argument)
-        if argument not in ("", "taken", "dropped"):
-            raise HarnessError("range-stands-still takes 'taken' or 'dropped'.")
-        self._drops = argument == "dropped"
+    choices = ("taken", "dropped")
 
     def before(self, request: Request) -> Answer | None:
-        if request.method != "PATCH" or request.reference not in self._kept or not self._drops:
+        if request.method != "PATCH" or request.reference not in self._kept or self.choice != "dropped":
             return None
         request.body.drain()
         request.acted.append(self.name)

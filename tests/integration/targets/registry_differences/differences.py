@@ -12,10 +12,12 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import json
 import secrets
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from content import Side
 from runs import (
     OUTPUT,
     REGISTRIES,
@@ -34,6 +36,8 @@ from runs import (
 
 from fault_control import FaultControl
 from faults import FAULTS
+from faults.tags import ImmutableTags
+from images import OCI_MANIFEST
 
 KIB = 1024
 IMAGE = seed("dev", "single", "differences", images=1)[0]
@@ -119,6 +123,15 @@ def delete(at: Place) -> Plain:
     return read("manifest", at, digest=at.digest, state="absent")
 
 
+def referrer(at: Place) -> str:
+    """An artifact of the type application/one, of a blob that was uploaded, for the image of a row."""
+    image = Side("faulty", at.repository).manifest(TAG) or b""
+    blob = {"mediaType": "application/octet-stream", "digest": BLOB_DIGEST, "size": len(BLOB)}
+    subject = {"mediaType": OCI_MANIFEST, "digest": at.digest, "size": len(image)}
+    body = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "artifactType": "application/one", "config": blob}
+    return base64.b64encode(json.dumps({**body, "layers": [blob], "subject": subject}).encode()).decode()
+
+
 # What must come of them ----------------------------------------------------------------------------------------------
 
 
@@ -167,6 +180,17 @@ def asked(*expected: str) -> Judge:
     def judge(seen: Seen) -> None:
         found = [f"{entry['method']} {entry['status']}" for entry in seen.requests]
         check(found == list(expected), f"the requests are {found}, not {list(expected)}")
+
+    return judge
+
+
+def finds_referrers(*numbers: int) -> Judge:
+    """The last tasks find so many in the list of the API."""
+
+    def judge(seen: Seen) -> None:
+        last = seen.results[-len(numbers) :]
+        check([result.get("found_by") for result in last] == ["api"] * len(numbers), f"found by: {last}")
+        check([len(result["referrers"]) for result in last] == list(numbers), f"referrers: {last}")
 
     return judge
 
@@ -268,6 +292,12 @@ ROWS = [
         lambda at: [copy(at)],
         says("create it first", repository_missing=True),
     ),
+    Row(
+        "no-repository-denied",
+        "repository-must-exist=403",
+        lambda at: [upload(at)],
+        says("DENIED", "Check the account's rights", repository_missing=False),
+    ),
     # Mounts.
     *(
         Row(
@@ -345,7 +375,7 @@ ROWS = [
                 changed(True, False, True, False),
             ),
         )
-        for form in ("ecr", "harbor", "artifactory")
+        for form in ImmutableTags.choices
     ),
     # Lists.
     *(
@@ -380,6 +410,7 @@ ROWS = [
             (400, "deletes switched off"),
             (501, "deletes switched off"),
             (404, "although it is"),
+            (403, "Check the account's rights"),
         )
     ),
     Row(
@@ -401,6 +432,17 @@ ROWS = [
         "referrers-api",
         lambda at: [read("referrer_info", at, tag=TAG)],
         returns(found_by="api"),
+        has_image=True,
+    ),
+    Row(
+        "referrers-of-all-types",
+        "referrers-api=unfiltered",
+        lambda at: [
+            upload(at),
+            read("manifest", at, content_base64=referrer(at)),
+            *(read("referrer_info", at, tag=TAG, artifact_type=f"application/{kind}") for kind in ("one", "other")),
+        ],
+        finds_referrers(1, 0),
         has_image=True,
     ),
 ]
@@ -439,9 +481,19 @@ def every_row() -> None:
 
 
 def every_difference() -> None:
-    """Every fault of a registry is played by a row."""
-    played = {name.partition("=")[0] for row in ROWS for name in row.faults.split("+") if name}
-    check(played == set(FAULTS) - {"delay"}, f"no row plays {set(FAULTS) - {'delay'} - played}")
+    """Every fault of a registry is played by a row, with each of the arguments that it declares."""
+    played = {_pair(name) for row in ROWS for name in row.faults.split("+") if name}
+    wanted = {
+        f"{name}={choice}" for name, fault in FAULTS.items() if name != "delay" for choice in fault.choices or ("",)
+    }
+    check(wanted <= played, f"no row plays {sorted(wanted - played)}")
+
+
+def _pair(played: str) -> str:
+    """A fault as NAME=ARGUMENT, where it has a choice of them, and else as NAME=."""
+    name, _equals, argument = played.partition("=")
+    choices = FAULTS[name].choices
+    return f"{name}={argument or choices[0]}" if choices else f"{name}="
 
 
 if __name__ == "__main__":
