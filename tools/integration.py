@@ -171,18 +171,20 @@ def run_targets(label: str, core: Environment, venv: Path, targets: Sequence[str
         )
     finally:
         running.run(end, f"{name}-stop", timeout=60, cleanup=True, env=env)
-    passed = 0
+    passed = set()
     for path in results.glob("integration-*.json"):
         for target, facts in json.loads(path.read_text(encoding="utf-8"))["targets"].items():
-            passed += 1
+            passed.add(target)
             running.took(f"  {core.name}: {target}", facts["run_time_seconds"])
     bad = failed_targets(output)
-    passed -= judge_noise(output, bad)
-    if status and not bad:
-        bad.add("?")
+    bad |= noisy_targets(output, bad)
+    unknown = set(targets) - passed - bad
+    if unknown or (status and not bad):
+        bad |= unknown or {"ansible-test"}
         say(running.shorten(output))
-    count.add(passed, len(bad))
-    say(f"integration targets, {label}: {passed} passed, {len(bad)} failed ({running.since(started)})")
+        say(f"ansible-test ended with status {status}, and doesn't say that all targets passed.")
+    count.add(len(passed - bad), len(bad))
+    say(f"integration targets, {label}: {len(passed - bad)} passed, {len(bad)} failed ({running.since(started)})")
     if bad:
         say(f"failed: {' '.join(sorted(bad))}; the whole output: {common.shown(common.LOGS / name)}.log")
 
@@ -193,10 +195,10 @@ def failed_targets(output: str) -> set[str]:
     return set(listed.group(1).split()) if listed else set()
 
 
-def judge_noise(output: str, bad: set[str]) -> int:
-    """Print what failed targets printed, and add to them those that printed warnings. Returns how many these are."""
+def noisy_targets(output: str, bad: set[str]) -> set[str]:
+    """The targets that printed warnings. Shows these, and what the bad ones printed."""
     allowed = [re.compile(line) for line in table(ALLOWED_WARNINGS)]
-    noisy = 0
+    noisy = set()
     for target, text in sections(output).items():
         noise = [
             line for line in text.splitlines() if WARNING.search(line) and not any(a.search(line) for a in allowed)
@@ -204,7 +206,6 @@ def judge_noise(output: str, bad: set[str]) -> int:
         if target in bad:
             say(running.shorten(text))
         elif noise:
-            bad.add(target)
-            noisy += 1
+            noisy.add(target)
             say("\n".join(noise) + f"\nThe target {target} printed this, and a run must not print warnings.")
     return noisy
