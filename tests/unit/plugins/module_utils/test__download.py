@@ -255,6 +255,14 @@ def test_a_directory_is_no_file(server: ScriptedServer, tmp_path: pathlib.Path) 
         download(server, tmp_path)
 
 
+def test_a_device_is_no_file_and_stays(server: ScriptedServer, tmp_path: pathlib.Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(LocalFileError, match="no file"):
+        download(server, pipe)
+    assert pipe.is_fifo()
+
+
 def test_a_missing_directory_is_named_and_not_made(server: ScriptedServer, tmp_path: pathlib.Path) -> None:
     with pytest.raises(LocalFileError, match="absent doesn't exist"):
         download(server, tmp_path / "absent" / "blob")
