@@ -256,7 +256,8 @@ def _read(source: End, destination: End, graphs: t.Sequence[_Graph]) -> None:
         for graph in graphs
         if graph.error is None
         for position, artifact in enumerate(graph.artifacts)
-        if artifact.action in (COPY, REPLACE, _LISTED) or (artifact.tag and ALL not in graph.wanted.types)
+        if artifact.action in (COPY, REPLACE, _LISTED)
+        or (artifact.action == EXISTS and artifact.tag and ALL not in graph.wanted.types)
     ]
     outcomes = run_all(read, places, source.jobs)
     unwanted: dict[int, set[int]] = {}

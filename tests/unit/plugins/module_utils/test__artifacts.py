@@ -168,6 +168,15 @@ def test_what_belongs_to_a_whole_index_is_named_and_left_out(source: FakeRegistr
     assert "whole index" in artifact.reason
 
 
+def test_a_tag_that_belongs_to_a_whole_index_is_left_out_whatever_its_type(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    whole = index(descriptor(encoded(IMAGE), OCI_MANIFEST))
+    source.add("team/app", signatures(b"s"), cosign_tag(digest_of(whole)))
+    (artifact,) = compared(source, destination, wanted(left_behind=(digest_of(whole),), types=(SIGNATURES,)))
+    assert (artifact.action, artifact.tree) == ("left_out", ())
+
+
 def test_what_is_listed_and_not_there_is_a_result(source: FakeRegistry, destination: FakeRegistry) -> None:
     source.referrers_api = False
     source.add("team/app", index(descriptor(b"gone", OCI_MANIFEST)), cosign_tag(IMAGE_DIGEST, ""))
