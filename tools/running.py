@@ -73,7 +73,7 @@ def run(
             stdout=stream,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            **options,  # type: ignore[call-overload]
+            **options,
         )
         if not cleanup:
             _Ending.running.add(process.pid)

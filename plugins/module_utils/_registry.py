@@ -373,21 +373,22 @@ class Registry:
         pages = self._page_responses(what, path, self._pull(repository), {"Accept": OCI_INDEX})
         for number, response in enumerate(pages):
             is_list = bare_media_type(response.headers.get("Content-Type", "")) == OCI_INDEX
-            error = response.error()
-            unknown = bool({"NAME_UNKNOWN", "MANIFEST_UNKNOWN"} & set(error.codes))
             if response.status == 200 and is_list:
                 self._has_referrers_api[repository] = True
                 found += _parsed_index(response.body, what).children()
                 if len(found) > _MAXIMUM_REFERRERS:
                     raise ProtocolViolation(f"the registry lists more than {_MAXIMUM_REFERRERS} referrers").within(what)
-            elif response.status in (401, 403, 429) or response.is_temporary() or number:
+                continue
+            error = response.error()
+            unknown = bool({"NAME_UNKNOWN", "MANIFEST_UNKNOWN"} & set(error.codes))
+            if response.status in (401, 403, 429) or response.is_temporary() or number:
                 raise error.within(what)
-            elif not self._has_referrers_api.get(repository):
+            if not self._has_referrers_api.get(repository):
                 # What is unknown says nothing about the API.
                 if not unknown:
                     self._has_referrers_api[repository] = False
                 return self._tagged_referrers(repository, digest, artifact_type)
-            elif not unknown:
+            if not unknown:
                 raise error.within(what)
         return Referrers(_of_type(found, artifact_type), "api")
 

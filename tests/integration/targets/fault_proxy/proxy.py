@@ -45,7 +45,7 @@ class Client:
     def ask(self, method: str, target: str, status: int = 0, **options: object) -> requests.Response:
         """One request; ``status`` is what must be answered."""
         url = target if target.startswith("http") else f"http://{self.proxy.address}{target}"
-        answer = self._session.request(method, url, timeout=30, allow_redirects=False, **options)  # type: ignore[arg-type]
+        answer = self._session.request(method, url, timeout=30, allow_redirects=False, **options)
         if status:
             check(answer.status_code == status, f"{method} {target}: {answer.status_code} {answer.text}, not {status}")
         return answer
@@ -205,7 +205,7 @@ def opaque_pages(client: Client) -> None:
             target = ""
             if "Link" in answer.headers:
                 link = answer.headers["Link"].partition(">")[0].lstrip("<")
-                target = requests.compat.urljoin(answer.url, link)  # type: ignore[attr-defined]
+                target = requests.compat.urljoin(answer.url, link)
         check(len(whole) > 4 and found == whole, f"{found} are listed, not {whole}")
         client.ask("GET", TAGS + "?next_page=guessed", 400)
 
@@ -320,7 +320,7 @@ def flat_memory() -> None:
         upstream = proxy._server.upstream
         pass_on = upstream.exchange
 
-        def watched(method, target, headers, body):  # type: ignore[no-untyped-def]
+        def watched(method, target, headers, body):
             def first(pieces: Iterator[bytes]) -> Iterator[bytes]:
                 for piece in pieces:
                     yield piece
@@ -330,9 +330,9 @@ def flat_memory() -> None:
             body.pieces = lambda: first(original())
             return pass_on(method, target, headers, body)
 
-        upstream.exchange = watched  # type: ignore[method-assign]
+        upstream.exchange = watched
         whole = bytes(size)
-        client.finish(location, Body(), whole, 201)  # type: ignore[arg-type]
+        client.finish(location, Body(), whole, 201)
 
 
 def switched_at_run_time() -> None:

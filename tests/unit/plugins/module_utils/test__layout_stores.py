@@ -303,7 +303,7 @@ def test_a_directory_that_cannot_be_made(tmp_path: pathlib.Path) -> None:
 
 
 def tar(path: pathlib.Path, *members: tuple[str, bytes], form: int = tarfile.PAX_FORMAT, mode: str = "w") -> None:
-    with tarfile.open(path, mode, format=form) as archive:  # type: ignore[call-overload]
+    with tarfile.open(path, mode, format=form) as archive:
         for name, data in members:
             member = tarfile.TarInfo(name)
             member.size = len(data)

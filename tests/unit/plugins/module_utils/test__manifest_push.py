@@ -205,7 +205,7 @@ def test_manifests_are_deleted_where_they_are(check: bool) -> None:
 def test_a_delete_after_which_the_manifest_is_still_there_is_an_error() -> None:
     registry = FakeRegistry()
     digest = registry.add("a", image()).digest
-    registry.delete_manifest = lambda repository, reference: False  # type: ignore[method-assign]
+    registry.delete_manifest = lambda repository, reference: False
     (outcome,) = delete_manifests(registry.client, [("a", digest)], check=False)
     assert isinstance(outcome, Unsupported)
     assert str(outcome).startswith(f"Cannot delete r.example/a@{digest}: the registry answers that it isn't there")
