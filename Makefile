@@ -5,7 +5,7 @@
 
 PYTHON ?= python3
 
-.PHONY: help test unit integration lint format docs demo clean
+.PHONY: help test unit integration lint format docs demo bench clean
 
 help:
 	@echo 'make test                     unit tests and integration targets on real registries'
@@ -15,6 +15,7 @@ help:
 	@echo 'make format                   format the Python code and fix what can be fixed'
 	@echo 'make docs                     the documentation of the collection, in .build/docs'
 	@echo 'make demo                     promote images between two registries, to look at'
+	@echo 'make bench [ARGS="--only a"]  measure it beside other tools, and write docs/benchmark.md'
 	@echo 'make clean                    stop the registries in .build, and remove it'
 
 test:
@@ -31,6 +32,9 @@ format docs:
 
 demo:
 	@tests/demo/run
+
+bench:
+	@$(PYTHON) tools/bench.py $(ARGS)
 
 clean:
 	@build="$${BUILD_DIR:-.build}"; for state in "$$build"/demo/registries "$$build"/registries/*; do \

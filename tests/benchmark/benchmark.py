@@ -1,0 +1,124 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""make bench: this collection beside the tools that people shell out to, on the same work."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "registries")]
+
+import report  # noqa: E402
+from binaries import find_binary  # noqa: E402
+from contenders import Contender, Job, contenders  # noqa: E402
+from measuring import RunError  # noqa: E402
+from results import Results  # noqa: E402
+from sites import Sites  # noqa: E402
+from workloads import BASELINES, LIMITS, QUICK, Sizes, Workload, workloads  # noqa: E402
+
+
+class Benchmark:
+    """Runs workloads, and keeps what they took."""
+
+    def __init__(self, sites: Sites, directory: Path, known: dict[str, Contender], rounds: int) -> None:
+        self._sites = sites
+        self._directory = directory
+        self._contenders = known
+        self._rounds = rounds
+        self.results = Results()
+
+    def run(self, workload: Workload) -> None:
+        """Each contender in turn, in a round to warm up and in those that count, each time another one first."""
+        site = self._sites[workload.access]
+        print(f"({workload.letter}) {workload.title}", flush=True)
+        images = workload.prepare(site)
+        layers = workload.layers() if workload.layers else []
+        names = [name for name in workload.contenders if name in self._contenders]
+        number = 0
+        for count in range(self._rounds + 1):
+            start = count % len(names)
+            for name in names[start:] + names[:start]:
+                if self.results.has_failed(workload, name):
+                    continue
+                number += 1
+                files = self._directory / "files"
+                shutil.rmtree(files, ignore_errors=True)
+                files.mkdir()
+                wanted = workload.prepare_run(site, images, number)
+                log = self._directory / f"{workload.key}-{name.replace(' ', '-')}.log"
+                watch = workload.watch_modules or count == 0
+                job = Job(site, workload.destination, wanted, layers, files, log, watch)
+                site.forget_requests()
+                contender = self._contenders[name]
+                try:
+                    measurement = contender.run(job)
+                    if name not in (*BASELINES, *LIMITS):
+                        site.check(workload.destination, wanted)
+                except RunError as error:
+                    print(f"    {name} failed: {error}", flush=True)
+                    self.results.fail(workload, name)
+                    continue
+                measurement.requests = site.requests(workload.destination)
+                self.results.add(workload, name, measurement, warm_up=count == 0)
+        if workload.fresh:
+            site.empty()
+        for line in report.summary(self.results, workload):
+            print(f"    {line}", flush=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench ARGS=...", description=__doc__)
+    parser.add_argument("--core", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--directory", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--docs", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--only", default="", metavar="a,c-plain", help="letters or names of workloads; prints only")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="after one to warm up (default: 3)")
+    parser.add_argument(
+        "--quick", action="store_true", help="little work and one round, to see that it runs; prints only"
+    )
+    options = parser.parse_args()
+    if options.rounds < 1:
+        parser.error("at least one round is needed")
+    return options
+
+
+def main() -> int:
+    options = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    every = workloads(QUICK if options.quick else Sizes())
+    only = [name for name in options.only.split(",") if name]
+    unknown = [name for name in only if not any(name in (one.letter, one.key) for one in every)]
+    if unknown:
+        keys = ", ".join(dict.fromkeys(key for one in every for key in (one.letter, one.key)))
+        raise SystemExit(f"There is no workload {unknown[0]}. There are: {keys}")
+    chosen = [one for one in every if not only or one.letter in only or one.key in only]
+    options.directory.mkdir(parents=True, exist_ok=True)
+    sites = Sites(options.directory / "registries")
+    sites.stop()  # what an interrupted run has left
+    known = contenders(options.core)
+    rounds = 1 if options.quick else options.rounds
+    benchmark = Benchmark(sites, options.directory, known, rounds)
+    try:
+        for workload in chosen:
+            benchmark.run(workload)
+    finally:
+        sites.stop()
+    text = report.text(benchmark.results, known, options.core, find_binary(None).path, rounds)
+    benchmark.results.save(options.directory / "results.json")
+    if only or options.quick:
+        print(text)
+    else:
+        report.write(options.docs, text, benchmark.results)
+    failed = benchmark.results.failures
+    print(f"bench: {len(chosen)} workloads, {failed} failures")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""make bench: measure this collection beside other tools, on real registries.
+
+Usage: bench.py [--only a,c] [--rounds N] [--quick]
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import common
+import making
+import pythons
+import running
+from common import COPY
+
+# Where Go, and tests/benchmark/install-peers.sh, put the programs that are compared if they are there.
+PEERS = (
+    Path.home() / "go" / "bin",
+    Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "imageops-peers",
+)
+
+
+def main() -> int:
+    with common.lock():
+        making.sync()
+        making.prepare_home()
+        making.system_packages({"docker-registry": "docker-registry", "skopeo": "skopeo"})
+        newest = pythons.cores()[-1]
+        making.venvs(newest, pythons.REGISTRIES)
+        core, python = making.venv(newest), making.venv(pythons.REGISTRIES) / "bin" / "python"
+        env = running.environment_for(core)
+        del env["PYTHONDONTWRITEBYTECODE"]  # a user's Ansible has its plugins compiled, too
+        env["PATH"] = os.pathsep.join([env["PATH"], *map(str, PEERS)])
+        command = [
+            python,
+            COPY / "tests" / "benchmark" / "benchmark.py",
+            "--core",
+            core,
+            "--docs",
+            common.ROOT / "docs",
+        ]
+        command += ["--directory", common.BUILD / "bench", *sys.argv[1:]]
+        process = subprocess.Popen([str(part) for part in command], env=env, stdin=subprocess.DEVNULL)
+        try:
+            return process.wait()
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+
+
+if __name__ == "__main__":
+    running.command(main)
