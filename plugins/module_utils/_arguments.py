@@ -24,10 +24,10 @@ from ._errors import CredentialError, InvalidInput, LocalFileError, RegistryErro
 from ._inspection import ImageName
 from ._local_path import absolute, relative_hint
 from ._manifest import MAXIMUM_BLOB_SIZE, MAXIMUM_SIZE
+from ._placement import BlobGroup, BlobOutcome
 from ._reference import check_registry, check_repository, check_tag
 from ._registry import Registry
 from ._requests import REQUESTS_IMPORT_ERROR
-from ._transfer import BlobGroup, BlobOutcome
 from ._transport import Transport
 from ._upload_form import SMALLEST_CHUNK
 

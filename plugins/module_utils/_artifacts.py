@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ._actions import EXISTS
 from ._end import End
 from ._errors import InvalidInput, NotFound, RegistryError
 from ._inspection import manifest_digests, read_tree
@@ -21,7 +22,6 @@ from ._manifest import INDEX_TYPES, Descriptor, Manifest
 from ._parallel import run_all
 from ._referrers import Found, referrers_of
 from ._registry import Referrers
-from ._transfer import EXISTS
 
 ALL = "all"
 NONE = "none"

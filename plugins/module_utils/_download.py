@@ -12,12 +12,13 @@ import fcntl
 import os
 import typing as t
 
+from ._actions import EXISTS
 from ._digest import algorithm_of
 from ._errors import ContentMismatch, LocalFileError, RegistryError
 from ._local_path import absolute, relative_hint
 from ._parallel import run_all
 from ._registry import Registry
-from ._transfer import EXISTS, FileSource, RegistrySource, pieces_from, size_at, verified_pieces
+from ._transfer import FileSource, RegistrySource, pieces_from, size_at, verified_pieces
 
 DOWNLOAD = "download"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ._actions import ABSENT, DELETE, EXISTS
 from ._deletion import delete_for_sure
 from ._end import End
 from ._errors import (
@@ -24,7 +25,7 @@ from ._manifest import OCI_INDEX, OCI_MANIFEST, Descriptor, Manifest
 from ._parallel import run_all
 from ._referrers_index import list_under_subject, unlist_from_subject
 from ._registry import Registry, referrers_tag
-from ._transfer import ABSENT, DELETE, EXISTS, RegistrySource, upload_blob
+from ._transfer import RegistrySource, upload_blob
 
 PUSH = "push"
 

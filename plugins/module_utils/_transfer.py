@@ -3,7 +3,7 @@
 
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
 
-"""Blobs on the move: looked for, mounted, streamed and downloaded. Whatever their size, a few pieces are in memory."""
+"""Blobs on the move: where their bytes come from, verified on their way. Of any size, a few pieces are in memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import random
 import typing as t
 
 from ._chunks import ChunkedUpload
-from ._deletion import delete_for_sure
 from ._digest import DigestVerifier, algorithm_of, compute_digest
 from ._end import End
 from ._errors import (
@@ -26,19 +25,10 @@ from ._errors import (
     UploadGone,
 )
 from ._local_path import absolute, relative_hint
-from ._parallel import run_all
-from ._registry import Registry, UploadSession
+from ._registry import UploadSession
 from ._response import PIECE
 from ._transport import Body
 
-EXISTS = "exists"
-MOUNT = "mount"
-UPLOAD = "upload"
-MOUNT_OR_UPLOAD = "mount_or_upload"
-DELETE = "delete"
-ABSENT = "absent"
-
-_MAXIMUM_MOUNTS_TRIED = 3
 _LONGEST_BACKOFF = 30.0
 
 
@@ -125,152 +115,6 @@ class RegistrySource:
             yield piece
 
 
-class BlobGroup(t.NamedTuple):
-    """Blobs of one repository: the shape in which they are handed from task to task."""
-
-    repository: str
-    source_repository: str
-    mount_from: tuple[str, ...]
-    blobs: tuple[tuple[str, int | None], ...]
-    """Digest, and size in bytes; None where it isn't known."""
-
-
-class BlobOutcome(t.NamedTuple):
-    """What happened to one blob, or in check mode what would."""
-
-    repository: str
-    digest: str
-    size: int
-    action: str
-    given_up: tuple[str, ...] = ()
-    """Mounts and forms of upload that were tried in vain, in words."""
-
-
-def look_for_blobs(registry: End, groups: t.Sequence[BlobGroup]) -> list[int | None | RegistryError]:
-    """HEAD every blob of every group, in their order: the size in bytes, None where it isn't there, or an error."""
-    pairs = [(group.repository, digest) for group in groups for digest, _size in group.blobs]
-    distinct = list(dict.fromkeys(pairs))
-    found = dict(zip(distinct, run_all(lambda pair: registry.head_blob(*pair), distinct, registry.jobs)))
-    return [found[pair] for pair in pairs]
-
-
-def missing_blobs(groups: t.Sequence[BlobGroup], found: t.Sequence[int | None | RegistryError]) -> list[BlobGroup]:
-    """What is not there, in groups to be handed on, with repositories of the registry that do have it."""
-    outcomes = iter(found)
-    rows = [(group, digest, size, next(outcomes)) for group in groups for digest, size in group.blobs]
-    holders: dict[str, list[str]] = {}
-    for group, digest, _size, outcome in rows:
-        if isinstance(outcome, int):
-            holders.setdefault(digest, []).append(group.repository)
-    gathered: dict[tuple[str, str, tuple[str, ...]], dict[str, int | None]] = {}
-    for group, digest, size, outcome in rows:
-        if outcome is None:
-            candidates = dict.fromkeys([*group.mount_from, *holders.get(digest, ())])
-            candidates.pop(group.repository, None)
-            key = (group.repository, group.source_repository, tuple(candidates)[:_MAXIMUM_MOUNTS_TRIED])
-            gathered.setdefault(key, {})[digest] = size
-    return [BlobGroup(*key, tuple(blobs.items())) for key, blobs in gathered.items()]
-
-
-SourceOf = t.Callable[[BlobGroup, str], BlobSource]
-"""Gives the source of a blob of a group. Raises :class:`InvalidInput` where there is none."""
-
-
-class _Wanted(t.NamedTuple):
-    group: BlobGroup
-    size: int | None
-    position: int
-
-
-def place_blobs(
-    destination: End, groups: t.Sequence[BlobGroup], source_of: SourceOf, *, check: bool
-) -> list[BlobOutcome | RegistryError]:
-    """Bring every blob into the repository of its group; outcomes in their order.
-
-    A blob that several repositories want is sent once and mounted into the others. The largest go first, so that none
-    of them is left for the end. ``check`` only looks.
-    """
-    wanted: dict[str, list[_Wanted]] = {}
-    position = 0
-    for group in groups:
-        for digest, size in group.blobs:
-            wanted.setdefault(digest, []).append(_Wanted(group, size, position))
-            position += 1
-    order = sorted(wanted, key=lambda digest: max(entry.size or 0 for entry in wanted[digest]), reverse=True)
-    outcomes: dict[int, BlobOutcome | RegistryError] = {}
-
-    def place_everywhere(digest: str) -> None:
-        holders: list[str] = []
-        missing: list[_Wanted] = []
-        # All are looked at before any is sent: what one of the repositories has can be mounted into the others.
-        for entry in wanted[digest]:
-            try:
-                there = _look_for(destination, entry, digest)
-            except RegistryError as error:
-                outcomes[entry.position] = error
-                continue
-            if there is None:
-                missing.append(entry)
-            else:
-                outcomes[entry.position] = there
-                holders.append(entry.group.repository)
-        for entry in missing:
-            try:
-                outcome = _place_blob(destination, entry, digest, source_of, holders, check)
-            except RegistryError as error:
-                outcomes[entry.position] = error
-            else:
-                outcomes[entry.position] = outcome
-                holders.append(entry.group.repository)
-
-    for result in run_all(place_everywhere, order, destination.jobs):
-        if result is not None:
-            raise result
-    return [outcomes[place] for place in range(position)]
-
-
-def _look_for(destination: End, entry: _Wanted, digest: str) -> BlobOutcome | None:
-    """The outcome for a blob that is there already; None for one that has to be sent."""
-    found = destination.head_blob(entry.group.repository, digest)
-    # Another size than promised is a damaged copy or a stale cache: sent again, the registry mends it.
-    if found is None or not (found == -1 or entry.size is None or found == entry.size):
-        return None
-    size = entry.size if entry.size is not None else max(found, 0)
-    destination.counters.add(bytes_skipped=size)
-    return BlobOutcome(entry.group.repository, digest, size, EXISTS)
-
-
-def _place_blob(
-    destination: End, entry: _Wanted, digest: str, source_of: SourceOf, holders: t.Sequence[str], check: bool
-) -> BlobOutcome:
-    repository = entry.group.repository
-    candidates = [name for name in dict.fromkeys([*holders, *entry.group.mount_from]) if name != repository]
-    candidates = candidates[:_MAXIMUM_MOUNTS_TRIED]
-    source = source_of(entry.group, digest)
-    size = _size_of(entry.size, source, digest)
-    if check:
-        return BlobOutcome(repository, digest, size, MOUNT_OR_UPLOAD if candidates else UPLOAD)
-    given_up: list[str] = []
-    session: UploadSession | None = None
-    for candidate in candidates:
-        try:
-            offered = destination.mount_blob(repository, digest, candidate)
-        except RegistryError as error:
-            given_up.append(str(error))
-            continue
-        if offered is None:
-            if session is not None:
-                _abandon(destination, session)
-            destination.counters.add(bytes_mounted=size)
-            return BlobOutcome(repository, digest, size, MOUNT, tuple(given_up))
-        given_up.append(f"The registry didn't mount the blob from {candidate}.")
-        if session is not None:
-            _abandon(destination, session)
-        session = offered
-    given_up += upload_blob(destination, repository, digest, size, source, session)
-    return BlobOutcome(repository, digest, size, UPLOAD, tuple(given_up))
-
-
 def size_at(registry: End, repository: str, digest: str) -> int:
     """The size in bytes of a blob. Raises :class:`NotFound`, and :class:`InvalidInput` if it isn't told."""
     found = registry.head_blob(repository, digest)
@@ -283,7 +127,8 @@ def size_at(registry: End, repository: str, digest: str) -> int:
     return found
 
 
-def _size_of(size: int | None, source: BlobSource, digest: str) -> int:
+def size_of(size: int | None, source: BlobSource, digest: str) -> int:
+    """The size in bytes that is told, or else that of the source. Raises what :func:`size_at` raises."""
     if size is not None:
         return size
     if isinstance(source, RegistrySource):
@@ -327,7 +172,7 @@ def upload_blob(
                 destination.put_upload(current, digest, body)
         except RegistryError as error:
             if not error.temporary:
-                _abandon(destination, current)
+                abandon_upload(destination, current)
                 if destination.upload_form.adapt(error, size, chunk, current.minimum_chunk):
                     given_up.append(str(error))
                     continue
@@ -348,29 +193,8 @@ def upload_blob(
     return given_up
 
 
-def delete_blobs(
-    registry: Registry, groups: t.Sequence[BlobGroup], *, check: bool
-) -> list[BlobOutcome | RegistryError]:
-    """Delete blobs from the repositories of their groups; outcomes in their order."""
-
-    def delete(place: tuple[str, str]) -> BlobOutcome:
-        repository, digest = place
-        size = registry.head_blob(repository, digest)
-        if size is None:
-            return BlobOutcome(repository, digest, 0, ABSENT)
-        if not check:
-            delete_for_sure(
-                lambda: registry.delete_blob(repository, digest),
-                lambda: registry.head_blob(repository, digest) is not None,
-                f"delete blob {digest} from {registry.name}/{repository}",
-            )
-        return BlobOutcome(repository, digest, max(size, 0), DELETE)
-
-    places = [(group.repository, digest) for group in groups for digest, _size in group.blobs]
-    return run_all(delete, places, registry.jobs)
-
-
-def _abandon(destination: End, session: UploadSession) -> None:
+def abandon_upload(destination: End, session: UploadSession) -> None:
+    """Cancel an upload where the registry lets us; else it is counted as left open."""
     if not destination.cancel_upload(session):
         destination.counters.add(sessions_left_open=1)
 

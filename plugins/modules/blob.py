@@ -211,6 +211,7 @@ transfer:
 
 import typing as t
 
+from ..module_utils._actions import EXISTS
 from ..module_utils._arguments import (
     BLOB_GROUPS,
     Task,
@@ -224,18 +225,8 @@ from ..module_utils._arguments import (
 )
 from ..module_utils._digest import algorithm_of, check_digest
 from ..module_utils._errors import ContentMismatch, InvalidInput, RegistryError
-from ..module_utils._transfer import (
-    EXISTS,
-    BlobGroup,
-    BlobOutcome,
-    BlobSource,
-    ContentSource,
-    FileSource,
-    RegistrySource,
-    SourceOf,
-    delete_blobs,
-    place_blobs,
-)
+from ..module_utils._placement import BlobGroup, BlobOutcome, SourceOf, delete_blobs, place_blobs
+from ..module_utils._transfer import BlobSource, ContentSource, FileSource, RegistrySource
 
 
 def local_source(params: dict[str, t.Any]) -> ContentSource | FileSource | None:

@@ -148,7 +148,7 @@ import typing as t
 
 from ..module_utils._arguments import BLOB_GROUPS, Task, blob_groups, create_module, failure, group_as_plain, run
 from ..module_utils._errors import RegistryError
-from ..module_utils._transfer import look_for_blobs, missing_blobs
+from ..module_utils._placement import look_for_blobs, missing_blobs
 
 
 def look(task: Task) -> dict[str, t.Any]:

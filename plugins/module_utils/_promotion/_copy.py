@@ -10,13 +10,15 @@ from __future__ import annotations
 import base64
 import typing as t
 
+from .._actions import EXISTS
 from .._end import End
 from .._errors import RegistryError, RepositoryMissing
 from .._inspection import ImageName, head_images
 from .._manifest import Descriptor
 from .._manifest_push import PUSH, ManifestItem, push_manifests
+from .._placement import BlobGroup, place_blobs
 from .._tagging import CREATE, REPLACE, TagItem, TagOutcome, move_tags
-from .._transfer import EXISTS, BlobGroup, RegistrySource, place_blobs
+from .._transfer import RegistrySource
 from ._comparison import Comparison, compare_images
 from ._items import STOPPING, ImageItem, Plain
 from ._plan import plan

@@ -38,7 +38,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     RepositoryMissing,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._inspection import ImageName
-from ansible_collections.imageops.registry.plugins.module_utils._transfer import BlobGroup
+from ansible_collections.imageops.registry.plugins.module_utils._placement import BlobGroup
 from ansible_collections.imageops.registry.tests.unit.support.scripted_server import ScriptedServer
 
 DIGEST = "sha256:" + "a" * 64

@@ -24,20 +24,22 @@ from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     Unsupported,
     UploadGone,
 )
+from ansible_collections.imageops.registry.plugins.module_utils._placement import (
+    BlobGroup,
+    BlobOutcome,
+    delete_blobs,
+    look_for_blobs,
+    missing_blobs,
+    place_blobs,
+)
 from ansible_collections.imageops.registry.plugins.module_utils._registry import Registry
 from ansible_collections.imageops.registry.plugins.module_utils._response import PIECE
 from ansible_collections.imageops.registry.plugins.module_utils._transfer import (
-    BlobGroup,
-    BlobOutcome,
     BlobSource,
     ContentSource,
     FileSource,
     RegistrySource,
-    delete_blobs,
-    look_for_blobs,
-    missing_blobs,
     pieces_from,
-    place_blobs,
     size_at,
     upload_blob,
     verified_pieces,

@@ -1,0 +1,260 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""Blobs brought into the repositories that want them: looked for, mounted, or sent, each only where it has to be."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+
+from ._actions import ABSENT, DELETE, EXISTS, MOUNT, MOUNT_OR_UPLOAD, UPLOAD
+from ._deletion import delete_for_sure
+from ._end import End
+from ._errors import RegistryError
+from ._parallel import Step, StepGraph, run_all
+from ._registry import Registry, UploadSession
+from ._transfer import BlobSource, abandon_upload, size_of, upload_blob
+
+_MAXIMUM_MOUNTS_TRIED = 3
+
+
+class BlobGroup(t.NamedTuple):
+    """Blobs of one repository: the shape in which they are handed from task to task."""
+
+    repository: str
+    source_repository: str
+    mount_from: tuple[str, ...]
+    blobs: tuple[tuple[str, int | None], ...]
+    """Digest, and size in bytes; None where it isn't known."""
+
+
+class BlobOutcome(t.NamedTuple):
+    """What happened to one blob, or in check mode what would."""
+
+    repository: str
+    digest: str
+    size: int
+    action: str
+    given_up: tuple[str, ...] = ()
+    """Mounts and forms of upload that were tried in vain, in words."""
+
+
+def look_for_blobs(registry: End, groups: t.Sequence[BlobGroup]) -> list[int | None | RegistryError]:
+    """HEAD every blob of every group, in their order: the size in bytes, None where it isn't there, or an error."""
+    pairs = [(group.repository, digest) for group in groups for digest, _size in group.blobs]
+    distinct = list(dict.fromkeys(pairs))
+    found = dict(zip(distinct, run_all(lambda pair: registry.head_blob(*pair), distinct, registry.jobs)))
+    return [found[pair] for pair in pairs]
+
+
+def missing_blobs(groups: t.Sequence[BlobGroup], found: t.Sequence[int | None | RegistryError]) -> list[BlobGroup]:
+    """What is not there, in groups to be handed on, with repositories of the registry that do have it."""
+    outcomes = iter(found)
+    rows = [(group, digest, size, next(outcomes)) for group in groups for digest, size in group.blobs]
+    holders: dict[str, list[str]] = {}
+    for group, digest, _size, outcome in rows:
+        if isinstance(outcome, int):
+            holders.setdefault(digest, []).append(group.repository)
+    gathered: dict[tuple[str, str, tuple[str, ...]], dict[str, int | None]] = {}
+    for group, digest, size, outcome in rows:
+        if outcome is None:
+            candidates = dict.fromkeys([*group.mount_from, *holders.get(digest, ())])
+            candidates.pop(group.repository, None)
+            key = (group.repository, group.source_repository, tuple(candidates)[:_MAXIMUM_MOUNTS_TRIED])
+            gathered.setdefault(key, {})[digest] = size
+    return [BlobGroup(*key, tuple(blobs.items())) for key, blobs in gathered.items()]
+
+
+SourceOf = t.Callable[[BlobGroup, str], BlobSource]
+"""Gives the source of a blob of a group. Raises :class:`InvalidInput` where there is none."""
+
+
+class _Wanted:
+    """A blob that a repository wants."""
+
+    def __init__(self, group: BlobGroup, size: int | None) -> None:
+        self.group = group
+        self.repository = group.repository
+        self.size = size
+        self.look: Step[BlobOutcome | None] | None = None
+
+
+class _Copies:
+    """One digest, and where the destination has it: known before, or since this run has brought it there."""
+
+    def __init__(self) -> None:
+        self.wanted: list[_Wanted] = []
+        self.holders: list[str] = []
+        self.sending = threading.Lock()
+
+
+class BlobPlacement:
+    """Brings blobs into repositories, as steps of a graph.
+
+    A blob that several repositories want is sent once, and mounted into the others: they wait for the first of them.
+    What one of them has already is mounted into the others, so all are looked at before any is sent. Into
+    ``new_repositories``, which weren't there a moment ago, it is mounted or sent without a look. ``check`` only looks.
+    """
+
+    def __init__(
+        self,
+        destination: End,
+        source_of: SourceOf,
+        *,
+        check: bool,
+        new_repositories: t.Container[str] = (),
+    ) -> None:
+        self._destination = destination
+        self._source_of = source_of
+        self._check = check
+        self._new_repositories = new_repositories
+        self._offers_own = True
+
+    def add_to(self, graph: StepGraph, groups: t.Sequence[BlobGroup]) -> list[Step[BlobOutcome]]:
+        """Add what is to be done for every blob of every group. Returns the steps in which they arrive, in order.
+
+        The largest go first, so that none of them is left for the end.
+        """
+        places: dict[tuple[str, str], _Wanted] = {}
+        copies: dict[str, _Copies] = {}
+        for group in groups:
+            for digest, size in group.blobs:
+                if (group.repository, digest) not in places:
+                    wanted = places[group.repository, digest] = _Wanted(group, size)
+                    copies.setdefault(digest, _Copies()).wanted.append(wanted)
+        steps: dict[tuple[str, str], Step[BlobOutcome]] = {}
+        for digest, entry in copies.items():
+            steps.update(self._add_one(graph, digest, entry))
+        return [steps[group.repository, digest] for group in groups for digest, _size in group.blobs]
+
+    def _add_one(
+        self, graph: StepGraph, digest: str, copies: _Copies
+    ) -> t.Iterator[tuple[tuple[str, str], Step[BlobOutcome]]]:
+        weight = max(wanted.size or 0 for wanted in copies.wanted)
+        for wanted in copies.wanted:
+            if not self._is_new(wanted):
+                wanted.look = graph.add(self._looking(digest, copies, wanted), weight=weight)
+        before: list[Step[t.Any]] = [wanted.look for wanted in copies.wanted if wanted.look is not None]
+        for wanted in copies.wanted:
+            step = graph.add(self._placing(digest, copies, wanted), after=before, weight=weight)
+            yield (wanted.repository, digest), step
+            if wanted is copies.wanted[0]:
+                before = [step]
+
+    def _is_new(self, wanted: _Wanted) -> bool:
+        return not self._check and wanted.repository in self._new_repositories
+
+    def _looking(self, digest: str, copies: _Copies, wanted: _Wanted) -> t.Callable[[], BlobOutcome | None]:
+        return lambda: self._look(digest, copies, wanted)
+
+    def _look(self, digest: str, copies: _Copies, wanted: _Wanted) -> BlobOutcome | None:
+        """The outcome for a blob that is there already; None for one that has to be sent."""
+        found = self._destination.head_blob(wanted.repository, digest)
+        # Another size than promised is a damaged copy or a stale cache: sent again, the registry mends it.
+        if found is None or not (found == -1 or wanted.size is None or found == wanted.size):
+            return None
+        copies.holders.append(wanted.repository)
+        return self._there(digest, wanted, wanted.size if wanted.size is not None else max(found, 0))
+
+    def _there(self, digest: str, wanted: _Wanted, size: int) -> BlobOutcome:
+        self._destination.counters.add(bytes_skipped=size)
+        return BlobOutcome(wanted.repository, digest, size, EXISTS)
+
+    def _placing(self, digest: str, copies: _Copies, wanted: _Wanted) -> t.Callable[[], BlobOutcome]:
+        return lambda: self._place(digest, copies, wanted)
+
+    def _place(self, digest: str, copies: _Copies, wanted: _Wanted) -> BlobOutcome:
+        if wanted.look is not None:
+            found = wanted.look.outcome
+            if isinstance(found, RegistryError):
+                raise found
+            if found is not None:
+                return found
+        if copies.holders:
+            return self._bring(digest, copies, wanted)
+        # What has failed for one repository isn't sent to all the others at once.
+        with copies.sending:
+            return self._bring(digest, copies, wanted)
+
+    def _bring(self, digest: str, copies: _Copies, wanted: _Wanted) -> BlobOutcome:
+        candidates = dict.fromkeys([*copies.holders, *wanted.group.mount_from])
+        candidates.pop(wanted.repository, None)
+        source = self._source_of(wanted.group, digest)
+        size = size_of(wanted.size, source, digest)
+        if self._check:
+            action = MOUNT_OR_UPLOAD if candidates else UPLOAD
+            outcome = BlobOutcome(wanted.repository, digest, size, action)
+        else:
+            outcome = self._mount_or_upload(digest, wanted, source, size, list(candidates)[:_MAXIMUM_MOUNTS_TRIED])
+        copies.holders.append(wanted.repository)
+        return outcome
+
+    def _mount_or_upload(
+        self, digest: str, wanted: _Wanted, source: BlobSource, size: int, candidates: t.Sequence[str]
+    ) -> BlobOutcome:
+        destination, repository = self._destination, wanted.repository
+        given_up: list[str] = []
+        session: UploadSession | None = None
+        for candidate in candidates:
+            try:
+                offered = destination.mount_blob(repository, digest, candidate)
+            except RegistryError as error:
+                given_up.append(str(error))
+                continue
+            if offered is None:
+                if session is not None:
+                    abandon_upload(destination, session)
+                destination.counters.add(bytes_mounted=size)
+                return BlobOutcome(repository, digest, size, MOUNT, tuple(given_up))
+            given_up.append(f"The registry didn't mount the blob from {candidate}.")
+            if session is not None:
+                abandon_upload(destination, session)
+            session = offered
+        if session is None and wanted.look is None and self._offers_own:
+            # A run that was cut off may have left it in a repository that still counts as none. To mount it from there
+            # is an upload begun where it isn't.
+            try:
+                session = destination.mount_blob(repository, digest, repository)
+            except RegistryError as error:
+                self._offers_own = False
+                given_up.append(str(error))
+            else:
+                if session is None:
+                    return self._there(digest, wanted, size)
+        given_up += upload_blob(destination, repository, digest, size, source, session)
+        return BlobOutcome(repository, digest, size, UPLOAD, tuple(given_up))
+
+
+def place_blobs(
+    destination: End, groups: t.Sequence[BlobGroup], source_of: SourceOf, *, check: bool
+) -> list[BlobOutcome | RegistryError]:
+    """Bring every blob into the repository of its group, see :class:`BlobPlacement`; outcomes in their order."""
+    graph = StepGraph()
+    steps = BlobPlacement(destination, source_of, check=check).add_to(graph, groups)
+    graph.run(destination.jobs)
+    return [step.outcome for step in steps]
+
+
+def delete_blobs(
+    registry: Registry, groups: t.Sequence[BlobGroup], *, check: bool
+) -> list[BlobOutcome | RegistryError]:
+    """Delete blobs from the repositories of their groups; outcomes in their order."""
+
+    def delete(place: tuple[str, str]) -> BlobOutcome:
+        repository, digest = place
+        size = registry.head_blob(repository, digest)
+        if size is None:
+            return BlobOutcome(repository, digest, 0, ABSENT)
+        if not check:
+            delete_for_sure(
+                lambda: registry.delete_blob(repository, digest),
+                lambda: registry.head_blob(repository, digest) is not None,
+                f"delete blob {digest} from {registry.name}/{repository}",
+            )
+        return BlobOutcome(repository, digest, max(size, 0), DELETE)
+
+    places = [(group.repository, digest) for group in groups for digest, _size in group.blobs]
+    return run_all(delete, places, registry.jobs)
