@@ -99,6 +99,10 @@ class Program:
         raise NotImplementedError
 
 
+# Whole images, and without compressing layers that aren't compressed.
+_SKOPEO = ("--all", "--preserve-digests")
+
+
 class SkopeoCopy(Program):
     name = "skopeo copy"
     program = "skopeo"
@@ -106,7 +110,7 @@ class SkopeoCopy(Program):
 
     def copy(self, job: Job, image: Image) -> list[str]:
         return [
-            *[self.program, "--insecure-policy", "copy", "--all", "--authfile", str(job.site.auth_file)],
+            *[self.program, "--insecure-policy", "copy", *_SKOPEO, "--authfile", str(job.site.auth_file)],
             *_tls(job, "src"),
             *_tls(job, "dest"),
             f"docker://{job.source_reference(image)}",
@@ -130,7 +134,7 @@ class SkopeoSync(Program):
         file.write_text(json.dumps({job.site.address("source"): source}))  # JSON is YAML
         (namespace,) = {image.destination_repository.rpartition("/")[0] for image in job.images}
         return [
-            *[self.program, "--insecure-policy", "sync", "--all", "--authfile", str(job.site.auth_file)],
+            *[self.program, "--insecure-policy", "sync", *_SKOPEO, "--authfile", str(job.site.auth_file)],
             *[*_tls(job, "dest"), "--src", "yaml", "--dest", "docker"],
             *[str(file), f"{job.site.address(job.destination)}/{namespace}"],
         ]
