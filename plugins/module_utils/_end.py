@@ -53,6 +53,9 @@ class End(t.Protocol):
     def list_tags(self, repository: str) -> list[str]:
         """See :meth:`._registry.Registry.list_tags`."""
 
+    def lacks_repository(self, repository: str) -> bool:
+        """See :meth:`._registry.Registry.lacks_repository`."""
+
     def head_manifest(self, repository: str, reference: str) -> Descriptor | None:
         """See :meth:`._registry.Registry.head_manifest`."""
 

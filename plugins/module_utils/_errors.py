@@ -185,3 +185,10 @@ class UnexpectedAnswer(RegistryError):
 
 class Conflict(RegistryError):
     """Something stands in the way: a tag on another digest, an expectation that no longer holds."""
+
+
+class Detached(RegistryError):
+    """Nobody waits for the task any more: Ansible has cancelled it, or isn't there."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, hint="No tag is moved any more. What was sent stays there, and the next run goes on from it")

@@ -40,36 +40,65 @@ class ImageName(t.NamedTuple):
 
 
 def read_tree(
-    registry: End, repository: str, digest: str, known: t.Mapping[str, Manifest] | None = None
+    registry: End,
+    repository: str,
+    digest: str,
+    known: t.Mapping[str, Manifest] | None = None,
+    *,
+    is_there: t.Callable[[Descriptor], bool] = lambda child: False,
 ) -> list[Manifest]:
     """The manifest with this digest and all that it leads to, children before parents, each once.
 
-    ``known`` are manifests that needn't be read, by digest.
+    ``known`` are manifests that needn't be read, by digest. Children of which ``is_there`` says so, and what they lead
+    to, aren't wanted.
 
     Entries of an index that aren't manifests (BuildKit lists the blobs of a cache so) are left to :func:`blobs_of`.
     Raises :class:`InvalidInput` where an index is nested too deep or too large.
     """
     found: dict[str, Manifest] = {}
-    sizes: list[int] = []
+    seen = {digest}
 
-    def read(current: str, depth: int) -> None:
-        if current in found:
-            return
-        if depth > _MAXIMUM_DEPTH or len(found) >= _MAXIMUM_MANIFESTS:
+    def read(child: Descriptor) -> Manifest | None:
+        if child.digest != digest and is_there(child):
+            return None
+        return (known or {}).get(child.digest) or registry.get_manifest(repository, child.digest)
+
+    level = [Descriptor("", digest, 0)]
+    depth = 1
+    while level:
+        if depth > _MAXIMUM_DEPTH or len(seen) > _MAXIMUM_MANIFESTS:
             raise _too_large(registry, repository, digest)
-        manifest = (known or {}).get(current) or registry.get_manifest(repository, current)
-        sizes.append(manifest.size)
-        if sum(sizes) > _MAXIMUM_TREE:
+        outcomes = run_all(read, level, registry.jobs)
+        children: dict[str, Descriptor] = {}
+        for child, manifest in zip(level, outcomes):
+            if isinstance(manifest, RegistryError):
+                raise manifest
+            if manifest is not None:
+                found[child.digest] = manifest
+                children.update((entry.digest, entry) for entry in manifest.children())
+        if sum(manifest.size for manifest in found.values()) > _MAXIMUM_TREE:
             raise InvalidInput(f"the manifests of the image are larger than {_MAXIMUM_TREE} bytes together").within(
                 f"read {registry.name}/{repository}@{digest}"
             )
-        for child in manifest.children():
-            if child.media_type in MANIFEST_TYPES:
-                read(child.digest, depth + 1)
-        found[current] = manifest
+        level = [
+            child for child in children.values() if child.digest not in seen and child.media_type in MANIFEST_TYPES
+        ]
+        seen.update(child.digest for child in level)
+        depth += 1
+    return _children_first(found, digest)
 
-    read(digest, 1)
-    return list(found.values())
+
+def _children_first(found: t.Mapping[str, Manifest], top: str) -> list[Manifest]:
+    ordered: dict[str, Manifest] = {}
+
+    def add(digest: str) -> None:
+        if digest in found and digest not in ordered:
+            for child in found[digest].children():
+                add(child.digest)
+            ordered[digest] = found[digest]
+
+    add(top)
+    return list(ordered.values())
 
 
 def manifest_digests(

@@ -22,7 +22,7 @@ from ._errors import (
     Unsupported,
 )
 from ._manifest import OCI_INDEX, OCI_MANIFEST, Descriptor, Manifest
-from ._parallel import run_all
+from ._parallel import AT_ONCE, Step, StepGraph, run_all
 from ._referrers_index import list_under_subject, unlist_from_subject
 from ._registry import Registry, referrers_tag
 from ._transfer import RegistrySource, upload_blob
@@ -38,6 +38,8 @@ class ManifestItem(t.NamedTuple):
     source_repository: str = ""
     media_type: str = ""
     content: bytes | None = None
+    known_missing: bool = False
+    """Whether it was just seen not to be there, and needn't be looked for."""
 
 
 class ManifestOutcome(t.NamedTuple):
@@ -56,43 +58,134 @@ class ManifestOutcome(t.NamedTuple):
     """What was tried in vain, in words."""
 
 
-def push_manifests(
-    destination: End, items: t.Sequence[ManifestItem], source: End | None, *, check: bool
-) -> list[ManifestOutcome | RegistryError]:
-    """Push manifests by digest, those of one repository in their order; outcomes in the items' order.
+class ManifestPush:
+    """Pushes manifests by digest, as steps of a graph: each after those of its parts that are pushed as well.
 
     What is there already is left alone. In check mode nothing that they refer to needs to be there. Where the registry
     has no referrers API, what has a subject is added to the list that clients keep of the subject's referrers.
     """
-    by_repository: dict[str, list[int]] = {}
-    for position, item in enumerate(items):
-        by_repository.setdefault(item.repository, []).append(position)
-    outcomes: dict[int, ManifestOutcome | RegistryError] = {}
-    written: list[tuple[str, str, list[tuple[int, Manifest]]]] = []
 
-    def push_in_order(repository: str) -> None:
-        failed: set[str] = set()
-        unlisted: dict[str, list[tuple[int, Manifest]]] = {}
-        for position in by_repository[repository]:
-            try:
-                outcomes[position], manifest = _push(destination, items[position], source, failed, check)
-            except RegistryError as error:
-                outcomes[position] = error
-                failed.add(items[position].digest)
+    def __init__(self, destination: End, source: End | None, *, check: bool) -> None:
+        self._destination = destination
+        self._source = source
+        self._check = check
+        self._items: list[ManifestItem] = []
+        self._steps: list[Step[ManifestOutcome]] = []
+        self._unlisted: dict[int, Manifest] = {}
+
+    def add_to(
+        self,
+        graph: StepGraph,
+        items: t.Sequence[ManifestItem],
+        blobs: t.Mapping[tuple[str, str], Step[t.Any]] | None = None,
+    ) -> None:
+        """Add a step for each manifest. ``blobs`` are steps in which blobs arrive, by repository and digest.
+
+        A manifest whose content isn't known yet is pushed after all that are before it in its repository.
+        """
+        earlier: dict[str, dict[str, Step[t.Any]]] = {}
+        for position, item in enumerate(items):
+            siblings = earlier.setdefault(item.repository, {})
+            known = self._known(item)
+            if known is None:
+                needed = dict(siblings)
             else:
-                if manifest is not None and manifest.subject is not None:
-                    unlisted.setdefault(manifest.subject.digest, []).append((position, manifest))
-        for subject, entries in unlisted.items():
-            if _list(destination, repository, subject, entries, outcomes, check) and not check:
-                written.append((repository, subject, entries))
+                parts = [descriptor.digest for descriptor in known.descriptors()]
+                parts += [known.subject.digest] if known.subject else []
+                found = {part: siblings.get(part) or (blobs or {}).get((item.repository, part)) for part in parts}
+                needed = {digest: step for digest, step in found.items() if step is not None}
+            step = graph.add(self._pushing(position, item, known, needed), after=set(needed.values()), weight=AT_ONCE)
+            siblings[item.digest] = step
+            self._items.append(item)
+            self._steps.append(step)
 
-    for result in run_all(push_in_order, list(by_repository), destination.jobs):
-        if result is not None:
-            raise result
-    # Once more: somebody who had read a list before we wrote it may have written it over since.
-    for repository, subject, entries in written:
-        _list(destination, repository, subject, entries, outcomes, check)
-    return [outcomes[position] for position in range(len(items))]
+    def finish(self) -> list[ManifestOutcome | RegistryError]:
+        """When the graph has run: list what has to be listed. Outcomes in the items' order."""
+        outcomes = dict(enumerate(step.outcome for step in self._steps))
+        lists: dict[tuple[str, str], list[tuple[int, Manifest]]] = {}
+        for position, manifest in sorted(self._unlisted.items()):
+            subject = t.cast(Descriptor, manifest.subject).digest
+            lists.setdefault((self._items[position].repository, subject), []).append((position, manifest))
+
+        def write(place: tuple[str, str]) -> bool:
+            return _list(self._destination, *place, lists[place], outcomes, self._check)
+
+        added = run_all(write, list(lists), self._destination.jobs)
+        if not self._check:
+            # Once more: somebody who had read a list before we wrote it may have written it over since.
+            for place, written in zip(lists, added):
+                if written is True:
+                    write(place)
+        return [outcomes[position] for position in range(len(self._items))]
+
+    def _known(self, item: ManifestItem) -> Manifest | None:
+        """The manifest of an item that has its content; None where it has none, or none that is right."""
+        if item.content is None:
+            return None
+        try:
+            manifest = Manifest.parse(item.content, item.media_type, item.digest)
+            return manifest if manifest.subject is None or manifest.subject.digest else None
+        except RegistryError:
+            # The step says so.
+            return None
+
+    def _pushing(
+        self, position: int, item: ManifestItem, known: Manifest | None, needed: t.Mapping[str, Step[t.Any]]
+    ) -> t.Callable[[], ManifestOutcome]:
+        def push() -> ManifestOutcome:
+            outcome, manifest = self._push(item, known, needed)
+            if manifest is not None and manifest.subject is not None:
+                self._unlisted[position] = manifest
+            return outcome
+
+        return push
+
+    def _push(
+        self, item: ManifestItem, known: Manifest | None, needed: t.Mapping[str, Step[t.Any]]
+    ) -> tuple[ManifestOutcome, Manifest | None]:
+        """What happened to the manifest; and the manifest, unless the registry says that it has listed it itself."""
+        destination = self._destination
+        what = f"push {destination.name}/{item.repository}@{item.digest}"
+        there = None if item.known_missing else destination.head_manifest(item.repository, item.digest)
+        if there is not None:
+            outcome = ManifestOutcome(item.repository, item.digest, there.media_type, there.size, EXISTS)
+            if there.media_type not in (OCI_MANIFEST, OCI_INDEX):
+                return outcome, None
+            # A run that was cut off may have pushed it, and not listed it.
+            if item.content is None:
+                return outcome, destination.get_manifest(item.repository, item.digest)
+            return outcome, known or _manifest_of(item, None, what)
+        manifest = known or _manifest_of(item, self._source, what)
+        parts = {descriptor.digest for descriptor in manifest.descriptors()}
+        broken = [
+            digest for digest, step in needed.items() if digest in parts and isinstance(step.outcome, RegistryError)
+        ]
+        if broken:
+            failed = (
+                f"manifest {broken[0]} couldn't be pushed" if manifest.is_index else f"blob {broken[0]} isn't there"
+            )
+            raise Conflict(f"its {failed}").within(what)
+        again: tuple[str, ...] = ()
+        listed = False
+        if not self._check:
+            try:
+                listed = _put(destination, item.repository, item.digest, manifest)
+            except ReferencesMissing as error:
+                again = _upload_again(destination, item, self._source, manifest, error)
+                listed = _put(destination, item.repository, item.digest, manifest)
+        outcome = ManifestOutcome(item.repository, item.digest, manifest.media_type, manifest.size, PUSH, again)
+        return outcome, None if listed else manifest
+
+
+def push_manifests(
+    destination: End, items: t.Sequence[ManifestItem], source: End | None, *, check: bool
+) -> list[ManifestOutcome | RegistryError]:
+    """Push manifests by digest, see :class:`ManifestPush`; outcomes in the items' order."""
+    graph = StepGraph()
+    push = ManifestPush(destination, source, check=check)
+    push.add_to(graph, items)
+    graph.run(destination.jobs)
+    return push.finish()
 
 
 def _list(
@@ -115,36 +208,6 @@ def _list(
         if manifest.digest in added and isinstance(outcome, ManifestOutcome):
             outcomes[position] = outcome._replace(referrers_tag=referrers_tag(subject))
     return bool(added)
-
-
-def _push(
-    destination: End, item: ManifestItem, source: End | None, failed: set[str], check: bool
-) -> tuple[ManifestOutcome, Manifest | None]:
-    """What happened to the manifest; and the manifest, unless the registry says that it has listed it itself."""
-    what = f"push {destination.name}/{item.repository}@{item.digest}"
-    there = destination.head_manifest(item.repository, item.digest)
-    if there is not None:
-        outcome = ManifestOutcome(item.repository, item.digest, there.media_type, there.size, EXISTS)
-        if there.media_type not in (OCI_MANIFEST, OCI_INDEX):
-            return outcome, None
-        # A run that was cut off may have pushed it, and not listed it.
-        if item.content is None:
-            return outcome, destination.get_manifest(item.repository, item.digest)
-        return outcome, _manifest_of(item, None, what)
-    manifest = _manifest_of(item, source, what)
-    broken = [child.digest for child in manifest.children() if child.digest in failed]
-    if broken:
-        raise Conflict(f"its manifest {broken[0]} couldn't be pushed").within(what)
-    again: tuple[str, ...] = ()
-    listed = False
-    if not check:
-        try:
-            listed = _put(destination, item.repository, item.digest, manifest)
-        except ReferencesMissing as error:
-            again = _upload_again(destination, item, source, manifest, error)
-            listed = _put(destination, item.repository, item.digest, manifest)
-    outcome = ManifestOutcome(item.repository, item.digest, manifest.media_type, manifest.size, PUSH, again)
-    return outcome, None if listed else manifest
 
 
 def _put(registry: End, repository: str, digest: str, manifest: Manifest) -> bool:

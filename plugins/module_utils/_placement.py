@@ -228,6 +228,15 @@ class BlobPlacement:
         return BlobOutcome(repository, digest, size, UPLOAD, tuple(given_up))
 
 
+def outcomes_by_group(
+    groups: t.Sequence[BlobGroup], outcomes: t.Sequence[BlobOutcome | RegistryError]
+) -> t.Iterator[tuple[BlobGroup, list[tuple[str, BlobOutcome | RegistryError]]]]:
+    """Outcomes that come in the order of the groups' blobs, each with its digest, group by group."""
+    remaining = iter(outcomes)
+    for group in groups:
+        yield group, [(digest, next(remaining)) for digest, _size in group.blobs]
+
+
 def place_blobs(
     destination: End, groups: t.Sequence[BlobGroup], source_of: SourceOf, *, check: bool
 ) -> list[BlobOutcome | RegistryError]:

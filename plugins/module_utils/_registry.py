@@ -116,6 +116,8 @@ class Registry:
         self._writing = writing
         self._pushed_to = pushed_to
         self._unsure: set[tuple[str, str]] = set()
+        self._lacking: dict[str, threading.Lock] = {}
+        self._lacks: dict[str, bool] = {}
         self.name = transport.endpoint.registry
         self.jobs = transport.endpoint.jobs
         self.retries = transport.endpoint.retries
@@ -196,6 +198,23 @@ class Registry:
         """
         what = f"list the tags of {self._named(repository)}"
         return sorted(set(self._pages(what, self._path(repository, "tags/list"), self._pull(repository), "tags")))
+
+    def lacks_repository(self, repository: str) -> bool:
+        """end-8b, GET ``tags/list`` of one tag: whether the registry says that there is no such repository.
+
+        Some say so of one that has blobs and nothing else. Each is asked about once; whatever isn't clear is a no.
+        """
+        with self._lacking.setdefault(repository, threading.Lock()):
+            if repository not in self._lacks:
+                what = f"list the tags of {self._named(repository)}"
+                path = self._path(repository, "tags/list?n=1")
+                try:
+                    response = self._ask(what, "GET", path, self._pull(repository), limit=_MAXIMUM_PAGE_SIZE)
+                except AccessDenied:
+                    self._lacks[repository] = False
+                else:
+                    self._lacks[repository] = isinstance(response.error(), RepositoryMissing)
+            return self._lacks[repository]
 
     # Blobs ------------------------------------------------------------------------------------------------------------
 

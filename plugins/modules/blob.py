@@ -225,7 +225,7 @@ from ..module_utils._arguments import (
 )
 from ..module_utils._digest import algorithm_of, check_digest
 from ..module_utils._errors import ContentMismatch, InvalidInput, RegistryError
-from ..module_utils._placement import BlobGroup, BlobOutcome, SourceOf, delete_blobs, place_blobs
+from ..module_utils._placement import BlobGroup, BlobOutcome, SourceOf, delete_blobs, outcomes_by_group, place_blobs
 from ..module_utils._transfer import BlobSource, ContentSource, FileSource, RegistrySource
 
 
@@ -288,12 +288,10 @@ def work(task: Task) -> dict[str, t.Any]:
 
 
 def report(groups: t.Sequence[BlobGroup], outcomes: t.Sequence[BlobOutcome | RegistryError]) -> dict[str, t.Any]:
-    remaining = iter(outcomes)
     blobs, failures = [], []
-    for group in groups:
+    for group, found in outcomes_by_group(groups, outcomes):
         entries = []
-        for digest, _size in group.blobs:
-            outcome = next(remaining)
+        for digest, outcome in found:
             if isinstance(outcome, RegistryError):
                 failures.append(failure(outcome, repository=group.repository, digest=digest))
             else:

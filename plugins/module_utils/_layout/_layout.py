@@ -146,6 +146,10 @@ class Layout:
 
     # Manifests --------------------------------------------------------------------------------------------------------
 
+    def lacks_repository(self, repository: str) -> bool:
+        """Never: all names of a layout share their content, and to look for it costs nothing."""
+        return False
+
     def head_manifest(self, repository: str, reference: str) -> Descriptor | None:
         """What a tag or digest is; None where it isn't there, for a writer also where it isn't whole."""
         with self._lock:

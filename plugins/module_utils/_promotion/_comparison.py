@@ -45,7 +45,9 @@ class Comparison(t.NamedTuple):
     """What is to be promoted: the same, or what was chosen of its platforms."""
     tags: tuple[TagComparison, ...] = ()
     tree: tuple[Manifest, ...] = ()
-    """What has to be pushed, children first; empty where the destination has the digest already."""
+    """What has to be pushed, children first: what the destination lacks; empty where it has the digest already."""
+    repository_is_new: bool = False
+    """Whether the destination didn't have the repository a moment ago."""
     rewritten: t.Mapping[str, Manifest] = {}
     """Indexes that aren't at the source, by digest: what was chosen of their platforms."""
     artifacts: tuple[Artifact, ...] = ()
@@ -64,7 +66,10 @@ def compare_images(
     compares them everywhere.
     """
     check_images(items, destination.name)
-    outcomes = run_all(lambda item: _compare(source, destination, item), items, max(source.jobs, destination.jobs))
+    heads = _Heads(source, destination, items)
+    outcomes = run_all(
+        lambda item: _compare(source, destination, item, heads), items, max(source.jobs, destination.jobs)
+    )
     comparisons = [
         Comparison(item, FAILED, reason=str(outcome)) if isinstance(outcome, RegistryError) else outcome
         for item, outcome in zip(items, outcomes)
@@ -72,8 +77,41 @@ def compare_images(
     return _with_artifacts(source, destination, comparisons, artifacts_of_equal)
 
 
-def _compare(source: End, destination: End, item: ImageItem) -> Comparison:
-    found = Descriptor("", item.digest, 0) if item.digest else source.head_manifest(item.repository, item.tag)
+class _Heads:
+    """What the tags of all images stand on, at both ends. Both are asked at the same time, and neither waits."""
+
+    def __init__(self, source: End, destination: End, items: t.Sequence[ImageItem]) -> None:
+        places: dict[tuple[str, str, str], End] = {}
+        for item in items:
+            if not item.digest:
+                places["source", item.repository, item.tag] = source
+            places.update((("destination", item.target, tag), destination) for tag in item.tags)
+
+        def look(place: tuple[str, str, str]) -> Descriptor | None:
+            return places[place].head_manifest(*place[1:])
+
+        # Each end bounds by itself how much is asked of it at a time.
+        self._found = dict(zip(places, run_all(look, list(places), source.jobs + destination.jobs)))
+
+    def at_source(self, item: ImageItem) -> Descriptor | None:
+        """What the source serves for an image. Raises what the look has raised."""
+        if item.digest:
+            return Descriptor("", item.digest, 0)
+        return self._get("source", item.repository, item.tag)
+
+    def at_destination(self, item: ImageItem, tag: str) -> Descriptor | None:
+        """What a tag stands on. Raises what the look has raised."""
+        return self._get("destination", item.target, tag)
+
+    def _get(self, *place: str) -> Descriptor | None:
+        found = self._found[t.cast("tuple[str, str, str]", place)]
+        if isinstance(found, RegistryError):
+            raise found
+        return found
+
+
+def _compare(source: End, destination: End, item: ImageItem, heads: _Heads) -> Comparison:
+    found = heads.at_source(item)
     if found is None:
         return _missing(source, item)
     if item.expected_digest and found.digest != item.expected_digest:
@@ -86,7 +124,7 @@ def _compare(source: End, destination: End, item: ImageItem) -> Comparison:
         )
     try:
         comparison = _choose(source, Comparison(item, UNCHANGED, found, found))
-        return _compare_chosen(source, destination, comparison)
+        return _compare_chosen(source, destination, comparison, heads)
     except PlatformMissing as error:
         return Comparison(item, REFUSED, found, reason=f"{item.at_source(source)}: {error}")
     except NotFound as error:
@@ -107,9 +145,9 @@ def _choose(source: End, comparison: Comparison) -> Comparison:
     return comparison._replace(source=manifest.descriptor, chosen=choice.chosen, rewritten=choice.rewritten)
 
 
-def _compare_chosen(source: End, destination: End, comparison: Comparison) -> Comparison:
+def _compare_chosen(source: End, destination: End, comparison: Comparison, heads: _Heads) -> Comparison:
     item, chosen = comparison.item, t.cast(Descriptor, comparison.chosen)
-    tags = tuple(_compare_tag(destination, item, tag, chosen.digest) for tag in item.tags)
+    tags = tuple(_compare_tag(destination, item, tag, chosen.digest, heads) for tag in item.tags)
     comparison = comparison._replace(tags=tags)
     refused = [tag for tag in tags if tag.action == REFUSED]
     if refused:
@@ -118,13 +156,20 @@ def _compare_chosen(source: End, destination: End, comparison: Comparison) -> Co
     if tags and not moving:
         return comparison._replace(action=SKIP if any(tag.action == SKIP for tag in tags) else UNCHANGED)
     has_it = any(tag.action == EXISTS for tag in tags)
-    if has_it or destination.head_manifest(item.target, chosen.digest) is not None:
+    # Where none of the tags is there, the repository may not be either: to know that saves all other looks.
+    no_tag = bool(tags) and not any(tag.previous_digest for tag in tags)
+    is_new = no_tag and destination.lacks_repository(item.target)
+    if has_it or (not is_new and destination.head_manifest(item.target, chosen.digest) is not None):
         return comparison._replace(action=PROMOTE if moving else UNCHANGED)
-    tree = tuple(read_tree(source, item.repository, chosen.digest, comparison.rewritten))
+
+    def is_there(child: Descriptor) -> bool:
+        return not is_new and destination.head_manifest(item.target, child.digest) is not None
+
+    tree = tuple(read_tree(source, item.repository, chosen.digest, comparison.rewritten, is_there=is_there))
     _check_platform_of_image(source, item, tree[-1])
     if comparison.source == comparison.chosen:
         comparison = comparison._replace(source=tree[-1].descriptor)
-    return comparison._replace(action=PROMOTE, chosen=tree[-1].descriptor, tree=tree)
+    return comparison._replace(action=PROMOTE, chosen=tree[-1].descriptor, tree=tree, repository_is_new=is_new)
 
 
 def _check_platform_of_image(source: End, item: ImageItem, manifest: Manifest) -> None:
@@ -152,11 +197,9 @@ def _with_artifacts(
 
     def digests_of(place: int) -> tuple[str, ...]:
         comparison = comparisons[place]
-        if comparison.tree:
-            digests = [manifest.digest for manifest in comparison.tree]
-        else:
-            chosen = t.cast(Descriptor, comparison.chosen)
-            digests = manifest_digests(source, comparison.item.repository, chosen, comparison.rewritten)
+        chosen = t.cast(Descriptor, comparison.chosen)
+        known = {**{manifest.digest: manifest for manifest in comparison.tree}, **comparison.rewritten}
+        digests = manifest_digests(source, comparison.item.repository, chosen, known)
         return tuple(digest for digest in digests if digest not in comparison.rewritten)
 
     found = run_all(digests_of, places, source.jobs)
@@ -210,8 +253,8 @@ def _missing(source: End, item: ImageItem) -> Comparison:
     return Comparison(item, MISSING, reason=f"{item.at_source(source)} isn't there (the source). {hint}.")
 
 
-def _compare_tag(destination: End, item: ImageItem, tag: str, digest: str) -> TagComparison:
-    standing = destination.head_manifest(item.target, tag)
+def _compare_tag(destination: End, item: ImageItem, tag: str, digest: str, heads: _Heads) -> TagComparison:
+    standing = heads.at_destination(item, tag)
     previous = "" if standing is None else standing.digest
     if previous == digest:
         return TagComparison(tag, previous, EXISTS)

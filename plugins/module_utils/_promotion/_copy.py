@@ -14,14 +14,15 @@ from .._actions import EXISTS
 from .._end import End
 from .._errors import RegistryError, RepositoryMissing
 from .._inspection import ImageName, head_images
-from .._manifest import Descriptor
-from .._manifest_push import PUSH, ManifestItem, push_manifests
-from .._placement import BlobGroup, place_blobs
+from .._manifest import Descriptor, Manifest
+from .._manifest_push import PUSH, ManifestItem, ManifestOutcome, ManifestPush
+from .._parallel import StepGraph
+from .._placement import BlobGroup, BlobOutcome, BlobPlacement, outcomes_by_group
 from .._tagging import CREATE, REPLACE, TagItem, TagOutcome, move_tags
 from .._transfer import RegistrySource
 from ._comparison import Comparison, compare_images
 from ._items import STOPPING, ImageItem, Plain
-from ._plan import plan
+from ._plan import contents, plan
 from ._summary import summarise
 from ._whole import without_failed
 
@@ -50,6 +51,7 @@ class Promotion:
         self._rules = rules
         self._planned: Plain = {}
         self._results: dict[str, Plain] = {}
+        self._manifests: dict[str, Manifest] = {}
         self.nothing_written = False
         self.tags: list[TagOutcome] = []
 
@@ -59,18 +61,18 @@ class Promotion:
             self._source, self._destination, items, artifacts_of_equal=self._rules.artifacts_of_equal
         )
         self._planned = plan(comparisons, self._source, self._destination, {})
+        self._manifests = {manifest.digest: manifest for comparison in comparisons for manifest in contents(comparison)}
         before_write(self._planned, comparisons)
         problems = [image for image in self._planned["images"] if image["action"] in STOPPING]
         if problems and self._rules.all_or_nothing:
             self.nothing_written = True
         else:
-            self._place_blobs()
-            self._push_manifests()
+            self._place_content(comparisons)
             self._compare_again(items)
             self._move_tags("artifact_tags")
             self._move_tags("tags")
             self._verify()
-        return summarise(self._planned, self._results)
+        return summarise(self._planned, self._results, parse=self._parse)
 
     @property
     def repository_missing(self) -> bool:
@@ -79,7 +81,8 @@ class Promotion:
             failure["repository_missing"] for result in self._results.values() for failure in result.get("failures", [])
         )
 
-    def _place_blobs(self) -> None:
+    def _place_content(self, comparisons: t.Sequence[Comparison]) -> None:
+        """Blobs and manifests, each as soon as what it needs is there."""
         groups = [
             BlobGroup(
                 group["repository"],
@@ -89,19 +92,41 @@ class Promotion:
             )
             for group in self._planned["blobs"]
         ]
-        outcomes = place_blobs(
+        missing = {
+            (comparison.item.target, manifest.digest) for comparison in comparisons for manifest in comparison.tree
+        }
+        items = [
+            ManifestItem(
+                entry["repository"],
+                entry["digest"],
+                entry["source_repository"],
+                entry["media_type"],
+                self._parse(entry).content,
+                known_missing=(entry["repository"], entry["digest"]) in missing,
+            )
+            for entry in self._planned["manifests"]
+        ]
+        graph = StepGraph()
+        placement = BlobPlacement(
             self._destination,
-            groups,
             lambda group, digest: RegistrySource(self._source, group.source_repository, digest),
             check=self._rules.check,
+            new_repositories={comparison.item.target for comparison in comparisons if comparison.repository_is_new},
         )
-        remaining = iter(outcomes)
+        steps = placement.add_to(graph, groups)
+        places = [(group.repository, digest) for group in groups for digest, _size in group.blobs]
+        push = ManifestPush(self._destination, self._source, check=self._rules.check)
+        push.add_to(graph, items, dict(zip(places, steps)))
+        graph.run(self._destination.jobs)
+        self._note_blobs(groups, [step.outcome for step in steps])
+        self._note_manifests(items, push.finish())
+
+    def _note_blobs(self, groups: t.Sequence[BlobGroup], outcomes: t.Sequence[BlobOutcome | RegistryError]) -> None:
         blobs: list[Plain] = []
         failures: list[Plain] = []
-        for group in groups:
+        for group, found in outcomes_by_group(groups, outcomes):
             entries = []
-            for digest, _size in group.blobs:
-                outcome = next(remaining)
+            for digest, outcome in found:
                 if isinstance(outcome, RegistryError):
                     failures.append(_failure(outcome, repository=group.repository, digest=digest))
                 else:
@@ -110,18 +135,9 @@ class Promotion:
         changed = any(entry["action"] != EXISTS for group in blobs for entry in group["blobs"])
         self._results["blobs"] = {"changed": changed, "blobs": blobs, "failures": failures}
 
-    def _push_manifests(self) -> None:
-        items = [
-            ManifestItem(
-                entry["repository"],
-                entry["digest"],
-                entry["source_repository"],
-                entry["media_type"],
-                base64.b64decode(entry["content_base64"]),
-            )
-            for entry in self._whole()["manifests"]
-        ]
-        outcomes = push_manifests(self._destination, items, self._source, check=self._rules.check)
+    def _note_manifests(
+        self, items: t.Sequence[ManifestItem], outcomes: t.Sequence[ManifestOutcome | RegistryError]
+    ) -> None:
         pushed, failures, changed = [], [], False
         for item, outcome in zip(items, outcomes):
             if isinstance(outcome, RegistryError):
@@ -187,7 +203,12 @@ class Promotion:
         """What can still go on after what has failed so far."""
         compared_again = self._results.get("compared_again", {})
         others = [result for name, result in self._results.items() if name != "compared_again"]
-        return without_failed(self._planned, others, compared_again, all_or_nothing=self._rules.all_or_nothing)
+        return without_failed(
+            self._planned, others, compared_again, all_or_nothing=self._rules.all_or_nothing, parse=self._parse
+        )
+
+    def _parse(self, entry: Plain) -> Manifest:
+        return self._manifests[entry["digest"]]
 
 
 def _failure(error: RegistryError, **place: str) -> Plain:

@@ -13,7 +13,7 @@ import typing as t
 from .._end import End
 from .._errors import RegistryError
 from .._inspection import blobs_of, describe, describe_tree
-from .._manifest import Descriptor
+from .._manifest import Descriptor, Manifest
 from .._parallel import run_all
 from .._tagging import CREATE, REPLACE
 from ._comparison import Comparison
@@ -40,8 +40,7 @@ def plan(comparisons: t.Sequence[Comparison], source: End, destination: End, sum
         # On one and the same registry, the repository of the source is the first to mount from.
         own = (item.repository,) if source.name == destination.name and item.repository != item.target else ()
         key = (item.target, item.repository, tuple(dict.fromkeys([*own, *item.mount_from])))
-        # Artifacts behind their subject: some registries refuse them before it is there.
-        content = [*comparison.tree, *(part for artifact in comparison.artifacts for part in artifact.tree)]
+        content = contents(comparison)
         for blob in blobs_of(content):
             blobs.setdefault(key, {})[blob.digest] = blob.size
         for manifest in content:
@@ -91,6 +90,14 @@ def plan(comparisons: t.Sequence[Comparison], source: End, destination: End, sum
         "artifact_tags": list(artifact_tags.values()),
         "tags": tags,
     }
+
+
+def contents(comparison: Comparison) -> list[Manifest]:
+    """The manifests that have to be pushed, children first.
+
+    Artifacts are behind their subject: some registries refuse them before it is there.
+    """
+    return [*comparison.tree, *(part for artifact in comparison.artifacts for part in artifact.tree)]
 
 
 def _image(comparison: Comparison, source: End, destination: End) -> Plain:

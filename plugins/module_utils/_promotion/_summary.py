@@ -21,14 +21,17 @@ NOT_TAGGED, NOT_MOVED, NOT_PUSHED = "was not tagged", "was not moved", "was not 
 """How the reason ends where an image was held up by others."""
 
 
-def summarise(planned: Plain, results: t.Mapping[str, Plain]) -> Plain:
+def summarise(
+    planned: Plain, results: t.Mapping[str, Plain], *, parse: t.Callable[[Plain], Manifest] = parsed
+) -> Plain:
     """What a promotion did: ``changed``, one entry per image in ``images``, and the sum of ``transfer``.
 
     ``planned`` is the comparison; ``results`` holds the results of the tasks that carried it out, by the names
     ``blobs_missing``, ``blobs``, ``manifests``, ``compared_again``, ``artifact_tags``, ``tags`` and ``verified``. A
     blob that several images need counts for the first of them; blobs of its artifacts count for the image.
+    ``parse`` gives the manifest of an entry of the plan.
     """
-    done = _Done(planned, results)
+    done = _Done(planned, results, parse)
     return {
         "changed": any(result.get("changed") is True for result in results.values()),
         "images": [done.image(image) for image in planned["images"]],
@@ -50,8 +53,8 @@ class _Done:
 
     _NAMES: t.ClassVar[dict[str, str]] = {UPLOAD: "uploaded", MOUNT_OR_UPLOAD: "uploaded", MOUNT: "mounted"}
 
-    def __init__(self, planned: Plain, results: t.Mapping[str, Plain]) -> None:
-        self._manifests = {(entry["repository"], entry["digest"]): parsed(entry) for entry in planned["manifests"]}
+    def __init__(self, planned: Plain, results: t.Mapping[str, Plain], parse: t.Callable[[Plain], Manifest]) -> None:
+        self._manifests = {(entry["repository"], entry["digest"]): parse(entry) for entry in planned["manifests"]}
         self._blobs = {
             (group["repository"], blob["digest"]): blob["action"]
             for group in results.get("blobs", {}).get("blobs", [])

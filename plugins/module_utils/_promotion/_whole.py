@@ -14,14 +14,25 @@ from .._manifest import Manifest
 from ._items import PROMOTE, STOPPING, Plain
 
 
+def parsed(entry: Plain) -> Manifest:
+    """A manifest of a plan."""
+    return Manifest.parse(base64.b64decode(entry["content_base64"]), entry["media_type"], entry["digest"])
+
+
 def without_failed(
-    planned: Plain, results: t.Sequence[Plain], compared_again: Plain, *, all_or_nothing: bool = False
+    planned: Plain,
+    results: t.Sequence[Plain],
+    compared_again: Plain,
+    *,
+    all_or_nothing: bool = False,
+    parse: t.Callable[[Plain], Manifest] = parsed,
 ) -> Plain:
     """What of a plan is still whole: its ``manifests``, ``artifact_tags`` and ``tags``.
 
     ``results`` are those of the tasks so far; what they name in ``failures`` has failed, and with it each manifest that
     refers to it. What a second comparison refuses is left out as well. Nothing is left where a task has failed as a
-    whole, or with ``all_or_nothing`` where anything has. An image whose artifacts failed isn't tagged.
+    whole, or with ``all_or_nothing`` where anything has. An image whose artifacts failed isn't tagged. ``parse`` gives
+    the manifest of an entry of the plan.
     """
     failed = {(entry.get("repository"), entry.get("digest")) for entry in failures_of(results)}
     refused = refused_again(compared_again)
@@ -35,7 +46,7 @@ def without_failed(
     stopped_tags = {(image["destination_repository"], tag["tag"]) for image in stopped for tag in image["tags"]}
     whole: list[Plain] = []
     for entry in planned["manifests"]:
-        manifest = parsed(entry)
+        manifest = parse(entry)
         parts = [manifest.digest, *(descriptor.digest for descriptor in manifest.descriptors())]
         if manifest.subject is not None:
             parts.append(manifest.subject.digest)
@@ -90,8 +101,3 @@ def broken(results: t.Iterable[Plain]) -> str:
 def failures_of(results: t.Iterable[Plain]) -> list[Plain]:
     """All single things that failed."""
     return [failure for result in results for failure in result.get("failures", [])]
-
-
-def parsed(entry: Plain) -> Manifest:
-    """A manifest of a plan."""
-    return Manifest.parse(base64.b64decode(entry["content_base64"]), entry["media_type"], entry["digest"])

@@ -55,6 +55,10 @@ class FakeRegistry:
     def is_unsure(self, repository: str, tag: str) -> bool:
         return (repository, tag) in self.unsure
 
+    def lacks_repository(self, repository: str) -> bool:
+        self._call("TAGS", repository, "")
+        return all(name != repository for name, _reference in self.manifests)
+
     def head_manifest(self, repository: str, reference: str) -> Descriptor | None:
         found = self._call("HEAD", repository, reference)
         return None if found is None else found.descriptor
