@@ -32,9 +32,10 @@ class Line:
 
     @property
     def verdict(self) -> str:
+        """For a reader: yes or no, the value and the limit."""
         digits = 0 if self.value == int(self.value) and self.limit == int(self.limit) else 2
-        numbers = f"{self.value:.{digits}f}{self.unit} to {self.limit:.{digits}f}{self.unit}"
-        return f"met: {numbers}" if self.met else f"**not met**: {numbers}"
+        limit = f"{'less than' if self.below else 'at most'} {self.limit:.{digits}f}"
+        return f"{'met' if self.met else '**not met**'}: {self.value:.{digits}f}{self.unit}, {limit}"
 
 
 def lines(results: Results) -> list[Line]:
@@ -42,6 +43,7 @@ def lines(results: Results) -> list[Line]:
     found: list[Line] = []
     for workload in results.workloads:
         found += _LETTERS.get(workload.letter, _nothing)(results, workload)
+        found += _memory(results, workload)
     return sorted([*found, *_further_images(results)], key=lambda line: line.number)
 
 
@@ -109,7 +111,8 @@ def _changes(results: Results, workload: Workload) -> Iterator[Line]:
     mib = 1024 * 1024
     text = f"{workload.title}: MiB read at the source, of those that changed"
     yield Line(4, text, requests.source_bytes / mib, (workload.size + overhead) / mib)
-    text = f"{workload.title}: requests without {requests.safety} for safety, and those of the best peer"
+    apart = f"without {requests.safety} for safety, with {requests.artifacts} that look for artifacts"
+    text = f"{workload.title}: requests {apart}; and those of the best peer"
     yield Line(4, text, requests.total - requests.safety, min(totals))
 
 
@@ -120,6 +123,16 @@ def _delayed(results: Results, workload: Workload) -> Iterator[Line]:
         yield Line(5, f"{workload.title}: the whole play, of the time of skopeo sync", play / sync, 0.2)
     if play and peer and workload.key == "h-bytes":
         yield Line(5, f"{workload.title}: the whole play, of the time of the fastest peer", play / peer, 1.0)
+
+
+def _memory(results: Results, workload: Workload) -> Iterator[Line]:
+    if "image_copy" not in results.names(workload):
+        return
+    whole, module = results.peak(workload, "image_copy")
+    if workload.letter in ("a", "b"):
+        yield Line(6, f"{workload.title}: peak memory of the module", module / 1024, 64.0, unit=" MiB")
+    if workload.letter == "d":
+        yield Line(6, f"{workload.title}: peak memory of the largest process", whole / 1024, 200.0, unit=" MiB")
 
 
 _LETTERS = {

@@ -33,24 +33,24 @@ oras (with `--recursive`) take part where they are on the `PATH`, in `~/go/bin`,
     make bench ARGS="--quick"               little work, to see that it runs
 
 """
-EXPLANATION = """Times are medians, in seconds of wall time and of processor time, with the least and the most in
-parentheses. `image_copy` and `promote` are whole plays, the start of `ansible-playbook` included; the module's own time
-is the lifetime of its process, where that was watched. Where a tool has no command for many images, its command is run
-in a loop of the shell. Memory is that of the largest single process, and for plays that of the largest module after the
-comma. Requests are those in the access logs of source, destination and token servers; MiB are those read at the source.
-Every copy from nothing goes to a new, empty registry. `destination from memory` and `source to nobody` are limits: the
-time in which the destination takes the same bytes from memory over four connections, without a source, and in which the
-source gives them to nobody.
+EXPLANATION = """Times are medians of some rounds after one to warm up, in which the tools take turns: seconds of wall
+time, with the least and the most in parentheses unless the work was done once, and of processor time. `image_copy` and
+`promote` are whole plays, the start of `ansible-playbook` included; the modules' own time is the lifetime of their
+processes. Where a tool has no command for many images, its command is run in a loop of the shell. Memory is that of the
+largest single process, and for plays that of the largest module after the comma. Requests are those in the access logs
+of source, destination and token servers; MiB are those read at the source. Every copy from nothing goes to a new, empty
+registry. `destination from memory` and `source to nobody` are limits: the time in which the destination takes the same
+bytes from memory over four connections, without a source, and in which the source gives them to nobody.
 """
 
 
-def text(results: Results, known: Mapping[str, Contender], core: Path, registry: str, rounds: int) -> str:
+def text(results: Results, known: Mapping[str, Contender], core: Path, registry: str) -> str:
     """Machine, promises and tables as Markdown."""
-    parts = [f"{'One round' if rounds == 1 else f'{rounds} rounds'} after one to warm up, on this machine:", ""]
+    parts = ["## Machine", ""]
     parts += [f"- {line}" for line in machine.describe(known, core, registry)]
     promises = acceptance.lines(results)
     if promises:
-        parts += ["", "## Promises", "", "| | what | value to limit |", "| --- | --- | --- |"]
+        parts += ["", "## Promises", "", "| | what | result |", "| --- | --- | --- |"]
         parts += [f"| {line.number} | {line.text} | {line.verdict} |" for line in promises]
     parts += ["", "## Measurements", "", EXPLANATION.rstrip()]
     for workload in results.workloads:
@@ -81,11 +81,12 @@ def table(results: Results, workload: Workload) -> Iterator[str]:
 
 def _row(results: Results, workload: Workload, name: str, best: float | None, skopeo: float | None) -> Iterator[str]:
     seconds = results.median(workload.key, name) or 0.0
-    least, most = results.spread(workload, name)
+    every = results.seconds(workload, name)
+    spread = f" ({every[0]:.2f} to {every[-1]:.2f})" if len(every) > 1 else ""
     processor = results.median(workload.key, name, lambda one: one.processor_seconds) or 0.0
     whole, module = results.peak(workload, name)
     requests = results.requests(workload.key, name)
-    cells = [name, f"{seconds:.2f} ({least:.2f} to {most:.2f})"]
+    cells = [name, f"{seconds:.2f}{spread}"]
     compared = name not in BASELINES
     cells += [
         f"{seconds / best:.2f}" if best and compared else "",

@@ -63,9 +63,9 @@ class Results:
         found = self._counted.get((key, name))
         return statistics.median(map(what, found)) if found else None
 
-    def spread(self, workload: Workload, name: str) -> tuple[float, float]:
-        seconds = [one.seconds for one in self._counted[workload.key, name]]
-        return min(seconds), max(seconds)
+    def seconds(self, workload: Workload, name: str) -> list[float]:
+        """Of every round that counts, the shortest first."""
+        return sorted(one.seconds for one in self._counted[workload.key, name])
 
     def peak(self, workload: Workload, name: str) -> tuple[int, int]:
         """The most memory of a process, and of a module, in KiB."""

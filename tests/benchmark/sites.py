@@ -150,4 +150,5 @@ class Sites:
     def stop(self) -> None:
         """End all registries, and remove what they hold."""
         if self._state.is_ours():
-            stop(self._state, delete=True)
+            stop(self._state)
+        shutil.rmtree(self._state.directory, ignore_errors=True)

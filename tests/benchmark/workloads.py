@@ -33,10 +33,11 @@ class Sizes:
     delayed: tuple[int, int] = (64 * MIB, 8)
     few: int = 100
     many: int = 1000
+    access: Sequence[str] = ("plain", "htpasswd", "tokens")  # to images that are unchanged
     points: Sequence[int] = (1, 10)  # numbers of images, for the picture
 
 
-QUICK = Sizes(((16 * MIB, 8), (32 * MIB, 16)), (16 * MIB, MIB), (2 * MIB, 8), 10, 40, (1,))
+QUICK = Sizes(((16 * MIB, 8),), (16 * MIB, MIB), (2 * MIB, 8), 3, 6, ("tokens",), ())
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ class Workload:
     """What is copied by the run of that number, and to which tag, where this isn't all of the items."""
     layers: Callable[[], list[Blob]] | None = field(default=None, repr=False)
     """The layers, for those that measure limits."""
+    once: tuple[str, ...] = ()
+    """Who does it in one round only, since it takes long."""
     watch_modules: bool = False
     """Whether the modules' own time is wanted; it costs a little."""
     images: int = 1
@@ -155,18 +158,19 @@ def _bytes(sizes: Sizes) -> Iterator[Workload]:
 
 
 def _unchanged(sizes: Sizes) -> Iterator[Workload]:
-    ways = (("plain", "no login"), ("htpasswd", "TLS, htpasswd"), ("tokens", "TLS, tokens"))
+    ways = {"plain": "no login", "htpasswd": "TLS, htpasswd", "tokens": "TLS, tokens"}
     for letter, count in (("c", sizes.few), ("d", sizes.many)):
-        for access, how in ways:
+        for access in sizes.access:
             loops = ONE_BY_ONE if letter == "c" or access == "plain" else ()
             yield Workload(
                 letter,
                 f"{letter}-{access}",
-                f"{count} images unchanged, in {min(count, REPOSITORIES)} repositories; {how}",
+                f"{count} images unchanged, in {min(count, REPOSITORIES)} repositories; {ways[access]}",
                 access,
                 (*BASELINES, *PLAYS, "skopeo sync", *loops),
                 _small(f"set{count}", count, REPOSITORIES),
                 fresh=False,
+                once=loops if letter == "d" else (),
                 images=count,
             )
     yield Workload(
@@ -240,6 +244,7 @@ def _delayed(sizes: Sizes) -> Iterator[Workload]:
         (*BASELINES, *FOR_MANY_IMAGES),
         _small(f"set{sizes.few}", sizes.few, REPOSITORIES),
         fresh=False,
+        once=ONE_BY_ONE,
         images=sizes.few,
     )
     yield Workload(
@@ -249,6 +254,7 @@ def _delayed(sizes: Sizes) -> Iterator[Workload]:
         "delay",
         FOR_MANY_IMAGES,
         _small("fresh", sizes.few, sizes.few),
+        once=ONE_BY_ONE,
         images=sizes.few,
     )
     yield Workload(

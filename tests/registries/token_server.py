@@ -118,6 +118,7 @@ class Handler(BaseHTTPRequestHandler):
     server_version = "registries-harness-token-server"
     sys_version = ""
     timeout = 30
+    disable_nagle_algorithm = True  # head and body are two pieces, and no client must wait for the second
     issuer: Issuer
 
     def do_GET(self) -> None:
