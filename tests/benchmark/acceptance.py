@@ -91,8 +91,8 @@ def _further_images(results: Results) -> Iterator[Line]:
         if len(costs) == 2:
             text = f"each further unchanged image, {access}"
             yield Line(2, text, costs["image_copy"], MS_PER_IMAGE, unit=" ms")
-            share = costs["image_copy"] / costs["skopeo sync"]
-            yield Line(2, f"{text}, of the time of skopeo sync", share, 0.5, below=True)
+            half = costs["skopeo sync"] / 2
+            yield Line(2, f"{text}, and half of that of skopeo sync", costs["image_copy"], half, below=True, unit=" ms")
 
 
 def _from_nothing(results: Results, workload: Workload) -> Iterator[Line]:

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import limits
+from copies import Image
 from images import Blob
 from measuring import Measurement, interpreter, modules, watched
-from sites import Image, Site
+from sites import Site
 
 HERE = Path(__file__).resolve().parent
 JOBS = 4  # the default of the collection

@@ -78,12 +78,12 @@ def _chart(title: str, unit: str, points: Points) -> Iterator[str]:
     across = _Scale([x for x, _y in every], LEFT, WIDTH - RIGHT)
     up = _Scale([y for _x, y in every], HEIGHT - BOTTOM, TOP)
     for value in sorted({point[0] for point in every}):
-        x = f"{across(value):.1f}"
-        yield f'<line x1="{x}" x2="{x}" y1="{TOP}" y2="{HEIGHT - BOTTOM}" stroke="#eeeeee"/>'
-        yield f'<text x="{x}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{value:g}</text>'
+        column = f"{across(value):.1f}"
+        yield f'<line x1="{column}" x2="{column}" y1="{TOP}" y2="{HEIGHT - BOTTOM}" stroke="#eeeeee"/>'
+        yield f'<text x="{column}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{value:g}</text>'
     for value in up.ticks():
-        y = f"{up(value):.1f}"
-        yield f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}" stroke="#dddddd"/>'
+        level = f"{up(value):.1f}"
+        yield f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{level}" y2="{level}" stroke="#dddddd"/>'
         yield f'<text x="{LEFT - 6}" y="{up(value) + 4:.1f}" text-anchor="end">{value:g}</text>'
     yield f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 10}" text-anchor="middle">{unit}</text>'
     yield f'<text x="{LEFT - 40}" y="{TOP - 4}">s</text>'

@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from access_log import read_requests
 from catalogue import Item
+from copies import Image
 from fleet import start, stop
 from measuring import Requests, RunError
 from processes import end
@@ -28,17 +28,6 @@ ACCESS = {
     "delay": ",faults=delay=25",
 }
 _LOGS = ("access_log", "token_access_log", "proxy_access_log")
-
-
-@dataclass(frozen=True)
-class Image:
-    """What is copied: a tag of a repository at the source, to a tag of a repository at the destination."""
-
-    repository: str
-    tag: str
-    destination_repository: str
-    destination_tag: str
-    digest: str
 
 
 class Site:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Callable
+from typing import TYPE_CHECKING, Callable
 
 from catalogue import Item
+from copies import Image
 from images import Blob, Manifest, image, layer
-from sites import Image, Site
+
+if TYPE_CHECKING:
+    from sites import Site
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 
