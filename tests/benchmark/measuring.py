@@ -72,8 +72,7 @@ def watched(command: Sequence[object], env: Mapping[str, str], directory: Path, 
         try:
             status = process.wait(TIMEOUT)
         except BaseException as error:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            _end(process)
             if isinstance(error, subprocess.TimeoutExpired):
                 raise RunError(f"it did not end within {TIMEOUT} seconds") from error
             raise
@@ -82,6 +81,18 @@ def watched(command: Sequence[object], env: Mapping[str, str], directory: Path, 
         raise RunError(f"exit status {status}: {' '.join(output[-3:])[-600:]}")
     found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return found
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Let a command end what it has started, some of which may be in sessions of its own."""
+    for number, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, None)):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(patience)
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            pass
 
 
 def interpreter(directory: Path, python: Path) -> tuple[Path, Path]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 
@@ -26,6 +27,7 @@ def main() -> int:
             os.execvp(command[0], command)
         finally:
             os._exit(127)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is for the command, whose end is waited for
     _pid, status, usage = os.wait4(pid, 0)
     line = {
         "seconds": time.monotonic() - started,
