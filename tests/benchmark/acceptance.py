@@ -129,9 +129,9 @@ def _memory(results: Results, workload: Workload) -> Iterator[Line]:
     if "image_copy" not in results.names(workload):
         return
     whole, module = results.peak(workload, "image_copy")
-    if workload.letter in ("a", "b"):
+    if module and workload.letter in ("a", "b"):
         yield Line(6, f"{workload.title}: peak memory of the module", module / 1024, 64.0, unit=" MiB")
-    if workload.letter == "d":
+    if whole and workload.letter == "d":
         yield Line(6, f"{workload.title}: peak memory of the largest process", whole / 1024, 200.0, unit=" MiB")
 
 
