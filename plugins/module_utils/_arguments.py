@@ -16,6 +16,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ._attachment import Attachment, take_directory
 from ._counters import Counters
 from ._credentials import credentials_from_options
 from ._digest import check_digest
@@ -25,6 +26,7 @@ from ._inspection import ImageName
 from ._local_path import absolute, relative_hint
 from ._manifest import MAXIMUM_BLOB_SIZE, MAXIMUM_SIZE
 from ._placement import BlobGroup, BlobOutcome
+from ._progress import Progress
 from ._reference import check_registry, check_repository, check_tag
 from ._registry import Registry
 from ._requests import REQUESTS_IMPORT_ERROR
@@ -72,6 +74,8 @@ _WHOLE_TASK: Plain = {
     "jobs": {"type": "int", "default": 4},
     "chunk_size": {"type": "int", "default": 0},
 }
+PROGRESS: Plain = {"progress": {"type": "bool", "default": True}}
+"""Of the modules that have an action plugin, which shows it."""
 _RULES: Plain = {
     "required_together": [("username", "password")],
     "mutually_exclusive": [("username", "token")],
@@ -160,6 +164,10 @@ class Task:
         self.check_mode: bool = module.check_mode
         self.diff_mode: bool = module._diff
         self.counters = Counters()
+        self.progress = Progress()
+        self.attachment = Attachment(
+            take_directory(), self.progress, show=bool(self.params.get("progress")), say=module.fail_json
+        )
         self._opened: list[Registry] = []
 
     def registry(self, *, writing: bool = False, pushed_to: bool = False) -> Registry:
@@ -177,9 +185,10 @@ class Task:
         return self._open(options, False, False)
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, and end the bond to Ansible."""
         for registry in self._opened:
             registry.close()
+        self.attachment.close()
 
     def _open(self, options: Plain, writing: bool, pushed_to: bool) -> Registry:
         try:
@@ -224,7 +233,7 @@ class Task:
             transport = Transport(endpoint, self.counters, on_secret=self._hide_text)
         except LocalFileError as error:
             raise self._at_end(error, options).within(f"reach {name}") from error
-        registry = Registry(transport, writing=writing, pushed_to=pushed_to)
+        registry = Registry(transport, writing=writing, pushed_to=pushed_to, before_tag=self.attachment.check)
         self._opened.append(registry)
         return registry
 
@@ -299,6 +308,7 @@ def run(module: AnsibleModule, work: t.Callable[[Task], Plain]) -> t.NoReturn:
     result: Plain = {}
     problem: Plain = {}
     try:
+        task.attachment.open()
         task.check_secrets()
         result = deliverable(work(task))
     except RegistryError as error:

@@ -28,7 +28,7 @@ def copy_images(task: Task, source: End, destination: End, items: t.Sequence[Ima
         artifacts_of_equal=task.params["compare_artifacts"],
         check=task.check_mode,
     )
-    promotion = Promotion(source, destination, rules)
+    promotion = Promotion(source, destination, rules, task.progress)
     shown: dict[str, t.Any] = {"before": {}, "after": {}}
 
     def before_write(planned: Plain, comparisons: list[Comparison]) -> None:

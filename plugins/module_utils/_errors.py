@@ -191,4 +191,6 @@ class Detached(RegistryError):
     """Nobody waits for the task any more: Ansible has cancelled it, or isn't there."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(reason, hint="No tag is moved any more. What was sent stays there, and the next run goes on from it")
+        super().__init__(
+            reason, hint="No tag is moved any more. What was sent stays, and the next run goes on from there"
+        )

@@ -15,10 +15,13 @@ from ._deletion import delete_for_sure
 from ._end import End
 from ._errors import RegistryError
 from ._parallel import Step, StepGraph, run_all
+from ._progress import Progress
 from ._registry import Registry, UploadSession
-from ._transfer import BlobSource, abandon_upload, size_of, upload_blob
+from ._transfer import BlobSource, WatchedSource, abandon_upload, size_of, upload_blob
 
 _MAXIMUM_MOUNTS_TRIED = 3
+_MANY_LOOKS = 3
+"""So many, and it pays to ask whether the repository is there at all."""
 
 
 class BlobGroup(t.NamedTuple):
@@ -80,6 +83,8 @@ class _Wanted:
         self.repository = group.repository
         self.size = size
         self.look: Step[BlobOutcome | None] | None = None
+        self.presumed = False
+        """Whether it is taken for missing without a look."""
 
 
 class _Copies:
@@ -91,12 +96,17 @@ class _Copies:
         self.sending = threading.Lock()
 
 
+def _weight_of(copies: _Copies) -> int:
+    return max(wanted.size or 0 for wanted in copies.wanted)
+
+
 class BlobPlacement:
     """Brings blobs into repositories, as steps of a graph.
 
     A blob that several repositories want is sent once, and mounted into the others: they wait for the first of them.
-    What one of them has already is mounted into the others, so all are looked at before any is sent. Into
-    ``new_repositories``, which weren't there a moment ago, it is mounted or sent without a look. ``check`` only looks.
+    What one of them has already is mounted into the others, so all are looked at before any is sent. Of a repository
+    that lacks the largest of several blobs it is asked whether it is there at all: if it isn't, no other is looked for.
+    What is in ``presumed_missing``, by repository and digest, isn't looked for either. ``check`` only looks.
     """
 
     def __init__(
@@ -105,12 +115,14 @@ class BlobPlacement:
         source_of: SourceOf,
         *,
         check: bool,
-        new_repositories: t.Container[str] = (),
+        progress: Progress,
+        presumed_missing: t.Container[tuple[str, str]] = (),
     ) -> None:
         self._destination = destination
         self._source_of = source_of
         self._check = check
-        self._new_repositories = new_repositories
+        self._progress = progress
+        self._presumed_missing = presumed_missing
         self._offers_own = True
 
     def add_to(self, graph: StepGraph, groups: t.Sequence[BlobGroup]) -> list[Step[BlobOutcome]]:
@@ -125,6 +137,8 @@ class BlobPlacement:
                 if (group.repository, digest) not in places:
                     wanted = places[group.repository, digest] = _Wanted(group, size)
                     copies.setdefault(digest, _Copies()).wanted.append(wanted)
+        self._progress.expect(len(places), sum(wanted.size or 0 for wanted in places.values()))
+        self._add_looks(graph, places, copies)
         steps: dict[tuple[str, str], Step[BlobOutcome]] = {}
         for digest, entry in copies.items():
             steps.update(self._add_one(graph, digest, entry))
@@ -133,10 +147,7 @@ class BlobPlacement:
     def _add_one(
         self, graph: StepGraph, digest: str, copies: _Copies
     ) -> t.Iterator[tuple[tuple[str, str], Step[BlobOutcome]]]:
-        weight = max(wanted.size or 0 for wanted in copies.wanted)
-        for wanted in copies.wanted:
-            if not self._is_new(wanted):
-                wanted.look = graph.add(self._looking(digest, copies, wanted), weight=weight)
+        weight = _weight_of(copies)
         before: list[Step[t.Any]] = [wanted.look for wanted in copies.wanted if wanted.look is not None]
         for wanted in copies.wanted:
             step = graph.add(self._placing(digest, copies, wanted), after=before, weight=weight)
@@ -144,14 +155,38 @@ class BlobPlacement:
             if wanted is copies.wanted[0]:
                 before = [step]
 
-    def _is_new(self, wanted: _Wanted) -> bool:
-        return not self._check and wanted.repository in self._new_repositories
+    def _add_looks(
+        self, graph: StepGraph, places: t.Mapping[tuple[str, str], _Wanted], copies: t.Mapping[str, _Copies]
+    ) -> None:
+        by_repository: dict[str, list[tuple[str, _Wanted]]] = {}
+        for (repository, digest), wanted in places.items():
+            if self._check or (repository, digest) not in self._presumed_missing:
+                by_repository.setdefault(repository, []).append((digest, wanted))
+        for entries in by_repository.values():
+            entries.sort(key=lambda entry: entry[1].size or 0, reverse=True)
+            first: Step[BlobOutcome | None] | None = None
+            for digest, wanted in entries:
+                look = graph.add(
+                    self._looking(digest, copies[digest], wanted, first),
+                    after=() if first is None else (first,),
+                    weight=_weight_of(copies[digest]),
+                )
+                wanted.look = look
+                if first is None and len(entries) >= _MANY_LOOKS:
+                    first = look
 
-    def _looking(self, digest: str, copies: _Copies, wanted: _Wanted) -> t.Callable[[], BlobOutcome | None]:
-        return lambda: self._look(digest, copies, wanted)
+    def _looking(
+        self, digest: str, copies: _Copies, wanted: _Wanted, first: Step[BlobOutcome | None] | None
+    ) -> t.Callable[[], BlobOutcome | None]:
+        return lambda: self._look(digest, copies, wanted, first)
 
-    def _look(self, digest: str, copies: _Copies, wanted: _Wanted) -> BlobOutcome | None:
+    def _look(
+        self, digest: str, copies: _Copies, wanted: _Wanted, first: Step[BlobOutcome | None] | None
+    ) -> BlobOutcome | None:
         """The outcome for a blob that is there already; None for one that has to be sent."""
+        if first is not None and first.outcome is None and self._destination.lacks_repository(wanted.repository):
+            wanted.presumed = True
+            return None
         found = self._destination.head_blob(wanted.repository, digest)
         # Another size than promised is a damaged copy or a stale cache: sent again, the registry mends it.
         if found is None or not (found == -1 or wanted.size is None or found == wanted.size):
@@ -161,6 +196,7 @@ class BlobPlacement:
 
     def _there(self, digest: str, wanted: _Wanted, size: int) -> BlobOutcome:
         self._destination.counters.add(bytes_skipped=size)
+        self._progress.skip(wanted.size or 0)
         return BlobOutcome(wanted.repository, digest, size, EXISTS)
 
     def _placing(self, digest: str, copies: _Copies, wanted: _Wanted) -> t.Callable[[], BlobOutcome]:
@@ -208,14 +244,15 @@ class BlobPlacement:
                 if session is not None:
                     abandon_upload(destination, session)
                 destination.counters.add(bytes_mounted=size)
+                self._progress.skip(wanted.size or 0)
                 return BlobOutcome(repository, digest, size, MOUNT, tuple(given_up))
             given_up.append(f"The registry didn't mount the blob from {candidate}.")
             if session is not None:
                 abandon_upload(destination, session)
             session = offered
-        if session is None and wanted.look is None and self._offers_own:
-            # A run that was cut off may have left it in a repository that still counts as none. To mount it from there
-            # is an upload begun where it isn't.
+        if session is None and (wanted.presumed or wanted.look is None) and self._offers_own:
+            # It may be there all the same: a run that was cut off leaves blobs in a repository that still counts as
+            # none. To mount it from there is an upload begun where it isn't.
             try:
                 session = destination.mount_blob(repository, digest, repository)
             except RegistryError as error:
@@ -224,8 +261,23 @@ class BlobPlacement:
             else:
                 if session is None:
                     return self._there(digest, wanted, size)
-        given_up += upload_blob(destination, repository, digest, size, source, session)
+        given_up += self._upload(digest, wanted, source, size, session)
         return BlobOutcome(repository, digest, size, UPLOAD, tuple(given_up))
+
+    def _upload(
+        self, digest: str, wanted: _Wanted, source: BlobSource, size: int, session: UploadSession | None
+    ) -> list[str]:
+        if wanted.size is None:
+            self._progress.expect(0, size)
+        moving = self._progress.begin(wanted.repository, digest, size)
+        arrived = False
+        try:
+            watched = WatchedSource(source, moving)
+            given_up = upload_blob(self._destination, wanted.repository, digest, size, watched, session)
+            arrived = True
+        finally:
+            moving.end(arrived=arrived)
+        return given_up
 
 
 def outcomes_by_group(
@@ -238,11 +290,11 @@ def outcomes_by_group(
 
 
 def place_blobs(
-    destination: End, groups: t.Sequence[BlobGroup], source_of: SourceOf, *, check: bool
+    destination: End, groups: t.Sequence[BlobGroup], source_of: SourceOf, *, check: bool, progress: Progress
 ) -> list[BlobOutcome | RegistryError]:
     """Bring every blob into the repository of its group, see :class:`BlobPlacement`; outcomes in their order."""
     graph = StepGraph()
-    steps = BlobPlacement(destination, source_of, check=check).add_to(graph, groups)
+    steps = BlobPlacement(destination, source_of, check=check, progress=progress).add_to(graph, groups)
     graph.run(destination.jobs)
     return [step.outcome for step in steps]
 

@@ -107,14 +107,24 @@ class Registry:
     ``pushed_to`` says that it is looked at for what has to be pushed to it. Some registries deny what isn't there. Then
     that is absent where it is pushed to: an account that may not push is denied that. Everywhere else it is an error,
     unless the registry gives away that it isn't there.
+
+    ``before_tag`` is called right before a tag is written or removed, to raise an error where that mustn't be any more.
     """
 
     remote = True
 
-    def __init__(self, transport: Transport, *, writing: bool, pushed_to: bool = False) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        writing: bool,
+        pushed_to: bool = False,
+        before_tag: t.Callable[[], None] = lambda: None,
+    ) -> None:
         self._transport = transport
         self._writing = writing
         self._pushed_to = pushed_to
+        self._before_tag = before_tag
         self._unsure: set[tuple[str, str]] = set()
         self._lacking: dict[str, threading.Lock] = {}
         self._lacks: dict[str, bool] = {}
@@ -338,6 +348,7 @@ class Registry:
         registry stored something else.
         """
         what = f"push {self._manifest_name(repository, reference)}"
+        self._check_tag_write(what, reference)
         response = self._ask(
             what,
             "PUT",
@@ -359,7 +370,16 @@ class Registry:
         Returns whether it was there. Raises :class:`Unsupported` where the registry deletes no such thing.
         """
         what = f"delete {self._manifest_name(repository, reference)}"
+        self._check_tag_write(what, reference)
         return self._delete(what, self._manifest_path(repository, reference), repository)
+
+    def _check_tag_write(self, what: str, reference: str) -> None:
+        if not is_digest(reference):
+            try:
+                self._before_tag()
+            except RegistryError as error:
+                error.within(what)
+                raise
 
     def list_referrers(self, repository: str, digest: str, artifact_type: str = "") -> Referrers:
         """end-12, GET ``referrers``, and the tag schema where the registry has no such API.

@@ -25,6 +25,7 @@ from ._errors import (
     UploadGone,
 )
 from ._local_path import absolute, relative_hint
+from ._progress import MovingBlob
 from ._registry import UploadSession
 from ._response import PIECE
 from ._transport import Body
@@ -112,6 +113,26 @@ class RegistrySource:
     def _counted(self, pieces: t.Iterator[bytes]) -> t.Iterator[bytes]:
         for piece in pieces:
             self.registry.counters.add(bytes_downloaded=len(piece))
+            yield piece
+
+
+class WatchedSource:
+    """A blob whose way is shown: how many of its bytes have been read."""
+
+    def __init__(self, source: BlobSource, moving: MovingBlob) -> None:
+        self.remote = source.remote
+        self._source = source
+        self._moving = moving
+
+    def open(self, offset: int) -> tuple[t.Iterator[bytes], int]:
+        """As the source opens it."""
+        pieces, start = self._source.open(offset)
+        self._moving.go_to(start)
+        return self._counted(pieces), start
+
+    def _counted(self, pieces: t.Iterator[bytes]) -> t.Iterator[bytes]:
+        for piece in pieces:
+            self._moving.add(len(piece))
             yield piece
 
 

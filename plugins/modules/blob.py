@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - imageops.registry.connection.source
   - imageops.registry.shapes.blobs
   - imageops.registry.attributes
+  - imageops.registry.progress
 attributes:
   check_mode:
     details:
@@ -214,6 +215,7 @@ import typing as t
 from ..module_utils._actions import EXISTS
 from ..module_utils._arguments import (
     BLOB_GROUPS,
+    PROGRESS,
     Task,
     blob_as_plain,
     blob_groups,
@@ -278,7 +280,8 @@ def work(task: Task) -> dict[str, t.Any]:
         outcomes = delete_blobs(task.registry(writing=True), groups, check=task.check_mode)
     else:
         finder = source_finder(task, local)
-        outcomes = place_blobs(task.registry(writing=True, pushed_to=True), groups, finder, check=task.check_mode)
+        registry = task.registry(writing=True, pushed_to=True)
+        outcomes = place_blobs(registry, groups, finder, check=task.check_mode, progress=task.progress)
     result = report(groups, outcomes)
     if params["repository"] is not None:
         result["digest"] = params["digest"]
@@ -331,6 +334,7 @@ def main() -> None:
                 "source_repository": {"type": "str"},
                 "mount_from": {"type": "list", "elements": "str"},
                 "blobs": BLOB_GROUPS,
+                **PROGRESS,
             },
             source="optional",
             required_one_of=[("repository", "blobs")],

@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - imageops.registry.connection
   - imageops.registry.images
   - imageops.registry.attributes
+  - imageops.registry.progress
 attributes:
   check_mode:
     details:
@@ -335,7 +336,7 @@ import contextlib
 import typing as t
 
 from ..module_utils._archive_arguments import ARCHIVE_IMAGES, all_images, names_to_read, names_to_write
-from ..module_utils._arguments import Task, create_module, run
+from ..module_utils._arguments import PROGRESS, Task, create_module, run
 from ..module_utils._copying import copy_images
 from ..module_utils._image_arguments import IMAGE_OPTIONS, image_items
 from ..module_utils._layout._opening import format_of, open_layout
@@ -359,6 +360,7 @@ def export(task: Task, path: str, form: str) -> Plain:
                 layout.keep(item.target, image["digest"])
         result["changed"] = result["changed"] or layout.changed
         if not task.check_mode:
+            task.attachment.check()
             layout.commit()
     return result
 
@@ -384,6 +386,7 @@ def work(task: Task) -> Plain:
 def main() -> None:
     options = {
         **IMAGE_OPTIONS,
+        **PROGRESS,
         "state": {"type": "str", "choices": ["exported", "imported"], "required": True},
         "path": {"type": "path", "required": True},
         "format": {"type": "str", "choices": ["directory", "archive"]},

@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - imageops.registry.connection.source
   - imageops.registry.images
   - imageops.registry.attributes
+  - imageops.registry.progress
 attributes:
   check_mode:
     details:
@@ -224,7 +225,7 @@ transfer:
 
 import typing as t
 
-from ..module_utils._arguments import Task, create_module, run
+from ..module_utils._arguments import PROGRESS, Task, create_module, run
 from ..module_utils._copying import copy_images
 from ..module_utils._image_arguments import IMAGE_OPTIONS, image_items
 
@@ -237,6 +238,7 @@ def copy(task: Task) -> dict[str, t.Any]:
 def main() -> None:
     options = {
         **IMAGE_OPTIONS,
+        **PROGRESS,
         "on_error": {"type": "str", "choices": ["fail", "continue"], "default": "fail"},
     }
     run(create_module(options, source="required"), copy)

@@ -19,6 +19,7 @@ extends_documentation_fragment:
   - imageops.registry.connection
   - imageops.registry.connection.source
   - imageops.registry.attributes
+  - imageops.registry.progress
 attributes:
   check_mode:
     details:
@@ -218,7 +219,17 @@ transfer:
 
 import typing as t
 
-from ..module_utils._arguments import MANIFESTS, Task, create_module, decoded, divided, one_or_many, read_file, run
+from ..module_utils._arguments import (
+    MANIFESTS,
+    PROGRESS,
+    Task,
+    create_module,
+    decoded,
+    divided,
+    one_or_many,
+    read_file,
+    run,
+)
 from ..module_utils._digest import check_digest
 from ..module_utils._errors import InvalidInput
 from ..module_utils._inspection import describe_content, describe_descriptor
@@ -308,6 +319,7 @@ def main() -> None:
                 "path": {"type": "path", "aliases": ["src"]},
                 "source_repository": {"type": "str"},
                 "manifests": MANIFESTS,
+                **PROGRESS,
             },
             source="optional",
             required_one_of=[("repository", "manifests")],

@@ -18,6 +18,7 @@ from .._manifest import Descriptor, Manifest
 from .._manifest_push import PUSH, ManifestItem, ManifestOutcome, ManifestPush
 from .._parallel import StepGraph
 from .._placement import BlobGroup, BlobOutcome, BlobPlacement, outcomes_by_group
+from .._progress import Progress
 from .._tagging import CREATE, REPLACE, TagItem, TagOutcome, move_tags
 from .._transfer import RegistrySource
 from ._comparison import Comparison, compare_images
@@ -45,10 +46,11 @@ BeforeWrite = t.Callable[[Plain, list[Comparison]], None]
 class Promotion:
     """The promotion of a set of images. ``tags`` holds what happened to tags, in the order in which it happened."""
 
-    def __init__(self, source: End, destination: End, rules: CopyRules) -> None:
+    def __init__(self, source: End, destination: End, rules: CopyRules, progress: Progress) -> None:
         self._source = source
         self._destination = destination
         self._rules = rules
+        self._progress = progress
         self._planned: Plain = {}
         self._results: dict[str, Plain] = {}
         self._manifests: dict[str, Manifest] = {}
@@ -111,6 +113,7 @@ class Promotion:
             self._destination,
             lambda group, digest: RegistrySource(self._source, group.source_repository, digest),
             check=self._rules.check,
+            progress=self._progress,
             new_repositories={comparison.item.target for comparison in comparisons if comparison.repository_is_new},
         )
         steps = placement.add_to(graph, groups)

@@ -32,6 +32,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._placement impor
     missing_blobs,
     place_blobs,
 )
+from ansible_collections.imageops.registry.plugins.module_utils._progress import Progress
 from ansible_collections.imageops.registry.plugins.module_utils._registry import Registry
 from ansible_collections.imageops.registry.plugins.module_utils._response import PIECE
 from ansible_collections.imageops.registry.plugins.module_utils._transfer import (
@@ -96,7 +97,7 @@ def content(data: bytes) -> t.Callable[[BlobGroup, str], BlobSource]:
 
 def place(destination: Registry, *groups: BlobGroup, data: bytes = LARGE, check: bool = False) -> list[BlobOutcome]:
     outcomes = []
-    for outcome in place_blobs(destination, groups, content(data), check=check):
+    for outcome in place_blobs(destination, groups, content(data), check=check, progress=Progress()):
         if isinstance(outcome, RegistryError):
             raise outcome
         outcomes.append(outcome)
@@ -506,7 +507,7 @@ def test_one_blob_that_fails_does_not_stop_the_others(server: ScriptedServer) ->
     server.expect("HEAD", blob(), 403).expect("HEAD", blob(repository="c"), 200, length=str(len(LARGE)))
     server.expect("HEAD", blob(SMALL_DIGEST), 200, length="5")
     groups = [group((DIGEST, len(LARGE)), (SMALL_DIGEST, 5)), group((DIGEST, len(LARGE)), repository="c")]
-    outcomes = place_blobs(registry(server), groups, content(LARGE), check=False)
+    outcomes = place_blobs(registry(server), groups, content(LARGE), check=False, progress=Progress())
     assert isinstance(outcomes[0], AccessDenied)
     assert [outcome.action for outcome in outcomes[1:] if isinstance(outcome, BlobOutcome)] == ["exists", "exists"]
 
@@ -516,7 +517,7 @@ def test_a_blob_without_a_source_is_an_outcome(server: ScriptedServer) -> None:
         raise InvalidInput("no source is given")
 
     server.expect("HEAD", blob(), 404)
-    (outcome,) = place_blobs(registry(server), [group((DIGEST, None))], none, check=False)
+    (outcome,) = place_blobs(registry(server), [group((DIGEST, None))], none, check=False, progress=Progress())
     assert isinstance(outcome, InvalidInput)
 
 
@@ -531,7 +532,11 @@ def test_a_size_that_is_not_given_is_looked_up_at_the_source(
     origin.expect("HEAD", blob(repository="x"), status, length=length)
     source = registry(origin, writing=False)
     (outcome,) = place_blobs(
-        registry(server), [group((DIGEST, None))], lambda *_: RegistrySource(source, "x", DIGEST), check=True
+        registry(server),
+        [group((DIGEST, None))],
+        lambda *_: RegistrySource(source, "x", DIGEST),
+        check=True,
+        progress=Progress(),
     )
     if kind is None:
         assert outcome == BlobOutcome("a/b", DIGEST, 7, "upload")
@@ -544,7 +549,9 @@ def test_a_size_that_is_not_given_is_measured(server: ScriptedServer, tmp_path: 
     server.expect("HEAD", blob(), 404, times=2)
     client = registry(server)
     assert place(client, group((DIGEST, None)), check=True)[0].size == len(LARGE)
-    (outcome,) = place_blobs(client, [group((DIGEST, None))], lambda *_: FileSource(str(tmp_path / "blob")), check=True)
+    (outcome,) = place_blobs(
+        client, [group((DIGEST, None))], lambda *_: FileSource(str(tmp_path / "blob")), check=True, progress=Progress()
+    )
     assert isinstance(outcome, BlobOutcome) and outcome.size == len(LARGE)
 
 
@@ -556,7 +563,9 @@ def test_a_source_of_another_kind_needs_a_size(server: ScriptedServer) -> None:
             return iter([SMALL]), 0
 
     server.expect("HEAD", blob(), 404)
-    (outcome,) = place_blobs(registry(server), [group((DIGEST, None))], lambda *_: Other(), check=True)
+    (outcome,) = place_blobs(
+        registry(server), [group((DIGEST, None))], lambda *_: Other(), check=True, progress=Progress()
+    )
     assert isinstance(outcome, InvalidInput) and outcome.hint == "Give size"
 
 
@@ -568,7 +577,9 @@ def test_blobs_are_placed_by_many_threads(serve: Serve) -> None:
     server.expect("POST", UPLOADS, 202, headers=at("/u?s=1"), times=20)
     wanted = group(*((digest, len(data)) for digest, data in blobs.items()))
     client = registry(server, jobs=4)
-    outcomes = place_blobs(client, [wanted], lambda _group, digest: ContentSource(blobs[digest]), check=False)
+    outcomes = place_blobs(
+        client, [wanted], lambda _group, digest: ContentSource(blobs[digest]), check=False, progress=Progress()
+    )
     assert [outcome.digest for outcome in outcomes if isinstance(outcome, BlobOutcome)] == list(blobs)
     assert {request.target: request.body for request in server.requests if request.method == "PUT"} == {
         put(digest): data for digest, data in blobs.items()

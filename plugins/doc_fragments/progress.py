@@ -1,0 +1,31 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the modules have in common that Ansible watches over while they run."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The option and the attributes of modules with an action plugin."""
+
+    DOCUMENTATION = r"""
+options:
+  progress:
+    description:
+      - Whether it is shown how far the task has come, while blobs are sent for more than a few seconds.
+      - Nothing is shown in check mode, with C(async), and with C(no_log).
+    type: bool
+    default: true
+attributes:
+  action:
+    description: Has an action plugin on the controller, which watches over the module.
+    support: full
+    details:
+      - The module ends without moving a tag where the play is stopped. What was sent until then stays there.
+  async:
+    description: Supports being run with the C(async) keyword.
+    support: full
+    details:
+      - With C(async), nothing watches over the module, which goes on where the play is stopped.
+"""

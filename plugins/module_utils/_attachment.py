@@ -1,0 +1,155 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""The bond between a task and the Ansible that started it: a lease, and how far the task has come.
+
+The action plugin names a directory, in an environment variable, since it can't ask the task where it is. The task makes
+it, with the file ``lease``, which the plugin touches again and again while it waits, and removes to end the task, and
+with the file ``state``, which the plugin shows. A task that nobody waits for any more ends: nothing is moved behind the
+back of a user who has stopped the play.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import threading
+import time
+import types
+import typing as t
+
+from ._errors import Detached, LocalFileError
+from ._progress import Progress
+
+VARIABLE = "IMAGEOPS_ATTACHMENT"
+"""Names the directory. No such variable: nobody waits, and nothing is shown."""
+
+LEASE_SECONDS = 15.0
+_PAUSE = 1.0
+"""Seconds between two looks at the lease."""
+_ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+
+def take_directory() -> str:
+    """The path of the directory that the task was told to make; empty where there is none. Helpers don't see it."""
+    return os.environ.pop(VARIABLE, "")
+
+
+class Attachment:
+    """The task's side of the bond. ``show`` says whether the state is written, ``say`` is called with the last words.
+
+    The process ends, without any more ado, as soon as the lease is lost. Everything that the collection writes is safe
+    against that. Without a ``directory`` there is no bond: nothing is looked at, and no thread runs.
+    """
+
+    def __init__(self, directory: str, progress: Progress, *, show: bool, say: t.Callable[[str], object]) -> None:
+        self._directory = directory
+        self._lease = os.path.join(directory, "lease")
+        self._progress = progress
+        self._show = show
+        self._say = say
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._renewal = 0
+        self._renewed_at = 0.0
+        self._looked_at = 0.0
+        self._written: dict[str, t.Any] = {}
+        self._handlers: dict[signal.Signals, t.Any] = {}
+
+    def open(self) -> None:
+        """Make the directory, and watch over the lease. Raises :class:`LocalFileError` where it can't be made."""
+        if not self._directory:
+            return
+        try:
+            os.mkdir(self._directory, 0o700)
+            os.close(os.open(self._lease, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        except OSError as error:
+            raise LocalFileError(
+                f"the directory {self._directory}, by which Ansible watches over this task, can't be made: "
+                f"{error.strerror}",
+                hint="The first of ansible_system_tmpdirs must be a directory on the host in which everybody may write",
+            ) from error
+        for number in _ENDING_SIGNALS:
+            self._handlers[number] = signal.signal(number, self._on_signal)
+        self._renewal = os.stat(self._lease).st_mtime_ns
+        self._renewed_at = self._looked_at = time.monotonic()
+        threading.Thread(target=self._watch, name="attachment", daemon=True).start()
+
+    def close(self) -> None:
+        """End the bond: the task is about to say what it has done."""
+        if not self._directory:
+            return
+        self._closed.set()
+        with self._lock:
+            for number, handler in self._handlers.items():
+                signal.signal(number, handler)
+            self._handlers = {}
+            shutil.rmtree(self._directory, ignore_errors=True)
+
+    def check(self) -> None:
+        """Raise :class:`Detached` where nobody waits for the task any more. Called right before a tag is written."""
+        if not self._directory:
+            return
+        with self._lock:
+            lost = self._why_lost()
+        if lost:
+            raise Detached(lost)
+
+    def _why_lost(self) -> str:
+        """Why the lease is lost, in words; empty where it isn't."""
+        now = time.monotonic()
+        try:
+            renewal = os.stat(self._lease).st_mtime_ns
+        except OSError:
+            return "Ansible has cancelled the task"
+        if renewal != self._renewal:
+            # It may have been renewed right after the look before this one. Clocks of files aren't compared.
+            self._renewal = renewal
+            self._renewed_at = self._looked_at
+        self._looked_at = now
+        if now - self._renewed_at > LEASE_SECONDS:
+            return f"Ansible, which started the task, hasn't been heard of for {LEASE_SECONDS:.0f} seconds"
+        return ""
+
+    def _watch(self) -> None:
+        while not self._closed.wait(_PAUSE):
+            with self._lock:
+                if self._closed.is_set():
+                    return
+                lost = self._why_lost()
+                if lost:
+                    self._end(lost)
+                if self._show and self._progress.begun:
+                    self._write_state()
+
+    def _end(self, why: str) -> t.NoReturn:
+        try:
+            shutil.rmtree(self._directory, ignore_errors=True)
+            # It raises SystemExit, which would end this thread only.
+            self._say(str(Detached(why)))
+        finally:
+            os._exit(1)
+
+    def _write_state(self) -> None:
+        state = self._progress.snapshot()
+        if state == self._written:
+            return
+        path = os.path.join(self._directory, "state")
+        try:
+            with open(path + ".new", "w", encoding="ascii") as file:
+                json.dump(state, file)
+            os.replace(path + ".new", path)
+        except OSError:
+            # A full disk is no reason to stop copying, and if the directory is gone, the next look at the lease tells.
+            return
+        self._written = state
+
+    def _on_signal(self, number: int, frame: types.FrameType | None) -> None:
+        """Leave nothing behind. The lock isn't asked for: this interrupts whoever has it."""
+        shutil.rmtree(self._directory, ignore_errors=True)
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)

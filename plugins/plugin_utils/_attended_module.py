@@ -1,0 +1,134 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""A module over which the controller watches while it runs: how far it is, is shown, and it ends with the play.
+
+The module runs as any other. Beside it, a thread looks in on it every few seconds, by a short command over a copy of
+the same connection: that renews the module's lease, and reads its state. ``plugins/module_utils/_attachment.py`` has
+the other side. Where the worker process dies without a word, the lease runs out.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import copy
+import os
+import secrets
+import threading
+import time
+import typing as t
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ..module_utils._attachment import VARIABLE
+from ._progress_line import ProgressLines
+
+_FIRST_LOOK = 2.0
+"""Seconds. What ends sooner costs no round trip."""
+_PAUSE = 2.5
+"""Seconds between two looks."""
+_PATIENCE = 10.0
+"""Seconds that a task waits for its watcher in the end."""
+
+display = Display()
+
+
+class AttendedModule(ActionBase):  # type: ignore[misc]
+    """Runs the module of the same name, and watches over it, unless it only looks or was detached by ``async``."""
+
+    _supports_check_mode = True
+    _supports_async = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Run the module."""
+        result = super().run(tmp, task_vars)
+        if self._task.async_val:
+            result.update(self._execute_module(task_vars=task_vars, wrap_async=self._task.async_val))
+            return result
+        if self._task.check_mode:
+            result.update(self._execute_module(task_vars=task_vars))
+        else:
+            result.update(self._execute_attended(task_vars or {}))
+        self._remove_tmp_path(self._connection._shell.tmpdir)
+        return result
+
+    def _execute_attended(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        directory = self._connection._shell.join_path(
+            self.get_shell_option("system_tmpdirs", ["/var/tmp"])[0], f"ansible-imageops-{secrets.token_hex(16)}"
+        )
+        watcher = _Watcher(self._on_copied_connection(), directory, task_vars.get("inventory_hostname", ""))
+        self._task.environment.append({VARIABLE: directory})
+        watcher.start()
+        returned = False
+        try:
+            result: dict[str, t.Any] = self._execute_module(task_vars=task_vars)
+            returned = True
+        finally:
+            self._task.environment.pop()
+            watcher.end(cancel=not returned)
+        return result
+
+    def _on_copied_connection(self) -> AttendedModule:
+        """This, for commands beside the module. Connection and become plugin remember the command that they run."""
+        other = copy.copy(self)
+        other._connection = copy.copy(self._connection)
+        other._connection.become = copy.copy(self._connection.become)
+        return other
+
+
+class _Watcher:
+    """Looks in on a module until it ends."""
+
+    def __init__(self, action: AttendedModule, directory: str, host: str) -> None:
+        self._action = action
+        self._directory = action._connection._shell.quote(directory)
+        self._silent = bool(action._task.no_log)
+        self._lines = ProgressLines(f"{host}: {action._task.action}")
+        self._parent = os.getppid()
+        self._over = threading.Event()
+        self._cancelled = False
+        self._warned = False
+        context = contextvars.copy_context()
+        self._thread = threading.Thread(target=context.run, args=(self._watch,), name="watcher", daemon=True)
+
+    def start(self) -> None:
+        """Begin, in a thread."""
+        self._thread.start()
+
+    def end(self, *, cancel: bool) -> None:
+        """The module has ended; or with ``cancel`` it has to end, since nobody waits for it any more."""
+        self._cancelled = cancel
+        self._over.set()
+        self._thread.join(_PATIENCE)
+
+    def _watch(self) -> None:
+        pause = _FIRST_LOOK
+        while not self._over.wait(pause):
+            pause = _PAUSE
+            if os.getppid() != self._parent:
+                # Ansible was killed, and this process is left over.
+                self._cancelled = True
+                break
+            self._look()
+        if self._cancelled:
+            self._run(f"rm -f {self._directory}/lease")
+
+    def _look(self) -> None:
+        # The lease is never made anew here: one that is gone has ended.
+        text = self._run(f"cd {self._directory} 2>/dev/null && touch -c lease && cat state 2>/dev/null")
+        line = self._lines.line(text, time.monotonic())
+        if line and not self._silent:
+            display.display(line)
+
+    def _run(self, command: str) -> str:
+        try:
+            return str(self._action._low_level_execute_command(command)["stdout"])
+        except (AnsibleError, OSError) as error:
+            if not self._warned and not self._cancelled:
+                self._warned = True
+                display.warning(f"The module can't be looked in on while it runs, and will end therefore: {error}")
+            return ""
