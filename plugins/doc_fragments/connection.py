@@ -103,9 +103,15 @@ options:
     default: 3
   jobs:
     description:
-      - How many requests, and how many blobs, are under way at a time.
+      - How many requests to one registry, and how many blobs, are under way at a time.
     type: int
     default: 4
+  requests_per_second:
+    description:
+      - How many requests to one registry may begin in a second, those to its token server included. With V(0), as many as come.
+      - Use it where a registry counts requests, and answers too many of them with 429.
+    type: float
+    default: 0
   chunk_size:
     description:
       - The size in bytes of the chunks in which blobs are uploaded. With V(0), a blob is sent whole, in one request.

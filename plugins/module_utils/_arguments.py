@@ -72,6 +72,7 @@ _WHOLE_TASK: Plain = {
     "timeout": {"type": "int", "default": 60},
     "retries": {"type": "int", "default": 3},
     "jobs": {"type": "int", "default": 4},
+    "requests_per_second": {"type": "float", "default": 0},
     "chunk_size": {"type": "int", "default": 0},
 }
 PROGRESS: Plain = {"progress": {"type": "bool", "default": True}}
@@ -211,8 +212,9 @@ class Task:
         for option in ("timeout", "jobs"):
             if self.params[option] < 1:
                 raise InvalidInput(f"{option} must be at least 1")
-        if self.params["retries"] < 0:
-            raise InvalidInput("retries must not be negative")
+        for option in ("retries", "requests_per_second"):
+            if not self.params[option] >= 0:
+                raise InvalidInput(f"{option} must not be negative")
         if 0 < self.params["chunk_size"] < SMALLEST_CHUNK or self.params["chunk_size"] < 0:
             raise InvalidInput(f"chunk_size must be 0, or at least {SMALLEST_CHUNK} bytes")
         endpoint = Endpoint(
@@ -227,6 +229,7 @@ class Task:
             timeout=self.params["timeout"],
             retries=self.params["retries"],
             jobs=self.params["jobs"],
+            requests_per_second=self.params["requests_per_second"],
             chunk_size=self.params["chunk_size"],
         )
         try:

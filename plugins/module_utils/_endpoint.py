@@ -26,5 +26,8 @@ class Endpoint(t.NamedTuple):
     timeout: float = 60.0
     retries: int = 3
     jobs: int = 4
+    """Requests under way at a time."""
+    requests_per_second: float = 0.0
+    """How many requests may begin in a second; 0: as many as come."""
     chunk_size: int = 0
     """Bytes of the chunks in which blobs are sent; 0: whole, as long as the registry takes them so."""

@@ -166,27 +166,38 @@ class BlobPlacement:
             entries.sort(key=lambda entry: entry[1].size or 0, reverse=True)
             first: Step[BlobOutcome | None] | None = None
             for digest, wanted in entries:
+                is_first = first is None and len(entries) >= _MANY_LOOKS
                 look = graph.add(
-                    self._looking(digest, copies[digest], wanted, first),
+                    self._looking(digest, copies[digest], wanted, first, is_first),
                     after=() if first is None else (first,),
                     weight=_weight_of(copies[digest]),
                 )
                 wanted.look = look
-                if first is None and len(entries) >= _MANY_LOOKS:
+                if is_first:
                     first = look
 
     def _looking(
-        self, digest: str, copies: _Copies, wanted: _Wanted, first: Step[BlobOutcome | None] | None
+        self,
+        digest: str,
+        copies: _Copies,
+        wanted: _Wanted,
+        first: Step[BlobOutcome | None] | None,
+        is_first: bool,
     ) -> t.Callable[[], BlobOutcome | None]:
-        return lambda: self._look(digest, copies, wanted, first)
+        def look() -> BlobOutcome | None:
+            if first is not None and first.outcome is None and self._destination.lacks_repository(wanted.repository):
+                wanted.presumed = True
+                return None
+            found = self._look(digest, copies, wanted)
+            if found is None and is_first:
+                # Asked now, before anything is sent there; the others get the same answer.
+                self._destination.lacks_repository(wanted.repository)
+            return found
 
-    def _look(
-        self, digest: str, copies: _Copies, wanted: _Wanted, first: Step[BlobOutcome | None] | None
-    ) -> BlobOutcome | None:
+        return look
+
+    def _look(self, digest: str, copies: _Copies, wanted: _Wanted) -> BlobOutcome | None:
         """The outcome for a blob that is there already; None for one that has to be sent."""
-        if first is not None and first.outcome is None and self._destination.lacks_repository(wanted.repository):
-            wanted.presumed = True
-            return None
         found = self._destination.head_blob(wanted.repository, digest)
         # Another size than promised is a damaged copy or a stale cache: sent again, the registry mends it.
         if found is None or not (found == -1 or wanted.size is None or found == wanted.size):

@@ -135,6 +135,9 @@ class Transport:
         self._refusals: dict[Credential, RegistryError] = {}
         self._fatal: RegistryError | None = None
         self._lost = 0
+        self._slots = threading.Semaphore(endpoint.jobs)
+        self._pace = threading.Lock()
+        self._next_at = 0.0
         self._not_before = 0.0
 
     def close(self) -> None:
@@ -451,13 +454,20 @@ class Transport:
         # An empty iterable would be sent chunked, which registries refuse.
         empty = isinstance(request.body, Body) and len(request.body) == 0
         data = b"".join(t.cast(Body, request.body)) if empty else request.body
-        own = origin_of(request.url) == self.origin
         timeout = request.timeout or self.endpoint.timeout
-        proxy = self._proxy_for(request.url)
         self._wait_until_allowed()
         self.counters.add(requests=1)
+        # Whole exchanges are bounded; a body that is streamed is the caller's, who bounds those.
+        with self._slots:
+            return self._answer_to(request, sent, data, timeout)
+
+    def _answer_to(
+        self, request: _Request, headers: t.Mapping[str, str], data: bytes | Body | None, timeout: float
+    ) -> Response:
+        own = origin_of(request.url) == self.origin
+        proxy = self._proxy_for(request.url)
         try:
-            prepared = requests.Request(request.method, request.url, headers=sent, data=data).prepare()
+            prepared = requests.Request(request.method, request.url, headers=headers, data=data).prepare()
             # The server compares signatures and states in a query to the byte. One '%' that escapes nothing would make
             # urllib3 escape all the others as well.
             prepared.url = _LONE_PERCENT.sub("%25", request.url)
@@ -532,6 +542,11 @@ class Transport:
         return asked
 
     def _wait_until_allowed(self) -> None:
+        if self.endpoint.requests_per_second:
+            with self._pace:
+                begin = max(self._next_at, time.monotonic())
+                self._next_at = begin + 1 / self.endpoint.requests_per_second
+            self.sleep(max(0.0, begin - time.monotonic()))
         wait = self._not_before - time.monotonic()
         if wait > 0:
             self.sleep(min(wait, _LONGEST_WAIT))

@@ -87,6 +87,12 @@ options:
       - With O(state=absent), where the registry can't delete a tag alone, delete its manifest, and with it B(all other tags) on it.
     type: bool
     default: false
+  verify:
+    description:
+      - With O(state=present), look again when all tags have been moved, whether each that was moved serves its digest; one that
+        doesn't has failed.
+    type: bool
+    default: false
 seealso:
   - module: imageops.registry.tag_info
   - module: imageops.registry.manifest
@@ -216,7 +222,9 @@ def work(task: Task) -> dict[str, t.Any]:
     registry = task.registry(writing=True, pushed_to=present)
     before = describe_tags(registry, [(item.repository, item.tag) for item in items]) if task.diff_mode else {}
     if present:
-        outcomes = move_tags(registry, items, check=task.check_mode, before_write=task.check_secrets)
+        outcomes = move_tags(
+            registry, items, check=task.check_mode, verify=params["verify"], before_write=task.check_secrets
+        )
     else:
         outcomes = delete_tags(
             registry,
@@ -248,6 +256,7 @@ def main() -> None:
                 "content_base64": {"type": "str"},
                 "tags": TAGS,
                 "delete_manifest": {"type": "bool", "default": False},
+                "verify": {"type": "bool", "default": False},
                 **PROGRESS,
             },
             required_one_of=[("repository", "tags")],

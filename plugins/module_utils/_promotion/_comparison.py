@@ -46,8 +46,6 @@ class Comparison(t.NamedTuple):
     tags: tuple[TagComparison, ...] = ()
     tree: tuple[Manifest, ...] = ()
     """What has to be pushed, children first: what the destination lacks; empty where it has the digest already."""
-    repository_is_new: bool = False
-    """Whether the destination didn't have the repository a moment ago."""
     rewritten: t.Mapping[str, Manifest] = {}
     """Indexes that aren't at the source, by digest: what was chosen of their platforms."""
     artifacts: tuple[Artifact, ...] = ()
@@ -156,20 +154,17 @@ def _compare_chosen(source: End, destination: End, comparison: Comparison, heads
     if tags and not moving:
         return comparison._replace(action=SKIP if any(tag.action == SKIP for tag in tags) else UNCHANGED)
     has_it = any(tag.action == EXISTS for tag in tags)
-    # Where none of the tags is there, the repository may not be either: to know that saves all other looks.
-    no_tag = bool(tags) and not any(tag.previous_digest for tag in tags)
-    is_new = no_tag and destination.lacks_repository(item.target)
-    if has_it or (not is_new and destination.head_manifest(item.target, chosen.digest) is not None):
+    if has_it or destination.head_manifest(item.target, chosen.digest) is not None:
         return comparison._replace(action=PROMOTE if moving else UNCHANGED)
 
     def is_there(child: Descriptor) -> bool:
-        return not is_new and destination.head_manifest(item.target, child.digest) is not None
+        return destination.head_manifest(item.target, child.digest) is not None
 
     tree = tuple(read_tree(source, item.repository, chosen.digest, comparison.rewritten, is_there=is_there))
     _check_platform_of_image(source, item, tree[-1])
     if comparison.source == comparison.chosen:
         comparison = comparison._replace(source=tree[-1].descriptor)
-    return comparison._replace(action=PROMOTE, chosen=tree[-1].descriptor, tree=tree, repository_is_new=is_new)
+    return comparison._replace(action=PROMOTE, chosen=tree[-1].descriptor, tree=tree)
 
 
 def _check_platform_of_image(source: End, item: ImageItem, manifest: Manifest) -> None:

@@ -13,8 +13,7 @@ import typing as t
 from .._actions import EXISTS
 from .._end import End
 from .._errors import RegistryError, RepositoryMissing
-from .._inspection import ImageName, head_images
-from .._manifest import Descriptor, Manifest
+from .._manifest import Manifest
 from .._manifest_push import PUSH, ManifestItem, ManifestOutcome, ManifestPush
 from .._parallel import StepGraph
 from .._placement import BlobGroup, BlobOutcome, BlobPlacement, outcomes_by_group
@@ -73,7 +72,6 @@ class Promotion:
             self._compare_again(items)
             self._move_tags("artifact_tags")
             self._move_tags("tags")
-            self._verify()
         return summarise(self._planned, self._results, parse=self._parse)
 
     @property
@@ -114,7 +112,13 @@ class Promotion:
             lambda group, digest: RegistrySource(self._source, group.source_repository, digest),
             check=self._rules.check,
             progress=self._progress,
-            new_repositories={comparison.item.target for comparison in comparisons if comparison.repository_is_new},
+            # A config belongs to one manifest, as good as always, and that isn't there.
+            presumed_missing={
+                (comparison.item.target, manifest.config.digest)
+                for comparison in comparisons
+                for manifest in comparison.tree
+                if manifest.config is not None
+            },
         )
         steps = placement.add_to(graph, groups)
         places = [(group.repository, digest) for group in groups for digest, _size in group.blobs]
@@ -168,7 +172,7 @@ class Promotion:
             )
             for entry in self._whole()[name]
         ]
-        outcomes = move_tags(self._destination, items, check=self._rules.check)
+        outcomes = move_tags(self._destination, items, check=self._rules.check, verify=True)
         moved, failures = [], []
         for item, outcome in zip(items, outcomes):
             if isinstance(outcome, RegistryError):
@@ -179,28 +183,6 @@ class Promotion:
         changed = any(outcome.action in (CREATE, REPLACE) for outcome in moved)
         tags = [outcome._asdict() for outcome in moved]
         self._results[name] = {"changed": changed, "tags": tags, "failures": failures}
-
-    def _verify(self) -> None:
-        """See that every tag that has moved serves the promised digest."""
-        if self._rules.check:
-            return
-        names = [ImageName(entry["repository"], entry["tag"], "") for entry in self._results["tags"]["tags"]]
-        found = head_images(self._destination, names)
-        images = [
-            {
-                "repository": name.repository,
-                "tag": name.tag,
-                "digest": head.digest if isinstance(head, Descriptor) else "",
-            }
-            for name, head in zip(names, found)
-            if not isinstance(head, RegistryError)
-        ]
-        failures = [
-            _failure(head, repository=name.repository, tag=name.tag)
-            for name, head in zip(names, found)
-            if isinstance(head, RegistryError)
-        ]
-        self._results["verified"] = {"images": images, "failures": failures}
 
     def _whole(self) -> Plain:
         """What can still go on after what has failed so far."""

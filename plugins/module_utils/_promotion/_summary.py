@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._actions import EXISTS, MOUNT, MOUNT_OR_UPLOAD, UPLOAD
+from .._actions import MOUNT, MOUNT_OR_UPLOAD, UPLOAD
 from .._artifacts import COPY
 from .._inspection import blobs_of
 from .._manifest import Manifest
@@ -27,9 +27,9 @@ def summarise(
     """What a promotion did: ``changed``, one entry per image in ``images``, and the sum of ``transfer``.
 
     ``planned`` is the comparison; ``results`` holds the results of the tasks that carried it out, by the names
-    ``blobs_missing``, ``blobs``, ``manifests``, ``compared_again``, ``artifact_tags``, ``tags`` and ``verified``. A
-    blob that several images need counts for the first of them; blobs of its artifacts count for the image.
-    ``parse`` gives the manifest of an entry of the plan.
+    ``blobs``, ``manifests``, ``compared_again``, ``artifact_tags`` and ``tags``. A blob that several images need counts
+    for the first of them; blobs of its artifacts count for the image. ``parse`` gives the manifest of an entry of the
+    plan.
     """
     done = _Done(planned, results, parse)
     return {
@@ -60,12 +60,6 @@ class _Done:
             for group in results.get("blobs", {}).get("blobs", [])
             for blob in group["blobs"]
         }
-        self._there = {
-            (group["repository"], blob["digest"])
-            for group in results.get("blobs_missing", {}).get("blobs", [])
-            for blob in group["blobs"]
-            if blob["exists"]
-        }
         self._pushed = {
             (manifest["repository"], manifest["digest"])
             for manifest in results.get("manifests", {}).get("manifests", [])
@@ -74,10 +68,6 @@ class _Done:
             (tag["repository"], tag["tag"])
             for name in ("artifact_tags", "tags")
             for tag in results.get(name, {}).get("tags", [])
-        }
-        self._serving = {
-            (image["repository"], image["tag"]): image["digest"]
-            for image in results.get("verified", {}).get("images", [])
         }
         self._refused = refused_again(results.get("compared_again", {}))
         self._failures = failures_of(results.values())
@@ -109,12 +99,10 @@ class _Done:
         sums = {f"{unit}_{way}": 0 for unit in ("blobs", "bytes") for way in ways}
         for blob in blobs_of(tree):
             place = (repository, blob.digest)
-            way = self._NAMES.get(self._blobs.get(place, EXISTS), "skipped")
-            if place in self._counted:
-                way = "skipped"
-            elif place not in self._blobs and place not in self._there:
+            if place not in self._blobs:
                 # It was never dealt with: something failed before.
                 continue
+            way = "skipped" if place in self._counted else self._NAMES.get(self._blobs[place], "skipped")
             self._counted.add(place)
             sums[f"blobs_{way}"] += 1
             sums[f"bytes_{way}"] += blob.size
@@ -142,9 +130,6 @@ class _Done:
         for tag in sorted(wanted):
             if (repository, tag) not in self._moved:
                 return f"{image['destination']}:{tag} {NOT_MOVED}"
-            serving = self._serving.get((repository, tag), image["digest"])
-            if serving != image["digest"]:
-                return f"{image['destination']}:{tag} serves {serving or 'nothing'}, and {image['digest']} was promised"
         for manifest in tree:
             if (repository, manifest.digest) not in self._pushed:
                 return f"{image['destination']}@{manifest.digest} {NOT_PUSHED}"

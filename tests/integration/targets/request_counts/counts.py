@@ -122,7 +122,7 @@ def writes(moment: str, name: str) -> list[Plain]:
 
 def predicted(run: Run) -> dict[str, list[tuple[str, str]]]:
     """What a run says that it writes: blobs and manifests by repository and digest, tags by repository and name."""
-    blobs = run.of("Upload or mount those")["blobs"]
+    blobs = run.of("Upload or mount the blobs that the destination lacks")["blobs"]
     manifests = run.of("Push the manifests by digest")["manifests"]
     tags = run.of("Move the tags")["tags"]
     return {

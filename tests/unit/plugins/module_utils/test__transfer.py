@@ -574,6 +574,7 @@ def test_blobs_are_placed_by_many_threads(serve: Serve) -> None:
     blobs = {compute_digest(str(number).encode()): str(number).encode() for number in range(20)}
     for digest in blobs:
         server.expect("HEAD", blob(digest), 404).expect("PUT", put(digest), 201)
+    server.expect("GET", "/v2/a/b/tags/list?n=1", 200, b"{}")
     server.expect("POST", UPLOADS, 202, headers=at("/u?s=1"), times=20)
     wanted = group(*((digest, len(data)) for digest, data in blobs.items()))
     client = registry(server, jobs=4)

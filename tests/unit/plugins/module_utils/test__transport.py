@@ -1510,3 +1510,44 @@ def test_a_registry_that_answers_in_between_is_not_given_up(server: ScriptedServ
         server.expect("GET", "/v2/x", 503, b"", times=7)
         server.expect("GET", "/v2/x", 200, b"{}")
         assert [client.exchange("GET", "/v2/x", NOTHING).status for _attempt in range(8)] == [503] * 7 + [200]
+
+
+# Limits --------------------------------------------------------------------------------------------------------------
+
+
+def test_no_more_than_jobs_requests_are_under_way_however_many_threads_ask(serve: Serve) -> None:
+    server = serve(ordered=False)
+    server.expect("GET", "/v2/", 200)
+    client = transport(server.host, jobs=2)
+    client.exchange("GET", "/v2/", NOTHING)
+    lock, running, most = threading.Lock(), [0], [0]
+    send = client._session.send
+
+    def counted(*arguments: t.Any, **options: t.Any) -> t.Any:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        try:
+            return send(*arguments, **options)
+        finally:
+            with lock:
+                running[0] -= 1
+
+    client._session.send = counted
+    server.expect("GET", "/v2/x", 200, times=30)
+    threads = [threading.Thread(target=client.exchange, args=("GET", "/v2/x", NOTHING)) for _number in range(30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert 0 < most[0] <= 2
+
+
+def test_requests_begin_at_the_pace_that_is_asked_for(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/", 200, times=4)
+    naps = Naps()
+    client = transport(server.host, naps, requests_per_second=0.001)
+    for _number in range(4):
+        client.exchange("GET", "/v2/", NOTHING)
+    # Nobody really waits here, so each request is told to wait for all those before it.
+    assert [round(nap / 1000) for nap in naps.seconds if nap] == [1, 2, 3]
