@@ -16,8 +16,10 @@ import contextvars
 import copy
 import os
 import secrets
+import signal
 import threading
 import time
+import types
 import typing as t
 
 from ansible.errors import AnsibleError
@@ -31,7 +33,9 @@ _FIRST_LOOK = 2.0
 """Seconds. What ends sooner costs no round trip."""
 _PAUSE = 2.5
 """Seconds between two looks."""
-_PATIENCE = 10.0
+_PARENT_PAUSE = 0.5
+"""Seconds between two looks whether Ansible is still there."""
+_PATIENCE = 5.0
 """Seconds that a task waits for its watcher in the end."""
 
 display = Display()
@@ -62,12 +66,26 @@ class AttendedModule(ActionBase):  # type: ignore[misc]
         )
         watcher = _Watcher(self._on_copied_connection(), directory, task_vars.get("inventory_hostname", ""))
         self._task.environment.append({VARIABLE: directory})
-        watcher.start()
         returned = False
+        handlers: dict[int, t.Any] = {}
+
+        def cancel_first(number: int, frame: types.FrameType | None) -> None:
+            # Ansible's own handler ends this process at once, and on another host the module would go on.
+            watcher.end(cancel=True)
+            signal.signal(number, handlers[number])
+            os.kill(os.getpid(), number)
+
+        watcher.start()
         try:
+            if threading.current_thread() is threading.main_thread():
+                for number in (signal.SIGINT, signal.SIGTERM):
+                    handlers[number] = signal.getsignal(number)
+                    signal.signal(number, cancel_first)
             result: dict[str, t.Any] = self._execute_module(task_vars=task_vars)
             returned = True
         finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
             self._task.environment.pop()
             watcher.end(cancel=not returned)
         return result
@@ -106,14 +124,15 @@ class _Watcher:
         self._thread.join(_PATIENCE)
 
     def _watch(self) -> None:
-        pause = _FIRST_LOOK
-        while not self._over.wait(pause):
-            pause = _PAUSE
+        next_look = time.monotonic() + _FIRST_LOOK
+        while not self._over.wait(_PARENT_PAUSE):
             if os.getppid() != self._parent:
                 # Ansible was killed, and this process is left over.
                 self._cancelled = True
                 break
-            self._look()
+            if time.monotonic() >= next_look:
+                self._look()
+                next_look = time.monotonic() + _PAUSE
         if self._cancelled:
             self._run(f"rm -f {self._directory}/lease")
 
