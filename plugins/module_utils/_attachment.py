@@ -6,9 +6,9 @@
 """The bond between a task and the Ansible that started it: a lease, and how far the task has come.
 
 The action plugin names a directory, in an environment variable, since it can't ask the task where it is. The task makes
-it, with the file ``lease``, which the plugin touches again and again while it waits, and removes to end the task, and
-with the file ``state``, which the plugin shows. A task that nobody waits for any more ends: nothing is moved behind the
-back of a user who has stopped the play.
+it, with two files. The plugin touches ``lease`` again and again while it waits, and shows what is in ``state``; to end
+the task, it removes the directory. A task that nobody waits for any more ends: nothing is moved behind the back of a
+user who has stopped the play.
 """
 
 from __future__ import annotations
@@ -16,10 +16,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import threading
 import time
-import types
 import typing as t
 
 from ._errors import Detached, LocalFileError
@@ -31,7 +29,6 @@ VARIABLE = "IMAGEOPS_ATTACHMENT"
 LEASE_SECONDS = 15.0
 _PAUSE = 1.0
 """Seconds between two looks at the lease."""
-_ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 def take_directory() -> str:
@@ -58,7 +55,6 @@ class Attachment:
         self._renewed_at = 0.0
         self._looked_at = 0.0
         self._written: dict[str, t.Any] = {}
-        self._handlers: dict[signal.Signals, t.Any] = {}
 
     def open(self) -> None:
         """Make the directory, and watch over the lease. Raises :class:`LocalFileError` where it can't be made."""
@@ -73,8 +69,6 @@ class Attachment:
                 f"{error.strerror}",
                 hint="The first of ansible_system_tmpdirs must be a directory on the host in which everybody may write",
             ) from error
-        for number in _ENDING_SIGNALS:
-            self._handlers[number] = signal.signal(number, self._on_signal)
         self._renewal = os.stat(self._lease).st_mtime_ns
         self._renewed_at = self._looked_at = time.monotonic()
         threading.Thread(target=self._watch, name="attachment", daemon=True).start()
@@ -85,9 +79,6 @@ class Attachment:
             return
         self._closed.set()
         with self._lock:
-            for number, handler in self._handlers.items():
-                signal.signal(number, handler)
-            self._handlers = {}
             shutil.rmtree(self._directory, ignore_errors=True)
 
     def check(self) -> None:
@@ -147,9 +138,3 @@ class Attachment:
             # A full disk is no reason to stop copying, and if the directory is gone, the next look at the lease tells.
             return
         self._written = state
-
-    def _on_signal(self, number: int, frame: types.FrameType | None) -> None:
-        """Leave nothing behind. The lock isn't asked for: this interrupts whoever has it."""
-        shutil.rmtree(self._directory, ignore_errors=True)
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)

@@ -37,6 +37,8 @@ _PARENT_PAUSE = 0.5
 """Seconds between two looks whether Ansible is still there."""
 _PATIENCE = 5.0
 """Seconds that a task waits for its watcher in the end."""
+_FOR_MAIN_THREAD = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+"""Stops and time-outs. Python runs their handlers in the main thread, which only wakes up if it gets them itself."""
 
 display = Display()
 
@@ -115,7 +117,11 @@ class _Watcher:
 
     def start(self) -> None:
         """Begin, in a thread."""
-        self._thread.start()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _FOR_MAIN_THREAD)
+        try:
+            self._thread.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def end(self, *, cancel: bool) -> None:
         """The module has ended; or with ``cancel`` it has to end, since nobody waits for it any more."""
@@ -134,7 +140,7 @@ class _Watcher:
                 self._look()
                 next_look = time.monotonic() + _PAUSE
         if self._cancelled:
-            self._run(f"rm -f {self._directory}/lease")
+            self._run(f"rm -rf {self._directory}")
 
     def _look(self) -> None:
         # The lease is never made anew here: one that is gone has ended.

@@ -58,7 +58,7 @@ class ProgressLines:
 
 def size(number: float) -> str:
     """So many bytes, in the unit in which they are easy to read."""
-    amount = max(float(number), 0.0)
+    amount = float(max(int(number), 0))
     for unit in _UNITS[:-1]:
         if amount < 999.5:
             return f"{amount:.0f} {unit}" if unit in ("B", "kB") else f"{amount:.1f} {unit}"

@@ -1,0 +1,121 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import stat
+import subprocess
+import sys
+import time
+
+import pytest
+from ansible_collections.imageops.registry.plugins.module_utils import _attachment
+from ansible_collections.imageops.registry.plugins.module_utils._attachment import VARIABLE, Attachment, take_directory
+from ansible_collections.imageops.registry.plugins.module_utils._errors import Detached, LocalFileError
+from ansible_collections.imageops.registry.plugins.module_utils._progress import Progress
+
+# A task that works for ever, in a process of its own since it is to be ended.
+ENDLESS = """
+import sys, time
+from ansible_collections.imageops.registry.plugins.module_utils._attachment import Attachment
+from ansible_collections.imageops.registry.plugins.module_utils._progress import Progress
+progress = Progress()
+progress.begin("a/b", "sha256:1", 20)
+Attachment(sys.argv[1], progress, show=sys.argv[2] == "show", say=print).open()
+print("open", flush=True)
+time.sleep(600)
+"""
+
+
+def attachment(directory: pathlib.Path | str) -> Attachment:
+    return Attachment(str(directory), Progress(), show=True, say=print)
+
+
+def start(directory: pathlib.Path, show: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", ENDLESS, str(directory), show]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    assert process.stdout is not None and process.stdout.readline() == "open\n"
+    return process
+
+
+def test_the_directory_is_private_and_gone_in_the_end(tmp_path: pathlib.Path) -> None:
+    directory = tmp_path / "bond"
+    bond = attachment(directory)
+    bond.open()
+    bond.check()
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700 and (directory / "lease").is_file()
+    bond.close()
+    assert not directory.exists()
+
+
+def test_a_directory_that_is_there_is_not_taken(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(LocalFileError, match="can't be made: File exists"):
+        attachment(tmp_path).open()
+
+
+def test_without_a_directory_there_is_no_bond() -> None:
+    bond = attachment("")
+    bond.open()
+    bond.check()
+    bond.close()
+
+
+def test_no_tag_is_written_without_the_lease(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_attachment, "_PAUSE", 600.0)
+    bond = attachment(tmp_path / "bond")
+    bond.open()
+    (tmp_path / "bond" / "lease").unlink()
+    with pytest.raises(Detached, match="Ansible has cancelled the task"):
+        bond.check()
+    bond.close()
+
+
+def test_no_tag_is_written_with_a_lease_that_has_run_out(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_attachment, "_PAUSE", 600.0)
+    now = time.monotonic()
+    monkeypatch.setattr(_attachment.time, "monotonic", lambda: now)
+    bond = attachment(tmp_path / "bond")
+    bond.open()
+    now += _attachment.LEASE_SECONDS - 1
+    os.utime(tmp_path / "bond" / "lease", ns=(1, 1))
+    bond.check()
+    os.utime(tmp_path / "bond" / "lease", ns=(2, 2))
+    bond.check()
+    now += _attachment.LEASE_SECONDS
+    bond.check()
+    now += 1
+    with pytest.raises(Detached, match="hasn't been heard of for 15 seconds"):
+        bond.check()
+    bond.close()
+
+
+def test_a_task_ends_when_its_lease_is_removed(tmp_path: pathlib.Path) -> None:
+    process = start(tmp_path / "bond", "show")
+    (tmp_path / "bond" / "lease").unlink()
+    said, _errors = process.communicate(timeout=60)
+    assert process.returncode == 1 and "Ansible has cancelled the task" in said
+    assert not (tmp_path / "bond").exists()
+
+
+def test_the_state_is_written_while_bytes_move(tmp_path: pathlib.Path) -> None:
+    process = start(tmp_path / "bond", "show")
+    try:
+        while not (tmp_path / "bond" / "state").exists():
+            time.sleep(0.05)
+        state = json.loads((tmp_path / "bond" / "state").read_text())
+        assert state["in_flight"] == [{"repository": "a/b", "digest": "sha256:1", "size": 20, "bytes": 0}]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_helpers_do_not_see_the_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "/somewhere")
+    assert take_directory() == "/somewhere"
+    assert VARIABLE not in os.environ and take_directory() == ""
