@@ -76,7 +76,7 @@ _WHOLE_TASK: Plain = {
     "chunk_size": {"type": "int", "default": 0},
 }
 PROGRESS: Plain = {"progress": {"type": "bool", "default": True}}
-"""Of the modules that have an action plugin, which shows it."""
+"""Of the modules that send blobs. It is shown by their action plugins."""
 _RULES: Plain = {
     "required_together": [("username", "password")],
     "mutually_exclusive": [("username", "token")],

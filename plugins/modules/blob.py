@@ -23,7 +23,8 @@ extends_documentation_fragment:
   - imageops.registry.connection.source
   - imageops.registry.shapes.blobs
   - imageops.registry.attributes
-  - imageops.registry.progress
+  - imageops.registry.attended
+  - imageops.registry.attended.progress
 attributes:
   check_mode:
     details:

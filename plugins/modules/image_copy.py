@@ -22,7 +22,8 @@ extends_documentation_fragment:
   - imageops.registry.connection.source
   - imageops.registry.images
   - imageops.registry.attributes
-  - imageops.registry.progress
+  - imageops.registry.attended
+  - imageops.registry.attended.progress
 attributes:
   check_mode:
     details:

@@ -19,7 +19,7 @@ extends_documentation_fragment:
   - imageops.registry.connection
   - imageops.registry.connection.source
   - imageops.registry.attributes
-  - imageops.registry.progress
+  - imageops.registry.attended
 attributes:
   check_mode:
     details:
@@ -221,7 +221,6 @@ import typing as t
 
 from ..module_utils._arguments import (
     MANIFESTS,
-    PROGRESS,
     Task,
     create_module,
     decoded,
@@ -319,7 +318,6 @@ def main() -> None:
                 "path": {"type": "path", "aliases": ["src"]},
                 "source_repository": {"type": "str"},
                 "manifests": MANIFESTS,
-                **PROGRESS,
             },
             source="optional",
             required_one_of=[("repository", "manifests")],

@@ -19,7 +19,7 @@ author:
 extends_documentation_fragment:
   - imageops.registry.connection
   - imageops.registry.attributes
-  - imageops.registry.progress
+  - imageops.registry.attended
 attributes:
   check_mode:
     details:
@@ -190,7 +190,7 @@ transfer:
 
 import typing as t
 
-from ..module_utils._arguments import PROGRESS, TAGS, Task, create_module, decoded, divided, one_or_many, run
+from ..module_utils._arguments import TAGS, Task, create_module, decoded, divided, one_or_many, run
 from ..module_utils._digest import check_digest
 from ..module_utils._errors import InvalidInput
 from ..module_utils._reference import check_repository, check_tag
@@ -257,7 +257,6 @@ def main() -> None:
                 "tags": TAGS,
                 "delete_manifest": {"type": "bool", "default": False},
                 "verify": {"type": "bool", "default": False},
-                **PROGRESS,
             },
             required_one_of=[("repository", "tags")],
             required_together=[("repository", "tag")],

@@ -66,7 +66,8 @@ class AttendedModule(ActionBase):  # type: ignore[misc]
         directory = self._connection._shell.join_path(
             self.get_shell_option("system_tmpdirs", ["/var/tmp"])[0], f"ansible-imageops-{secrets.token_hex(16)}"
         )
-        watcher = _Watcher(self._on_copied_connection(), directory, task_vars.get("inventory_hostname", ""))
+        host = self._task.delegate_to or task_vars.get("inventory_hostname", "")
+        watcher = _Watcher(self._on_copied_connection(), directory, host)
         self._task.environment.append({VARIABLE: directory})
         returned = False
         handlers: dict[int, t.Any] = {}

@@ -7,16 +7,9 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The option and the attributes of modules with an action plugin."""
+    """The attributes of modules with an action plugin, and the option of those of them that send blobs."""
 
     DOCUMENTATION = r"""
-options:
-  progress:
-    description:
-      - Whether it is shown how far the task has come, while blobs are sent for more than a few seconds.
-      - Nothing is shown in check mode, with C(async), and with C(no_log).
-    type: bool
-    default: true
 attributes:
   action:
     description: Has an action plugin on the controller, which watches over the module.
@@ -28,4 +21,14 @@ attributes:
     support: full
     details:
       - With C(async), nothing watches over the module, which goes on where the play is stopped.
+"""
+
+    PROGRESS = r"""
+options:
+  progress:
+    description:
+      - Whether it is shown how far the task has come, while blobs are sent for more than a few seconds.
+      - Nothing is shown in check mode, with C(async), and with C(no_log).
+    type: bool
+    default: true
 """
