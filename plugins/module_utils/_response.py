@@ -54,28 +54,25 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udf
 class Response:
     """The answer to one request, redirects followed. ``body`` is empty where the answer is streamed."""
 
-    def __init__(self, method: str, url: str, raw: t.Any, body: bytes) -> None:
+    def __init__(self, method: str, url: str, raw: t.Any, body: bytes, authorisation: str = "") -> None:
         self.method = method
         self.url = url
-        self.status: int = raw.status_code
+        self.status: int = raw.status
         self.headers: t.Mapping[str, str] = raw.headers
         self.body = body
-        self._raw = raw
-
-    @property
-    def authorisation(self) -> str:
+        self.authorisation = authorisation
         """The Authorization header of the request that this answers; empty where it had none. A secret."""
-        return str(self._raw.request.headers.get("Authorization", ""))
+        self._raw = raw
 
     def header_list(self, name: str) -> list[str]:
         """Every header of that name, one by one."""
-        return list(self._raw.raw.headers.getlist(name))
+        return list(self._raw.headers.getlist(name))
 
     def pieces(self) -> t.Iterator[bytes]:
         """The streamed body as it came over the wire. Raises :class:`ConnectionFailed` where it breaks off."""
         try:
             while True:
-                piece = self._raw.raw.read(PIECE, decode_content=False)
+                piece = self._raw.read(PIECE, decode_content=False)
                 if not piece:
                     return
                 yield piece
@@ -86,7 +83,7 @@ class Response:
 
     def close(self) -> None:
         """Give a streamed answer up."""
-        self._raw.close()
+        _give_back(self._raw)
 
     def error_details(self) -> tuple[ErrorDetail, ...]:
         """The registry's error codes, shortened and without control characters: they go to the user's screen."""
@@ -190,20 +187,26 @@ def read_limited(raw: t.Any, method: str, url: str, limit: int, timeout: float) 
     deadline = Deadline("the answer", timeout)
     try:
         # distribution 2.x gives a 416 the length of the whole blob, and no body.
-        while received <= limit and raw.status_code != 416:
+        while received <= limit and raw.status != 416:
             deadline.check()
-            piece = raw.raw.read(min(_SHORT_PIECE, limit + 1 - received), decode_content=False)
+            piece = raw.read(min(_SHORT_PIECE, limit + 1 - received), decode_content=False)
             if not piece:
                 break
             pieces.append(piece)
             received += len(piece)
     finally:
-        raw.close()
-    if received > limit and raw.status_code < 400:
+        _give_back(raw)
+    if received > limit and raw.status < 400:
         raise ProtocolViolation(
-            f"the answer is larger than {limit} bytes", method=method, url=without_query(url), status=raw.status_code
+            f"the answer is larger than {limit} bytes", method=method, url=without_query(url), status=raw.status
         )
     return b"".join(pieces)[:limit]
+
+
+def _give_back(raw: t.Any) -> None:
+    """Close an answer of ``urllib3``; its connection goes on where all of the answer was read."""
+    raw.close()
+    raw.release_conn()
 
 
 def _clean(value: t.Any) -> str:

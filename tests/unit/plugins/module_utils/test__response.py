@@ -27,7 +27,7 @@ PAGES = [
 
 
 def response(body: bytes, status: int) -> Response:
-    raw: t.Any = types.SimpleNamespace(status_code=status, headers={})
+    raw: t.Any = types.SimpleNamespace(status=status, headers={})
     return Response("GET", "https://r.example/v2/x?s=secret", raw, body)
 
 

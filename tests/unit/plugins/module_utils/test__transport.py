@@ -1521,7 +1521,7 @@ def test_no_more_than_jobs_requests_are_under_way_however_many_threads_ask(serve
     client = transport(server.host, jobs=2)
     client.exchange("GET", "/v2/", NOTHING)
     lock, running, most = threading.Lock(), [0], [0]
-    send = client._session.send
+    send = client._send_directly
 
     def counted(*arguments: t.Any, **options: t.Any) -> t.Any:
         with lock:
@@ -1533,7 +1533,7 @@ def test_no_more_than_jobs_requests_are_under_way_however_many_threads_ask(serve
             with lock:
                 running[0] -= 1
 
-    client._session.send = counted
+    client._send_directly = counted
     server.expect("GET", "/v2/x", 200, times=30)
     threads = [threading.Thread(target=client.exchange, args=("GET", "/v2/x", NOTHING)) for _number in range(30)]
     for thread in threads:
