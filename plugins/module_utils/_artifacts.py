@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ._actions import EXISTS
+from ._actions import COPY, EXISTS, REPLACE
 from ._end import End
 from ._errors import InvalidInput, NotFound, RegistryError
 from ._inspection import manifest_digests, read_tree
@@ -25,8 +25,6 @@ from ._registry import Referrers
 
 ALL = "all"
 NONE = "none"
-COPY = "copy"
-REPLACE = "replace"
 SKIP = "skip"
 REFUSED = "refused"
 LEFT_OUT = "left_out"

@@ -14,7 +14,7 @@ import typing as t
 from ._digest import compute_digest
 from ._end import End
 from ._errors import AccessDenied, AuthenticationFailed, InvalidInput, NotFound, RegistryError
-from ._manifest import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Manifest, format_platform
+from ._manifest import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Manifest, blobs_of, format_platform
 from ._parallel import run_all
 from ._transfer import RegistrySource, verified_pieces
 
@@ -129,16 +129,6 @@ def _too_large(registry: End, repository: str, digest: str) -> RegistryError:
     return InvalidInput(f"the index has more than {_MAXIMUM_DEPTH} levels or {_MAXIMUM_MANIFESTS} manifests").within(
         f"read {registry.name}/{repository}@{digest}"
     )
-
-
-def blobs_of(manifests: t.Iterable[Manifest]) -> list[Descriptor]:
-    """All blobs that the manifests refer to, each once."""
-    blobs: dict[str, Descriptor] = {}
-    for manifest in manifests:
-        others = [child for child in manifest.children() if child.media_type not in MANIFEST_TYPES]
-        for blob in [*manifest.blobs(), *others]:
-            blobs.setdefault(blob.digest, blob)
-    return list(blobs.values())
 
 
 def read_config(registry: End, repository: str, manifest: Manifest) -> dict[str, t.Any]:

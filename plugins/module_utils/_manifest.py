@@ -274,3 +274,13 @@ def _descriptor(entry: t.Any, where: str) -> Descriptor:
         artifact_type if isinstance(artifact_type, str) else "",
         _annotations(entry),
     )
+
+
+def blobs_of(manifests: t.Iterable[Manifest]) -> list[Descriptor]:
+    """All blobs that the manifests refer to, each once."""
+    blobs: dict[str, Descriptor] = {}
+    for manifest in manifests:
+        others = [child for child in manifest.children() if child.media_type not in MANIFEST_TYPES]
+        for blob in [*manifest.blobs(), *others]:
+            blobs.setdefault(blob.digest, blob)
+    return list(blobs.values())

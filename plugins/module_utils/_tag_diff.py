@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ._actions import DELETE
+from ._actions import CREATE, DELETE, REPLACE
 from ._end import End
 from ._errors import RegistryError
 from ._inspection import describe
 from ._parallel import run_all
-from ._tagging import CREATE, REPLACE, TagOutcome
+from ._tagging import TagOutcome
 
 Plain = dict[str, t.Any]
 Place = tuple[str, str]

@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import typing as t
 
-from ._actions import ABSENT, DELETE, EXISTS
+from ._actions import ABSENT, CREATE, DELETE, EXISTS, REPLACE
 from ._deletion import delete_for_sure
 from ._end import End
 from ._errors import AccessDenied, Conflict, NotFound, RegistryError, UnexpectedAnswer, Unsupported
 from ._manifest import Manifest
 from ._parallel import run_all
 from ._registry import Registry
-
-CREATE = "create"
-REPLACE = "replace"
 
 _REFUSALS = (AccessDenied, UnexpectedAnswer, Unsupported)
 _REFUSING = (400, 403, 405, 409, 412)

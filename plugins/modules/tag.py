@@ -190,12 +190,13 @@ transfer:
 
 import typing as t
 
+from ..module_utils._actions import CREATE, REPLACE
 from ..module_utils._arguments import TAGS, Task, create_module, decoded, divided, one_or_many, run
 from ..module_utils._digest import check_digest
 from ..module_utils._errors import InvalidInput
 from ..module_utils._reference import check_repository, check_tag
 from ..module_utils._tag_diff import describe_tags, tag_diff
-from ..module_utils._tagging import CREATE, DELETE, REPLACE, TagItem, delete_tags, move_tags
+from ..module_utils._tagging import DELETE, TagItem, delete_tags, move_tags
 
 
 def tag_item(entry: dict[str, t.Any], present: bool) -> TagItem:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .._actions import EXISTS
+from .._actions import CREATE, EXISTS, REPLACE
 from .._artifacts import Artifact, ArtifactsWanted, compare_artifacts
 from .._end import End
 from .._errors import Conflict, NotFound, RegistryError
@@ -19,7 +19,6 @@ from .._manifest import INDEX_TYPES, Descriptor, Manifest
 from .._parallel import run_all
 from .._platform import is_meant_by
 from .._platform_choice import SOURCE_ANNOTATION, PlatformMissing, choose_platforms
-from .._tagging import CREATE, REPLACE
 from ._items import FAILED, MISSING, PROMOTE, REFUSED, SKIP, UNCHANGED, ImageItem, check_images
 
 _NUMBER_TO_YAML = re.compile(r"[0-9]+\.[0-9]*[1-9]", re.ASCII)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import typing as t
 
-from .._actions import EXISTS
+from .._actions import CREATE, EXISTS, REPLACE
 from .._end import End
 from .._errors import RegistryError, RepositoryMissing
 from .._manifest import Manifest
@@ -18,7 +18,7 @@ from .._manifest_push import PUSH, ManifestItem, ManifestOutcome, ManifestPush
 from .._parallel import StepGraph
 from .._placement import BlobGroup, BlobOutcome, BlobPlacement, outcomes_by_group
 from .._progress import Progress
-from .._tagging import CREATE, REPLACE, TagItem, TagOutcome, move_tags
+from .._tagging import TagItem, TagOutcome, move_tags
 from .._transfer import RegistrySource
 from ._comparison import Comparison, compare_images
 from ._items import STOPPING, ImageItem, Plain

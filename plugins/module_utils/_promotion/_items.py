@@ -10,8 +10,11 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .._end import End
 from .._errors import InvalidInput
+
+if t.TYPE_CHECKING:
+    # Plugins on the controller need this file, and no client.
+    from .._end import End
 
 UNCHANGED = "unchanged"
 PROMOTE = "promote"

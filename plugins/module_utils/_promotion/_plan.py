@@ -10,12 +10,12 @@ from __future__ import annotations
 import base64
 import typing as t
 
+from .._actions import CREATE, REPLACE
 from .._end import End
 from .._errors import RegistryError
-from .._inspection import blobs_of, describe, describe_tree
-from .._manifest import Descriptor, Manifest
+from .._inspection import describe, describe_tree
+from .._manifest import Descriptor, Manifest, blobs_of
 from .._parallel import run_all
-from .._tagging import CREATE, REPLACE
 from ._comparison import Comparison
 from ._items import MISSING, PROMOTE, Plain
 

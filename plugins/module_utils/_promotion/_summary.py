@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import typing as t
 
-from .._actions import MOUNT, MOUNT_OR_UPLOAD, UPLOAD
-from .._artifacts import COPY
-from .._inspection import blobs_of
-from .._manifest import Manifest
-from .._tagging import CREATE, REPLACE
+from .._actions import COPY, CREATE, MOUNT, MOUNT_OR_UPLOAD, REPLACE, UPLOAD
+from .._manifest import Manifest, blobs_of
 from ._items import FAILED, PROMOTE, Plain
 from ._whole import broken, end_to_end, failures_of, parsed, refused_again
 

@@ -6,12 +6,12 @@ from __future__ import annotations
 import threading
 
 import pytest
-from ansible_collections.imageops.registry.plugins.module_utils._actions import DELETE, EXISTS
+from ansible_collections.imageops.registry.plugins.module_utils._actions import CREATE, DELETE, EXISTS
 from ansible_collections.imageops.registry.plugins.module_utils._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._errors import AccessDenied, RegistryError
 from ansible_collections.imageops.registry.plugins.module_utils._manifest import Manifest
 from ansible_collections.imageops.registry.plugins.module_utils._tag_diff import describe_tags, tag_diff
-from ansible_collections.imageops.registry.plugins.module_utils._tagging import CREATE, TagOutcome
+from ansible_collections.imageops.registry.plugins.module_utils._tagging import TagOutcome
 from ansible_collections.imageops.registry.tests.unit.support.documents import CONFIG, image
 from ansible_collections.imageops.registry.tests.unit.support.fake_registry import FakeRegistry
 
