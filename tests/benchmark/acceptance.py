@@ -104,16 +104,16 @@ def _from_nothing(results: Results, workload: Workload) -> Iterator[Line]:
 def _changes(results: Results, workload: Workload) -> Iterator[Line]:
     requests = results.requests(workload.key, "image_copy")
     others = [results.requests(workload.key, name) for name in results.peers(workload)]
-    totals = [other.total for other in others if other is not None]
+    totals = [other.total - other.artifacts for other in others if other is not None]
     if requests is None or not totals:
         return
     overhead = 64 * 1024  # manifests and the configuration
     mib = 1024 * 1024
     text = f"{workload.title}: MiB read at the source, of those that changed"
     yield Line(4, text, requests.source_bytes / mib, (workload.size + overhead) / mib)
-    apart = f"without {requests.safety} for safety, with {requests.artifacts} that look for artifacts"
-    text = f"{workload.title}: requests {apart}; and those of the best peer"
-    yield Line(4, text, requests.total - requests.safety, min(totals))
+    apart = f"without {requests.safety} for safety and {requests.artifacts} that look for artifacts"
+    text = f"{workload.title}: requests {apart}; and those of the best peer without the latter"
+    yield Line(4, text, requests.total - requests.safety - requests.artifacts, min(totals))
 
 
 def _delayed(results: Results, workload: Workload) -> Iterator[Line]:

@@ -88,6 +88,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--docs", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--only", default="", metavar="a,c-plain", help="letters or names of workloads; prints only")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="after one to warm up (default: 3)")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmark.md with the parts of --only as well")
     parser.add_argument("--quick", action="store_true", help="little work, once, to see that it runs; prints only")
     options = parser.parse_args()
     if options.rounds < 1:
@@ -126,7 +127,7 @@ def main() -> int:
         sites.stop()
     text = report.text(benchmark.results, known, options.core, find_binary(None).path)
     benchmark.results.save(options.directory / "results.json")
-    if only or options.quick:
+    if (only and not options.write) or options.quick:
         print(text)
     else:
         report.write(options.docs, text, benchmark.results)

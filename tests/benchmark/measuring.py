@@ -31,7 +31,8 @@ class Requests:
     destination: int = 0
     tokens: int = 0
     safety: int = 0
-    """Of those to the destination: looks at a tag that was looked at before."""
+    """Of those to the destination: looks at a tag that was looked at before, and manifests pushed by digest first, so
+    that no tag moves before all content is there."""
     artifacts: int = 0
     """Of all: those that look for signatures and other artifacts."""
     source_bytes: int = 0

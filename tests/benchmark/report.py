@@ -30,6 +30,7 @@ oras (with `--recursive`) take part where they are on the `PATH`, in `~/go/bin`,
 
     make bench                              all of it, and this page
     make bench ARGS="--only a,c-plain"      parts of it, printed only
+    make bench ARGS="--only a,c --write"    the same, and this page with these parts only
     make bench ARGS="--quick"               little work, to see that it runs
 
 """

@@ -94,20 +94,24 @@ class Site:
         """Those since they were forgotten."""
         found = Requests()
         looked: set[str] = set()
+        written = {"digest": 0, "tag": 0}
         for role in ("source", destination):
             seen = read_requests(self._state, self._names[role])
             setattr(found, "source" if role == "source" else "destination", len(seen))
             for request in seen:
                 path, reads = request["path"], request["method"] in ("GET", "HEAD")
-                if "/referrers/" in path or "/manifests/sha256-" in path or path.endswith("/tags/list"):
+                if "/referrers/" in path or "/manifests/sha256-" in path or (role == "source" and "/tags/list" in path):
                     found.artifacts += 1
                 elif role == "source":
                     found.source_bytes += request["bytes"] if request["method"] == "GET" else 0
                 elif reads and "/manifests/" in path and "/manifests/sha256:" not in path and request["status"] != 401:
                     found.safety += path in looked
                     looked.add(path)
+                elif request["method"] == "PUT" and "/manifests/" in path and request["status"] == 201:
+                    written["digest" if "/manifests/sha256:" in path else "tag"] += 1
             if "token_access_log" in self.entry(role):
                 found.tokens += len(read_requests(self._state, self._names[role], source="token"))
+        found.safety += min(written.values())
         return found
 
     def check(self, destination: str, images: Sequence[Image]) -> None:

@@ -100,8 +100,9 @@ def test_an_unchanged_image_more() -> None:
     assert (round(half.value, 6), round(half.limit, 6), half.met) == (2.0, 5.0, True)
 
 
-def test_requests_for_safety_are_counted_apart() -> None:
-    ours, theirs = Requests(source=3, destination=6, tokens=1, safety=2), Requests(source=3, destination=5)
+def test_requests_for_safety_and_for_artifacts_are_counted_apart() -> None:
+    ours = Requests(source=8, destination=6, tokens=1, safety=2, artifacts=5)
+    theirs = Requests(source=4, destination=5, artifacts=1)
     results = measured(
         ("g", "image_copy", Measurement(1.0, requests=ours)), ("g", "crane", Measurement(1.0, requests=theirs))
     )
