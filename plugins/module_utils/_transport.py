@@ -509,7 +509,7 @@ class Transport:
         sent = dict(headers)
         if isinstance(data, Body):
             sent["Content-Length"] = str(len(data))
-        return self._pool.urlopen(
+        return self._pool.request(
             method,
             urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, "")),
             body=data,
