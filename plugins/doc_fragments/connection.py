@@ -103,7 +103,8 @@ options:
     default: 3
   jobs:
     description:
-      - How many requests to one registry, and how many blobs, are under way at a time.
+      - How many requests to one registry, and how many blobs, are under way at a time. Where both ends of a task are the same registry,
+        that is for each end.
     type: int
     default: 4
   requests_per_second:

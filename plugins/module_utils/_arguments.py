@@ -23,6 +23,7 @@ from ._digest import check_digest
 from ._endpoint import Endpoint
 from ._errors import CredentialError, InvalidInput, LocalFileError, RegistryError, RepositoryMissing
 from ._inspection import ImageName
+from ._limits import Limits
 from ._local_path import absolute, relative_hint
 from ._manifest import MAXIMUM_BLOB_SIZE, MAXIMUM_SIZE
 from ._placement import BlobGroup, BlobOutcome
@@ -170,6 +171,7 @@ class Task:
             take_directory(), self.progress, show=bool(self.params.get("progress")), say=module.fail_json
         )
         self._opened: list[Registry] = []
+        self._limits: dict[str, Limits] = {}
 
     def registry(self, *, writing: bool = False, pushed_to: bool = False) -> Registry:
         """The registry that the task reads or changes. In check mode the account is asked to read only.
@@ -233,7 +235,8 @@ class Task:
             chunk_size=self.params["chunk_size"],
         )
         try:
-            transport = Transport(endpoint, self.counters, on_secret=self._hide_text)
+            limits = self._limits.setdefault(name, Limits(endpoint.requests_per_second))
+            transport = Transport(endpoint, self.counters, limits=limits, on_secret=self._hide_text)
         except LocalFileError as error:
             raise self._at_end(error, options).within(f"reach {name}") from error
         registry = Registry(transport, writing=writing, pushed_to=pushed_to, before_tag=self.attachment.check)

@@ -99,11 +99,20 @@ class ManifestPush:
             self._items.append(item)
             self._steps.append(step)
 
-    def finish(self) -> list[ManifestOutcome | RegistryError]:
+    @property
+    def outcomes(self) -> list[ManifestOutcome | RegistryError]:
+        """When the graph has run: what happened, in the items' order, but for the lists of referrers."""
+        return [step.outcome for step in self._steps]
+
+    def finish(
+        self, may_be_listed: t.Callable[[ManifestItem], bool] = lambda item: True
+    ) -> list[ManifestOutcome | RegistryError]:
         """When the graph has run: list what has to be listed. Outcomes in the items' order."""
-        outcomes = dict(enumerate(step.outcome for step in self._steps))
+        outcomes = dict(enumerate(self.outcomes))
         lists: dict[tuple[str, str], list[tuple[int, Manifest]]] = {}
         for position, manifest in sorted(self._unlisted.items()):
+            if not may_be_listed(self._items[position]):
+                continue
             subject = t.cast(Descriptor, manifest.subject).digest
             lists.setdefault((self._items[position].repository, subject), []).append((position, manifest))
 
@@ -156,15 +165,14 @@ class ManifestPush:
                 return outcome, destination.get_manifest(item.repository, item.digest)
             return outcome, known or _manifest_of(item, None, what)
         manifest = known or _manifest_of(item, self._source, what)
-        parts = {descriptor.digest for descriptor in manifest.descriptors()}
+        subject = manifest.subject.digest if manifest.subject else ""
+        parts = {subject, *(descriptor.digest for descriptor in manifest.descriptors())}
         broken = [
             digest for digest, step in needed.items() if digest in parts and isinstance(step.outcome, RegistryError)
         ]
         if broken:
-            failed = (
-                f"manifest {broken[0]} couldn't be pushed" if manifest.is_index else f"blob {broken[0]} isn't there"
-            )
-            raise Conflict(f"its {failed}").within(what)
+            kind = "manifest" if manifest.is_index or broken[0] == subject else "blob"
+            raise Conflict(f"its {kind} {broken[0]} couldn't be pushed").within(what)
         again: tuple[str, ...] = ()
         listed = False
         if not self._check:

@@ -166,7 +166,8 @@ class BlobPlacement:
             entries.sort(key=lambda entry: entry[1].size or 0, reverse=True)
             first: Step[BlobOutcome | None] | None = None
             for digest, wanted in entries:
-                is_first = first is None and len(entries) >= _MANY_LOOKS
+                # Check mode looks at each: it is to say exactly what is there.
+                is_first = first is None and len(entries) >= _MANY_LOOKS and not self._check
                 look = graph.add(
                     self._looking(digest, copies[digest], wanted, first, is_first),
                     after=() if first is None else (first,),
@@ -261,19 +262,34 @@ class BlobPlacement:
             if session is not None:
                 abandon_upload(destination, session)
             session = offered
-        if session is None and (wanted.presumed or wanted.look is None) and self._offers_own:
-            # It may be there all the same: a run that was cut off leaves blobs in a repository that still counts as
-            # none. To mount it from there is an upload begun where it isn't.
-            try:
-                session = destination.mount_blob(repository, digest, repository)
-            except RegistryError as error:
-                self._offers_own = False
-                given_up.append(str(error))
-            else:
-                if session is None:
-                    return self._there(digest, wanted, size)
+        if wanted.presumed or wanted.look is None:
+            # It may be there: a run that was cut off leaves blobs in a repository that still counts as none.
+            there, session = self._look_after_all(digest, wanted, size, session, given_up)
+            if there is not None:
+                return there
         given_up += self._upload(digest, wanted, source, size, session)
         return BlobOutcome(repository, digest, size, UPLOAD, tuple(given_up))
+
+    def _look_after_all(
+        self, digest: str, wanted: _Wanted, size: int, session: UploadSession | None, given_up: list[str]
+    ) -> tuple[BlobOutcome | None, UploadSession | None]:
+        """The outcome if it is there, or the session to upload it in, if there is one already.
+
+        To mount a blob from its own repository is an upload begun where it isn't there: one request for two.
+        """
+        if self._offers_own and session is None:
+            try:
+                session = self._destination.mount_blob(wanted.repository, digest, wanted.repository)
+            except RegistryError as error:
+                given_up.append(str(error))
+                self._offers_own = error.temporary
+            else:
+                return (self._there(digest, wanted, size), None) if session is None else (None, session)
+        if self._destination.head_blob(wanted.repository, digest) not in (size, -1):
+            return None, session
+        if session is not None:
+            abandon_upload(self._destination, session)
+        return self._there(digest, wanted, size), None
 
     def _upload(
         self, digest: str, wanted: _Wanted, source: BlobSource, size: int, session: UploadSession | None

@@ -219,8 +219,9 @@ class Registry:
                 what = f"list the tags of {self._named(repository)}"
                 path = self._path(repository, "tags/list?n=1")
                 try:
-                    response = self._ask(what, "GET", path, self._pull(repository), limit=_MAXIMUM_PAGE_SIZE)
-                except AccessDenied:
+                    response = self._ask(what, "GET", path, self._pull(repository), repeat=False)
+                except RegistryError:
+                    # Nothing depends on it but how much is asked.
                     self._lacks[repository] = False
                 else:
                     self._lacks[repository] = isinstance(response.error(), RepositoryMissing)

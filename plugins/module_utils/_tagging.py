@@ -49,34 +49,26 @@ BeforeWrite = t.Callable[[TagOutcome], None]
 
 
 def move_tags(
-    registry: End,
-    items: t.Sequence[TagItem],
-    *,
-    check: bool,
-    verify: bool = False,
-    before_write: BeforeWrite = lambda outcome: None,
+    registry: End, items: t.Sequence[TagItem], *, check: bool, before_write: BeforeWrite = lambda outcome: None
 ) -> list[TagOutcome | RegistryError]:
-    """Point every tag at its digest; outcomes in the items' order. In check mode the digest needn't be there.
-
-    ``verify`` looks again, when all have moved, whether each serves its digest.
-    """
-    outcomes = run_all(lambda item: _move(registry, item, check, before_write), items, registry.jobs)
-    if check or not verify:
-        return outcomes
-    return run_all(lambda outcome: _verified(registry, outcome), outcomes, registry.jobs)
+    """Point every tag at its digest; outcomes in the items' order. In check mode the digest needn't be there."""
+    return run_all(lambda item: _move(registry, item, check, before_write), items, registry.jobs)
 
 
-def _verified(registry: End, outcome: TagOutcome | RegistryError) -> TagOutcome:
-    if isinstance(outcome, RegistryError):
-        raise outcome
-    if outcome.action != EXISTS:
+def verify_tags(registry: End, outcomes: t.Sequence[TagOutcome]) -> list[tuple[TagOutcome, RegistryError]]:
+    """Look whether each tag that was moved serves its digest. Returns those of which that isn't sure, and why."""
+
+    def look(outcome: TagOutcome) -> None:
         found = registry.head_manifest(outcome.repository, outcome.tag)
         if found is None or found.digest != outcome.digest:
             raise Conflict(
                 f"it was moved to {outcome.digest}, and serves {found.digest if found else 'nothing'}",
                 hint="Somebody else moved it meanwhile; compare again",
             ).within(f"tag {registry.name}/{outcome.repository}:{outcome.tag}")
-    return outcome
+
+    moved = [outcome for outcome in outcomes if outcome.action != EXISTS]
+    problems = run_all(look, moved, registry.jobs)
+    return [(outcome, problem) for outcome, problem in zip(moved, problems) if isinstance(problem, RegistryError)]
 
 
 def _move(registry: End, item: TagItem, check: bool, before_write: BeforeWrite) -> TagOutcome:

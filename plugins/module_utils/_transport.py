@@ -33,6 +33,7 @@ from ._errors import (
     RegistryError,
     TLSFailed,
 )
+from ._limits import Limits
 from ._pace import paced_adapter
 from ._proxy import Proxy, proxy_for
 from ._reference import is_docker_hub
@@ -105,6 +106,7 @@ class Transport:
         endpoint: Endpoint,
         counters: Counters,
         *,
+        limits: Limits | None = None,
         on_secret: t.Callable[[str], None] = lambda secret: None,
         sleep: t.Callable[[float], None] = time.sleep,
     ) -> None:
@@ -138,9 +140,7 @@ class Transport:
         self._fatal: RegistryError | None = None
         self._lost = 0
         self._slots = threading.Semaphore(endpoint.jobs)
-        self._pace = threading.Lock()
-        self._next_at = 0.0
-        self._not_before = 0.0
+        self._limits = limits or Limits(endpoint.requests_per_second)
 
     def close(self) -> None:
         """Close all connections."""
@@ -457,7 +457,7 @@ class Transport:
         empty = isinstance(request.body, Body) and len(request.body) == 0
         data = b"".join(t.cast(Body, request.body)) if empty else request.body
         timeout = request.timeout or self.endpoint.timeout
-        self._wait_until_allowed()
+        self._limits.wait(self.sleep)
         self.counters.add(requests=1)
         # Whole exchanges are bounded; a body that is streamed is the caller's, who bounds those.
         with self._slots:
@@ -511,7 +511,7 @@ class Transport:
             sent["Content-Length"] = str(len(data))
         return self._pool.request(
             method,
-            urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, "")),
+            (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
             body=data,
             headers=sent,
             redirect=False,
@@ -594,18 +594,8 @@ class Transport:
                 errors=response.error_details(),
             )
         # All threads slow down, not just the one that was told to.
-        self._not_before = max(self._not_before, time.monotonic() + asked)
+        self._limits.pause(asked)
         return asked
-
-    def _wait_until_allowed(self) -> None:
-        if self.endpoint.requests_per_second:
-            with self._pace:
-                begin = max(self._next_at, time.monotonic())
-                self._next_at = begin + 1 / self.endpoint.requests_per_second
-            self.sleep(max(0.0, begin - time.monotonic()))
-        wait = self._not_before - time.monotonic()
-        if wait > 0:
-            self.sleep(min(wait, _LONGEST_WAIT))
 
 
 def _connection_pool(session: t.Any, url: str, verify: bool | str, certificate: str | tuple[str, str] | None) -> t.Any:

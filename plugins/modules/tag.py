@@ -191,12 +191,12 @@ transfer:
 import typing as t
 
 from ..module_utils._actions import CREATE, REPLACE
-from ..module_utils._arguments import TAGS, Task, create_module, decoded, divided, one_or_many, run
+from ..module_utils._arguments import TAGS, Task, create_module, decoded, divided, failure, one_or_many, run
 from ..module_utils._digest import check_digest
 from ..module_utils._errors import InvalidInput
 from ..module_utils._reference import check_repository, check_tag
 from ..module_utils._tag_diff import describe_tags, tag_diff
-from ..module_utils._tagging import DELETE, TagItem, delete_tags, move_tags
+from ..module_utils._tagging import DELETE, TagItem, delete_tags, move_tags, verify_tags
 
 
 def tag_item(entry: dict[str, t.Any], present: bool) -> TagItem:
@@ -223,9 +223,7 @@ def work(task: Task) -> dict[str, t.Any]:
     registry = task.registry(writing=True, pushed_to=present)
     before = describe_tags(registry, [(item.repository, item.tag) for item in items]) if task.diff_mode else {}
     if present:
-        outcomes = move_tags(
-            registry, items, check=task.check_mode, verify=params["verify"], before_write=task.check_secrets
-        )
+        outcomes = move_tags(registry, items, check=task.check_mode, before_write=task.check_secrets)
     else:
         outcomes = delete_tags(
             registry,
@@ -236,6 +234,9 @@ def work(task: Task) -> dict[str, t.Any]:
         )
     places = [{"repository": item.repository, "tag": item.tag, "digest": item.digest} for item in items]
     pairs, failures = divided(places, outcomes)
+    if present and params["verify"] and not task.check_mode:
+        for outcome, problem in verify_tags(registry, [outcome for _place, outcome in pairs]):
+            failures.append(failure(problem, repository=outcome.repository, tag=outcome.tag, digest=outcome.digest))
     done = [outcome._asdict() for _place, outcome in pairs]
     changed = any(entry["action"] in (CREATE, REPLACE, DELETE) for entry in done)
     result = {"changed": changed, "tags": done, "failures": failures}

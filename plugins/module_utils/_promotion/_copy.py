@@ -18,7 +18,7 @@ from .._manifest_push import PUSH, ManifestItem, ManifestOutcome, ManifestPush
 from .._parallel import StepGraph
 from .._placement import BlobGroup, BlobOutcome, BlobPlacement, outcomes_by_group
 from .._progress import Progress
-from .._tagging import TagItem, TagOutcome, move_tags
+from .._tagging import TagItem, TagOutcome, move_tags, verify_tags
 from .._transfer import RegistrySource
 from ._comparison import Comparison, compare_images
 from ._items import STOPPING, ImageItem, Plain
@@ -126,7 +126,10 @@ class Promotion:
         push.add_to(graph, items, dict(zip(places, steps)))
         graph.run(self._destination.jobs)
         self._note_blobs(groups, [step.outcome for step in steps])
-        self._note_manifests(items, push.finish())
+        self._note_manifests(items, push.outcomes)
+        # A list of referrers is a tag: it moves only where what it is about is whole.
+        whole = {(entry["repository"], entry["digest"]) for entry in self._whole()["manifests"]}
+        self._note_manifests(items, push.finish(lambda item: (item.repository, item.digest) in whole))
 
     def _note_blobs(self, groups: t.Sequence[BlobGroup], outcomes: t.Sequence[BlobOutcome | RegistryError]) -> None:
         blobs: list[Plain] = []
@@ -172,13 +175,18 @@ class Promotion:
             )
             for entry in self._whole()[name]
         ]
-        outcomes = move_tags(self._destination, items, check=self._rules.check, verify=True)
+        outcomes = move_tags(self._destination, items, check=self._rules.check)
         moved, failures = [], []
         for item, outcome in zip(items, outcomes):
             if isinstance(outcome, RegistryError):
                 failures.append(_failure(outcome, repository=item.repository, tag=item.tag, digest=item.digest))
             else:
                 moved.append(outcome)
+        problems = verify_tags(self._destination, [] if self._rules.check else moved)
+        failures += [
+            _failure(problem, repository=outcome.repository, tag=outcome.tag, digest=outcome.digest)
+            for outcome, problem in problems
+        ]
         self.tags += moved
         changed = any(outcome.action in (CREATE, REPLACE) for outcome in moved)
         tags = [outcome._asdict() for outcome in moved]

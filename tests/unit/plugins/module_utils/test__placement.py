@@ -71,9 +71,10 @@ def test_where_a_mount_from_the_repository_itself_fails_it_is_not_tried_again(se
     server.expect("HEAD", head(LARGE), 404).expect("GET", "/v2/a/tags/list?n=1", 404, UNKNOWN)
     expect_upload(server, LARGE)
     server.expect("POST", own_mount(MIDDLE), 404)
+    server.expect("HEAD", head(MIDDLE), 404)
     expect_upload(server, MIDDLE)
-    expect_upload(server, SMALL)
-    assert place(server) == ["upload", "upload", "upload"]
+    server.expect("HEAD", head(SMALL), 200, CONTENT[SMALL])
+    assert place(server) == ["exists", "upload", "upload"]
 
 
 def test_a_repository_that_is_there_is_looked_through(server: ScriptedServer) -> None:
