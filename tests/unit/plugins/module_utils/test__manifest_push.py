@@ -22,9 +22,11 @@ from ansible_collections.imageops.registry.plugins.module_utils._manifest import
 from ansible_collections.imageops.registry.plugins.module_utils._manifest_push import (
     ManifestItem,
     ManifestOutcome,
+    ManifestPush,
     delete_manifests,
     push_manifests,
 )
+from ansible_collections.imageops.registry.plugins.module_utils._parallel import StepGraph
 from ansible_collections.imageops.registry.plugins.module_utils._registry import Referrers, Registry, referrers_tag
 from ansible_collections.imageops.registry.tests.unit.support.documents import (
     DIGEST,
@@ -323,3 +325,30 @@ def test_a_list_that_can_not_be_written_does_not_hide_the_delete() -> None:
     (outcome,) = delete_manifests(registry.client, [("a", REFERRER_DIGEST)], check=False)
     assert isinstance(outcome, ManifestOutcome)
     assert (outcome.action, outcome.referrers_tag, len(outcome.given_up)) == ("delete", "", 1)
+
+
+def test_what_has_a_subject_that_could_not_be_pushed_is_not_pushed() -> None:
+    registry = FakeRegistry()
+    registry.failing[f"PUT a {IMAGE_DIGEST}"] = AccessDenied("no")
+    referrer = encoded(image(subject=descriptor(IMAGE, OCI_MANIFEST)))
+    items = [TREE[0], ManifestItem("a", compute_digest(referrer), content=referrer)]
+    outcomes = push_manifests(registry.client, items, None, check=False)
+    assert actions(outcomes) == [AccessDenied, Conflict]
+    assert registry.writes == [f"PUT a {IMAGE_DIGEST}"]
+
+
+def test_only_what_may_be_is_listed_under_its_subject() -> None:
+    registry = FakeRegistry()
+    registry.referrers_api = False
+    graph = StepGraph()
+    push = ManifestPush(registry.client, None, check=False)
+    push.add_to(graph, [ManifestItem("a", REFERRER_DIGEST, content=REFERRER)])
+    graph.run(1)
+    assert actions(push.finish(lambda item: False)) == ["push"]
+    assert registry.writes == [f"PUT a {REFERRER_DIGEST}"]
+
+
+def test_what_is_known_to_be_missing_is_not_looked_for() -> None:
+    registry = FakeRegistry()
+    push_manifests(registry.client, [TREE[0]._replace(known_missing=True)], None, check=False)
+    assert registry.calls == [f"PUT a {IMAGE_DIGEST}"]

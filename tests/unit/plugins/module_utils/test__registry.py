@@ -1217,3 +1217,24 @@ def test_a_password_that_is_refused_is_never_taken_for_absence(server: ScriptedS
     server.expect("GET", "/v2/", 401, headers=basic)
     with pytest.raises(AuthenticationFailed):
         pushed_to(server, credential=LOGIN).head_manifest("a/b", "1")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "lacking"),
+    [
+        (404, b'{"errors": [{"code": "NAME_UNKNOWN"}]}', True),
+        (404, b"404 page not found", False),
+        (200, b'{"tags": null}', False),
+        (401, b"", False),
+        (403, b"", False),
+        (503, b"", False),
+        (200, b"x" * 100000, False),
+    ],
+)
+def test_a_repository_is_lacking_only_where_the_registry_says_so(
+    server: ScriptedServer, status: int, body: bytes, lacking: bool
+) -> None:
+    server.expect("GET", "/v2/a/tags/list?n=1", status, body)
+    client = Registry(transport(server.host, retries=3), writing=True, pushed_to=True)
+    # Asked once, whatever the answer is.
+    assert [client.lacks_repository("a") for _question in range(2)] == [lacking] * 2

@@ -22,6 +22,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._tagging import 
     TagOutcome,
     delete_tags,
     move_tags,
+    verify_tags,
 )
 from ansible_collections.imageops.registry.tests.unit.support.documents import encoded, image
 from ansible_collections.imageops.registry.tests.unit.support.fake_registry import FakeRegistry
@@ -278,3 +279,22 @@ def test_nothing_is_written_that_must_not_be_returned(registry: FakeRegistry, ol
     deleted = delete_tags(registry.client, [item], delete_manifest=True, check=False, before_write=refuse)
     assert all(isinstance(outcome, InvalidInput) for outcome in [*moved, *deleted])
     assert registry.writes == []
+
+
+def test_what_was_moved_and_serves_something_else_is_told_beside_its_outcome(registry: FakeRegistry, old: str) -> None:
+    outcomes = [move(registry, TagItem("a", tag, NEW_DIGEST, content=NEW)) for tag in ("1", "2", "3")]
+    assert verify_tags(registry.client, outcomes) == []
+    registry.manifests["a", "1"] = registry.manifests["a", old]
+    del registry.manifests["a", "2"]
+    registry.failing["HEAD a 3"] = UnexpectedAnswer("no", status=500)
+    problems = verify_tags(registry.client, outcomes)
+    assert [outcome.tag for outcome, _problem in problems] == ["1", "2", "3"]
+    assert f"moved to {NEW_DIGEST}, and serves {old}" in str(problems[0][1])
+    assert "and serves nothing" in str(problems[1][1])
+
+
+def test_a_tag_that_was_left_alone_needs_no_second_look(registry: FakeRegistry, old: str) -> None:
+    outcome = move(registry, TagItem("a", "1", old))
+    registry.calls.clear()
+    assert verify_tags(registry.client, [outcome]) == []
+    assert registry.calls == []

@@ -39,6 +39,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     UnexpectedAnswer,
     Unsupported,
 )
+from ansible_collections.imageops.registry.plugins.module_utils._limits import Limits
 from ansible_collections.imageops.registry.plugins.module_utils._response import Response, retry_after
 from ansible_collections.imageops.registry.plugins.module_utils._transport import Body, Transport
 from ansible_collections.imageops.registry.tests.unit.support.certificates import Certificates
@@ -1551,3 +1552,19 @@ def test_requests_begin_at_the_pace_that_is_asked_for(server: ScriptedServer) ->
         client.exchange("GET", "/v2/", NOTHING)
     # Nobody really waits here, so each request is told to wait for all those before it.
     assert [round(nap / 1000) for nap in naps.seconds if nap] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("path", ["//v2/a/blobs/uploads/1?state=x%3D", "/v2/a//b", "/?x"])
+def test_paths_are_asked_for_as_they_are(server: ScriptedServer, path: str) -> None:
+    server.expect("GET", path, 200)
+    client = transport(server.host)
+    assert client.exchange("GET", client.base + path, NOTHING).status == 200
+
+
+def test_both_ends_of_a_task_keep_one_pace_where_they_are_one_registry(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/", 200, times=2)
+    naps, limits = Naps(), Limits(0.001)
+    endpoint = transport(server.host).endpoint
+    for _end in range(2):
+        Transport(endpoint, Counters(), limits=limits, sleep=naps).exchange("GET", "/v2/", NOTHING)
+    assert [round(nap / 1000) for nap in naps.seconds if nap] == [1]
