@@ -7,13 +7,15 @@
 
 The module runs as any other. Beside it, a thread looks in on it every few seconds, by a short command over a copy of
 the same connection: that renews the module's lease, and reads its state. ``plugins/module_utils/_attachment.py`` has
-the other side. Where the worker process dies without a word, the lease runs out.
+the other side. Where the worker process dies without a word, the lease runs out. Where only Ansible's main process
+does, the worker cancels the module and ends: else it would go on to the next item of a loop, or to the next attempt.
 """
 
 from __future__ import annotations
 
 import contextvars
 import copy
+import multiprocessing
 import os
 import secrets
 import signal
@@ -43,6 +45,17 @@ _FOR_MAIN_THREAD = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
 display = Display()
 
 
+def _is_orphaned() -> bool:
+    """Whether this is a worker whose Ansible was killed."""
+    parent = multiprocessing.parent_process()
+    return parent is not None and parent.pid != os.getppid()
+
+
+def _end_process() -> None:
+    """End at once. There is nobody to whom anything could be reported."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 class AttendedModule(ActionBase):  # type: ignore[misc]
     """Runs the module of the same name, and watches over it, unless it only looks or was detached by ``async``."""
 
@@ -50,8 +63,17 @@ class AttendedModule(ActionBase):  # type: ignore[misc]
     _supports_async = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        """Run the module."""
-        result = super().run(tmp, task_vars)
+        """Run the module. A worker that is left over starts nothing any more, and doesn't come back from here."""
+        if _is_orphaned():
+            _end_process()
+        try:
+            return self._run_module(tmp, task_vars)
+        finally:
+            if _is_orphaned():
+                _end_process()
+
+    def _run_module(self, tmp: str | None, task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
         if self._task.async_val:
             result.update(self._execute_module(task_vars=task_vars, wrap_async=self._task.async_val))
             return result
@@ -109,7 +131,6 @@ class _Watcher:
         self._directory = action._connection._shell.quote(directory)
         self._silent = bool(action._task.no_log)
         self._lines = ProgressLines(f"{host}: {action._task.action}")
-        self._parent = os.getppid()
         self._over = threading.Event()
         self._cancelled = False
         self._warned = False
@@ -126,15 +147,16 @@ class _Watcher:
 
     def end(self, *, cancel: bool) -> None:
         """The module has ended; or with ``cancel`` it has to end, since nobody waits for it any more."""
-        self._cancelled = cancel
+        self._cancelled = self._cancelled or cancel
         self._over.set()
         self._thread.join(_PATIENCE)
 
     def _watch(self) -> None:
         next_look = time.monotonic() + _FIRST_LOOK
+        orphaned = False
         while not self._over.wait(_PARENT_PAUSE):
-            if os.getppid() != self._parent:
-                # Ansible was killed, and this process is left over.
+            orphaned = _is_orphaned()
+            if orphaned:
                 self._cancelled = True
                 break
             if time.monotonic() >= next_look:
@@ -142,6 +164,9 @@ class _Watcher:
                 next_look = time.monotonic() + _PAUSE
         if self._cancelled:
             self._run(f"rm -rf {self._directory}")
+        # The task gets the time to remove its temporary files from the host, and then ends the process itself.
+        if orphaned and not self._over.wait(_PATIENCE):
+            _end_process()
 
     def _look(self) -> None:
         # The lease is never made anew here: one that is gone has ended.

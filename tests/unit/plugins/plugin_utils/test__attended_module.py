@@ -1,0 +1,122 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import threading
+import types
+import typing as t
+
+import pytest
+from ansible_collections.imageops.registry.plugins.plugin_utils import _attended_module
+from ansible_collections.imageops.registry.plugins.plugin_utils._attended_module import AttendedModule, _Watcher
+
+# Ansible's main process is killed while its worker runs the first item of a loop.
+LOOP = """
+import multiprocessing, os, signal, time
+from ansible_collections.imageops.registry.plugins.plugin_utils._attended_module import AttendedModule
+
+class Killing(AttendedModule):
+    def _run_module(self, tmp, task_vars):
+        print("an item", flush=True)
+        parent = os.getppid()
+        os.kill(parent, signal.SIGKILL)
+        while os.getppid() == parent:
+            time.sleep(0.01)
+        return {}
+
+def work():
+    for _item in range(3):
+        Killing.__new__(Killing).run()
+    print("went on", flush=True)
+
+worker = multiprocessing.get_context("fork").Process(target=work)
+worker.start()
+worker.join()
+"""
+
+Answer = t.Callable[[str], dict[str, t.Any]]
+
+
+class Node:
+    """The action plugin as the watcher sees it: its commands are answered by a function, and kept."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.commands: list[str] = []
+        self._answer = answer
+        self._connection = types.SimpleNamespace(_shell=types.SimpleNamespace(quote=shlex.quote))
+        self._task = types.SimpleNamespace(no_log=False, action="blob")
+
+    def _low_level_execute_command(self, command: str) -> dict[str, t.Any]:
+        self.commands.append(command)
+        return self._answer(command)
+
+
+def in_shell(command: str) -> dict[str, t.Any]:
+    """As Ansible runs it, on this machine."""
+    done = subprocess.run(["/bin/sh", "-c", f"{command} && sleep 0"], capture_output=True, text=True, check=False)
+    return {"rc": done.returncode, "stdout": done.stdout, "stderr": done.stderr}
+
+
+def nothing(_command: str) -> dict[str, t.Any]:
+    return {"rc": 0, "stdout": "", "stderr": ""}
+
+
+def watcher_of(node: Node, directory: t.Any) -> _Watcher:
+    return _Watcher(t.cast(AttendedModule, node), str(directory), "web1")
+
+
+@pytest.fixture(autouse=True)
+def _without_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_attended_module, "_PARENT_PAUSE", 0.01)
+    monkeypatch.setattr(_attended_module, "_FIRST_LOOK", 0.0)
+    monkeypatch.setattr(_attended_module, "_PAUSE", 0.0)
+    monkeypatch.setattr(_attended_module, "_PATIENCE", 60.0)
+
+
+def test_a_worker_that_is_left_over_takes_no_other_item_of_a_loop() -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    # The output ends when the worker does, too.
+    done = subprocess.run([sys.executable, "-c", LOOP], capture_output=True, text=True, env=environment, timeout=60)
+    assert done.stdout == "an item\n"
+
+
+def test_a_worker_that_is_left_over_cancels_the_module_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = threading.Event()
+    monkeypatch.setattr(_attended_module, "_PATIENCE", 0.0)
+    monkeypatch.setattr(_attended_module, "_is_orphaned", lambda: True)
+    monkeypatch.setattr(_attended_module, "_end_process", ended.set)
+    node = Node(nothing)
+    watcher_of(node, "/nowhere/bond").start()
+    assert ended.wait(60)
+    (command,) = node.commands
+    assert "rm -rf /nowhere/bond" in command
+
+
+def test_a_task_that_ends_after_the_cancelling_is_left_to_clean_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended, cancelled = threading.Event(), threading.Event()
+    monkeypatch.setattr(_attended_module, "_is_orphaned", lambda: True)
+    monkeypatch.setattr(_attended_module, "_end_process", ended.set)
+
+    def answer(command: str) -> dict[str, t.Any]:
+        cancelled.set()
+        return nothing(command)
+
+    watcher = watcher_of(Node(answer), "/nowhere/bond")
+    watcher.start()
+    assert cancelled.wait(60)
+    watcher.end(cancel=False)
+    assert not watcher._thread.is_alive() and not ended.is_set()
+
+
+def test_a_module_that_has_ended_is_not_cancelled() -> None:
+    node = Node(nothing)
+    watcher = watcher_of(node, "/nowhere/bond")
+    watcher.start()
+    watcher.end(cancel=False)
+    assert not watcher._thread.is_alive()
+    assert not any("rm -rf" in command for command in node.commands)
