@@ -5,14 +5,16 @@
 
 """The bond between a task and the Ansible that started it: a lease, and how far the task has come.
 
-The action plugin names a directory, in an environment variable, since it can't ask the task where it is. The task makes
-it, with two files. The plugin touches ``lease`` again and again while it waits, and shows what is in ``state``; to end
-the task, it removes the directory. A task that nobody waits for any more ends: nothing is moved behind the back of a
-user who has stopped the play.
+The action plugin names a directory, in an environment variable, since it can't ask the task where it is: once for each
+place in which the host may let it be made. The task makes the first that it can, with two files. The plugin touches
+``lease`` again and again while it waits, and shows what is in ``state``; to end the task, it removes the directory, or
+where there is none yet, makes it, so that the task finds it taken. A task that nobody waits for any more ends: nothing
+is moved behind the back of a user who has stopped the play.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -24,15 +26,18 @@ from ._errors import Detached, LocalFileError
 from ._progress import Progress
 
 VARIABLE = "IMAGEOPS_ATTACHMENT"
-"""Names the directory. No such variable: nobody waits, and nothing is shown."""
+"""Names the directories to try. No such variable: nobody waits, and nothing is shown."""
+SEPARATOR = ":"
+"""Between two of them."""
 
 LEASE_SECONDS = 15.0
+_CANCELLED = "Ansible has cancelled the task"
 _PAUSE = 1.0
 """Seconds between two looks at the lease."""
 
 
 def take_directory() -> str:
-    """The path of the directory that the task was told to make; empty where there is none. Helpers don't see it."""
+    """The directories of which the task was told to make one; empty where there is none. Helpers don't see them."""
     return os.environ.pop(VARIABLE, "")
 
 
@@ -40,12 +45,13 @@ class Attachment:
     """The task's side of the bond. ``show`` says whether the state is written, ``say`` is called with the last words.
 
     The process ends, without any more ado, as soon as the lease is lost. Everything that the collection writes is safe
-    against that. Without a ``directory`` there is no bond: nothing is looked at, and no thread runs.
+    against that. Without ``directories`` there is no bond: nothing is looked at, and no thread runs.
     """
 
-    def __init__(self, directory: str, progress: Progress, *, show: bool, say: t.Callable[[str], object]) -> None:
-        self._directory = directory
-        self._lease = os.path.join(directory, "lease")
+    def __init__(self, directories: str, progress: Progress, *, show: bool, say: t.Callable[[str], object]) -> None:
+        self._places = directories.split(SEPARATOR) if directories else []
+        self._directory = ""
+        self._lease = ""
         self._progress = progress
         self._show = show
         self._say = say
@@ -57,33 +63,72 @@ class Attachment:
         self._written: dict[str, t.Any] = {}
 
     def open(self) -> None:
-        """Make the directory, and watch over the lease. Raises :class:`LocalFileError` where it can't be made."""
-        if not self._directory:
+        """Make the directory, and watch over the lease.
+
+        Raises :class:`Detached` where the task was cancelled before, :class:`LocalFileError` where none can be made.
+        """
+        if not self._places:
             return
         try:
-            os.mkdir(self._directory, 0o700)
-            os.close(os.open(self._lease, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        except OSError as error:
-            raise LocalFileError(
-                f"the directory {self._directory}, by which Ansible watches over this task, can't be made: "
-                f"{error.strerror}",
-                hint="The first of ansible_system_tmpdirs must be a directory on the host in which everybody may write",
-            ) from error
-        self._renewal = os.stat(self._lease).st_mtime_ns
+            self._make_directory()
+        except (FileExistsError, FileNotFoundError) as error:
+            self._remove()
+            raise Detached(_CANCELLED) from error
         self._renewed_at = self._looked_at = time.monotonic()
         threading.Thread(target=self._watch, name="attachment", daemon=True).start()
 
+    def _make_directory(self) -> None:
+        """Raises what says that the task was cancelled: FileExistsError before, FileNotFoundError in the middle."""
+        problems = []
+        for place in self._places:
+            try:
+                os.mkdir(place, 0o700)
+            except FileExistsError:
+                raise
+            except OSError as error:
+                problems.append(f"{place}: {error.strerror}")
+                continue
+            self._directory = place
+            try:
+                self._make_lease(os.path.join(place, "lease"))
+                return
+            except FileNotFoundError:
+                raise
+            except OSError as error:
+                self._remove()
+                problems.append(f"{place}: {error.strerror}")
+        raise LocalFileError(
+            f"the directory by which Ansible watches over this task can't be made: {'; '.join(problems)}",
+            hint="One of ansible_system_tmpdirs must be a directory on the host in which everybody may write",
+        )
+
+    def _make_lease(self, path: str) -> None:
+        lease = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            self._renewal = os.fstat(lease).st_mtime_ns
+        finally:
+            os.close(lease)
+        self._lease = path
+
+    def _remove(self) -> None:
+        if self._directory:
+            shutil.rmtree(self._directory, ignore_errors=True)
+        for place in self._places:
+            # What a cancelling has made. One that has files in it belongs to another process.
+            with contextlib.suppress(OSError):
+                os.rmdir(place)
+
     def close(self) -> None:
         """End the bond: the task is about to say what it has done."""
-        if not self._directory:
+        if not self._places:
             return
         self._closed.set()
         with self._lock:
-            shutil.rmtree(self._directory, ignore_errors=True)
+            self._remove()
 
     def check(self) -> None:
         """Raise :class:`Detached` where nobody waits for the task any more. Called right before a tag is written."""
-        if not self._directory:
+        if not self._places:
             return
         with self._lock:
             lost = self._why_lost()
@@ -96,7 +141,7 @@ class Attachment:
         try:
             renewal = os.stat(self._lease).st_mtime_ns
         except OSError:
-            return "Ansible has cancelled the task"
+            return _CANCELLED
         if renewal != self._renewal:
             # It may have been renewed right after the look before this one. Clocks of files aren't compared.
             self._renewal = renewal
@@ -119,7 +164,7 @@ class Attachment:
 
     def _end(self, why: str) -> t.NoReturn:
         try:
-            shutil.rmtree(self._directory, ignore_errors=True)
+            self._remove()
             # It raises SystemExit, which would end this thread only.
             self._say(str(Detached(why)))
         finally:

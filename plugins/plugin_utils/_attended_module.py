@@ -28,7 +28,8 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ..module_utils._attachment import VARIABLE
+from ..module_utils._attachment import SEPARATOR, VARIABLE
+from ._bond_commands import cancel_command, look_command
 from ._progress_line import ProgressLines
 
 _FIRST_LOOK = 2.0
@@ -39,6 +40,8 @@ _PARENT_PAUSE = 0.5
 """Seconds between two looks whether Ansible is still there."""
 _PATIENCE = 5.0
 """Seconds that a task waits for its watcher in the end."""
+_SYSTEM_TMPDIRS = ("/var/tmp", "/tmp")
+"""Ansible's own default, where the list is empty or the shell plugin has none."""
 _FOR_MAIN_THREAD = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
 """Stops and time-outs. Python runs their handlers in the main thread, which only wakes up if it gets them itself."""
 
@@ -85,12 +88,14 @@ class AttendedModule(ActionBase):  # type: ignore[misc]
         return result
 
     def _execute_attended(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        directory = self._connection._shell.join_path(
-            self.get_shell_option("system_tmpdirs", ["/var/tmp"])[0], f"ansible-imageops-{secrets.token_hex(16)}"
-        )
+        name = f"ansible-imageops-{secrets.token_hex(16)}"
+        places = [
+            self._connection._shell.join_path(parent, name)
+            for parent in self.get_shell_option("system_tmpdirs") or _SYSTEM_TMPDIRS
+        ]
         host = self._task.delegate_to or task_vars.get("inventory_hostname", "")
-        watcher = _Watcher(self._on_copied_connection(), directory, host)
-        self._task.environment.append({VARIABLE: directory})
+        watcher = _Watcher(self._on_copied_connection(), places, host)
+        self._task.environment.append({VARIABLE: SEPARATOR.join(places)})
         returned = False
         handlers: dict[int, t.Any] = {}
 
@@ -126,9 +131,9 @@ class AttendedModule(ActionBase):  # type: ignore[misc]
 class _Watcher:
     """Looks in on a module until it ends."""
 
-    def __init__(self, action: AttendedModule, directory: str, host: str) -> None:
+    def __init__(self, action: AttendedModule, places: list[str], host: str) -> None:
         self._action = action
-        self._directory = action._connection._shell.quote(directory)
+        self._places = [action._connection._shell.quote(place) for place in places]
         self._silent = bool(action._task.no_log)
         self._lines = ProgressLines(f"{host}: {action._task.action}")
         self._over = threading.Event()
@@ -163,14 +168,13 @@ class _Watcher:
                 self._look()
                 next_look = time.monotonic() + _PAUSE
         if self._cancelled:
-            self._run(f"rm -rf {self._directory}")
+            self._run(cancel_command(self._places))
         # The task gets the time to remove its temporary files from the host, and then ends the process itself.
         if orphaned and not self._over.wait(_PATIENCE):
             _end_process()
 
     def _look(self) -> None:
-        # The lease is never made anew here: one that is gone has ended.
-        text = self._run(f"cd {self._directory} 2>/dev/null && touch -c lease && cat state 2>/dev/null")
+        text = self._run(look_command(self._places))
         line = self._lines.line(text, time.monotonic())
         if line and not self._silent:
             display.display(line)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pathlib
@@ -52,9 +53,71 @@ def test_the_directory_is_private_and_gone_in_the_end(tmp_path: pathlib.Path) ->
     assert not directory.exists()
 
 
-def test_a_directory_that_is_there_is_not_taken(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(LocalFileError, match="can't be made: File exists"):
-        attachment(tmp_path).open()
+def test_a_task_that_was_cancelled_before_does_not_begin(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "bond").mkdir()
+    bond = attachment(tmp_path / "bond")
+    with pytest.raises(Detached, match="Ansible has cancelled the task"):
+        bond.open()
+    bond.close()
+    assert not (tmp_path / "bond").exists()
+
+
+def test_a_task_that_is_cancelled_as_it_begins_does_not_begin(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.mkdir
+
+    def make_and_lose(path: str, mode: int) -> None:
+        real(path, mode)
+        os.rmdir(path)
+
+    monkeypatch.setattr(os, "mkdir", make_and_lose)
+    with pytest.raises(Detached, match="Ansible has cancelled the task"):
+        attachment(f"{tmp_path}/first/bond:{tmp_path}/bond").open()
+
+
+def test_a_directory_of_another_task_is_left_alone(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "bond").mkdir()
+    (tmp_path / "bond" / "lease").touch()
+    bond = attachment(tmp_path / "bond")
+    with pytest.raises(Detached):
+        bond.open()
+    bond.close()
+    assert (tmp_path / "bond" / "lease").exists()
+
+
+def test_the_first_place_that_takes_the_directory_is_taken(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "last").mkdir()
+    bond = attachment(f"{tmp_path}/missing/bond:{tmp_path}/bond:{tmp_path}/last/bond")
+    bond.open()
+    bond.check()
+    assert (tmp_path / "bond" / "lease").is_file() and not (tmp_path / "last" / "bond").exists()
+    bond.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["last"]
+
+
+def test_a_place_that_takes_no_file_is_passed_over(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.open
+
+    def full(path: str, flags: int, mode: int) -> int:
+        if "first" in path:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(path, flags, mode)
+
+    (tmp_path / "first").mkdir()
+    monkeypatch.setattr(os, "open", full)
+    bond = attachment(f"{tmp_path}/first/bond:{tmp_path}/bond")
+    bond.open()
+    monkeypatch.undo()
+    assert (tmp_path / "bond" / "lease").is_file() and not (tmp_path / "first" / "bond").exists()
+    bond.close()
+
+
+def test_that_no_place_takes_the_directory_is_told(tmp_path: pathlib.Path) -> None:
+    bond = attachment(f"{tmp_path}/a/bond:{tmp_path}/b/bond")
+    with pytest.raises(LocalFileError, match="a/bond: No such file or directory; .*/b/bond: No such file"):
+        bond.open()
+    bond.close()
 
 
 def test_without_a_directory_there_is_no_bond() -> None:

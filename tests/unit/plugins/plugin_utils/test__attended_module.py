@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import shlex
 import subprocess
 import sys
@@ -12,8 +13,12 @@ import types
 import typing as t
 
 import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._attachment import Attachment
+from ansible_collections.imageops.registry.plugins.module_utils._errors import Detached
+from ansible_collections.imageops.registry.plugins.module_utils._progress import Progress
 from ansible_collections.imageops.registry.plugins.plugin_utils import _attended_module
 from ansible_collections.imageops.registry.plugins.plugin_utils._attended_module import AttendedModule, _Watcher
+from ansible_collections.imageops.registry.plugins.plugin_utils._bond_commands import cancel_command
 
 # Ansible's main process is killed while its worker runs the first item of a loop.
 LOOP = """
@@ -66,8 +71,8 @@ def nothing(_command: str) -> dict[str, t.Any]:
     return {"rc": 0, "stdout": "", "stderr": ""}
 
 
-def watcher_of(node: Node, directory: t.Any) -> _Watcher:
-    return _Watcher(t.cast(AttendedModule, node), str(directory), "web1")
+def watcher_of(node: Node, *places: object) -> _Watcher:
+    return _Watcher(t.cast(AttendedModule, node), [str(place) for place in places], "web1")
 
 
 @pytest.fixture(autouse=True)
@@ -93,8 +98,7 @@ def test_a_worker_that_is_left_over_cancels_the_module_and_ends(monkeypatch: pyt
     node = Node(nothing)
     watcher_of(node, "/nowhere/bond").start()
     assert ended.wait(60)
-    (command,) = node.commands
-    assert "rm -rf /nowhere/bond" in command
+    assert node.commands == [cancel_command(["/nowhere/bond"])]
 
 
 def test_a_task_that_ends_after_the_cancelling_is_left_to_clean_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,4 +123,17 @@ def test_a_module_that_has_ended_is_not_cancelled() -> None:
     watcher.start()
     watcher.end(cancel=False)
     assert not watcher._thread.is_alive()
-    assert not any("rm -rf" in command for command in node.commands)
+    assert cancel_command(["/nowhere/bond"]) not in node.commands
+
+
+def test_a_cancelling_that_comes_first_keeps_the_module_from_beginning(tmp_path: pathlib.Path) -> None:
+    places = [tmp_path / "missing" / "bond", tmp_path / "a b" / "bond"]
+    places[1].parent.mkdir()
+    watcher = watcher_of(Node(in_shell), *places)
+    watcher.start()
+    watcher.end(cancel=True)
+    # As it may come: once by a signal, once more on the way out.
+    watcher.end(cancel=True)
+    with pytest.raises(Detached):
+        Attachment(":".join(str(place) for place in places), Progress(), show=False, say=print).open()
+    assert not places[1].exists()
