@@ -63,7 +63,7 @@ class Progress:
             self._bytes += size
 
     def skip(self, size: int) -> None:
-        """One of the blobs is there, or was mounted, or couldn't be brought there; nothing is in flight for it."""
+        """One of the blobs is there, or was mounted; nothing is in flight for it."""
         with self._lock:
             self._blobs_done += 1
             self._bytes_done += size
