@@ -13,6 +13,7 @@ does, the worker cancels the module and ends: else it would go on to the next it
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import copy
 import multiprocessing
@@ -24,11 +25,10 @@ import time
 import types
 import typing as t
 
-from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ..module_utils._attachment import SEPARATOR, VARIABLE
+from ..module_utils._attachment import LEASE_SECONDS, SEPARATOR, VARIABLE
 from ._bond_commands import cancel_command, look_command
 from ._progress_line import ProgressLines
 
@@ -135,7 +135,8 @@ class _Watcher:
         self._action = action
         self._places = [action._connection._shell.quote(place) for place in places]
         self._silent = bool(action._task.no_log)
-        self._lines = ProgressLines(f"{host}: {action._task.action}")
+        self._name = f"{host}: {action._task.action}"
+        self._lines = ProgressLines(self._name)
         self._over = threading.Event()
         self._cancelled = False
         self._warned = False
@@ -168,22 +169,35 @@ class _Watcher:
                 self._look()
                 next_look = time.monotonic() + _PAUSE
         if self._cancelled:
-            self._run(cancel_command(self._places))
+            self._cancel()
         # The task gets the time to remove its temporary files from the host, and then ends the process itself.
         if orphaned and not self._over.wait(_PATIENCE):
             _end_process()
 
     def _look(self) -> None:
-        text = self._run(look_command(self._places))
-        line = self._lines.line(text, time.monotonic())
+        try:
+            answer = self._action._low_level_execute_command(look_command(self._places))
+        except Exception as error:
+            # Connection and become plugins raise what the libraries below them do.
+            self._warn(str(error) or type(error).__name__)
+            return
+        if answer["rc"] != 0:
+            self._warn(f"exit status {answer['rc']} {answer['stderr'].strip() or answer['stdout'].strip()}".rstrip())
+            return
+        line = self._lines.line(answer["stdout"], time.monotonic())
         if line and not self._silent:
             display.display(line)
 
-    def _run(self, command: str) -> str:
-        try:
-            return str(self._action._low_level_execute_command(command)["stdout"])
-        except (AnsibleError, OSError) as error:
-            if not self._warned and not self._cancelled:
-                self._warned = True
-                display.warning(f"The module can't be looked in on while it runs, and will end therefore: {error}")
-            return ""
+    def _cancel(self) -> None:
+        # Where that doesn't succeed, the lease runs out.
+        with contextlib.suppress(Exception):
+            self._action._low_level_execute_command(cancel_command(self._places))
+
+    def _warn(self, why: str) -> None:
+        # A look that fails since the module ends just now is of no interest.
+        if not self._warned and not self._over.is_set():
+            self._warned = True
+            display.warning(
+                f"{self._name}: the module can't be looked in on while it runs. It ends by itself where that doesn't "
+                f"succeed for {LEASE_SECONDS:.0f} seconds: {why}"
+            )

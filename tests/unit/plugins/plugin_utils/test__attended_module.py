@@ -13,12 +13,16 @@ import types
 import typing as t
 
 import pytest
+from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.imageops.registry.plugins.module_utils._attachment import Attachment
 from ansible_collections.imageops.registry.plugins.module_utils._errors import Detached
 from ansible_collections.imageops.registry.plugins.module_utils._progress import Progress
 from ansible_collections.imageops.registry.plugins.plugin_utils import _attended_module
 from ansible_collections.imageops.registry.plugins.plugin_utils._attended_module import AttendedModule, _Watcher
-from ansible_collections.imageops.registry.plugins.plugin_utils._bond_commands import cancel_command
+from ansible_collections.imageops.registry.plugins.plugin_utils._bond_commands import (
+    cancel_command,
+    look_command,
+)
 
 # Ansible's main process is killed while its worker runs the first item of a loop.
 LOOP = """
@@ -137,3 +141,77 @@ def test_a_cancelling_that_comes_first_keeps_the_module_from_beginning(tmp_path:
     with pytest.raises(Detached):
         Attachment(":".join(str(place) for place in places), Progress(), show=False, say=print).open()
     assert not places[1].exists()
+
+
+def failing_looks(monkeypatch: pytest.MonkeyPatch, answers: list[Answer]) -> tuple[list[str], list[str]]:
+    """The warnings and the lines that are shown where the looks are answered so, one after the other."""
+    warnings: list[str] = []
+    shown: list[str] = []
+    monkeypatch.setattr(_attended_module.display, "warning", warnings.append)
+    monkeypatch.setattr(_attended_module.display, "display", shown.append)
+    all_answered = threading.Event()
+
+    def answer(command: str) -> dict[str, t.Any]:
+        if not answers:
+            all_answered.set()
+            return nothing(command)
+        return answers.pop(0)(command)
+
+    watcher = watcher_of(Node(answer), "/nowhere/bond")
+    watcher.start()
+    assert all_answered.wait(60)
+    watcher.end(cancel=False)
+    return warnings, shown
+
+
+def raising(error: Exception) -> Answer:
+    def answer(_command: str) -> dict[str, t.Any]:
+        raise error
+
+    return answer
+
+
+def answering(code: int, output: str = "", errors: str = "") -> Answer:
+    return lambda _command: {"rc": code, "stdout": output, "stderr": errors}
+
+
+STATE = (
+    '{"blobs": 3, "blobs_done": 1, "bytes": 3000000, "bytes_done": 1000000, "bytes_moved": 1000000, "in_flight": []}'
+)
+
+
+@pytest.mark.parametrize(
+    ("failure", "why"),
+    [
+        (raising(AnsibleConnectionFailure("no route")), "no route"),
+        (raising(EOFError()), "EOFError"),
+        (raising(RuntimeError("channel closed")), "channel closed"),
+        (answering(1, errors="sudo: a password is required\n"), "exit status 1 sudo: a password is required"),
+        (answering(137), "exit status 137"),
+    ],
+)
+def test_looks_that_fail_are_told_once_and_the_next_is_tried(
+    monkeypatch: pytest.MonkeyPatch, failure: Answer, why: str
+) -> None:
+    warnings, shown = failing_looks(monkeypatch, [failure, failure, answering(0, STATE), failure])
+    (warning,) = warnings
+    assert warning.startswith("web1: blob: the module can't be looked in on") and warning.endswith(f"seconds: {why}")
+    assert shown == ["web1: blob: 1 of 3 blobs, 1.0 MB of 3.0 MB"]
+
+
+def test_a_module_that_has_not_begun_yet_is_not_warned_of(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    looks = [lambda _command: in_shell(look_command([str(tmp_path / "bond")]))]
+    assert failing_looks(monkeypatch, [*looks, answering(0, STATE)])[0] == []
+
+
+def test_a_cancelling_that_fails_ends_a_worker_that_is_left_over_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended = threading.Event()
+    monkeypatch.setattr(_attended_module, "_PATIENCE", 0.0)
+    monkeypatch.setattr(_attended_module, "_is_orphaned", lambda: True)
+    monkeypatch.setattr(_attended_module, "_end_process", ended.set)
+    watcher_of(Node(raising(RuntimeError("gone"))), "/nowhere/bond").start()
+    assert ended.wait(60)
