@@ -311,9 +311,11 @@ def outcomes_by_group(
     groups: t.Sequence[BlobGroup], outcomes: t.Sequence[BlobOutcome | RegistryError]
 ) -> t.Iterator[tuple[BlobGroup, list[tuple[str, BlobOutcome | RegistryError]]]]:
     """Outcomes that come in the order of the groups' blobs, each with its digest, group by group."""
-    remaining = iter(outcomes)
+    position = 0
     for group in groups:
-        yield group, [(digest, next(remaining)) for digest, _size in group.blobs]
+        found = outcomes[position : position + len(group.blobs)]
+        position += len(group.blobs)
+        yield group, [(digest, outcome) for (digest, _size), outcome in zip(group.blobs, found)]
 
 
 def place_blobs(

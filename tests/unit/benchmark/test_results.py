@@ -13,13 +13,16 @@ from xml.etree import ElementTree
 import pytest
 
 TESTS = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(TESTS / "benchmark"), str(TESTS / "registries")]  # they are programs of their own, no packages
+# They are programs of their own, no packages; and two are named as directories of tests, so the path is as before below.
+sys.path[:0] = [str(TESTS / "benchmark"), str(TESTS / "registries")]
 
 import acceptance  # noqa: E402
 import plot  # noqa: E402
 from measuring import Measurement, Requests  # noqa: E402
 from results import Results  # noqa: E402
 from workloads import PLAYS, Sizes, Workload, workloads  # noqa: E402
+
+del sys.path[:2]
 
 WORKLOADS = {workload.key: workload for workload in workloads(Sizes())}
 
