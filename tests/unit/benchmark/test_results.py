@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 TESTS = pathlib.Path(__file__).resolve().parents[2]
-# They are programs of their own, no packages; and two are named as directories of tests, so the path is as before below.
+# They are programs of their own, no packages. Two are named as directories of tests: below, the path is as before.
 sys.path[:0] = [str(TESTS / "benchmark"), str(TESTS / "registries")]
 
 import acceptance  # noqa: E402

@@ -99,10 +99,10 @@ def test_the_first_place_that_takes_the_directory_is_taken(tmp_path: pathlib.Pat
 def test_a_place_that_takes_no_file_is_passed_over(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.open
 
-    def full(path: str, flags: int, mode: int) -> int:
-        if "first" in path:
+    def full(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if "first" in path and flags & os.O_CREAT:
             raise OSError(errno.ENOSPC, "No space left on device")
-        return real(path, flags, mode)
+        return real(path, flags, mode, dir_fd=dir_fd)
 
     (tmp_path / "first").mkdir()
     monkeypatch.setattr(os, "open", full)
