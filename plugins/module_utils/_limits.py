@@ -11,7 +11,8 @@ import threading
 import time
 import typing as t
 
-_LONGEST_WAIT = 120.0
+LONGEST_WAIT = 120.0
+"""Seconds. A registry that asks for a longer pause than that (quotas last hours) is an error, not a pause."""
 
 
 class Limits:
@@ -37,4 +38,4 @@ class Limits:
             sleep(max(0.0, begin - time.monotonic()))
         wait = self._not_before - time.monotonic()
         if wait > 0:
-            sleep(min(wait, _LONGEST_WAIT))
+            sleep(min(wait, LONGEST_WAIT))

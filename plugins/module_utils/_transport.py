@@ -33,7 +33,7 @@ from ._errors import (
     RegistryError,
     TLSFailed,
 )
-from ._limits import Limits
+from ._limits import LONGEST_WAIT, Limits
 from ._pace import paced_adapter
 from ._proxy import Proxy, proxy_for
 from ._reference import is_docker_hub
@@ -45,8 +45,6 @@ from ._url import Origin, is_local_address, origin_of, resolve, without_query
 USER_AGENT = "imageops.registry"
 
 _CONNECT_TIMEOUT = 30.0
-_LONGEST_WAIT = 120.0
-"""Seconds. A registry that asks for a longer pause than that (quotas last hours) is an error, not a pause."""
 _LONGEST_BACKOFF = 30.0
 _MAXIMUM_REDIRECTS = 5
 _LOST_IN_A_ROW = 8
@@ -584,7 +582,7 @@ class Transport:
         asked = retry_after(response.headers.get("Retry-After", ""))
         if asked is None:
             return self._backoff(attempt)
-        if asked > _LONGEST_WAIT:
+        if asked > LONGEST_WAIT:
             raise RateLimited(
                 f"the registry asks to wait {round(asked)} seconds",
                 hint="Run again later, or log in with an account that has a larger quota",

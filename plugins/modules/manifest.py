@@ -219,16 +219,7 @@ transfer:
 
 import typing as t
 
-from ..module_utils._arguments import (
-    MANIFESTS,
-    Task,
-    create_module,
-    decoded,
-    divided,
-    one_or_many,
-    read_file,
-    run,
-)
+from ..module_utils._arguments import MANIFESTS, Task, create_module, decoded, divided, one_or_many, read_file, run
 from ..module_utils._digest import check_digest
 from ..module_utils._errors import InvalidInput
 from ..module_utils._inspection import describe_content, describe_descriptor

@@ -59,7 +59,7 @@ def _end_process() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-class AttendedModule(ActionBase):  # type: ignore[misc]
+class AttendedModule(ActionBase):  # type: ignore[misc]  # ansible-core has no types
     """Runs the module of the same name, and watches over it, unless it only looks or was detached by ``async``."""
 
     _supports_check_mode = True

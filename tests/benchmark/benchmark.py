@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+# The harness is programs of its own, and no package that could be imported otherwise.
 sys.path[:0] = [str(HERE), str(HERE.parent / "registries")]
 
 import report  # noqa: E402

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Callable
@@ -154,7 +155,7 @@ def _bytes(sizes: Sizes) -> Iterator[Workload]:
                 access,
                 (*FOR_ONE_IMAGE, *LIMITS),
                 _one(name, size, count),
-                layers=lambda name=name, size=size, count=count: _large(name, size, count),  # type: ignore[misc]
+                layers=functools.partial(_large, name, size, count),
                 watch_modules=True,
                 size=size,
             )
