@@ -23,6 +23,10 @@ LEAST_IN_A_WINDOW = 1024
 """Bytes that must come in as many seconds as the time-out has."""
 WINDOWS_OF_A_WHOLE = 5
 """Time-outs in which the head of an answer, and a body that is no blob, must be whole."""
+_LARGE_READ = 64 * 1024
+"""Bytes. Only what is known to come is read in such pieces; less may be all that comes."""
+_BUFFER = 8 * 1024
+"""Bytes in which the rest is read. Python's own default has become larger than a large read."""
 
 
 class TooSlow(TimeoutError):
@@ -45,8 +49,9 @@ class Deadline:
 class _PacedReader(io.RawIOBase):
     """What a socket gives, as long as it comes fast enough."""
 
-    def __init__(self, raw: t.Any, timeout: float | None) -> None:
+    def __init__(self, raw: io.RawIOBase, receive: t.Callable[[memoryview], int], timeout: float | None) -> None:
         self._raw = raw
+        self._receive = receive
         self._timeout = timeout
         self._waited = 0.0
         self._received = 0
@@ -55,12 +60,21 @@ class _PacedReader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: t.Any) -> int | None:
+    def readinto(self, buffer: t.Any) -> int:
+        view = memoryview(buffer)
+        filled = number = self._read_some(view)
+        # TLS gives 16 KiB at a time. Who reads so much goes on until it is whole, which is faster done here.
+        while len(view) >= _LARGE_READ and filled < len(view) and number >= LEAST_IN_A_WINDOW:
+            number = self._receive(view[filled:])
+            filled += number
+        return filled
+
+    def _read_some(self, view: memoryview) -> int:
         started = time.monotonic()
-        number: int | None = self._raw.readinto(buffer)
+        number = self._receive(view)
         # A window begins with its first bytes. To wait for those is silence, which is the socket's to judge.
         self._waited += time.monotonic() - started if self._received else 0.0
-        self._received += number or 0
+        self._received += number
         if self._received >= LEAST_IN_A_WINDOW:
             self._waited, self._received = 0.0, 0
         elif number and self._timeout is not None and self._waited > self._timeout:
@@ -80,8 +94,8 @@ class _PacedResponse(http.client.HTTPResponse):
     def __init__(self, sock: t.Any, *arguments: t.Any, **options: t.Any) -> None:
         super().__init__(sock, *arguments, **options)
         self._timeout: float | None = sock.gettimeout()
-        self._reader = _PacedReader(self.fp.detach(), self._timeout)
-        self.fp = io.BufferedReader(self._reader)
+        self._reader = _PacedReader(self.fp.detach(), sock.recv_into, self._timeout)
+        self.fp = io.BufferedReader(self._reader, _BUFFER)
 
     def begin(self) -> None:
         """Read the head, all of it in time."""

@@ -45,11 +45,18 @@ class Comparison(t.NamedTuple):
     tags: tuple[TagComparison, ...] = ()
     tree: tuple[Manifest, ...] = ()
     """What has to be pushed, children first: what the destination lacks; empty where it has the digest already."""
+    standing: Manifest | None = None
+    """What the destination has already, read where a tag is to be put on it."""
     rewritten: t.Mapping[str, Manifest] = {}
     """Indexes that aren't at the source, by digest: what was chosen of their platforms."""
     artifacts: tuple[Artifact, ...] = ()
     artifacts_compared: bool = False
     reason: str = ""
+
+    @property
+    def known(self) -> tuple[Manifest, ...]:
+        """The manifests that have been read."""
+        return self.tree if self.standing is None else (self.standing,)
 
 
 def compare_images(
@@ -152,8 +159,12 @@ def _compare_chosen(source: End, destination: End, comparison: Comparison, heads
     moving = [tag for tag in tags if tag.action in (CREATE, REPLACE)]
     if tags and not moving:
         return comparison._replace(action=SKIP if any(tag.action == SKIP for tag in tags) else UNCHANGED)
-    has_it = any(tag.action == EXISTS for tag in tags)
-    if has_it or destination.head_manifest(item.target, chosen.digest) is not None:
+    if moving and not any(tag.action == EXISTS for tag in tags):
+        # Not a HEAD: a tag is put on it by pushing its content once more.
+        standing = _manifest_at(destination, item.target, chosen.digest)
+        if standing is not None:
+            return comparison._replace(action=PROMOTE, chosen=standing.descriptor, standing=standing)
+    elif moving or destination.head_manifest(item.target, chosen.digest) is not None:
         return comparison._replace(action=PROMOTE if moving else UNCHANGED)
 
     def is_there(child: Descriptor) -> bool:
@@ -164,6 +175,13 @@ def _compare_chosen(source: End, destination: End, comparison: Comparison, heads
     if comparison.source == comparison.chosen:
         comparison = comparison._replace(source=tree[-1].descriptor)
     return comparison._replace(action=PROMOTE, chosen=tree[-1].descriptor, tree=tree)
+
+
+def _manifest_at(registry: End, repository: str, digest: str) -> Manifest | None:
+    try:
+        return registry.get_manifest(repository, digest)
+    except NotFound:
+        return None
 
 
 def _check_platform_of_image(source: End, item: ImageItem, manifest: Manifest) -> None:
@@ -192,7 +210,7 @@ def _with_artifacts(
     def digests_of(place: int) -> tuple[str, ...]:
         comparison = comparisons[place]
         chosen = t.cast(Descriptor, comparison.chosen)
-        known = {**{manifest.digest: manifest for manifest in comparison.tree}, **comparison.rewritten}
+        known = {**{manifest.digest: manifest for manifest in comparison.known}, **comparison.rewritten}
         digests = manifest_digests(source, comparison.item.repository, chosen, known)
         return tuple(digest for digest in digests if digest not in comparison.rewritten)
 

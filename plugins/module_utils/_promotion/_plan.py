@@ -49,7 +49,7 @@ def plan(comparisons: t.Sequence[Comparison], source: End, destination: End, sum
                 "source_repository": item.repository,
                 "digest": manifest.digest,
                 "media_type": manifest.media_type,
-                "content_base64": base64.b64encode(manifest.content).decode("ascii"),
+                "content_base64": _base64(manifest),
             }
         for artifact in comparison.artifacts:
             if artifact.tag and artifact.tree:
@@ -61,7 +61,7 @@ def plan(comparisons: t.Sequence[Comparison], source: End, destination: End, sum
                     "content_base64": manifests[item.target, artifact.digest]["content_base64"],
                 }
         digest = t.cast(Descriptor, comparison.chosen).digest
-        top = manifests.get((item.target, digest))
+        tops = [manifest for manifest in comparison.known if manifest.digest == digest]
         for tag in comparison.tags:
             if tag.action in (CREATE, REPLACE):
                 entry: Plain = {
@@ -70,8 +70,8 @@ def plan(comparisons: t.Sequence[Comparison], source: End, destination: End, sum
                     "digest": digest,
                     "previous_digest": tag.previous_digest,
                 }
-                if top:
-                    entry["content_base64"] = top["content_base64"]
+                if tops:
+                    entry["content_base64"] = _base64(tops[0])
                 if (item.repository, digest) in summaries:
                     entry["summary"] = summaries[item.repository, digest]
                 tags.append(entry)
@@ -90,6 +90,10 @@ def plan(comparisons: t.Sequence[Comparison], source: End, destination: End, sum
         "artifact_tags": list(artifact_tags.values()),
         "tags": tags,
     }
+
+
+def _base64(manifest: Manifest) -> str:
+    return base64.b64encode(manifest.content).decode("ascii")
 
 
 def contents(comparison: Comparison) -> list[Manifest]:

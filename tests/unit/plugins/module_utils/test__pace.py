@@ -35,6 +35,7 @@ class Raw(io.RawIOBase):
 
     def readinto(self, buffer: t.Any) -> int:
         seconds, number = next(self._script, (0.0, 0))
+        number = min(number, len(buffer))
         self._clock.now += seconds
         buffer[:number] = b"x" * number
         return number
@@ -45,6 +46,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(_pace, "time", clock)
     return clock
+
+
+def paced(raw: Raw, timeout: float | None) -> _PacedReader:
+    return _PacedReader(raw, raw.readinto, timeout)
 
 
 def all_of(reader: _PacedReader) -> int:
@@ -62,28 +67,28 @@ def all_of(reader: _PacedReader) -> int:
     ],
 )
 def test_what_comes_fast_enough_is_given(clock: Clock, script: list[tuple[float, int]]) -> None:
-    assert all_of(_PacedReader(Raw(clock, script), 10.0)) == sum(number for _seconds, number in script)
+    assert all_of(paced(Raw(clock, script), 10.0)) == sum(number for _seconds, number in script)
 
 
 @pytest.mark.parametrize("script", [[(1.0, 1)] * 20, [(1.0, 80)] * 1000, [(0.0, 5000), *[(6.0, 100)] * 3]])
 def test_what_drips_ends(clock: Clock, script: list[tuple[float, int]]) -> None:
     with pytest.raises(TooSlow, match="less than 1024 bytes came in 10 seconds"):
-        all_of(_PacedReader(Raw(clock, script), 10.0))
+        all_of(paced(Raw(clock, script), 10.0))
 
 
 def test_without_a_time_out_nothing_is_too_slow(clock: Clock) -> None:
-    assert all_of(_PacedReader(Raw(clock, [(1000.0, 1)] * 10), None)) == 10
+    assert all_of(paced(Raw(clock, [(1000.0, 1)] * 10), None)) == 10
 
 
 def test_seconds_in_which_nobody_reads_are_none_of_the_servers(clock: Clock) -> None:
-    reader = _PacedReader(Raw(clock, [(1.0, 1)] * 8), 10.0)
+    reader = paced(Raw(clock, [(1.0, 1)] * 8), 10.0)
     for _number in range(8):
         assert reader.readinto(bytearray(10)) == 1
         clock.now += 100
 
 
 def test_a_deadline_ends_what_is_fast_and_has_no_end(clock: Clock) -> None:
-    reader = _PacedReader(Raw(clock, [(1.0, 2000)] * 100), 10.0)
+    reader = paced(Raw(clock, [(1.0, 2000)] * 100), 10.0)
     reader.deadline = Deadline("it", 10.0)
     with pytest.raises(TooSlow, match="it isn't whole after 50 seconds"):
         all_of(reader)
@@ -92,5 +97,20 @@ def test_a_deadline_ends_what_is_fast_and_has_no_end(clock: Clock) -> None:
 
 def test_a_reader_closes_what_it_reads(clock: Clock) -> None:
     raw = Raw(clock, [])
-    _PacedReader(raw, 1.0).close()
+    paced(raw, 1.0).close()
     assert raw.closed
+
+
+@pytest.mark.parametrize(
+    ("size", "script", "read"),
+    [
+        (100_000, [(0.0, 16_384)] * 10, 100_000),
+        (100_000, [(0.0, 16_384)] * 2, 32_768),
+        (100_000, [(0.0, 16_384), (0.0, 1_023), (0.0, 16_384)], 17_407),
+        (8_192, [(0.0, 4_096)] * 2, 4_096),
+    ],
+)
+def test_a_large_read_takes_what_comes_fast_and_a_small_one_waits_for_nothing_more(
+    clock: Clock, size: int, script: list[tuple[float, int]], read: int
+) -> None:
+    assert paced(Raw(clock, script), 10.0).readinto(bytearray(size)) == read

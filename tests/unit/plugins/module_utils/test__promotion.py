@@ -129,6 +129,18 @@ def test_content_that_is_there_under_another_tag_is_not_read(
     assert f"HEAD team/app {IMAGE_DIGEST}" not in destination.calls
 
 
+@pytest.mark.parametrize("item", [BY_TAG, BY_DIGEST])
+def test_content_that_is_there_under_no_tag_is_read_there_for_its_tags(
+    source: FakeRegistry, destination: FakeRegistry, item: ImageItem
+) -> None:
+    destination.add("team/app", IMAGE)
+    result = planned(source, destination, item)
+    assert [tag["content_base64"] for tag in result["tags"]] == [base64.b64encode(IMAGE_BYTES).decode()] * 2
+    assert result["manifests"] == result["blobs"] == []
+    assert not [call for call in source.calls if call.startswith("GET")]
+    assert destination.calls[2:] == [f"GET team/app {IMAGE_DIGEST}"]
+
+
 @pytest.mark.parametrize("item", [ImageItem("team/app", tag="9", tags=("9",)), ImageItem("x", digest=IMAGE_DIGEST)])
 def test_what_is_not_at_the_source_is_missing(source: FakeRegistry, destination: FakeRegistry, item: ImageItem) -> None:
     comparison = compare(source, destination, item)
