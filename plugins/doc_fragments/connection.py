@@ -101,6 +101,14 @@ options:
       - How many times a request is repeated that failed for a while (429, 5xx, a broken connection).
     type: int
     default: 3
+  retry_max_wait:
+    description:
+      - The longest pause in seconds before a request is repeated. Pauses begin with up to a second, and double each time; where the
+        registry asks for one with C(Retry-After), it is as long as that.
+      - A registry that asks for a longer one is asked again after this time, once. If it still does, the task fails and says how long
+        the registry wants to be left alone.
+    type: float
+    default: 120
   jobs:
     description:
       - How many requests to one registry, and how many blobs, are under way at a time. Where both ends of a task are the same registry,

@@ -72,6 +72,7 @@ _ONE_END: Plain = {
 _WHOLE_TASK: Plain = {
     "timeout": {"type": "int", "default": 60},
     "retries": {"type": "int", "default": 3},
+    "retry_max_wait": {"type": "float", "default": 120},
     "jobs": {"type": "int", "default": 4},
     "requests_per_second": {"type": "float", "default": 0},
     "chunk_size": {"type": "int", "default": 0},
@@ -214,7 +215,7 @@ class Task:
         for option in ("timeout", "jobs"):
             if self.params[option] < 1:
                 raise InvalidInput(f"{option} must be at least 1")
-        for option in ("retries", "requests_per_second"):
+        for option in ("retries", "retry_max_wait", "requests_per_second"):
             if not self.params[option] >= 0:
                 raise InvalidInput(f"{option} must not be negative")
         if 0 < self.params["chunk_size"] < SMALLEST_CHUNK or self.params["chunk_size"] < 0:
@@ -230,12 +231,13 @@ class Task:
             trusted_realm_hosts=tuple(options["trusted_realm_hosts"] or ()),
             timeout=self.params["timeout"],
             retries=self.params["retries"],
+            retry_max_wait=self.params["retry_max_wait"],
             jobs=self.params["jobs"],
             requests_per_second=self.params["requests_per_second"],
             chunk_size=self.params["chunk_size"],
         )
         try:
-            limits = self._limits.setdefault(name, Limits(endpoint.requests_per_second))
+            limits = self._limits.setdefault(name, Limits(endpoint.requests_per_second, endpoint.retry_max_wait))
             transport = Transport(endpoint, self.counters, limits=limits, on_secret=self._hide_text)
         except LocalFileError as error:
             raise self._at_end(error, options).within(f"reach {name}") from error

@@ -7,87 +7,31 @@
 
 from __future__ import annotations
 
-import random
-import typing as t
-
-from ._digest import DigestVerifier
+from ._blob_reader import BlobReader
 from ._end import End
 from ._errors import BodyTooLarge, ChunksRefused, ProtocolViolation, RegistryError, UploadGone
 from ._registry import UploadSession
 from ._transport import Body
 
-_LONGEST_BACKOFF = 30.0
 _SHORT_ANSWERS = 3
 """How many times a registry may take a part of a chunk only, until it has a chunk's worth of bytes more."""
-OpenAt = t.Callable[[int], t.Iterator[bytes]]
-"""Gives the bytes of a blob from an offset on."""
-
-
-class ChunkReader:
-    """Reads a blob chunk by chunk, verifies it on the way, and goes back where a chunk has to be sent again.
-
-    ``size`` in bytes. No more of the blob is in memory than one piece.
-    """
-
-    def __init__(self, open_at: OpenAt, digest: str, size: int) -> None:
-        self._open_at = open_at
-        self._digest = digest
-        self._size = size
-        self._stream: t.Iterator[bytes] = iter(())
-        self._rest = b""
-        self._go_to_start()
-
-    def pieces(self, begin: int, length: int) -> t.Iterator[bytes]:
-        """The bytes of one chunk: that after the one before, or any part of the one before once more."""
-        if begin != self._verifier.received or not begin:
-            self._go_back(begin)
-        self._saved = self._verifier.copy()
-        yield from self._read(length)
-
-    def finish(self) -> None:
-        """Judge what was read. Raises :class:`ContentMismatch`."""
-        self._verifier.finish()
-
-    def _go_to_start(self) -> None:
-        self._verifier = DigestVerifier(self._digest, self._size)
-        self._saved = self._verifier.copy()
-
-    def _go_back(self, begin: int) -> None:
-        if begin < self._saved.received:
-            self._go_to_start()
-        self._verifier = self._saved.copy()
-        self._rest = b""
-        self._stream = self._open_at(self._verifier.received)
-        for _piece in self._read(begin - self._verifier.received):
-            # Only to be hashed: the registry has it.
-            pass
-
-    def _read(self, length: int) -> t.Iterator[bytes]:
-        while length:
-            piece = self._rest or next(self._stream, b"")
-            if not piece:
-                return
-            now, self._rest = piece[:length], piece[length:]
-            self._verifier.update(now)
-            length -= len(now)
-            yield now
 
 
 class ChunkedUpload:
-    """One blob, sent in chunks of ``chunk`` bytes. ``size`` in bytes.
+    """One blob, sent in chunks of ``chunk`` bytes, from where the session is. ``size`` in bytes.
 
     ``session`` is the newest one: what fails for good is cancelled there.
     """
 
     def __init__(
-        self, destination: End, session: UploadSession, digest: str, size: int, chunk: int, open_at: OpenAt
+        self, destination: End, session: UploadSession, digest: str, size: int, chunk: int, reader: BlobReader
     ) -> None:
         self.session = session
         self._destination = destination
         self._digest = digest
         self._size = size
         self._chunk = chunk
-        self._reader = ChunkReader(open_at, digest, size)
+        self._reader = reader
 
     def send(self) -> None:
         """Send the blob, and end its session.
@@ -96,7 +40,8 @@ class ChunkedUpload:
         a part is gone on from there; both a few times only before it has another chunk's worth of bytes. Raises
         :class:`BodyTooLarge`, :class:`ChunksRefused`, and what else an upload raises.
         """
-        begin = mark = failures = short = 0
+        begin = mark = self.session.received
+        failures = short = 0
         while begin < self._size:
             length = min(self._chunk, self._size - begin)
             body = Body(self._reader.pieces(begin, length), length)
@@ -124,8 +69,7 @@ class ChunkedUpload:
 
     def _state_after(self, failures: int, begin: int) -> int:
         """Wait, and ask the registry how many bytes it has."""
-        self._destination.counters.add(retries=1)
-        self._destination.sleep(random.uniform(0.1, min(_LONGEST_BACKOFF, 2.0**failures)))
+        self._destination.back_off(failures)
         self.session = self._destination.get_upload(self.session._replace(received=begin))
         return self.session.received
 

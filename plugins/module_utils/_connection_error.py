@@ -71,12 +71,14 @@ def connection_error(error: BaseException, method: str, url: str) -> RegistryErr
                 **facts,
             )
         if isinstance(cause, ConnectionRefusedError):
-            return ConnectionFailed(
+            found = ConnectionFailed(
                 f"{where} refuses the connection",
                 hint="Check the address, and that the registry runs",
                 temporary=True,
                 **facts,
             )
+            found.refused = True
+            return found
     for cause in causes:
         if isinstance(cause, TooSlow):
             return ConnectionFailed(

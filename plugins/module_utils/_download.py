@@ -156,7 +156,7 @@ def _continue(source: RegistrySource, digest: str, size: int, path: str, file: t
     file.truncate(had)
     file.seek(had)
     try:
-        for piece in verified_pieces(continued, digest, size, source.registry):
+        for piece in verified_pieces(continued, digest, size):
             file.write(piece[max(0, had - passed) :])
             passed += len(piece)
     finally:
@@ -166,9 +166,8 @@ def _continue(source: RegistrySource, digest: str, size: int, path: str, file: t
 class _ContinuedFile:
     """A source that gives the bytes which a file already has from there, and the rest from a registry."""
 
-    remote = True
-
     def __init__(self, source: RegistrySource, path: str, had: int, size: int) -> None:
+        self.end = source.end
         self._source = source
         self._path = path
         self._had = had

@@ -46,9 +46,8 @@ class End(t.Protocol):
     def upload_form(self) -> UploadForm:
         """In which form it takes blobs."""
 
-    @property
-    def sleep(self) -> t.Callable[[float], object]:
-        """Waits that many seconds."""
+    def back_off(self, attempt: int) -> None:
+        """See :meth:`._registry.Registry.back_off`."""
 
     def list_tags(self, repository: str) -> list[str]:
         """See :meth:`._registry.Registry.list_tags`."""

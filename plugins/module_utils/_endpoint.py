@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ._credentials import Credentials, no_credentials
+from ._limits import LONGEST_WAIT
 
 
 class Endpoint(t.NamedTuple):
@@ -25,6 +26,8 @@ class Endpoint(t.NamedTuple):
     trusted_realm_hosts: tuple[str, ...] = ()
     timeout: float = 60.0
     retries: int = 3
+    retry_max_wait: float = LONGEST_WAIT
+    """Seconds that a pause before another try may take."""
     jobs: int = 4
     """Requests under way at a time."""
     requests_per_second: float = 0.0

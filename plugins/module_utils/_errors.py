@@ -114,6 +114,9 @@ class CredentialError(RegistryError):
 class ConnectionFailed(RegistryError):
     """No answer: name resolution, refused or cut connections, time-outs."""
 
+    refused = False
+    """Whether nobody listens there."""
+
 
 class TLSFailed(RegistryError):
     """The TLS handshake failed: an untrusted certificate, a wrong name, or no TLS at the other end."""

@@ -137,7 +137,7 @@ def read_config(registry: End, repository: str, manifest: Manifest) -> dict[str,
     if config is None or config.size > _MAXIMUM_CONFIG:
         return {}
     source = RegistrySource(registry, repository, config.digest)
-    pieces = verified_pieces(source, config.digest, config.size, registry)
+    pieces = verified_pieces(source, config.digest, config.size)
     try:
         document = json.loads(b"".join(pieces).decode("utf-8"))
     except (ValueError, RecursionError):

@@ -7,25 +7,38 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 import typing as t
 
 LONGEST_WAIT = 120.0
-"""Seconds. A registry that asks for a longer pause than that (quotas last hours) is an error, not a pause."""
+"""Seconds that a registry is waited for, where nothing else is asked for."""
+_LONGEST_BACKOFF = 30.0
 
 
 class Limits:
-    """Shared by all that asks one registry. ``requests_per_second`` is how many requests may begin; 0: all."""
+    """Shared by all that asks one registry. ``requests_per_second`` is how many requests may begin; 0: all.
 
-    def __init__(self, requests_per_second: float) -> None:
+    ``longest_wait`` is how many seconds a pause may take, whoever asks for it.
+    """
+
+    def __init__(self, requests_per_second: float = 0.0, longest_wait: float = LONGEST_WAIT) -> None:
+        self.longest_wait = longest_wait
         self._requests_per_second = requests_per_second
         self._lock = threading.Lock()
         self._next_at = 0.0
         self._not_before = 0.0
 
+    def backoff(self, attempt: int) -> float:
+        """Seconds to wait after the failure of a try, the first of which is 0: twice as many each time, by chance less.
+
+        So those that failed together don't come back together.
+        """
+        return min(self.longest_wait, random.uniform(0.1, min(_LONGEST_BACKOFF, 2.0**attempt)))
+
     def pause(self, seconds: float) -> None:
-        """The registry asks to be left alone for so long."""
+        """The registry is to be left alone for so long, by all."""
         with self._lock:
             self._not_before = max(self._not_before, time.monotonic() + seconds)
 
@@ -38,4 +51,5 @@ class Limits:
             sleep(max(0.0, begin - time.monotonic()))
         wait = self._not_before - time.monotonic()
         if wait > 0:
-            sleep(min(wait, LONGEST_WAIT))
+            # All have waited for the same moment, and one after the other is soon enough.
+            sleep(min(wait, self.longest_wait) + random.uniform(0.0, min(1.0, wait / 4)))

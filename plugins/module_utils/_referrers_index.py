@@ -13,7 +13,6 @@ after it was written, and written again where somebody else's writing has come b
 from __future__ import annotations
 
 import json
-import random
 import typing as t
 
 from ._end import End
@@ -43,7 +42,7 @@ def list_under_subject(
         if check:
             return added
         if attempt:
-            registry.sleep(random.uniform(0.1, 0.5 * 2.0**attempt))
+            registry.back_off(attempt - 1)
         document = _standing(registry, repository, subject)
         _put_list(registry, repository, subject, [*(document.get("manifests") or []), *_entries(missing)], document)
     raise _busy(registry, repository, subject)
@@ -64,7 +63,7 @@ def unlist_from_subject(registry: End, repository: str, subject: str, digests: t
         if len(kept) == len(entries):
             return written
         if attempt:
-            registry.sleep(random.uniform(0.1, 0.5 * 2.0**attempt))
+            registry.back_off(attempt - 1)
         _put_list(registry, repository, subject, kept, document)
         written = True
     raise _busy(registry, repository, subject)

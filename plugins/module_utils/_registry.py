@@ -132,7 +132,6 @@ class Registry:
         self.jobs = transport.endpoint.jobs
         self.retries = transport.endpoint.retries
         self.counters = transport.counters
-        self.sleep = transport.sleep
         self.upload_form = UploadForm(transport.endpoint.chunk_size)
         self._has_referrers_api: dict[str, bool] = {}
         self._referrers_locks: dict[str, threading.Lock] = {}
@@ -140,6 +139,10 @@ class Registry:
     def close(self) -> None:
         """Close all connections."""
         self._transport.close()
+
+    def back_off(self, attempt: int) -> None:
+        """Wait before something that has failed is tried again, after the try of that number; the first is 0."""
+        self._transport.back_off(attempt)
 
     # The registry -----------------------------------------------------------------------------------------------------
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import random
 import typing as t
 
+from ._blob_reader import BlobReader
 from ._chunks import ChunkedUpload
 from ._digest import DigestVerifier, algorithm_of, compute_digest
 from ._end import End
@@ -30,14 +30,15 @@ from ._registry import UploadSession
 from ._response import PIECE
 from ._transport import Body
 
-_LONGEST_BACKOFF = 30.0
+_LEAST_CONTINUED = PIECE
+"""Bytes. Less is sent again sooner than continued."""
 
 
 class BlobSource(t.Protocol):
     """Where the bytes of a blob come from; they can be read again from any offset."""
 
-    remote: bool
-    """Whether reading may break off half-way, and is then worth going on with."""
+    end: End | None
+    """The end that is read from, where that may break off half-way and is then worth going on with."""
 
     def open(self, offset: int) -> tuple[t.Iterator[bytes], int]:
         """The bytes in pieces, and the offset at which they start: the one asked for, or 0."""
@@ -46,7 +47,7 @@ class BlobSource(t.Protocol):
 class ContentSource:
     """A blob that is in memory."""
 
-    remote = False
+    end: End | None = None
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -63,7 +64,7 @@ class ContentSource:
 class FileSource:
     """A blob in a file."""
 
-    remote = False
+    end: End | None = None
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -101,7 +102,7 @@ class RegistrySource:
 
     def __init__(self, registry: End, repository: str, digest: str) -> None:
         self.registry = registry
-        self.remote = registry.remote
+        self.end = registry if registry.remote else None
         self.repository = repository
         self._digest = digest
 
@@ -120,7 +121,7 @@ class WatchedSource:
     """A blob whose way is shown: how many of its bytes have been read."""
 
     def __init__(self, source: BlobSource, moving: MovingBlob) -> None:
-        self.remote = source.remote
+        self.end = source.end
         self._source = source
         self._moving = moving
 
@@ -170,28 +171,34 @@ def upload_blob(
     """Send a blob: POST, then PUT of the whole to the session's location, the bytes verified on their way.
 
     ``size`` in bytes. A registry that doesn't take it whole gets it in chunks, and one that doesn't take chunks whole;
-    returned is what was tried in vain, in words. What fails for a while is begun again in a new session, after a look
-    whether it has arrived all the same; the old session may still be at work, so it is left to the registry, and
-    counted. A session that fails for good is cancelled where the registry lets us.
+    returned is what was tried in vain, in words. What fails for a while is looked for, since it may have arrived all
+    the same, and continued from the byte that the registry has. Where it can't be, it is begun again in a new session;
+    the old one may still be at work, so it is left to the registry, and counted. A session that fails for good is
+    cancelled where the registry lets us.
     """
     attempt = 0
     given_up: list[str] = []
+    reader = BlobReader(functools.partial(steady_pieces, source, digest, size), digest, size)
     while True:
         current = session or destination.start_upload(repository)
         session = None
+        continued = current.received
         chunk = destination.upload_form.chunk_for(size, current.minimum_chunk)
         try:
-            if chunk:
-                pieces = functools.partial(steady_pieces, source, digest, size, destination)
-                upload = ChunkedUpload(destination, current, digest, size, chunk, pieces)
+            if chunk or continued:
+                upload = ChunkedUpload(destination, current, digest, size, chunk or size, reader)
                 try:
                     upload.send()
                 finally:
                     current = upload.session
             else:
-                body = Body(verified_pieces(source, digest, size, destination), size)
-                destination.put_upload(current, digest, body)
+                destination.put_upload(current, digest, Body(reader.whole(), size))
         except RegistryError as error:
+            if continued and not error.temporary:
+                # What is there may not be what was sent: its first half may have been at work still.
+                abandon_upload(destination, current)
+                given_up.append(str(error))
+                continue
             if not error.temporary:
                 abandon_upload(destination, current)
                 if destination.upload_form.adapt(error, size, chunk, current.minimum_chunk):
@@ -202,16 +209,30 @@ def upload_blob(
             if attempt >= destination.retries:
                 destination.counters.add(sessions_left_open=left_open)
                 raise
-            destination.counters.add(retries=1)
-            destination.sleep(random.uniform(0.1, min(_LONGEST_BACKOFF, 2.0**attempt)))
+            destination.back_off(attempt)
             attempt += 1
-            if not isinstance(error, AuthenticationFailed) and destination.head_blob(repository, digest) == size:
-                break
-            destination.counters.add(sessions_left_open=left_open)
+            if not isinstance(error, AuthenticationFailed):
+                if destination.head_blob(repository, digest) == size:
+                    break
+                session = _continued(destination, current, size) if left_open else None
+            if session is None:
+                destination.counters.add(sessions_left_open=left_open)
         else:
             break
     destination.counters.add(bytes_uploaded=size)
     return given_up
+
+
+def _continued(destination: End, session: UploadSession, size: int) -> UploadSession | None:
+    """An upload that broke off, as far as the registry has it. None where that is nothing, or too little to ask for."""
+    if size < _LEAST_CONTINUED:
+        return None
+    try:
+        found = destination.get_upload(session)
+    except RegistryError:
+        # distribution 2.x knows a session only by the location that its last whole answer gave.
+        return None
+    return found if _LEAST_CONTINUED <= found.received <= size else None
 
 
 def abandon_upload(destination: End, session: UploadSession) -> None:
@@ -220,7 +241,7 @@ def abandon_upload(destination: End, session: UploadSession) -> None:
         destination.counters.add(sessions_left_open=1)
 
 
-def verified_pieces(source: BlobSource, digest: str, size: int | None, registry: End) -> t.Iterator[bytes]:
+def verified_pieces(source: BlobSource, digest: str, size: int | None) -> t.Iterator[bytes]:
     """The bytes of a blob, read on where they broke off, see :func:`steady_pieces`.
 
     The last piece is held back until digest and size are known to be right: who gets all of them has the right blob.
@@ -228,7 +249,7 @@ def verified_pieces(source: BlobSource, digest: str, size: int | None, registry:
     """
     verifier = DigestVerifier(digest, size)
     held = b""
-    for piece in steady_pieces(source, digest, size, registry, 0):
+    for piece in steady_pieces(source, digest, size, 0):
         verifier.update(piece)
         if held:
             yield held
@@ -238,10 +259,10 @@ def verified_pieces(source: BlobSource, digest: str, size: int | None, registry:
         yield held
 
 
-def steady_pieces(source: BlobSource, digest: str, size: int | None, registry: End, offset: int) -> t.Iterator[bytes]:
+def steady_pieces(source: BlobSource, digest: str, size: int | None, offset: int) -> t.Iterator[bytes]:
     """The bytes of a blob from ``offset`` on, unverified.
 
-    They are read on where they broke off: in a row without progress as often as ``registry`` retries.
+    They are read on where they broke off: in a row without progress as often as their end has retries.
     """
     received = offset
     failures = 0
@@ -251,16 +272,18 @@ def steady_pieces(source: BlobSource, digest: str, size: int | None, registry: E
                 received += len(piece)
                 failures = 0
                 yield piece
-            if size is not None and received < size and source.remote:
+            if size is not None and received < size and source.end is not None:
                 raise ConnectionFailed(f"only {received} of {size} bytes of {digest} arrived", temporary=True)
         except ConnectionFailed as error:
+            if received == size:
+                # The end was lost, and nothing of the blob. A range that starts there is an error to some registries.
+                return
             failures += 1
-            if failures > registry.retries:
+            if source.end is None or failures > source.end.retries:
                 # To the other end of the transfer this is final: sending again would only read again.
                 error.temporary = False
                 raise
-            registry.counters.add(retries=1)
-            registry.sleep(random.uniform(0.1, min(_LONGEST_BACKOFF, 2.0**failures)))
+            source.end.back_off(failures)
             continue
         return
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import functools
 import http.cookiejar
-import random
 import re
 import threading
 import time
@@ -33,7 +32,7 @@ from ._errors import (
     RegistryError,
     TLSFailed,
 )
-from ._limits import LONGEST_WAIT, Limits
+from ._limits import Limits
 from ._pace import paced_adapter
 from ._proxy import Proxy, proxy_for
 from ._reference import is_docker_hub
@@ -45,9 +44,10 @@ from ._url import Origin, is_local_address, origin_of, resolve, without_query
 USER_AGENT = "imageops.registry"
 
 _CONNECT_TIMEOUT = 30.0
-_LONGEST_BACKOFF = 30.0
 _MAXIMUM_REDIRECTS = 5
 _LOST_IN_A_ROW = 8
+_OVERLOADED = (429, 503)
+"""What a registry answers to whoever asks too much, not to this request alone."""
 _MAXIMUM_TOKEN_ANSWER = 512 * 1024
 _CHECK_RIGHTS = "Check the account's rights, and that the repository exists"
 _RENEW_TOKEN = "The token may have expired: give a new one, or username and password"
@@ -114,7 +114,7 @@ class Transport:
         host = "registry-1.docker.io" if is_docker_hub(endpoint.registry) else endpoint.registry
         self.base = f"{scheme}://{host}"
         self.origin = origin_of(self.base)
-        self.sleep = sleep
+        self._sleep = sleep
         self._on_secret = on_secret
         self._tls = tls_files(endpoint)
         # A client certificate is offered by the one only.
@@ -138,7 +138,7 @@ class Transport:
         self._fatal: RegistryError | None = None
         self._lost = 0
         self._slots = threading.Semaphore(endpoint.jobs)
-        self._limits = limits or Limits(endpoint.requests_per_second)
+        self._limits = limits or Limits(endpoint.requests_per_second, endpoint.retry_max_wait)
 
     def close(self) -> None:
         """Close all connections."""
@@ -223,7 +223,7 @@ class Transport:
             except ConnectionFailed as error:
                 if last or not error.temporary:
                     raise
-                wait = self._backoff(attempt)
+                wait = self._wait_after(error, attempt)
             else:
                 if not response.is_temporary():
                     return response
@@ -231,8 +231,7 @@ class Transport:
                 if last:
                     raise response.error()
             attempt += 1
-            self.counters.add(retries=1)
-            self.sleep(wait)
+            self._sleep_before_retry(wait)
 
     def learn_from(self, response: Response, repository: str) -> None:
         """Take the 401 of :meth:`exchange_anonymously` for the first one: the next request is logged in at once.
@@ -273,7 +272,7 @@ class Transport:
                 if last or not error.temporary or error.operation:
                     self._lose(request, error)
                     raise
-                wait = self._backoff(attempt)
+                wait = self._wait_after(error, attempt)
             else:
                 if not response.is_temporary():
                     self._served = True
@@ -284,8 +283,16 @@ class Transport:
                     self._lose(request, response.error())
                     return response
             attempt += 1
-            self.counters.add(retries=1)
-            self.sleep(wait)
+            self._sleep_before_retry(wait)
+
+    def back_off(self, attempt: int) -> None:
+        """Wait before something that has failed is tried again, after the try of that number; the first is 0."""
+        self._sleep_before_retry(self._limits.backoff(attempt))
+
+    def _sleep_before_retry(self, seconds: float) -> None:
+        self.counters.add(retries=1)
+        if seconds:
+            self._sleep(seconds)
 
     def _lose(self, request: _Request, error: RegistryError) -> None:
         """Count an exchange whose tries are used up. So many in a row, and the registry is given up for this task.
@@ -455,7 +462,7 @@ class Transport:
         empty = isinstance(request.body, Body) and len(request.body) == 0
         data = b"".join(t.cast(Body, request.body)) if empty else request.body
         timeout = request.timeout or self.endpoint.timeout
-        self._limits.wait(self.sleep)
+        self._limits.wait(self._sleep)
         self.counters.add(requests=1)
         # Whole exchanges are bounded; a body that is streamed is the caller's, who bounds those.
         with self._slots:
@@ -565,26 +572,38 @@ class Transport:
                 if last or not error.temporary:
                     error.within(_TOKEN_OPERATION)
                     raise
-                wait = self._backoff(attempt)
+                wait = self._wait_after(error, attempt)
             else:
                 if last or not response.is_temporary():
                     return Answer(response.status, response.body)
                 wait = self._pause(response, attempt)
             attempt += 1
-            self.counters.add(retries=1)
-            self.sleep(wait)
+            self._sleep_before_retry(wait)
 
-    def _backoff(self, attempt: int) -> float:
-        return random.uniform(0.1, min(_LONGEST_BACKOFF, 2.0**attempt))
+    def _wait_after(self, error: ConnectionFailed, attempt: int) -> float:
+        """Seconds that this thread has to wait before the next try; 0 where all wait."""
+        wait = self._limits.backoff(attempt)
+        if not error.refused:
+            return wait
+        # It restarts, and comes back for all or for none.
+        self._limits.pause(wait)
+        return 0.0
 
     def _pause(self, response: Response, attempt: int) -> float:
-        """Seconds to wait before the next try; raises :class:`RateLimited` where the registry asks for too many."""
+        """Seconds that this thread has to wait before the next try; 0 where all wait.
+
+        A registry that asks for a longer pause than there may be gets that one, and if it then asks for more again,
+        :class:`RateLimited` is raised: quotas last hours, and an absurd number is no reason to give up.
+        """
         asked = retry_after(response.headers.get("Retry-After", ""))
+        longest = self._limits.longest_wait
         if asked is None:
-            return self._backoff(attempt)
-        if asked > LONGEST_WAIT:
+            asked = self._limits.backoff(attempt)
+            if response.status not in _OVERLOADED:
+                return asked
+        if asked > longest and attempt:
             raise RateLimited(
-                f"the registry asks to wait {round(asked)} seconds",
+                f"the registry asks to wait {asked:.0f} seconds, and retry_max_wait is {longest:g}",
                 hint="Run again later, or log in with an account that has a larger quota",
                 method=response.method,
                 url=without_query(response.url),
@@ -592,8 +611,8 @@ class Transport:
                 errors=response.error_details(),
             )
         # All threads slow down, not just the one that was told to.
-        self._limits.pause(asked)
-        return asked
+        self._limits.pause(min(asked, longest))
+        return 0.0
 
 
 def _connection_pool(session: t.Any, url: str, verify: bool | str, certificate: str | tuple[str, str] | None) -> t.Any:

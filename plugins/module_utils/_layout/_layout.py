@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 import typing as t
 
 from .._counters import Counters
@@ -75,7 +74,6 @@ class Layout:
         self.jobs = jobs
         self.retries = 0
         self.counters = counters
-        self.sleep = time.sleep
         self.upload_form = UploadForm()
         self._lock = threading.RLock()
         self._broken: set[str] = set()
@@ -99,6 +97,9 @@ class Layout:
             lacking = LAYOUT_FILE if layout is None else INDEX_FILE
             raise LocalFileError(f"{self.name} is no image layout: it has no {lacking}")
         return LayoutIndex(content or b"", self.name)
+
+    def back_off(self, attempt: int) -> None:
+        """Nothing to wait for: what fails here fails for good."""
 
     def close(self) -> None:
         """Let go of all files. What wasn't committed is seen by nobody."""

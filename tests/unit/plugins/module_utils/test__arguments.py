@@ -131,7 +131,14 @@ def test_the_options_of_the_source_are_documented_as_they_are() -> None:
     }
     # One shape for both ends.
     main = documented(ModuleDocFragment.DOCUMENTATION)
-    assert set(main) - set(option["suboptions"]) == {"timeout", "retries", "jobs", "requests_per_second", "chunk_size"}
+    assert set(main) - set(option["suboptions"]) == {
+        "timeout",
+        "retries",
+        "retry_max_wait",
+        "jobs",
+        "requests_per_second",
+        "chunk_size",
+    }
 
 
 @pytest.mark.parametrize("end", ["", "source"])

@@ -6,7 +6,6 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.imageops.registry.plugins.module_utils._chunks import ChunkReader
 from ansible_collections.imageops.registry.plugins.module_utils._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     AccessDenied,
@@ -64,81 +63,6 @@ def whole(server: ScriptedServer, *, number: int = 1, status: int = 201, body: t
 
 def cancelled(server: ScriptedServer, location: str) -> ScriptedServer:
     return server.expect("DELETE", location, 204)
-
-
-# The reader ----------------------------------------------------------------------------------------------------------
-
-
-class Opened:
-    """A blob that comes in pieces of 7 bytes, and from where it was read."""
-
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-        self.offsets: list[int] = []
-
-    def __call__(self, offset: int) -> t.Iterator[bytes]:
-        self.offsets.append(offset)
-        rest = self.content[offset:]
-        return iter([rest[begin : begin + 7] for begin in range(0, len(rest), 7)])
-
-
-CONTENT = b"0123456789" * 5
-
-
-def test_chunks_are_read_one_after_the_other_in_one_go() -> None:
-    opened = Opened(CONTENT)
-    reader = ChunkReader(opened, compute_digest(CONTENT), 50)
-    assert [b"".join(reader.pieces(begin, min(16, 50 - begin))) for begin in range(0, 50, 16)] == [
-        CONTENT[begin : begin + 16] for begin in range(0, 50, 16)
-    ]
-    reader.finish()
-    assert opened.offsets == [0]
-
-
-@pytest.mark.parametrize("again", [16, 20, 31, 32])
-def test_a_chunk_is_read_again_from_where_it_is_needed(again: int) -> None:
-    opened = Opened(CONTENT)
-    reader = ChunkReader(opened, compute_digest(CONTENT), 50)
-    for begin in (0, 16):
-        assert len(b"".join(reader.pieces(begin, 16))) == 16
-    assert b"".join(reader.pieces(again, 50 - again)) == CONTENT[again:]
-    reader.finish()
-    # Nothing before the last chunk is read once more; right behind it, nothing at all.
-    assert opened.offsets == ([0] if again == 32 else [0, 16])
-
-
-def test_a_chunk_that_was_broken_off_is_read_again() -> None:
-    opened = Opened(CONTENT)
-    reader = ChunkReader(opened, compute_digest(CONTENT), 50)
-    b"".join(reader.pieces(0, 16))
-    next(reader.pieces(16, 16))
-    assert b"".join(reader.pieces(16, 34)) == CONTENT[16:]
-    reader.finish()
-
-
-def test_a_registry_that_has_lost_what_it_had_gets_all_of_it_again() -> None:
-    opened = Opened(CONTENT)
-    reader = ChunkReader(opened, compute_digest(CONTENT), 50)
-    for begin in (0, 16):
-        b"".join(reader.pieces(begin, 16))
-    assert b"".join(reader.pieces(3, 47)) == CONTENT[3:]
-    reader.finish()
-    assert opened.offsets == [0, 0]
-
-
-def test_wrong_bytes_are_found_at_the_end() -> None:
-    reader = ChunkReader(Opened(CONTENT), compute_digest(b"other"), 50)
-    b"".join(reader.pieces(0, 50))
-    with pytest.raises(ContentMismatch):
-        reader.finish()
-
-
-def test_what_ends_early_is_no_whole_chunk() -> None:
-    reader = ChunkReader(Opened(CONTENT), compute_digest(CONTENT), 60)
-    assert b"".join(reader.pieces(0, 60)) == CONTENT
-
-
-# Sending -------------------------------------------------------------------------------------------------------------
 
 
 def test_a_blob_is_sent_in_chunks_each_to_the_newest_location(server: ScriptedServer) -> None:

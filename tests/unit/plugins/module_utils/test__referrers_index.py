@@ -96,8 +96,8 @@ class Racing(FakeRegistry):
         super().__init__()
         self.referrers_api = False
         self.others = others
-        self.naps: list[float] = []
-        self.sleep = self.naps.append
+        self.naps: list[int] = []
+        self.back_off = self.naps.append
 
     def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> bool:
         answer = super().put_manifest(repository, reference, manifest)

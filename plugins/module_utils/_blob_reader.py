@@ -1,0 +1,82 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""A blob read once and hashed on its way, of which a part can be read again without hashing all that is before it."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ._digest import DigestVerifier
+
+OpenAt = t.Callable[[int], t.Iterator[bytes]]
+"""Gives the bytes of a blob from an offset on."""
+_STEP = 16 * 1024 * 1024
+"""Bytes after which the state of the hash is kept, to go back there."""
+
+
+class BlobReader:
+    """Reads a blob in one go or part by part, and goes back where a part has to be sent again.
+
+    ``size`` in bytes. No more of the blob is in memory than one piece.
+    """
+
+    def __init__(self, open_at: OpenAt, digest: str, size: int) -> None:
+        self._open_at = open_at
+        self._size = size
+        self._stream: t.Iterator[bytes] = iter(())
+        self._rest = b""
+        self._verifier = DigestVerifier(digest, size)
+        self._saved = [self._verifier.copy()]
+
+    def whole(self) -> t.Iterator[bytes]:
+        """All of it. The last piece is held back until digest and size are right. Raises :class:`ContentMismatch`."""
+        held = b""
+        for piece in self.pieces(0, self._size):
+            if held:
+                yield held
+            held = piece
+        # There may be more than was promised.
+        self._verifier.update(self._rest or next(self._stream, b""))
+        self.finish()
+        if held:
+            yield held
+
+    def pieces(self, begin: int, length: int) -> t.Iterator[bytes]:
+        """The bytes of one part: that after the one before, or any that has been read before."""
+        if begin != self._verifier.received or not begin:
+            self._go_back(begin)
+        self._save()
+        yield from self._read(length)
+
+    def finish(self) -> None:
+        """Judge what was read. Raises :class:`ContentMismatch`."""
+        self._verifier.finish()
+
+    def _save(self) -> None:
+        if self._verifier.received > self._saved[-1].received:
+            self._saved.append(self._verifier.copy())
+
+    def _go_back(self, begin: int) -> None:
+        while self._saved[-1].received > begin:
+            self._saved.pop()
+        self._verifier = self._saved[-1].copy()
+        self._rest = b""
+        self._stream = self._open_at(self._verifier.received)
+        for _piece in self._read(begin - self._verifier.received):
+            # Only to be hashed: the registry has it.
+            pass
+
+    def _read(self, length: int) -> t.Iterator[bytes]:
+        while length:
+            piece = self._rest or next(self._stream, b"")
+            if not piece:
+                return
+            now, self._rest = piece[:length], piece[length:]
+            self._verifier.update(now)
+            if self._verifier.received >= self._saved[-1].received + _STEP:
+                self._save()
+            length -= len(now)
+            yield now
