@@ -190,7 +190,7 @@ def expired_token(client: Client) -> None:
         target = f"/v2/{image['repository']}/manifests/{image['tag']}"
         answers = [other.ask("GET", target, 401, headers=bearer) for _time in range(4)]
         acted = ["invalid_token" in answer.headers["WWW-Authenticate"] for answer in answers]
-        client.proxy.requests += proxy.requests
+        client.proxy.requests.extend(proxy.requests)
         check([bool(seen["faults"]) for seen in proxy.requests] == [False, True] * 2, f"{acted}")
         check(all(f'realm="{entry["realm"]}"' in answer.headers["WWW-Authenticate"] for answer in answers), "the realm")
 
@@ -209,7 +209,7 @@ def token_status(client: Client) -> None:
         other.ask("GET", query, 500, auth=login)
         token = other.ask("GET", query, 200, auth=login).json()["token"]
         other.ask("GET", target, 200, headers={"Authorization": f"Bearer {token}"})
-        client.proxy.requests += proxy.requests
+        client.proxy.requests.extend(proxy.requests)
 
 
 def session_gone(client: Client) -> None:
