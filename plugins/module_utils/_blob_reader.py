@@ -13,8 +13,10 @@ from ._digest import DigestVerifier
 
 OpenAt = t.Callable[[int], t.Iterator[bytes]]
 """Gives the bytes of a blob from an offset on."""
-_STEP = 16 * 1024 * 1024
-"""Bytes after which the state of the hash is kept, to go back there."""
+_STATES = 64
+"""How often the state of the hash is kept, to go back there."""
+_SMALLEST_STEP = 1024 * 1024
+"""Bytes that are between two of them."""
 
 
 class BlobReader:
@@ -26,6 +28,7 @@ class BlobReader:
     def __init__(self, open_at: OpenAt, digest: str, size: int) -> None:
         self._open_at = open_at
         self._size = size
+        self._step = max(_SMALLEST_STEP, size // _STATES)
         self._stream: t.Iterator[bytes] = iter(())
         self._rest = b""
         self._verifier = DigestVerifier(digest, size)
@@ -76,7 +79,7 @@ class BlobReader:
                 return
             now, self._rest = piece[:length], piece[length:]
             self._verifier.update(now)
-            if self._verifier.received >= self._saved[-1].received + _STEP:
+            if self._verifier.received >= self._saved[-1].received + self._step:
                 self._save()
             length -= len(now)
             yield now

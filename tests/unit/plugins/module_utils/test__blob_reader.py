@@ -82,7 +82,7 @@ def test_what_ends_early_is_no_whole_chunk() -> None:
 
 
 def test_the_state_of_the_hash_is_kept_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_blob_reader, "_STEP", 10)
+    monkeypatch.setattr(_blob_reader, "_SMALLEST_STEP", 10)
     opened = Opened(CONTENT)
     reader = BlobReader(opened, compute_digest(CONTENT), 50)
     for _piece in zip(range(5), reader.pieces(0, 50)):
