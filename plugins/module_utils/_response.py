@@ -42,6 +42,8 @@ MAXIMUM_ERROR_BODY = 64 * 1024
 _TEMPORARY_STATUS = (408, 425, 429, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524)
 _TEMPORARY_CODES = ("UNKNOWN", "UNAVAILABLE", "TOOMANYREQUESTS", "BLOB_UPLOAD_INVALID")
 _EXPECTS_TLS = (b"HTTP request to an HTTPS server", b"HTTP request was sent to HTTPS port")
+_NO_SPACE = re.compile(r'"Err": ?28\b|no space left on device')
+"""ENOSPC, as distribution passes on what its file system has said."""
 _LONGEST_PAGE = 8 * 1024
 _HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
@@ -145,7 +147,9 @@ class Response:
                 hint="Give the address that it redirects to as registry",
                 **facts,
             )
-        return UnexpectedAnswer(said or _text_of(self.body), temporary=self.is_temporary(), **facts)
+        return UnexpectedAnswer(
+            said or _text_of(self.body), hint=_hint_of(self.status, details), temporary=self.is_temporary(), **facts
+        )
 
     def check_no_page(self) -> None:
         """Raise :class:`ProtocolViolation` where a success is a page for people, such as that of a login."""
@@ -214,6 +218,14 @@ def _clean(value: t.Any) -> str:
         return ""
     text = value if isinstance(value, str) else json.dumps(value)
     return _CONTROL.sub(" ", text)[:500]
+
+
+def _hint_of(status: int, details: t.Sequence[ErrorDetail]) -> str:
+    if any(_NO_SPACE.search(detail.detail) for detail in details):
+        return "The registry's storage is full"
+    if status == 500 and details and all(detail.code.upper() == "UNKNOWN" for detail in details):
+        return "Its own log says why; its storage may be full, or not writable"
+    return ""
 
 
 def _text_of(body: bytes) -> str:

@@ -51,3 +51,24 @@ def test_a_page_in_html_is_no_success(body: bytes, said: str) -> None:
 def test_what_is_no_page_is_left_alone(body: bytes) -> None:
     response(body, 200).check_no_page()
     assert "HTML" not in str(response(body, 418).error())
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "detail", "hint"),
+    [
+        (
+            500,
+            "UNKNOWN",
+            b'{"DriverName": "filesystem", "Enclosed": {"Op": "mkdir", "Path": "/x", "Err": 28}}',
+            "is full",
+        ),
+        (507, "UNKNOWN", b'"write /x: no space left on device"', "is full"),
+        (500, "UNKNOWN", b'{"Err": 281}', "its storage may be full"),
+        (500, "MANIFEST_INVALID", b"null", ""),
+        (502, "UNKNOWN", b"null", ""),
+    ],
+)
+def test_a_registry_that_may_have_no_space_is_told_so(status: int, code: str, detail: bytes, hint: str) -> None:
+    body = b'{"errors": [{"code": "%s", "message": "unknown error", "detail": %s}]}' % (code.encode(), detail)
+    found = response(body, status).error().hint
+    assert hint in found and bool(hint) == bool(found)
