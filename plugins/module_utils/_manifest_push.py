@@ -248,9 +248,13 @@ def _upload_again(
 ) -> tuple[str, ...]:
     """Send the blobs that the registry misses, whatever it said of them before (a stale cache, or a collected blob).
 
-    Raises ``error`` itself where that can't help.
+    A registry that doesn't name them is asked for them, and gets all of them where it then has them. Raises ``error``
+    itself where that can't help.
     """
-    missing = [blob for blob in manifest.blobs() if blob.digest in error.digests]
+    blobs = manifest.blobs()
+    missing = [blob for blob in blobs if blob.digest in error.digests]
+    if not error.digests and source is not None:
+        missing = [blob for blob in blobs if destination.head_blob(item.repository, blob.digest) != blob.size] or blobs
     left_out = [layer.digest for layer in manifest.nondistributable_layers() if layer.digest in error.digests]
     if left_out:
         error.hint = (

@@ -29,6 +29,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._manifest_push i
 from ansible_collections.imageops.registry.plugins.module_utils._parallel import StepGraph
 from ansible_collections.imageops.registry.plugins.module_utils._registry import Referrers, Registry, referrers_tag
 from ansible_collections.imageops.registry.tests.unit.support.documents import (
+    CONFIG,
     DIGEST,
     LAYER,
     descriptor,
@@ -158,6 +159,28 @@ def test_a_blob_that_the_registry_misses_after_all_is_sent_again(serve: Serve) -
     assert isinstance(outcome, ManifestOutcome)
     assert (outcome.action, outcome.uploaded_again) == ("push", (DIGEST,))
     assert server.requests[3].body == LAYER
+
+
+@pytest.mark.parametrize(("there", "sent"), [((False, True), 1), ((True, True), 2)], ids=["one", "all"])
+def test_blobs_that_are_missed_and_not_named_are_looked_for_and_sent_again(
+    serve: Serve, there: tuple[bool, ...], sent: int
+) -> None:
+    origin, server = serve(), serve()
+    target = f"/v2/a/manifests/{IMAGE_DIGEST}"
+    server.expect("HEAD", target, 404).expect("PUT", target, 400, errors("MANIFEST_BLOB_UNKNOWN"))
+    blobs = Manifest.parse(IMAGE).blobs()
+    contents = {blob.digest: content for blob, content in zip(blobs, (CONFIG, LAYER))}
+    for blob, found in zip(blobs, there):
+        server.expect("HEAD", f"/v2/a/blobs/{blob.digest}", 200 if found else 404, length=str(blob.size))
+    for number, blob in enumerate(blobs[:sent]):
+        server.expect("POST", "/v2/a/blobs/uploads/", 202, headers={"Location": f"/u?s={number}"})
+        server.expect("PUT", f"/u?s={number}&digest=" + blob.digest.replace(":", "%3A"), 201)
+        origin.expect("GET", f"/v2/s/blobs/{blob.digest}", 200, contents[blob.digest])
+    server.expect("PUT", target, 201)
+    item = ManifestItem("a", IMAGE_DIGEST, "s", content=IMAGE)
+    (outcome,) = push_manifests(registry_of(server), [item], registry_of(origin, writing=False), check=False)
+    assert isinstance(outcome, ManifestOutcome)
+    assert outcome.uploaded_again == tuple(blob.digest for blob in blobs[:sent])
 
 
 @pytest.mark.parametrize("with_source", [True, False])
