@@ -12,6 +12,7 @@ import typing as t
 
 from .._actions import CREATE, EXISTS, REPLACE
 from .._artifacts import Artifact, ArtifactsWanted, compare_artifacts
+from .._contents import Missing
 from .._end import End
 from .._errors import Conflict, NotFound, RegistryError
 from .._inspection import manifest_digests, platforms_of, read_config, read_tree
@@ -50,6 +51,10 @@ class Comparison(t.NamedTuple):
     artifacts: tuple[Artifact, ...] = ()
     artifacts_compared: bool = False
     reason: str = ""
+    missing: tuple[Missing, ...] = ()
+    """What the destination has lost of content that stands there, as far as that was looked for."""
+    standing: frozenset[str] = frozenset()
+    """Digests in ``tree`` that the destination has: they lead to something that is missing."""
 
 
 def compare_images(
