@@ -1,0 +1,340 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Destinations that have lost content behind their tags: found by ``verify``, and mended by ``repair``."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from content import Side
+from runs import (
+    CONFIG,
+    OUTPUT,
+    PROMOTE,
+    REGISTRIES,
+    WRITING,
+    Plain,
+    Run,
+    check,
+    connection,
+    harness,
+    main,
+    mark,
+    play,
+    playbook,
+    requests_since,
+    say,
+    seed,
+    state_at,
+    task,
+)
+from signed_images import push_signed, signed
+
+STATE = OUTPUT / "verify-registries"
+OLAREG = "olareg,binary=olareg"
+
+
+def start(*names: str) -> None:
+    harness("start", "--state", str(STATE), *names)
+    REGISTRIES.update(json.loads((STATE / "registries.json").read_text(encoding="utf-8"))["registries"])
+
+
+def restarted() -> None:
+    """The destination without what it remembers of blobs."""
+    harness("stop", "--state", str(STATE))
+    start()
+
+
+def collect_garbage() -> None:
+    """As its operator does: distribution's own collection, with manifests that have no tag."""
+    entry = state_at().registry("destination")
+    harness("stop", "--state", str(STATE))
+    command = [entry["binary"], "garbage-collect", "--delete-untagged", str(STATE / "destination" / "config.yml")]
+    subprocess.run(command, check=True, capture_output=True)
+    start()
+
+
+def stored(digest: str, registry: str = "destination") -> Path:
+    """The file in which a registry keeps the content of a digest."""
+    encoded = digest.partition(":")[2]
+    storage = Path(state_at().registry(registry)["storage"])
+    found = [
+        *storage.glob(f"docker/registry/v2/blobs/sha256/*/{encoded}/data"),
+        *storage.glob(f"**/blobs/sha256/{encoded}"),
+    ]
+    check(len(found) == 1, f"{len(found)} files with {digest} in {storage}")
+    return found[0]
+
+
+def link(repository: str, digest: str) -> Path:
+    """The file by which distribution knows that a blob belongs to a repository."""
+    storage = Path(state_at().registry("destination")["storage"])
+    encoded = digest.partition(":")[2]
+    return storage / "docker/registry/v2/repositories" / repository / "_layers/sha256" / encoded / "link"
+
+
+def ends(destination: str = "destination") -> Plain:
+    return {"promote_source": connection("source"), "promote_destination": connection(destination)}
+
+
+def promote(images: list[Plain], *arguments: str, expected: int = 0, **variables: Any) -> Run:
+    items = [{"repository": entry["repository"], "tag": entry["tag"]} for entry in images]
+    names = {f"promote_{name}": value for name, value in variables.items()}
+    return playbook(PROMOTE, {**ends(), "promote_images": items, **names}, *arguments, expected=expected)
+
+
+def result_of(run: Run) -> Plain:
+    return dict(run.of("Keep what was done")["ansible_facts"]["promote_result"])
+
+
+def copy(images: list[Plain], *arguments: str, expected: int = 0, to: str = "destination", **options: Any) -> Plain:
+    items = [{"repository": entry["repository"], "tag": entry["tag"]} for entry in images]
+    given = {**connection(to), "source": connection("source"), "images": items, **options}
+    return playbook(play([task("image_copy", given)]), {}, *arguments, expected=expected).of("image_copy")
+
+
+def check_equal(images: list[Plain]) -> None:
+    for entry in images:
+        there = Side("source", entry["repository"]).reachable(entry["tag"])
+        here = Side("destination", entry["repository"]).reachable(entry["tag"])
+        check(there == here, f"{entry['repository']} differs: {sorted(set(there) ^ set(here))}")
+
+
+def lost(result: Plain) -> set[tuple[str, str]]:
+    return {(entry["kind"], entry["digest"]) for image in result["images"] for entry in image["missing"]}
+
+
+def skopeo_copies(repository: str, tag: str) -> None:
+    """skopeo takes the whole image out of the destination."""
+    directory = OUTPUT / "taken-out"
+    shutil.rmtree(directory, ignore_errors=True)
+    name = f"docker://{REGISTRIES['destination']['address']}/{repository}:{tag}"
+    command = ["skopeo", "copy", "--all", "--src-tls-verify=false", name, f"dir:{directory}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    check(done.returncode == 0, f"skopeo copy: {done.stderr}")
+
+
+def reported(run: Run, sentence: str) -> None:
+    """One failed task says it, in one sentence."""
+    failed = [entry["result"]["msg"] for entry in run.results if entry["status"] == "failed"]
+    # What fails on the way is named by a task of the role, so there is one failure.
+    check(len(failed) == 1 and sentence in failed[0], f"{failed} were the failures, not {sentence!r}")
+
+
+def garbage_collection() -> None:
+    """The children of tagged indexes are gone, and the tags stand."""
+    images = seed("source", "single,multi,nested,docker-list", "verify/collected")
+    promote(images)
+    tasks = len(promote(images).results)
+    collect_garbage()
+    check(result_of(promote(images))["changed"] is False, "tags alone tell that something is missing")
+    gone = {
+        ("manifest", digest)
+        for entry in images
+        for digest in entry["manifests"]
+        if Side("destination", entry["repository"]).manifest(digest) is None
+    }
+    check(len(gone) > 5, f"the collection took {gone}")
+    first = next(entry for entry in images if entry["manifests"])
+    sentence = f"{REGISTRIES['destination']['address']}/{first['repository']} lacks manifest "
+    moment = mark()
+    for arguments in ((), ("--check",)):
+        run = promote(images, *arguments, verify="manifests", expected=2)
+        reported(run, sentence)
+        check(lost(result_of(run)) == gone, f"{arguments}: {lost(result_of(run)) ^ gone} make the difference")
+        check(result_of(run)["changed"] is False, f"{arguments}: something was changed")
+    predicted = promote(images, "--check", verify="manifests", repair=True)
+    writes = [entry for entry in requests_since(moment, "destination") if entry["method"] in WRITING]
+    check(not writes, f"these were sent: {writes}")
+    mended = promote(images, verify="manifests", repair=True)
+    for run in (predicted, mended):
+        result = result_of(run)
+        check(result["changed"] is True and lost(result) == gone, f"{result}")
+        actions = {image["action"] for image in result["images"] if image["missing"]}
+        check(actions == {"promote"}, f"{actions}")
+    pushed = {entry["digest"] for entry in mended.of("Push the manifests by digest")["manifests"] if entry["action"] == "push"}
+    check(pushed == {digest for _kind, digest in gone}, f"{pushed} were pushed")
+    check_equal(images)
+    for entry in images:
+        if entry["kind"] != "nested":
+            # skopeo takes no index in an index.
+            skopeo_copies(entry["repository"], entry["tag"])
+    again = promote(images, verify="blobs", verify_content=True, repair=True)
+    check(result_of(again)["changed"] is False, "a second run changes something")
+    check(len(again.results) == tasks, f"{len(again.results)} tasks, {tasks} without verify")
+    check("missing or damaged there" in mended.output, mended.output)
+    say(f"{len(gone)} manifests were taken by the collection, and pushed again")
+
+
+def asked_once() -> None:
+    """Each digest of a repository is asked for once, whatever number of tags and images need it."""
+    images = seed("source", "multi", "verify/asked")
+    (entry,) = images
+    twice = [entry, {**entry, "tag": entry["digest"]}]
+    promote(images)
+    for level, methods in (("manifests", ["GET", "HEAD"]), ("blobs", ["GET", "GET"])):
+        moment = mark()
+        items = [{"repository": entry["repository"], "tag": "1.0", "tags": ["1.0"]}]
+        items.append({"repository": entry["repository"], "digest": twice[1]["tag"]})
+        playbook(PROMOTE, {**ends(), "promote_images": items, "promote_verify": level})
+        seen = [(request["method"], request["path"].rpartition("/")[2]) for request in requests_since(moment, "destination")]
+        # The second of the images has no tag, so it is looked for by digest: that is how it is compared.
+        seen.remove(("HEAD", entry["digest"]))
+        manifests = sorted(pair for pair in seen if pair[1].startswith("sha256:") and pair[1] in {entry["digest"], *entry["manifests"]})
+        wanted = sorted([(methods[0], entry["digest"]), *((methods[1], digest) for digest in entry["manifests"])])
+        check(manifests == wanted, f"{level}: {manifests}, not {wanted}")
+        blobs = sorted(pair for pair in seen if pair[1] in {blob["digest"] for blob in entry["blobs"]})
+        wanted = sorted(("HEAD", blob["digest"]) for blob in entry["blobs"]) if level == "blobs" else []
+        check(blobs == wanted, f"{level}: {blobs}, not {wanted}")
+        source = [request for request in requests_since(moment, "source") if request["method"] != "HEAD" and "/manifests/" in request["path"]]
+        check(not source, f"the source was read: {source}")
+
+
+def blobs_gone() -> None:
+    """The bytes of a layer are gone, and of another one that it belongs to the repository."""
+    images = seed("source", "single,multi", "verify/blobs", layers=3)
+    copy(images)
+    bytes_gone = max(images[0]["blobs"], key=lambda blob: blob["size"])["digest"]
+    link_gone = max(images[1]["blobs"], key=lambda blob: blob["size"])["digest"]
+    stored(bytes_gone).unlink()
+    link(images[1]["repository"], link_gone).unlink()
+    restarted()
+    gone = {("blob", bytes_gone), ("blob", link_gone)}
+    check(copy(images, verify="manifests", repair=True)["changed"] is False, "manifests alone tell of blobs")
+    for arguments in ((), ("--check",)):
+        result = copy(images, *arguments, verify="blobs", expected=2)
+        check(lost(result) == gone, f"{result}")
+        check(f"lacks blob {bytes_gone}, which" in result["msg"], result["msg"])
+        check("With repair: true it is pushed again" in result["msg"], result["msg"])
+    predicted = copy(images, "--check", verify="blobs", repair=True)
+    result = copy(images, verify="blobs", repair=True)
+    for name in ("changed", "images"):
+        check(predicted[name] == result[name], f"{predicted[name]} was predicted, and it was {result[name]}")
+    check([image["blobs_uploaded"] for image in result["images"]] == [1, 1], f"{result}")
+    check_equal(images)
+    for entry in images:
+        skopeo_copies(entry["repository"], entry["tag"])
+    check(copy(images, verify="blobs", verify_content=True, repair=True)["changed"] is False, "a second run changes something")
+
+
+def damage(digest: str, registry: str = "destination") -> None:
+    path = stored(digest, registry)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def damaged() -> None:
+    """One bit of a layer is another. Only reading it tells."""
+    for registry in ("destination", *(name for name in ("olareg",) if name in REGISTRIES and STATE.joinpath(name).exists())):
+        images = seed("source", "single", f"verify/damaged-{registry}")
+        copy(images, to=registry)
+        digest = max(images[0]["blobs"], key=lambda blob: blob["size"])["digest"]
+        damage(digest, registry)
+        restarted()
+        check(copy(images, to=registry, verify="blobs", repair=True)["changed"] is False, "HEAD tells of a bit")
+        for arguments in ((), ("--check",)):
+            result = copy(images, *arguments, to=registry, verify="blobs", verify_content=True, expected=2)
+            check(f"has damaged blob {digest}, which" in result["msg"], result["msg"])
+            check([entry["problem"] for entry in result["images"][0]["missing"]] == ["damaged"], f"{result}")
+        predicted = copy(images, "--check", to=registry, verify="blobs", verify_content=True, repair=True)
+        check(predicted["changed"] is True and predicted["images"][0]["blobs_uploaded"] == 1, f"{predicted}")
+        # distribution keeps the copy that it has, whatever comes. That is seen, and said.
+        keeps = registry == "destination"
+        result = copy(images, to=registry, verify="blobs", verify_content=True, repair=True, expected=2 if keeps else 0)
+        check(result["changed"] is True and result["images"][0]["blobs_uploaded"] == 1, f"{result}")
+        if keeps:
+            check("if the registry keeps a damaged copy in its storage, remove that there" in result["msg"], result["msg"])
+            stored(digest).unlink()
+            restarted()
+            result = copy(images, verify="blobs", verify_content=True, repair=True)
+        check(result["images"][0]["action"] == "promote" and result["images"][0]["blobs_uploaded"] == 1, f"{result}")
+        Side(registry, images[0]["repository"]).reachable("1.0")
+        again = copy(images, to=registry, verify="blobs", verify_content=True, repair=True)
+        check(again["changed"] is False, f"{registry}: a second run changes something")
+
+
+def by_the_role() -> None:
+    """What is damaged goes through all tasks of the role."""
+    images = seed("source", "multi", "verify/role")
+    promote(images)
+    digest = max(images[0]["blobs"], key=lambda blob: blob["size"])["digest"]
+    stored(digest).write_bytes(b"short")
+    restarted()
+    reported(promote(images, verify="blobs", expected=2), f"has damaged blob {digest}, which")
+    predicted = result_of(promote(images, "--check", verify="blobs", repair=True))
+    check(predicted["changed"] is True and predicted["images"][0]["blobs_uploaded"] == 1, f"{predicted}")
+    run = promote(images, verify="blobs", repair=True, expected=2)
+    reported(run, f"Cannot look for blob {digest} in ")
+    check(result_of(run)["images"][0]["action"] == "failed", f"{result_of(run)}")
+    stored(digest).unlink()
+    restarted()
+    check(result_of(promote(images, verify="blobs", repair=True))["changed"] is True, "nothing was mended")
+    check(result_of(promote(images, verify="blobs", repair=True))["changed"] is False, "a second run changes something")
+    check_equal(images)
+
+
+def signatures() -> None:
+    """What was signed loses its signatures, which have no tag."""
+    made = signed("verify/signed")
+    push_signed("source", made)
+    images = [{"repository": made.repository, "tag": "1.0"}]
+    promote(images)
+    entry = next(manifest for subject, manifest in made.referrers if subject is made.index)
+    blob = entry.blobs[-1].digest
+    stored(blob).unlink()
+    restarted()
+    wanted = {"verify": "blobs", "compare_artifacts": True}
+    reported(promote(images, **wanted, expected=2), f"lacks blob {blob}, which")
+    mended = result_of(promote(images, **wanted, repair=True))
+    check(lost(mended) == {("blob", blob)}, f"{mended}")
+    check([found["action"] for found in mended["images"][0]["artifacts"] if found["digest"] == entry.digest] == ["copy"], f"{mended}")
+    check_equal(images)
+    collect_garbage()
+    check(result_of(promote(images, **wanted, repair=True))["changed"] is True, "nothing was mended")
+    check_equal(images)
+    check(result_of(promote(images, **wanted, repair=True))["changed"] is False, "a second run changes something")
+
+
+def source_lacks_it() -> None:
+    """What the source has lost as well can't be mended, and that is said."""
+    images = seed("source", "multi", "verify/both")
+    copy(images)
+    child = images[0]["manifests"][0]
+    for registry in ("source", "destination"):
+        storage = Path(state_at().registry(registry)["storage"])
+        encoded = child.partition(":")[2]
+        revisions = storage / "docker/registry/v2/repositories" / images[0]["repository"] / "_manifests/revisions/sha256"
+        shutil.rmtree(revisions / encoded)
+    restarted()
+    result = copy(images, verify="manifests", repair=True, expected=2)
+    check("The source doesn't have it either" in result["msg"] and child in result["msg"], result["msg"])
+    check(lost(result) == {("manifest", child)} and result["changed"] is False, f"{result}")
+
+
+def refused_options() -> None:
+    """Options that can't go together."""
+    for options, sentence in (
+        ({"repair": True}, "repair mends what verify finds"),
+        ({"verify": "manifests", "verify_content": True}, "verify_content goes with verify: blobs"),
+    ):
+        result = copy([{"repository": "team/app", "tag": "1.0"}], expected=2, **options)
+        check(sentence in result["msg"], result["msg"])
+
+
+def run_all() -> None:
+    CONFIG["registries_state"] = str(STATE)
+    start("source", "destination", *([OLAREG] if "olareg" in REGISTRIES else []))
+    try:
+        import os
+        main([globals()[n] for n in os.environ["STEPS"].split(",")])
+    finally:
+        harness("stop", "--state", str(STATE), "--delete")
+
+
+run_all()
