@@ -209,6 +209,9 @@ def test_what_is_pushed_anyway_is_not_looked_at(source: FakeRegistry, destinatio
     (comparison,) = verified(source, destination, "manifests", repair=True)
     assert [manifest.digest for manifest in comparison.tree] == list(TREE)
     assert comparison.standing == {INNER_DIGEST}
+    del destination.blobs[SECOND_LAYER]
+    (comparison,) = verified(source, destination, "blobs")
+    assert gone(comparison) == [("manifest", FIRST_DIGEST, INNER_DIGEST)]
 
 
 def test_a_tag_that_stands_beside_one_that_is_skipped_is_looked_behind(
@@ -225,9 +228,14 @@ def test_a_tag_that_stands_beside_one_that_is_skipped_is_looked_behind(
 
 
 def test_what_has_failed_already_is_not_looked_at(source: FakeRegistry, destination: FakeRegistry) -> None:
+    destination.add("app", FIRST, "stable")
     del destination.manifests["app", SECOND_DIGEST]
-    (comparison,) = verified(source, destination, "manifests", ITEM._replace(expected_digest=FIRST_DIGEST))
-    assert comparison.action == "refused" and destination.calls == []
+    for refused in (
+        ITEM._replace(expected_digest=FIRST_DIGEST),
+        ITEM._replace(tags=("1", "stable"), on_conflict="fail"),
+    ):
+        (comparison,) = verified(source, destination, "manifests", refused)
+        assert comparison.action == "refused" and destination.calls == []
 
 
 def test_an_index_that_is_nested_too_deep_has_failed(source: FakeRegistry, destination: FakeRegistry) -> None:
