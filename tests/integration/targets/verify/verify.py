@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import socket
 import subprocess
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +31,7 @@ from runs import (
     mark,
     play,
     playbook,
+    private_file,
     requests_since,
     say,
     seed,
@@ -364,11 +369,75 @@ def source_lacks_it() -> None:
         check(sentence in result["msg"], result["msg"])
 
 
+@contextlib.contextmanager
+def cache_of(upstream: str) -> Iterator[Path]:
+    """distribution as a cache in front of a registry, known as ``cache``. Gives its storage."""
+    entry = REGISTRIES[upstream]
+    storage = OUTPUT / "cache"
+    shutil.rmtree(storage, ignore_errors=True)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    configuration = {
+        "version": "0.1",
+        "storage": {"filesystem": {"rootdirectory": str(storage)}},
+        "http": {"addr": address},
+        "proxy": {"remoteurl": f"http://{entry['address']}"},
+    }
+    path = private_file("cache.yml", json.dumps(configuration))
+    with subprocess.Popen(
+        [entry["binary"], "serve", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while not listens(address):
+                check(time.monotonic() < deadline and process.poll() is None, "the cache didn't start")
+                time.sleep(0.1)
+            REGISTRIES["cache"] = {**entry, "address": address}
+            yield storage
+        finally:
+            process.terminate()
+
+
+def listens(address: str) -> bool:
+    host, _colon, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+def pull_through_cache() -> None:
+    """A cache serves what it doesn't have yet, so that reading it all fills it."""
+    (entry,) = seed("source", "multi", "verify/cached")
+    content = {"verify": "blobs", "verify_content": True}
+    with cache_of("source") as storage:
+        for is_filled in (False, True):
+            if is_filled:
+                max(storage.glob("**/data"), key=lambda file: file.stat().st_size).unlink()
+            for result in copies([entry], {"verify": "blobs"}, content, to="cache"):
+                check(result["changed"] is False and not result["failed"], f"{result}")
+            names = {f"sha256:{file.parent.name}" for file in storage.glob("**/data")}
+            wanted = {entry["digest"], *entry["manifests"], *(blob["digest"] for blob in entry["blobs"])}
+            check(names == wanted, f"the cache has {names}, not {wanted}")
+
+
 def run_all() -> None:
     CONFIG["registries_state"] = str(STATE)
     start(*STARTED.values())
     try:
-        main([garbage_collection, asked_once, blobs_gone, damaged, by_the_role, signatures, source_lacks_it])
+        main(
+            [
+                garbage_collection,
+                asked_once,
+                blobs_gone,
+                damaged,
+                by_the_role,
+                signatures,
+                source_lacks_it,
+                pull_through_cache,
+            ]
+        )
     finally:
         harness("stop", "--state", str(STATE), "--delete")
 
