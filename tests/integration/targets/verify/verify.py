@@ -44,7 +44,7 @@ STATE = OUTPUT / "verify-registries"
 NAMES = ("repository", "tag", "destination_repository")
 STARTED = {"source": "source", "destination": "destination"}
 if "olareg" in REGISTRIES:
-    STARTED["olareg"] = "olareg,binary=olareg"
+    STARTED["olareg"] = f"olareg,binary={REGISTRIES['olareg']['binary']}"
 
 
 def start(*names: str) -> None:
