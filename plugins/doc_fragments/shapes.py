@@ -46,4 +46,10 @@ options:
           size:
             description: The size of the blob in bytes, if it is known.
             type: int
+          replace:
+            description:
+              - Send it although it is there. For what was seen to be damaged.
+              - Modules that send nothing pass it over.
+            type: bool
+            default: false
 """

@@ -96,7 +96,11 @@ BLOB_GROUPS: Plain = {
             "type": "list",
             "elements": "dict",
             "required": True,
-            "options": {"digest": {"type": "str", "required": True}, "size": {"type": "int"}},
+            "options": {
+                "digest": {"type": "str", "required": True},
+                "size": {"type": "int"},
+                "replace": {"type": "bool", "default": False},
+            },
         },
     },
 }
@@ -109,6 +113,7 @@ MANIFESTS: Plain = {
         "digest": {"type": "str", "required": True},
         "media_type": {"type": "str"},
         "content_base64": {"type": "str"},
+        "replace": {"type": "bool", "default": False},
     },
 }
 TAGS: Plain = {
@@ -427,6 +432,7 @@ def blob_groups(params: Plain) -> list[BlobGroup]:
                 check_repository(source) if source else "",
                 tuple(check_repository(name) for name in entry["mount_from"] or ()),
                 blobs,
+                frozenset(blob["digest"] for blob in entry["blobs"] if blob.get("replace")),
             )
         )
     return groups

@@ -11,6 +11,7 @@ import typing as t
 
 from ._arguments import Task
 from ._end import End
+from ._image_arguments import TAGS_ONLY, Verification
 from ._promotion._comparison import Comparison
 from ._promotion._copy import CopyRules, Promotion
 from ._promotion._items import STOPPING, ImageItem
@@ -21,12 +22,20 @@ from ._tag_diff import describe_tags, tag_diff
 Plain = dict[str, t.Any]
 
 
-def copy_images(task: Task, source: End, destination: End, items: t.Sequence[ImageItem]) -> Plain:
+def copy_images(
+    task: Task,
+    source: End,
+    destination: End,
+    items: t.Sequence[ImageItem],
+    verification: Verification = TAGS_ONLY,
+) -> Plain:
     """Copy images by the options that a task has for that. Returns its result, what failed included."""
     rules = CopyRules(
         all_or_nothing=task.params["on_error"] == "fail",
         artifacts_of_equal=task.params["compare_artifacts"],
         check=task.check_mode,
+        depth=verification.depth,
+        repair=verification.repair,
     )
     promotion = Promotion(source, destination, rules, task.progress)
     shown: dict[str, t.Any] = {"before": {}, "after": {}}

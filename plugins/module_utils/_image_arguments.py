@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ._artifacts import ALL, NONE
+from ._contents import BLOBS, MANIFESTS, TAG, Depth
 from ._digest import check_digest
 from ._errors import InvalidInput
 from ._platform import check_platform
@@ -52,6 +53,41 @@ IMAGE_OPTIONS: Plain = {
     "artifacts": {"type": "list", "elements": "str", "default": [ALL]},
     "compare_artifacts": {"type": "bool", "default": False},
 }
+
+VERIFICATION: Plain = {
+    "verify": {"type": "str", "choices": [TAG, MANIFESTS, BLOBS], "default": TAG},
+    "verify_content": {"type": "bool", "default": False},
+    "repair": {"type": "bool", "default": False},
+}
+"""They pair with the doc fragment ``verification``."""
+
+
+class Verification(t.NamedTuple):
+    """How deep is looked whether the destination has what it should, and whether what is missing is pushed again."""
+
+    depth: Depth = Depth()
+    repair: bool = False
+
+
+TAGS_ONLY = Verification()
+
+
+def verification(params: Plain) -> Verification:
+    """The same of a task. Raises :class:`InvalidInput` for what can't go together."""
+    depth = depth_of(params["verify"], content=params["verify_content"])
+    if params["repair"] and not depth.is_deep:
+        raise InvalidInput(
+            "repair mends what verify finds, and verify: tag looks for nothing",
+            hint="Give verify: manifests or verify: blobs",
+        )
+    return Verification(depth, params["repair"])
+
+
+def depth_of(level: str, *, content: bool) -> Depth:
+    """How deep a task looks. Raises :class:`InvalidInput` for what can't go together."""
+    if content and level != BLOBS:
+        raise InvalidInput(f"verify_content goes with verify: blobs, not with verify: {level}")
+    return Depth(level, content)
 
 
 def image_items(params: Plain) -> list[ImageItem]:

@@ -20,8 +20,8 @@ from ._transfer import RegistrySource, verified_pieces
 
 _NO_DIGEST = "sha256:" + "0" * 64
 _MAXIMUM_CONFIG = 4 * 1024 * 1024
-_MAXIMUM_DEPTH = 8
-_MAXIMUM_MANIFESTS = 1000
+MAXIMUM_DEPTH = 8
+MAXIMUM_MANIFESTS = 1000
 _MAXIMUM_TREE = 64 * 1024 * 1024
 """Bytes of all manifests of an image together."""
 
@@ -66,8 +66,8 @@ def read_tree(
     level = [Descriptor("", digest, 0)]
     depth = 1
     while level:
-        if depth > _MAXIMUM_DEPTH or len(seen) > _MAXIMUM_MANIFESTS:
-            raise _too_large(registry, repository, digest)
+        if depth > MAXIMUM_DEPTH or len(seen) > MAXIMUM_MANIFESTS:
+            raise too_large(registry, repository, digest)
         outcomes = run_all(read, level, registry.jobs)
         children: dict[str, Descriptor] = {}
         for child, manifest in zip(level, outcomes):
@@ -85,10 +85,11 @@ def read_tree(
         ]
         seen.update(child.digest for child in level)
         depth += 1
-    return _children_first(found, digest)
+    return children_first(found, digest)
 
 
-def _children_first(found: t.Mapping[str, Manifest], top: str) -> list[Manifest]:
+def children_first(found: t.Mapping[str, Manifest], top: str) -> list[Manifest]:
+    """The manifests that ``top`` leads to over others that were found, itself included, children before parents."""
     ordered: dict[str, Manifest] = {}
 
     def add(digest: str) -> None:
@@ -113,8 +114,8 @@ def manifest_digests(
     def look(descriptor: Descriptor, depth: int) -> None:
         if descriptor.digest in found or descriptor.media_type not in (*MANIFEST_TYPES, ""):
             return
-        if depth > _MAXIMUM_DEPTH or len(found) >= _MAXIMUM_MANIFESTS:
-            raise _too_large(registry, repository, top.digest)
+        if depth > MAXIMUM_DEPTH or len(found) >= MAXIMUM_MANIFESTS:
+            raise too_large(registry, repository, top.digest)
         found[descriptor.digest] = None
         if descriptor.media_type in (*INDEX_TYPES, ""):
             manifest = (known or {}).get(descriptor.digest) or registry.get_manifest(repository, descriptor.digest)
@@ -125,8 +126,9 @@ def manifest_digests(
     return list(found)
 
 
-def _too_large(registry: End, repository: str, digest: str) -> RegistryError:
-    return InvalidInput(f"the index has more than {_MAXIMUM_DEPTH} levels or {_MAXIMUM_MANIFESTS} manifests").within(
+def too_large(registry: End, repository: str, digest: str) -> RegistryError:
+    """What is raised for an index that is nested too deep, or has too many manifests."""
+    return InvalidInput(f"the index has more than {MAXIMUM_DEPTH} levels or {MAXIMUM_MANIFESTS} manifests").within(
         f"read {registry.name}/{repository}@{digest}"
     )
 

@@ -32,6 +32,8 @@ class BlobGroup(t.NamedTuple):
     mount_from: tuple[str, ...]
     blobs: tuple[tuple[str, int | None], ...]
     """Digest, and size in bytes; None where it isn't known."""
+    replace: frozenset[str] = frozenset()
+    """Digests of those that are sent although they are there: what is there was seen to be damaged."""
 
 
 class BlobOutcome(t.NamedTuple):
@@ -85,6 +87,10 @@ class _Wanted:
         self.look: Step[BlobOutcome | None] | None = None
         self.presumed = False
         """Whether it is taken for missing without a look."""
+
+    def is_replaced(self, digest: str) -> bool:
+        """Whether it is sent whatever the destination has: no look, and no mount of what may be the same copy."""
+        return digest in self.group.replace
 
 
 class _Copies:
@@ -160,6 +166,8 @@ class BlobPlacement:
     ) -> None:
         by_repository: dict[str, list[tuple[str, _Wanted]]] = {}
         for (repository, digest), wanted in places.items():
+            if wanted.is_replaced(digest):
+                continue
             if self._check or (repository, digest) not in self._presumed_missing:
                 by_repository.setdefault(repository, []).append((digest, wanted))
         for entries in by_repository.values():
@@ -230,6 +238,8 @@ class BlobPlacement:
     def _bring(self, digest: str, copies: _Copies, wanted: _Wanted) -> BlobOutcome:
         candidates = dict.fromkeys([*copies.holders, *wanted.group.mount_from])
         candidates.pop(wanted.repository, None)
+        if wanted.is_replaced(digest):
+            candidates.clear()
         source = self._source_of(wanted.group, digest)
         size = size_of(wanted.size, source, digest)
         if self._check:
@@ -262,7 +272,7 @@ class BlobPlacement:
             if session is not None:
                 abandon_upload(destination, session)
             session = offered
-        if wanted.presumed or wanted.look is None:
+        if wanted.presumed or (wanted.look is None and not wanted.is_replaced(digest)):
             # It may be there: a run that was cut off leaves blobs in a repository that still counts as none.
             there, session = self._look_after_all(digest, wanted, size, session, given_up)
             if there is not None:

@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - imageops.registry.connection
   - imageops.registry.connection.source
   - imageops.registry.images
+  - imageops.registry.verification
   - imageops.registry.attributes
   - imageops.registry.attended
   - imageops.registry.attended.progress
@@ -164,6 +165,40 @@ images:
           description: Why, where it isn't copied.
           type: str
           sample: ""
+    missing:
+      description:
+        - What O(registry) has lost of the image and its artifacts, as far as O(verify) looks for it. With O(repair) and outside of check
+          mode, it was pushed again, unless the action is V(failed).
+      type: list
+      elements: dict
+      contains:
+        repository:
+          description: The repository at O(registry).
+          type: str
+          sample: team/app
+        digest:
+          description: The digest of what is missing.
+          type: str
+          sample: sha256:024dac1e7eef09668a9674bac1754d522705a39e9c755d7ce056555c45c7584a
+        kind:
+          description: V(manifest) or V(blob).
+          type: str
+          sample: manifest
+        size:
+          description: Its size in bytes by the descriptor that refers to it. 0 where nothing tells it.
+          type: int
+          sample: 429
+        needed_by:
+          description: The digest of the manifest that refers to it, or of the subject of an artifact. Empty for the image itself.
+          type: str
+          sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+        problem:
+          description: V(missing), or V(damaged) where something is there that isn't what digest and size promise.
+          type: str
+          sample: missing
+        reason:
+          description: What was seen, in one sentence.
+          type: str
     blobs_uploaded:
       description: How many of its blobs were uploaded. A blob that several images need counts for the first of them.
       type: int
@@ -228,17 +263,19 @@ import typing as t
 
 from ..module_utils._arguments import PROGRESS, Task, create_module, run
 from ..module_utils._copying import copy_images
-from ..module_utils._image_arguments import IMAGE_OPTIONS, image_items
+from ..module_utils._image_arguments import IMAGE_OPTIONS, VERIFICATION, image_items, verification
 
 
 def copy(task: Task) -> dict[str, t.Any]:
     items = image_items(task.params)
-    return copy_images(task, task.source(), task.registry(writing=True, pushed_to=True), items)
+    wanted = verification(task.params)
+    return copy_images(task, task.source(), task.registry(writing=True, pushed_to=True), items, wanted)
 
 
 def main() -> None:
     options = {
         **IMAGE_OPTIONS,
+        **VERIFICATION,
         **PROGRESS,
         "on_error": {"type": "str", "choices": ["fail", "continue"], "default": "fail"},
     }

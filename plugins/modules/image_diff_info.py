@@ -15,13 +15,15 @@ description:
   - Where nothing differs, that costs one HEAD per image at the source (none for an image given by digest) and one per tag at
     the destination; no manifest is read.
   - A multi-architecture index is taken whole, with all its children, unless O(platforms) says otherwise.
-  - That an image, or its repository, isn't there is no error here. An equal digest proves what the tag says, not that every blob behind it is still whole.
+  - That an image, or its repository, isn't there is no error here. An equal digest proves what the tag
+    says, not that all behind it is still whole; for that, there is O(verify).
 author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:
   - imageops.registry.connection
   - imageops.registry.connection.source
   - imageops.registry.images
+  - imageops.registry.verification
   - imageops.registry.attributes.info
 attributes:
   diff_mode:
@@ -175,6 +177,40 @@ images:
           description: Why, where it isn't copied.
           type: str
           sample: ""
+    missing:
+      description:
+        - What O(registry) has lost of the image and its artifacts, as far as O(verify) looks for it. With O(repair), it is
+          in RV(blobs) and RV(manifests).
+      type: list
+      elements: dict
+      contains:
+        repository:
+          description: The repository at O(registry).
+          type: str
+          sample: team/app
+        digest:
+          description: The digest of what is missing.
+          type: str
+          sample: sha256:024dac1e7eef09668a9674bac1754d522705a39e9c755d7ce056555c45c7584a
+        kind:
+          description: V(manifest) or V(blob).
+          type: str
+          sample: manifest
+        size:
+          description: Its size in bytes by the descriptor that refers to it. 0 where nothing tells it.
+          type: int
+          sample: 429
+        needed_by:
+          description: The digest of the manifest that refers to it, or of the subject of an artifact. Empty for the image itself.
+          type: str
+          sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+        problem:
+          description: V(missing), or V(damaged) where something is there that isn't what digest and size promise.
+          type: str
+          sample: missing
+        reason:
+          description: What was seen, in one sentence.
+          type: str
 blobs:
   description: The blobs of what is to be promoted, for O(imageops.registry.blob_info#module:blobs).
   returned: success
@@ -254,16 +290,19 @@ transfer:
 import typing as t
 
 from ..module_utils._arguments import Task, create_module, run
-from ..module_utils._image_arguments import IMAGE_OPTIONS, image_items
+from ..module_utils._image_arguments import IMAGE_OPTIONS, VERIFICATION, image_items, verification
 from ..module_utils._promotion._comparison import compare_images
 from ..module_utils._promotion._items import FAILED, PROMOTE
 from ..module_utils._promotion._plan import plan, summarise_sources
+from ..module_utils._promotion._verification import verify_contents
 
 
 def compare(task: Task) -> dict[str, t.Any]:
     items = image_items(task.params)
+    depth, repair = verification(task.params)
     source, destination = task.source(), task.registry(pushed_to=True)
     comparisons = compare_images(source, destination, items, artifacts_of_equal=task.params["compare_artifacts"])
+    comparisons = verify_contents(source, destination, comparisons, depth, repair=repair)
     summaries = summarise_sources(comparisons, source) if task.diff_mode else {}
     planned = plan(comparisons, source, destination, summaries)
     result = dict(planned, differs=any(image["action"] == PROMOTE for image in planned["images"]))
@@ -277,7 +316,7 @@ def compare(task: Task) -> dict[str, t.Any]:
 
 
 def main() -> None:
-    run(create_module(dict(IMAGE_OPTIONS), source="required"), compare)
+    run(create_module({**IMAGE_OPTIONS, **VERIFICATION}, source="required"), compare)
 
 
 if __name__ == "__main__":

@@ -92,6 +92,23 @@ options:
       content_base64:
         description: The manifest in base64. Without it, it is read from O(source).
         type: str
+      replace:
+        description: Push it although it is there. For what was seen to be damaged.
+        type: bool
+        default: false
+  verify:
+    description:
+      - With O(state=present), look again when all have been pushed. What isn't as it should is a failure.
+      - V(manifests) looks for each of the manifests by its digest, those that were there before included.
+      - V(blobs) reads them, and looks for each of their blobs as well; its size must be that of its descriptor.
+    type: str
+    choices: [none, manifests, blobs]
+    default: none
+  verify_content:
+    description:
+      - With O(verify=blobs), read every blob from the registry again, and hash it.
+    type: bool
+    default: false
 seealso:
   - module: imageops.registry.manifest_info
   - module: imageops.registry.tag
@@ -219,9 +236,21 @@ transfer:
 
 import typing as t
 
-from ..module_utils._arguments import MANIFESTS, Task, create_module, decoded, divided, one_or_many, read_file, run
+from ..module_utils._arguments import (
+    MANIFESTS,
+    Task,
+    create_module,
+    decoded,
+    divided,
+    failure,
+    one_or_many,
+    read_file,
+    run,
+)
+from ..module_utils._contents import verify_pushed
 from ..module_utils._digest import check_digest
 from ..module_utils._errors import InvalidInput
+from ..module_utils._image_arguments import depth_of
 from ..module_utils._inspection import describe_content, describe_descriptor
 from ..module_utils._manifest import Manifest
 from ..module_utils._manifest_push import DELETE, PUSH, ManifestItem, delete_manifests, push_manifests
@@ -252,6 +281,7 @@ def manifest_item(entry: dict[str, t.Any]) -> ManifestItem:
         source_repository=check_repository(source) if source else "",
         media_type=entry["media_type"] or "",
         content=content,
+        known_missing=bool(entry.get("replace")),
     )
 
 
@@ -259,17 +289,26 @@ def work(task: Task) -> dict[str, t.Any]:
     params = task.params
     single = ("repository", "digest", "media_type", "content", "content_base64", "path", "source_repository")
     entries = one_or_many(params, "manifests", single)
-    if params["state"] == "absent":
+    depth = depth_of(params["verify"], content=params["verify_content"])
+    absent = params["state"] == "absent"
+    registry = task.registry(writing=True, pushed_to=not absent)
+    if absent:
         places = [(check_repository(entry["repository"]), check_digest(entry["digest"])) for entry in entries]
         items = [ManifestItem(repository, digest) for repository, digest in places]
-        outcomes = delete_manifests(task.registry(writing=True), places, check=task.check_mode)
+        outcomes = delete_manifests(registry, places, check=task.check_mode)
     else:
         items = [manifest_item(entry) for entry in entries]
         task.check_secrets([(item.digest, item.media_type) for item in items])
         source = task.source() if params["source"] else None
-        outcomes = push_manifests(task.registry(writing=True, pushed_to=True), items, source, check=task.check_mode)
+        outcomes = push_manifests(registry, items, source, check=task.check_mode)
     pairs, failures = divided([{"repository": item.repository, "digest": item.digest} for item in items], outcomes)
     done = [outcome._asdict() for _place, outcome in pairs]
+    if depth.is_deep and not absent and not task.check_mode:
+        pushed = [(outcome.repository, outcome.digest) for _place, outcome in pairs]
+        failures += [
+            failure(entry.error, repository=entry.repository, digest=entry.digest)
+            for entry in verify_pushed(registry, pushed, depth)
+        ]
     result = {
         "changed": any(entry["action"] in (PUSH, DELETE) or entry["referrers_tag"] for entry in done),
         "manifests": done,
@@ -309,6 +348,8 @@ def main() -> None:
                 "path": {"type": "path", "aliases": ["src"]},
                 "source_repository": {"type": "str"},
                 "manifests": MANIFESTS,
+                "verify": {"type": "str", "choices": ["none", "manifests", "blobs"], "default": "none"},
+                "verify_content": {"type": "bool", "default": False},
             },
             source="optional",
             required_one_of=[("repository", "manifests")],

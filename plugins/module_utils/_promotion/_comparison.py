@@ -12,8 +12,9 @@ import typing as t
 
 from .._actions import CREATE, EXISTS, REPLACE
 from .._artifacts import Artifact, ArtifactsWanted, compare_artifacts
+from .._contents import Missing, look_at_manifest
 from .._end import End
-from .._errors import Conflict, NotFound, RegistryError
+from .._errors import Conflict, ContentMismatch, NotFound, RegistryError
 from .._inspection import manifest_digests, platforms_of, read_config, read_tree
 from .._manifest import INDEX_TYPES, Descriptor, Manifest
 from .._parallel import run_all
@@ -45,18 +46,22 @@ class Comparison(t.NamedTuple):
     tags: tuple[TagComparison, ...] = ()
     tree: tuple[Manifest, ...] = ()
     """What has to be pushed, children first: what the destination lacks; empty where it has the digest already."""
-    standing: Manifest | None = None
+    present: Manifest | None = None
     """What the destination has already, read where a tag is to be put on it."""
     rewritten: t.Mapping[str, Manifest] = {}
     """Indexes that aren't at the source, by digest: what was chosen of their platforms."""
     artifacts: tuple[Artifact, ...] = ()
     artifacts_compared: bool = False
     reason: str = ""
+    missing: tuple[Missing, ...] = ()
+    """What the destination has lost of content that stands there, as far as that was looked for."""
+    standing: frozenset[str] = frozenset()
+    """Digests in ``tree`` that the destination has: they lead to something that is missing."""
 
     @property
     def known(self) -> tuple[Manifest, ...]:
         """The manifests that have been read."""
-        return self.tree if self.standing is None else (self.standing,)
+        return self.tree if self.present is None else (self.present,)
 
 
 def compare_images(
@@ -161,9 +166,9 @@ def _compare_chosen(source: End, destination: End, comparison: Comparison, heads
         return comparison._replace(action=SKIP if any(tag.action == SKIP for tag in tags) else UNCHANGED)
     if moving and not any(tag.action == EXISTS for tag in tags):
         # Not a HEAD: a tag is put on it by pushing its content once more.
-        standing = _manifest_at(destination, item.target, chosen.digest)
-        if standing is not None:
-            return comparison._replace(action=PROMOTE, chosen=standing.descriptor, standing=standing)
+        present = _manifest_at(destination, item.target, chosen.digest)
+        if present is not None:
+            return comparison._replace(action=PROMOTE, chosen=present.descriptor, present=present)
     elif moving or destination.head_manifest(item.target, chosen.digest) is not None:
         return comparison._replace(action=PROMOTE if moving else UNCHANGED)
 
@@ -178,10 +183,12 @@ def _compare_chosen(source: End, destination: End, comparison: Comparison, heads
 
 
 def _manifest_at(registry: End, repository: str, digest: str) -> Manifest | None:
+    """What a repository has under a digest; None where that isn't there, or is damaged: then it is pushed anew."""
     try:
-        return registry.get_manifest(repository, digest)
-    except NotFound:
+        found = look_at_manifest(registry, repository, digest, read=True)
+    except (NotFound, ContentMismatch):
         return None
+    return t.cast(Manifest, found)
 
 
 def _check_platform_of_image(source: End, item: ImageItem, manifest: Manifest) -> None:

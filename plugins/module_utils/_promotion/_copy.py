@@ -11,6 +11,7 @@ import base64
 import typing as t
 
 from .._actions import CREATE, EXISTS, REPLACE
+from .._contents import Depth, verify_pushed
 from .._end import End
 from .._errors import RegistryError, RepositoryMissing
 from .._manifest import Manifest
@@ -24,6 +25,7 @@ from ._comparison import Comparison, compare_images
 from ._items import STOPPING, ImageItem, Plain
 from ._plan import contents, plan
 from ._summary import summarise
+from ._verification import verify_contents
 from ._whole import without_failed
 
 
@@ -36,6 +38,10 @@ class CopyRules(t.NamedTuple):
     """Whether artifacts of images that are equal are compared as well."""
     check: bool
     """Whether to look only."""
+    depth: Depth = Depth()
+    """How deep is looked whether the destination has what it should."""
+    repair: bool = False
+    """Whether what is missing there is pushed again, although tags stand on what needs it."""
 
 
 BeforeWrite = t.Callable[[Plain, list[Comparison]], None]
@@ -60,6 +66,9 @@ class Promotion:
         """Compare, and bring over what differs. Returns what :func:`summarise` says of it, failures included."""
         comparisons = compare_images(
             self._source, self._destination, items, artifacts_of_equal=self._rules.artifacts_of_equal
+        )
+        comparisons = verify_contents(
+            self._source, self._destination, comparisons, self._rules.depth, repair=self._rules.repair
         )
         self._planned = plan(comparisons, self._source, self._destination, {})
         self._manifests = {manifest.digest: manifest for comparison in comparisons for manifest in contents(comparison)}
@@ -89,11 +98,15 @@ class Promotion:
                 group["source_repository"],
                 tuple(group["mount_from"]),
                 tuple((blob["digest"], blob["size"]) for blob in group["blobs"]),
+                frozenset(blob["digest"] for blob in group["blobs"] if blob.get("replace")),
             )
             for group in self._planned["blobs"]
         ]
         missing = {
-            (comparison.item.target, manifest.digest) for comparison in comparisons for manifest in comparison.tree
+            (comparison.item.target, manifest.digest): manifest
+            for comparison in comparisons
+            for manifest in comparison.tree
+            if manifest.digest not in comparison.standing
         }
         items = [
             ManifestItem(
@@ -102,7 +115,7 @@ class Promotion:
                 entry["source_repository"],
                 entry["media_type"],
                 self._parse(entry).content,
-                known_missing=(entry["repository"], entry["digest"]) in missing,
+                known_missing=(entry["repository"], entry["digest"]) in missing or bool(entry.get("replace")),
             )
             for entry in self._planned["manifests"]
         ]
@@ -114,9 +127,8 @@ class Promotion:
             progress=self._progress,
             # A config belongs to one manifest, as good as always, and that isn't there.
             presumed_missing={
-                (comparison.item.target, manifest.config.digest)
-                for comparison in comparisons
-                for manifest in comparison.tree
+                (repository, manifest.config.digest)
+                for (repository, _digest), manifest in missing.items()
                 if manifest.config is not None
             },
         )
@@ -127,9 +139,19 @@ class Promotion:
         graph.run(self._destination.jobs)
         self._note_blobs(groups, [step.outcome for step in steps])
         self._note_manifests(items, push.outcomes)
+        self._look_again(items)
         # A list of referrers is a tag: it moves only where what it is about is whole.
         whole = {(entry["repository"], entry["digest"]) for entry in self._whole()["manifests"]}
         self._note_manifests(items, push.finish(lambda item: (item.repository, item.digest) in whole))
+
+    def _look_again(self, items: t.Sequence[ManifestItem]) -> None:
+        """Look whether what was pushed is there, as deep as is asked for."""
+        if self._rules.depth.is_deep and not self._rules.check:
+            whole = {(entry["repository"], entry["digest"]) for entry in self._results["manifests"]["manifests"]}
+            places = [(item.repository, item.digest) for item in items if (item.repository, item.digest) in whole]
+            unverified = verify_pushed(self._destination, places, self._rules.depth)
+            failures = [_failure(entry.error, repository=entry.repository, digest=entry.digest) for entry in unverified]
+            self._results["verified"] = {"failures": failures}
 
     def _note_blobs(self, groups: t.Sequence[BlobGroup], outcomes: t.Sequence[BlobOutcome | RegistryError]) -> None:
         blobs: list[Plain] = []

@@ -11,6 +11,7 @@ import base64
 import typing as t
 
 from .._actions import CREATE, REPLACE
+from .._contents import DAMAGED
 from .._end import End
 from .._errors import RegistryError
 from .._inspection import describe, describe_tree
@@ -29,7 +30,7 @@ def plan(comparisons: t.Sequence[Comparison], source: End, destination: End, sum
 
     Nothing but a line in ``images`` is said about images that are equal.
     """
-    blobs: dict[tuple[str, str, tuple[str, ...]], dict[str, int]] = {}
+    blobs: dict[tuple[str, str, tuple[str, ...]], dict[str, Plain]] = {}
     manifests: dict[tuple[str, str], Plain] = {}
     artifact_tags: dict[tuple[str, str], Plain] = {}
     tags: list[Plain] = []
@@ -41,8 +42,13 @@ def plan(comparisons: t.Sequence[Comparison], source: End, destination: End, sum
         own = (item.repository,) if source.name == destination.name and item.repository != item.target else ()
         key = (item.target, item.repository, tuple(dict.fromkeys([*own, *item.mount_from])))
         content = contents(comparison)
+        damaged = {entry.digest for entry in comparison.missing if entry.problem == DAMAGED}
         for blob in blobs_of(content):
-            blobs.setdefault(key, {})[blob.digest] = blob.size
+            blobs.setdefault(key, {})[blob.digest] = {
+                "digest": blob.digest,
+                "size": blob.size,
+                **_replaced(blob.digest, damaged),
+            }
         for manifest in content:
             manifests[item.target, manifest.digest] = {
                 "repository": item.target,
@@ -50,6 +56,7 @@ def plan(comparisons: t.Sequence[Comparison], source: End, destination: End, sum
                 "digest": manifest.digest,
                 "media_type": manifest.media_type,
                 "content_base64": _base64(manifest),
+                **_replaced(manifest.digest, damaged),
             }
         for artifact in comparison.artifacts:
             if artifact.tag and artifact.tree:
@@ -82,7 +89,7 @@ def plan(comparisons: t.Sequence[Comparison], source: End, destination: End, sum
                 "repository": repository,
                 "source_repository": source_repository,
                 "mount_from": list(mount_from),
-                "blobs": [{"digest": digest, "size": size} for digest, size in found.items()],
+                "blobs": list(found.values()),
             }
             for (repository, source_repository, mount_from), found in blobs.items()
         ],
@@ -94,6 +101,11 @@ def plan(comparisons: t.Sequence[Comparison], source: End, destination: End, sum
 
 def _base64(manifest: Manifest) -> str:
     return base64.b64encode(manifest.content).decode("ascii")
+
+
+def _replaced(digest: str, damaged: t.Container[str]) -> Plain:
+    """The key of what is sent although it is there."""
+    return {"replace": True} if digest in damaged else {}
 
 
 def contents(comparison: Comparison) -> list[Manifest]:
@@ -126,6 +138,7 @@ def _image(comparison: Comparison, source: End, destination: End) -> Plain:
         ],
         "artifacts": [artifact.as_plain() for artifact in comparison.artifacts],
         "artifacts_compared": comparison.artifacts_compared,
+        "missing": [entry._asdict() for entry in comparison.missing],
     }
 
 

@@ -79,7 +79,7 @@ def _about(image: Plain, check_mode: bool) -> str:
         place = f"{destination}:{tags}" if tags else f"{destination}@{image['digest'][:_SHORT_DIGEST]}..."
         artifacts = sum(1 for artifact in image["artifacts"] if artifact["action"] in (COPY, REPLACE))
         along = f", with {_count(artifacts, 'artifact')}" if artifacts else ""
-        return f"{reference} to {place}{along}; {_about_blobs(image, check_mode)}"
+        return f"{reference} to {place}{along}; {_about_repair(image)}{_about_blobs(image, check_mode)}"
     if image["action"] == SKIP:
         return f"{reference} to {destination}:{tags}"
     reason = str(image["reason"])
@@ -89,6 +89,12 @@ def _about(image: Plain, check_mode: bool) -> str:
 def _about_tag(tag: Plain) -> str:
     digest = f"{tag['previous_digest'][:_SHORT_DIGEST]}..."
     return {CREATE: "new", REPLACE: f"was {digest}", EXISTS: "unchanged"}.get(tag["action"], f"stays on {digest}")
+
+
+def _about_repair(image: Plain) -> str:
+    counts = [(kind, sum(1 for entry in image["missing"] if entry["kind"] == kind)) for kind in ("manifest", "blob")]
+    parts = [_count(number, kind) for kind, number in counts if number]
+    return f"{' and '.join(parts)} missing or damaged there, " if parts else ""
 
 
 def _about_blobs(image: Plain, check_mode: bool) -> str:

@@ -88,6 +88,7 @@ class _Done:
             "layers_left_out": image["layers_left_out"],
             "artifacts": image["artifacts"],
             "artifacts_compared": image["artifacts_compared"],
+            "missing": image["missing"],
             **self._sums(repository, tree),
         }
 

@@ -96,6 +96,10 @@ class FakeRegistry:
             self.manifests.pop((repository, name), None)
         return True
 
+    def head_blob(self, repository: str, digest: str) -> int | None:
+        self._call("HEAD", repository, digest)
+        return len(self.blobs[digest]) if digest in self.blobs else None
+
     def get_blob(self, repository: str, digest: str, offset: int = 0) -> tuple[t.Iterator[bytes], int]:
         self._call("GET", repository, digest)
         return iter([self.blobs[digest][offset:]]), offset

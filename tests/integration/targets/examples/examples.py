@@ -30,7 +30,14 @@ from seeding import Pusher
 
 NAMES = {"dev.example:5000": "prod-token", "prod.example": "prod-htpasswd"}
 """The registries of the examples, and those that stand in for them; both have TLS and a login."""
-PAGES = ("whole-images.md", "artifacts-and-signatures.md", "log-in.md", "air-gap.md", "registry-differences.md")
+PAGES = (
+    "whole-images.md",
+    "artifacts-and-signatures.md",
+    "log-in.md",
+    "air-gap.md",
+    "registry-differences.md",
+    "verify.md",
+)
 CARRY = "/srv/carry"
 """The directory in which the examples have their layouts."""
 VARIABLES = {"vault_prod_password": REGISTRIES["prod-htpasswd"]["password"]}

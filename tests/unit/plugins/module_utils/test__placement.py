@@ -40,10 +40,18 @@ def expect_upload(server: ScriptedServer, digest: str) -> None:
     server.expect("PUT", put(digest, "/u?s=1"), 201)
 
 
-def place(server: ScriptedServer, *, check: bool = False, **options: t.Any) -> list[t.Any]:
+def place(
+    server: ScriptedServer,
+    *,
+    check: bool = False,
+    mount_from: tuple[str, ...] = (),
+    replace: t.Iterable[str] = (),
+    **options: t.Any,
+) -> list[t.Any]:
     destination = Registry(transport(server.host, retries=0, jobs=1), writing=True)
     graph = StepGraph()
-    group = BlobGroup("a", "", (), tuple((digest, len(content)) for digest, content in CONTENT.items()))
+    blobs = tuple((digest, len(content)) for digest, content in CONTENT.items())
+    group = BlobGroup("a", "", mount_from, blobs, frozenset(replace))
     placement = BlobPlacement(
         destination,
         lambda group, digest: ContentSource(CONTENT[digest]),
@@ -100,3 +108,13 @@ def test_what_is_presumed_missing_is_not_looked_for_but_in_check_mode(server: Sc
     for digest in (LARGE, MIDDLE, SMALL):
         server.expect("HEAD", head(digest), 200, CONTENT[digest])
     assert place(server, check=True, presumed_missing={("a", SMALL)}) == ["exists", "exists", "exists"]
+
+
+def test_what_is_damaged_is_sent_without_a_look_and_not_mounted(server: ScriptedServer) -> None:
+    for digest in (LARGE, MIDDLE):
+        server.expect("HEAD", head(digest), 200, CONTENT[digest])
+    expect_upload(server, SMALL)
+    assert place(server, replace={SMALL}, mount_from=("b",)) == ["upload", "exists", "exists"]
+    for digest in (LARGE, MIDDLE):
+        server.expect("HEAD", head(digest), 200, CONTENT[digest])
+    assert place(server, check=True, replace={SMALL}, mount_from=("b",)) == ["upload", "exists", "exists"]

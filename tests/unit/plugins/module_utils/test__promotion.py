@@ -13,6 +13,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     AccessDenied,
     ConnectionFailed,
     InvalidInput,
+    ProtocolViolation,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._manifest import OCI_INDEX, OCI_MANIFEST
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._comparison import (
@@ -139,6 +140,16 @@ def test_content_that_is_there_under_no_tag_is_read_there_for_its_tags(
     assert result["manifests"] == result["blobs"] == []
     assert not [call for call in source.calls if call.startswith("GET")]
     assert destination.calls[2:] == [f"GET team/app {IMAGE_DIGEST}"]
+
+
+@pytest.mark.parametrize(("url", "action"), [("", "promote"), ("https://prod.example/v2/", "failed")])
+def test_content_that_is_damaged_there_is_pushed_anew_and_an_answer_of_no_registry_is_not_taken_for_it(
+    source: FakeRegistry, destination: FakeRegistry, url: str, action: str
+) -> None:
+    destination.add("team/app", IMAGE)
+    destination.failing[f"GET team/app {IMAGE_DIGEST}"] = ProtocolViolation("the digest is another", url=url)
+    comparison = compare(source, destination, BY_TAG)
+    assert (comparison.action, bool(comparison.tree)) == (action, action == "promote")
 
 
 @pytest.mark.parametrize("item", [ImageItem("team/app", tag="9", tags=("9",)), ImageItem("x", digest=IMAGE_DIGEST)])
@@ -331,6 +342,7 @@ def test_a_plan_holds_what_the_next_tasks_need(source: FakeRegistry, destination
             "layers_left_out": [],
             "artifacts": [],
             "artifacts_compared": False,
+            "missing": [],
         }
     ]
     assert result["blobs"] == [
