@@ -251,7 +251,9 @@ class Authenticator:
         by_scheme = {challenge.scheme: challenge for challenge in reversed(challenges)}
         bearer = by_scheme.get("bearer")
         if bearer is not None and bearer.parameters.get("realm"):
-            self._server = _Server(self._checked_realm(bearer.parameters["realm"]), bearer.parameters.get("service", ""))
+            self._server = _Server(
+                self._checked_realm(bearer.parameters["realm"]), bearer.parameters.get("service", "")
+            )
             self._scheme = "bearer"
             return Scopes.parse(bearer.parameters.get("scope", ""))
         if "basic" in by_scheme:

@@ -108,6 +108,4 @@ def is_local_address(host: str) -> bool:
         # IPv4 addresses may be written inside of IPv6 ones.
         inner = ipaddress.ip_address(int(address) & 0xFFFFFFFF) if address in _NAT64 else None
         address = address.ipv4_mapped or address.sixtofour or inner or address
-    return bool(
-        address.is_loopback or address.is_link_local or address.is_unspecified or str(address) in _METADATA
-    )
+    return bool(address.is_loopback or address.is_link_local or address.is_unspecified or str(address) in _METADATA)

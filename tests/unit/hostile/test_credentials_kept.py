@@ -1,19 +1,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every way by which a registry can lead a client elsewhere: no credential goes along, and what is allowed still works."""
+"""Every way by which a registry can lead a client elsewhere: no credential goes along, and what is allowed works."""
 
 from __future__ import annotations
 
-import pathlib
-import re
 import socket
 import typing as t
 
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._auth import (
-    NOTHING,
     Answer as TokenAnswer,
+)
+from ansible_collections.imageops.registry.plugins.module_utils._auth import (
     Authenticator,
     Scopes,
     parse_challenges,
@@ -25,11 +24,10 @@ from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     ProtocolViolation,
     RegistryError,
 )
-from ansible_collections.imageops.registry.plugins.module_utils._inspection import read_tree
 from ansible_collections.imageops.registry.plugins.module_utils._manifest import Manifest
+from ansible_collections.imageops.registry.plugins.module_utils._progress import Progress
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._copy import CopyRules, Promotion
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem
-from ansible_collections.imageops.registry.plugins.module_utils._progress import Progress
 from ansible_collections.imageops.registry.plugins.module_utils._reference import check_registry
 from ansible_collections.imageops.registry.plugins.module_utils._registry import Registry
 from ansible_collections.imageops.registry.plugins.module_utils._transport import Body
@@ -38,7 +36,6 @@ from ansible_collections.imageops.registry.tests.unit.support.documents import (
     CONFIG,
     DIGEST,
     LAYER,
-    OTHER_DIGEST,
     descriptor,
     encoded,
     image,
@@ -274,7 +271,9 @@ def test_a_token_server_elsewhere_serves_who_has_no_secret(hostile: Hostile, nam
     assert not elsewhere.leaks
 
 
-@pytest.mark.parametrize("name", ["{host}@{evil}", "{host}.{evil}", "{evil}#@{host}", "{evil}\\@{host}", "{evil}?@{host}"])
+@pytest.mark.parametrize(
+    "name", ["{host}@{evil}", "{host}.{evil}", "{evil}#@{host}", "{evil}\\@{host}", "{evil}?@{host}"]
+)
 def test_a_realm_that_only_looks_like_the_registrys_is_refused(hostile: Hostile, name: str) -> None:
     evil = hostile(name="localhost")
     home = filled(hostile(login="bearer"))
@@ -383,7 +382,9 @@ def test_a_realm_without_tls_is_not_asked(hostile: Hostile, certificates: Certif
     credential = LOGINS["identity token"][1] if login == "identity token" else Credential(USER, PASSWORD)
     credential = ANONYMOUS if login == "anonymous" else credential
     plain = hostile(name="localhost")
-    home = filled(hostile(name="localhost", tls=certificates.server_context(), login="bearer", realm=plain.url + "/token"))
+    home = filled(
+        hostile(name="localhost", tls=certificates.server_context(), login="bearer", realm=plain.url + "/token")
+    )
     client = over_tls(home, certificates, credential, trusted_realm_hosts=("localhost",))
     assert isinstance(attempt(READS["tags"][2], client), ProtocolViolation)
     assert not plain.connections and not home.leaks
@@ -438,10 +439,14 @@ def test_a_client_certificate_is_offered_to_its_registry_only(
 ) -> None:
     name = "localhost" if elsewhere == "another port" else "127.0.0.1"
     other = filled(hostile(name=name, tls=certificates.curious_context()))
-    home = filled(hostile(name="localhost", tls=certificates.curious_context(), login="bearer", realm=other.url + "/token"))
+    home = filled(
+        hostile(name="localhost", tls=certificates.curious_context(), login="bearer", realm=other.url + "/token")
+    )
     if by != "realm":
         home.realm = home.url + "/token"
-    home.on("POST", ".*/uploads/", answer(202, Location=other.url + "/uploads/1") if by == "Location" else lambda seen: None)
+    home.on(
+        "POST", ".*/uploads/", answer(202, Location=other.url + "/uploads/1") if by == "Location" else lambda seen: None
+    )
     home.on("GET", ".*/blobs/.*", redirect_to(other.url) if by == "redirect" else lambda seen: None)
     options: dict[str, t.Any] = {"client_cert": certificates.client_certificate, "client_key": certificates.client_key}
     options["trusted_realm_hosts"] = (name,)
@@ -539,13 +544,17 @@ def test_a_url_with_a_login_in_it_is_refused(hostile: Hostile, by: str) -> None:
     assert not evil.connections
 
 
-@pytest.mark.parametrize("name", ["user:word@r.example", "r.example/../x", "r.example\r\nX: y", "r.example?x", "r\\.example"])
+@pytest.mark.parametrize(
+    "name", ["user:word@r.example", "r.example/../x", "r.example\r\nX: y", "r.example?x", "r\\.example"]
+)
 def test_a_registry_whose_name_is_no_host_is_refused(name: str) -> None:
     with pytest.raises(InvalidInput):
         check_registry(name)
 
 
-@pytest.mark.parametrize("location", ["{url}/a\r\n b", "{url}/a b", "{url}\\@elsewhere/", "{url}/a\x7fb", "//{host}\\x"])
+@pytest.mark.parametrize(
+    "location", ["{url}/a\r\n b", "{url}/a b", "{url}\\@elsewhere/", "{url}/a\x7fb", "//{host}\\x"]
+)
 @pytest.mark.parametrize("by", ["redirect", "Location", "Link"])
 def test_a_url_with_line_breaks_or_spaces_in_it_is_refused(hostile: Hostile, by: str, location: str) -> None:
     home, evil = filled(hostile(login="basic")), filled(hostile())
@@ -576,7 +585,9 @@ def test_a_repository_that_is_no_name_reaches_no_request(hostile: Hostile, name:
     assert not home.connections
 
 
-@pytest.mark.parametrize("text", ["1\r\nX: y", "../1", "1/2", "1?x", "1#", ".1", "1\n", "%2e", "sha256:../x", "sha256:" + "a" * 63])
+@pytest.mark.parametrize(
+    "text", ["1\r\nX: y", "../1", "1/2", "1?x", "1#", ".1", "1\n", "%2e", "sha256:../x", "sha256:" + "a" * 63]
+)
 def test_a_reference_that_is_none_reaches_no_request(hostile: Hostile, text: str) -> None:
     home = hostile()
     client = registry(home)

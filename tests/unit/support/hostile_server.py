@@ -3,7 +3,8 @@
 
 """A small registry on a real socket that turns hostile where a test says so, and keeps all that was sent to it.
 
-Without rules it is an honest registry with its own token server. A rule answers the requests that it fits in its place:
+Without rules it is a registry with its own token server: an honest one, and a gullible one, which takes for a blob
+whatever it is given, as long as all of it came. A rule answers the requests that it fits in its place:
 ``server.on("GET", "/v2/.*/blobs/.*", redirect_to(elsewhere))``. Every request is kept with the origin that the client
 meant (``Host``), all of its headers, its body, and whether a client certificate came with it.
 """
@@ -201,7 +202,9 @@ class HostileServer:
         if seen.method == "DELETE":
             return Answer(202)
         media_type = json.loads(content).get("mediaType", OCI_MANIFEST)
-        return Answer(200, (("Content-Type", media_type), ("Docker-Content-Digest", compute_digest(content))), (content,))
+        return Answer(
+            200, (("Content-Type", media_type), ("Docker-Content-Digest", compute_digest(content))), (content,)
+        )
 
     def _upload(self, seen: Seen) -> Answer:
         digest = urllib.parse.parse_qs(urllib.parse.urlsplit(seen.target).query).get("digest", [""])[0]
@@ -262,7 +265,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         raise AttributeError(name)
 
     def _answer(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:
+            self.close_connection = True
+            return
         headers = tuple((name.lower(), value) for name, value in self.headers.items())
         certificate = isinstance(self.connection, ssl.SSLSocket) and bool(self.connection.getpeercert())
         # Python's server collapses leading slashes into one; the request line has the target as it was sent.
