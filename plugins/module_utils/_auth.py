@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import threading
@@ -238,7 +237,7 @@ class Authenticator:
         if credential.token:
             return f"Bearer {credential.token}"
         if self._scheme == "basic":
-            return "" if credential.is_anonymous else _basic(credential)
+            return "" if credential.is_anonymous else f"Basic {credential.basic}"
         if self._scheme == "bearer":
             return f"Bearer {self._token(credential, scopes).text}"
         return ""
@@ -331,7 +330,7 @@ class Authenticator:
         headers = {"Accept": "application/json"}
         if not credential.is_anonymous:
             query.append(("account", credential.username))
-            headers["Authorization"] = _basic(credential)
+            headers["Authorization"] = f"Basic {credential.basic}"
         separator = "&" if "?" in server.realm else "?"
         return self._fetch(server.realm + separator + urllib.parse.urlencode(query), headers, None)
 
@@ -385,11 +384,6 @@ class Authenticator:
         if host != self._host and host not in self._trusted and self._leads_astray(realm):
             raise ProtocolViolation(f"the registry on {self._host} names a token server at a local address, {host}")
         return realm
-
-
-def _basic(credential: Credential) -> str:
-    pair = f"{credential.username}:{credential.password}"
-    return "Basic " + base64.b64encode(pair.encode("utf-8")).decode("ascii")
 
 
 def _names_local_address(url: str) -> bool:

@@ -496,10 +496,8 @@ class Transport:
             content = b"" if streamed else read_limited(raw, request.method, request.url, request.limit, timeout)
             return Response(request.method, request.url, raw, content, headers.get("Authorization", ""))
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            # A ValueError quotes the header or URL that is wrong.
-            raise connection_error(error, request.method, request.url) from (
-                None if isinstance(error, ValueError) else error
-            )
+            # They quote URLs with their queries, and headers.
+            raise connection_error(error, request.method, request.url) from None
 
     def _is_own(self, url: str) -> bool:
         return url.startswith(f"{self.base}/") or origin_of(url) == self.origin
