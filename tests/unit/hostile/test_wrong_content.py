@@ -216,6 +216,17 @@ def test_a_manifest_by_tag_has_the_same_limits(source: HostileServer, wrong: str
         registry(source).get_manifest("a/b", "1")
 
 
+def test_a_manifest_of_more_than_4_mib_is_refused_wherever_it_comes_from(source: HostileServer) -> None:
+    content = json.dumps(image()).encode() + b" " * MAXIMUM_SIZE
+    digest = compute_digest(content)
+    source.manifests.update({digest: content, "large": content})
+    for reference in (digest, "large"):
+        with pytest.raises(ProtocolViolation, match="larger than 4194304 bytes"):
+            registry(source).get_manifest("a/b", reference)
+    with pytest.raises(InvalidInput, match="larger than 4194304 bytes"):
+        Manifest.parse(content)
+
+
 def test_a_tag_whose_bytes_have_not_the_digest_of_the_answer_is_refused(source: HostileServer) -> None:
     source.on("GET", ".*/manifests/1", answer(200, OTHER_IMAGE, Docker_Content_Digest=IMAGE_DIGEST, **TYPE))
     with pytest.raises(ProtocolViolation, match="the bytes have"):
@@ -290,6 +301,8 @@ def test_pages_without_an_end_that_say_nothing_new_are_given_up(source: HostileS
 @pytest.mark.parametrize("what", LISTS)
 def test_pages_without_an_end_are_given_up(source: HostileServer, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_registry, "_MAXIMUM_PAGES", 20)
+    monkeypatch.setattr(_registry, "_MAXIMUM_NAMES", 200)
+    monkeypatch.setattr(_registry, "_MAXIMUM_REFERRERS", 200)
     source.on("GET", PATHS[what], pages(what, names=lambda number: f"name-{number}"))
     with pytest.raises(ProtocolViolation, match="more than 20 pages"):
         LISTS[what](registry(source))
@@ -298,6 +311,7 @@ def test_pages_without_an_end_are_given_up(source: HostileServer, what: str, mon
 
 @pytest.mark.parametrize("what", LISTS)
 def test_lists_without_an_end_are_given_up(source: HostileServer, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_registry, "_MAXIMUM_PAGES", 200)
     monkeypatch.setattr(_registry, "_MAXIMUM_NAMES", 20)
     monkeypatch.setattr(_registry, "_MAXIMUM_REFERRERS", 20)
     source.on("GET", PATHS[what], pages(what, names=lambda number: f"name-{number}"))
@@ -307,7 +321,11 @@ def test_lists_without_an_end_are_given_up(source: HostileServer, what: str, mon
 
 
 @pytest.mark.parametrize("what", LISTS)
-def test_a_list_that_goes_back_to_an_earlier_page_ends(source: HostileServer, what: str) -> None:
+def test_a_list_that_goes_back_to_an_earlier_page_ends(
+    source: HostileServer, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_registry, "_MAXIMUM_NAMES", 200)
+    monkeypatch.setattr(_registry, "_MAXIMUM_REFERRERS", 200)
     number = itertools.count()
     rule = pages(what, names=lambda number: f"name-{number}")
 
