@@ -162,8 +162,10 @@ def test_a_storage_that_asks_for_a_login_gets_none(hostile: Hostile) -> None:
     for scheme in ("basic", "bearer"):
         home, storage = filled(hostile(login="basic")), filled(hostile(login=scheme))
         home.on("GET", ".*/blobs/.*", redirect_to(storage.url))
-        error = attempt(READS["blob GET"][2], registry(home, Credential(USER, PASSWORD)))
-        assert error is not None and len(storage.seen) == 1
+        client = registry(home, Credential(USER, PASSWORD))
+        client.list_tags("a/b")
+        error = attempt(READS["blob GET"][2], client)
+        assert error is not None and storage.requests == [f"GET /v2/a/b/blobs/{DIGEST}"]
         assert_at_home_only(home, storage)
 
 

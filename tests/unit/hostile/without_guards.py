@@ -1,9 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Take out each guard against hostile registries, one at a time, and see that its tests fail: a test that can't is none.
+"""Take out each guard against hostile registries, one at a time, and see that its tests fail.
 
-Usage: without_guards.py [WORD...]: those in whose name all of the words occur. Needs pytest, and what the collection needs.
+Usage: without_guards.py [WORD...], for the guards in whose names all of the words occur. Needs pytest, and what the
+collection needs.
 """
 
 from __future__ import annotations
