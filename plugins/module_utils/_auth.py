@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import threading
@@ -166,6 +165,22 @@ Fetch = t.Callable[[str, t.Mapping[str, str], t.Optional[bytes]], Answer]
 """Does one GET with the given headers, or a POST of the given body, with the retries and limits of the transport."""
 
 
+class _Server(t.NamedTuple):
+    """A token server. What is asked of it goes to the one that was judged, whatever other threads learn meanwhile."""
+
+    realm: str
+    service: str
+
+    @property
+    def host(self) -> str:
+        return (urllib.parse.urlsplit(self.realm).hostname or "").lower()
+
+    @property
+    def shown(self) -> str:
+        """Its URL, without what a query may hold."""
+        return urllib.parse.urlsplit(self.realm)._replace(query="").geturl()
+
+
 class _Token(t.NamedTuple):
     text: str
     scopes: Scopes
@@ -177,7 +192,8 @@ class Authenticator:
     """Answers the challenges of one registry. Shared by all threads.
 
     ``host`` is the registry's host, in lower case; ``secure`` whether it is spoken to over TLS. ``trusted_realm_hosts``
-    may get the password although the registry itself is on another host.
+    may get the password although the registry itself is on another host. ``leads_astray`` tells of a URL whether it
+    leads to where local services listen.
     """
 
     def __init__(
@@ -188,6 +204,7 @@ class Authenticator:
         *,
         trusted_realm_hosts: t.Sequence[str] = (),
         on_secret: t.Callable[[str], None] = lambda secret: None,
+        leads_astray: t.Callable[[str], bool] | None = None,
         clock: t.Callable[[], float] = time.monotonic,
     ) -> None:
         self._host = host
@@ -195,10 +212,10 @@ class Authenticator:
         self._fetch = fetch
         self._trusted = {name.lower() for name in (*trusted_realm_hosts, *_TRUSTED_REALMS.get(host, ()))}
         self._on_secret = on_secret
+        self._leads_astray = leads_astray or _names_local_address
         self._clock = clock
         self._scheme = ""
-        self._realm = ""
-        self._service = ""
+        self._server: _Server | None = None
         self._posts_only = False
         self._identity_tokens: dict[Credential, str] = {}
         """Those that the token server gave in the place of an older one."""
@@ -220,7 +237,7 @@ class Authenticator:
         if credential.token:
             return f"Bearer {credential.token}"
         if self._scheme == "basic":
-            return "" if credential.is_anonymous else _basic(credential)
+            return "" if credential.is_anonymous else f"Basic {credential.basic}"
         if self._scheme == "bearer":
             return f"Bearer {self._token(credential, scopes).text}"
         return ""
@@ -233,12 +250,13 @@ class Authenticator:
         by_scheme = {challenge.scheme: challenge for challenge in reversed(challenges)}
         bearer = by_scheme.get("bearer")
         if bearer is not None and bearer.parameters.get("realm"):
-            self._realm = self._checked_realm(bearer.parameters["realm"])
-            self._service = bearer.parameters.get("service", "")
+            self._server = _Server(
+                self._checked_realm(bearer.parameters["realm"]), bearer.parameters.get("service", "")
+            )
             self._scheme = "bearer"
             return Scopes.parse(bearer.parameters.get("scope", ""))
         if "basic" in by_scheme:
-            if self._realm:
+            if self._server:
                 # Harbor changes its challenge to Basic once it has seen an Authorization header.
                 return NOTHING
             if credential.is_anonymous:
@@ -287,16 +305,17 @@ class Authenticator:
         return None
 
     def _request_token(self, credential: Credential, scopes: Scopes) -> _Token:
-        self._check_trust(credential)
+        server = t.cast(_Server, self._server)
+        self._check_trust(server, credential)
         started = self._clock()
         method = "POST" if credential.identity_token or (self._posts_only and not credential.is_anonymous) else "GET"
-        answer = self._get(credential, scopes) if method == "GET" else self._post(credential, scopes)
+        answer = self._get(server, credential, scopes) if method == "GET" else self._post(server, credential, scopes)
         if method == "GET" and answer.status == 405 and not credential.is_anonymous:
             # A token server that has the way of OAuth 2 only.
             self._posts_only = True
-            method, answer = "POST", self._post(credential, scopes)
-        self._check_answer(answer, credential, scopes, method)
-        text, lifetime, identity_token = _read_token(answer.body, self._shown_realm, method)
+            method, answer = "POST", self._post(server, credential, scopes)
+        self._check_answer(server, answer, credential, scopes, method)
+        text, lifetime, identity_token = _read_token(answer.body, server.shown, method)
         self._on_secret(text)
         if credential.identity_token and identity_token:
             self._on_secret(identity_token)
@@ -304,20 +323,20 @@ class Authenticator:
         margin = min(_RENEWAL_MARGIN, lifetime / 4)
         return _Token(text, scopes, started + lifetime - margin)
 
-    def _get(self, credential: Credential, scopes: Scopes) -> Answer:
+    def _get(self, server: _Server, credential: Credential, scopes: Scopes) -> Answer:
         """The way of distribution's token authentication specification."""
-        query = [("service", self._service)] if self._service else []
+        query = [("service", server.service)] if server.service else []
         query += [("scope", scope) for scope in scopes]
         headers = {"Accept": "application/json"}
         if not credential.is_anonymous:
             query.append(("account", credential.username))
-            headers["Authorization"] = _basic(credential)
-        separator = "&" if "?" in self._realm else "?"
-        return self._fetch(self._realm + separator + urllib.parse.urlencode(query), headers, None)
+            headers["Authorization"] = f"Basic {credential.basic}"
+        separator = "&" if "?" in server.realm else "?"
+        return self._fetch(server.realm + separator + urllib.parse.urlencode(query), headers, None)
 
-    def _post(self, credential: Credential, scopes: Scopes) -> Answer:
+    def _post(self, server: _Server, credential: Credential, scopes: Scopes) -> Answer:
         """The way of distribution's OAuth 2 token authentication (RFC 6749). Secrets are in the body only."""
-        form = {"service": self._service, "client_id": _CLIENT, "scope": str(scopes)}
+        form = {"service": server.service, "client_id": _CLIENT, "scope": str(scopes)}
         if credential.identity_token:
             newest = self._identity_tokens.get(credential, credential.identity_token)
             form.update(grant_type="refresh_token", refresh_token=newest)
@@ -325,14 +344,12 @@ class Authenticator:
             form.update(grant_type="password", username=credential.username, password=credential.password)
         body = urllib.parse.urlencode({name: value for name, value in form.items() if value}).encode("ascii")
         headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
-        return self._fetch(self._realm, headers, body)
+        return self._fetch(server.realm, headers, body)
 
-    @property
-    def _shown_realm(self) -> str:
-        return urllib.parse.urlsplit(self._realm)._replace(query="").geturl()
-
-    def _check_answer(self, answer: Answer, credential: Credential, scopes: Scopes, method: str) -> None:
-        facts: dict[str, t.Any] = {"method": method, "url": self._shown_realm, "status": answer.status}
+    def _check_answer(
+        self, server: _Server, answer: Answer, credential: Credential, scopes: Scopes, method: str
+    ) -> None:
+        facts: dict[str, t.Any] = {"method": method, "url": server.shown, "status": answer.status}
         if answer.status == 403 and scopes != NOTHING:
             # Some say so of a wrong password, others of what this account, or nobody, finds there.
             check = LOG_IN if credential.is_anonymous else f"{_CHECK_CREDENTIAL}, and the account's rights"
@@ -346,9 +363,9 @@ class Authenticator:
         if answer.status != 200:
             raise RegistryError("the token server gave no token", temporary=answer.status >= 500, **facts)
 
-    def _check_trust(self, credential: Credential) -> None:
+    def _check_trust(self, server: _Server, credential: Credential) -> None:
         """Only a token server that the registry's owner may be trusted to have chosen gets a secret."""
-        host = (urllib.parse.urlsplit(self._realm).hostname or "").lower()
+        host = server.host
         if host != self._host and host not in self._trusted and not credential.is_anonymous:
             raise ProtocolViolation(
                 f"the registry on {self._host} names a token server on another host, {host}; no password was sent",
@@ -359,17 +376,18 @@ class Authenticator:
         parts = _split(realm)
         host = (parts.hostname or "").lower() if parts else ""
         if parts is None or not host or parts.scheme not in ("http", "https") or "@" in parts.netloc:
-            raise ProtocolViolation(f"the registry names a token server that is no valid URL: {realm[:200]!r}")
+            raise ProtocolViolation(
+                f"the registry names a token server that is no valid URL: {realm.rpartition('@')[2][:200]!r}"
+            )
         if self._secure and parts.scheme != "https":
             raise ProtocolViolation(f"the registry names a token server without TLS, on {host}")
-        if host != self._host and host not in self._trusted and is_local_address(host):
+        if host != self._host and host not in self._trusted and self._leads_astray(realm):
             raise ProtocolViolation(f"the registry on {self._host} names a token server at a local address, {host}")
         return realm
 
 
-def _basic(credential: Credential) -> str:
-    pair = f"{credential.username}:{credential.password}"
-    return "Basic " + base64.b64encode(pair.encode("utf-8")).decode("ascii")
+def _names_local_address(url: str) -> bool:
+    return is_local_address(_Server(url, "").host)
 
 
 def _split(url: str) -> urllib.parse.SplitResult | None:

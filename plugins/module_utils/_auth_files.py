@@ -9,7 +9,6 @@ containers-auth.json(5)), and where they are looked for."""
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import os
 import re
@@ -203,7 +202,7 @@ def _credential_of(entry: t.Any, key: str, name: str, problem: CredentialError) 
     if _text(entry, "auth"):
         try:
             text = base64.b64decode(entry["auth"], validate=True).decode("utf-8")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # no base64, no ASCII, or no UTF-8 in it
             raise problem from None
         username, colon, password = text.partition(":")
         if not colon:

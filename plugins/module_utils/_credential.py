@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import base64
 import typing as t
 
 
@@ -41,9 +42,15 @@ class Credential(t.NamedTuple):
         return True
 
     @property
+    def basic(self) -> str:
+        """User name and password as HTTP Basic authentication carries them (RFC 7617, 2). A secret."""
+        return base64.b64encode(f"{self.username}:{self.password}".encode()).decode("ascii")
+
+    @property
     def secrets(self) -> tuple[str, ...]:
-        """What must not be shown."""
-        return tuple(secret for secret in (self.password, self.token, self.identity_token) if secret)
+        """What must not be shown. What is sent is among it: a registry may quote it in an error."""
+        pair = self.basic if self.password else ""
+        return tuple(secret for secret in (self.password, pair, self.token, self.identity_token) if secret)
 
     def __str__(self) -> str:
         """What it is called where it is refused."""

@@ -46,7 +46,7 @@ from ._reference import check_repository, check_tag
 from ._response import Response
 from ._transport import Body, Transport
 from ._upload_form import UploadForm
-from ._url import is_local_address, origin_of, resolve, with_digest
+from ._url import origin_of, resolve, with_digest
 
 _OCTETS = {"Content-Type": "application/octet-stream"}
 _MAXIMUM_PAGES = 10000
@@ -618,9 +618,10 @@ class Registry:
             raise ProtocolViolation("the registry's answer has no Location").within(what)
         try:
             url = self._upgraded(resolve(response.url, location))
-            there = origin_of(url)
-            if is_local_address(there.host) and not is_local_address(self._transport.origin.host):
-                raise ProtocolViolation(f"the registry names a place for uploads at a local address, {there.host}")
+            if self._transport.leads_astray(url):
+                raise ProtocolViolation(
+                    f"the registry names a place for uploads at a local address, {origin_of(url).host}"
+                )
         except RegistryError as error:
             error.within(what)
             raise

@@ -39,7 +39,7 @@ from ._reference import is_docker_hub
 from ._requests import requests, urllib3
 from ._response import MAXIMUM_ERROR_BODY, Response, read_limited, retry_after
 from ._tls_files import tls_files
-from ._url import Origin, is_local_address, origin_of, resolve, without_query
+from ._url import Origin, is_local_address, is_local_host, origin_of, resolve, without_query
 
 USER_AGENT = "imageops.registry"
 
@@ -122,12 +122,14 @@ class Transport:
         self._foreign_session = _new_session(endpoint.jobs, self._tls.authorities)
         self._pool: t.Any = None
         self._proxies: dict[Origin, Proxy | None] = {}
+        self._astray: dict[Origin, bool] = {}
         self._authenticator = Authenticator(
             self.origin.host,
             scheme == "https",
             self._fetch_token,
             trusted_realm_hosts=endpoint.trusted_realm_hosts,
             on_secret=on_secret,
+            leads_astray=self.leads_astray,
         )
         self._widened: dict[Scopes, Scopes] = {}
         self._contact = threading.Lock()
@@ -144,6 +146,19 @@ class Transport:
         """Close all connections."""
         self._session.close()
         self._foreign_session.close()
+
+    def leads_astray(self, url: str) -> bool:
+        """Whether a URL that an answer names leads to where local services listen, and the registry isn't there itself.
+
+        A name is looked up. That its address changes right afterwards can't be seen; nor can what a proxy would find.
+        """
+        there, own = origin_of(url), self.origin.host
+        if there.host == own or is_local_address(own):
+            return False
+        if there not in self._astray:
+            by_name = self._proxy_for(url) is None and is_local_host(there.host) and not is_local_host(own)
+            self._astray[there] = is_local_address(there.host) or by_name
+        return self._astray[there]
 
     def credential_for(self, repository: str) -> Credential:
         """The credential for a repository, or, where that is empty, for the registry.
@@ -452,7 +467,7 @@ class Transport:
         here, there = origin_of(url), origin_of(target)
         if here.scheme == "https" and there.scheme != "https":
             raise ProtocolViolation(f"the registry redirects from TLS to plain HTTP, on {there.host}")
-        if is_local_address(there.host) and not is_local_address(self.origin.host):
+        if self.leads_astray(target):
             raise ProtocolViolation(f"the registry redirects to a local address, {there.host}")
 
     def _once(self, request: _Request) -> Response:
@@ -488,10 +503,8 @@ class Transport:
             content = b"" if streamed else read_limited(raw, request.method, request.url, request.limit, timeout)
             return Response(request.method, request.url, raw, content, headers.get("Authorization", ""))
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            # A ValueError quotes the header or URL that is wrong.
-            raise connection_error(error, request.method, request.url) from (
-                None if isinstance(error, ValueError) else error
-            )
+            # They quote URLs with their queries, and headers.
+            raise connection_error(error, request.method, request.url) from None
 
     def _is_own(self, url: str) -> bool:
         return url.startswith(f"{self.base}/") or origin_of(url) == self.origin

@@ -17,6 +17,8 @@ from ._errors import ProtocolViolation
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_METADATA = ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16")
+"""Where clouds (AWS, Google, Alibaba, Azure) tell machines their secrets at addresses that aren't link-local."""
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
 
 
@@ -81,6 +83,15 @@ def without_query(url: str) -> str:
     return urllib.parse.urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
+def is_local_host(host: str) -> bool:
+    """Whether a name leads to an address of :func:`is_local_address`, as far as the resolver says now."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, ValueError):
+        return False
+    return any(is_local_address(str(entry[4][0])) for entry in found)
+
+
 def is_local_address(host: str) -> bool:
     """Whether ``host`` is a loopback or link-local address, where local services and cloud metadata listen."""
     if host == "localhost" or host.endswith(".localhost"):
@@ -97,4 +108,4 @@ def is_local_address(host: str) -> bool:
         # IPv4 addresses may be written inside of IPv6 ones.
         inner = ipaddress.ip_address(int(address) & 0xFFFFFFFF) if address in _NAT64 else None
         address = address.ipv4_mapped or address.sixtofour or inner or address
-    return bool(address.is_loopback or address.is_link_local or address.is_unspecified)
+    return bool(address.is_loopback or address.is_link_local or address.is_unspecified or str(address) in _METADATA)

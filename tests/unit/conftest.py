@@ -13,6 +13,7 @@ import typing as t
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils import _auth_files, _certificate_directories
 from ansible_collections.imageops.registry.tests.unit.support.certificates import Certificates, make_certificates
+from ansible_collections.imageops.registry.tests.unit.support.hostile_server import HostileServer
 from ansible_collections.imageops.registry.tests.unit.support.scripted_server import ScriptedServer
 
 _OWN_SETTINGS = (
@@ -56,6 +57,20 @@ def serve() -> t.Iterator[t.Callable[..., ScriptedServer]]:
 def server(serve: t.Callable[..., ScriptedServer]) -> ScriptedServer:
     """One scripted server without TLS, at a loopback address."""
     return serve()
+
+
+@pytest.fixture
+def hostile() -> t.Iterator[t.Callable[..., HostileServer]]:
+    """Start registries that tests turn hostile."""
+    servers: list[HostileServer] = []
+
+    def start(**options: t.Any) -> HostileServer:
+        servers.append(HostileServer(**options))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
 
 
 @pytest.fixture

@@ -30,6 +30,12 @@ class Certificates(t.NamedTuple):
             context.load_verify_locations(self.good_ca)
         return context
 
+    def curious_context(self) -> ssl.SSLContext:
+        """For a server on localhost that takes a client certificate where it is offered one."""
+        context = self.server_context(ask_client=True)
+        context.verify_mode = ssl.CERT_OPTIONAL
+        return context
+
 
 def _openssl(folder: pathlib.Path, *arguments: str) -> None:
     subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True, timeout=60)

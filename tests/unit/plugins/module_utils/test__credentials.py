@@ -94,6 +94,11 @@ def test_anonymous_access_knows_where_was_looked(home: pathlib.Path) -> None:
     assert f"No credential for r is in {own}: log in" in from_options(auth_file=own).find("a").advice
 
 
+def pair(username: str, password: str) -> str:
+    """As HTTP Basic carries it, and a registry may quote it."""
+    return base64.b64encode(f"{username}:{password}".encode()).decode()
+
+
 def test_a_secret_is_reported_when_it_is_found_and_once(home: pathlib.Path) -> None:
     auth_file(home / ".docker/config.json", **{"r/a": "one", "r/b": "two"})
     secrets: list[str] = []
@@ -101,10 +106,10 @@ def test_a_secret_is_reported_when_it_is_found_and_once(home: pathlib.Path) -> N
     assert not secrets
     for repository in ("a", "a", "b", "c"):
         credentials.find(repository)
-    assert secrets == [SECRET, SECRET]
+    assert secrets == [SECRET, pair("one", SECRET), SECRET, pair("two", SECRET)]
     from_options(token="tok", on_secret=secrets.append)
     from_options(username="ci", password="pass", on_secret=secrets.append)
-    assert secrets[2:] == ["tok", "pass"]
+    assert secrets[4:] == ["tok", "pass", pair("ci", "pass")]
 
 
 class Helper:
@@ -162,6 +167,12 @@ def test_a_colon_in_the_user_name_is_refused() -> None:
         from_options(username="a:b", password="x")
 
 
+@pytest.mark.parametrize("option", ["username", "password"])
+def test_half_a_character_is_refused_before_anything_is_sent(option: str) -> None:
+    with pytest.raises(CredentialError, match="no character of Unicode"):
+        from_options(**{"username": "ci", "password": "pass", option: "a\udcff"})
+
+
 @pytest.mark.parametrize("token", ["abc\n", "a b", "a\r\nX-Evil: 1", "t\u00f6k", "\u20ac"])
 def test_a_token_that_http_cannot_carry_is_refused_without_showing_it(token: str) -> None:
     with pytest.raises(CredentialError, match="^token: ") as caught:
@@ -176,7 +187,9 @@ def test_a_token_that_http_cannot_carry_is_refused_without_showing_it(token: str
 def test_no_secret_is_in_a_credential_printed(credential: Credential) -> None:
     shown = [repr(credential), str(credential), f"{credential}", f"{[credential]}", "%s" % (credential,)]
     assert not [text for text in shown if SECRET in text or "ci" in text]
-    assert not credential.is_anonymous and credential.secrets == (SECRET,)
+    assert not credential.is_anonymous and SECRET in credential.secrets
+    pairs = (pair(credential.username, SECRET),) if credential.password else ()
+    assert set(credential.secrets) == {SECRET, *pairs}
 
 
 def test_an_anonymous_credential_says_so() -> None:

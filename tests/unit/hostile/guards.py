@@ -1,0 +1,491 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The guards against hostile registries, each with the text that takes it out and the tests that must fail then."""
+
+from __future__ import annotations
+
+import typing as t
+
+
+class Guard(t.NamedTuple):
+    """``text`` occurs once in ``file`` of ``plugins/module_utils``; with ``replacement`` in its place, it is gone.
+
+    ``tests`` are tests of ``file`` of this directory, the first part of their names.
+    """
+
+    name: str
+    file: str
+    text: str
+    replacement: str
+    tests: str
+
+
+_KEPT = "test_credentials_kept.py::test_"
+_CONTENT = "test_wrong_content.py::test_"
+_SHOWN = "test_secrets_shown.py::test_"
+
+CREDENTIALS_KEPT = (
+    Guard(
+        "a redirect to another origin loses the credential",
+        "_transport.py",
+        "if origin_of(target) != origin_of(request.url):",
+        "if origin_of(target) is None:",
+        f"{_KEPT}no_credential_goes_along_a_redirect_to_another_origin",
+    ),
+    Guard(
+        "another port is another origin, for redirects",
+        "_transport.py",
+        "if origin_of(target) != origin_of(request.url):",
+        "if origin_of(target)[:2] != origin_of(request.url)[:2]:",
+        f"{_KEPT}no_credential_goes_along_a_redirect_to_another_origin",
+    ),
+    Guard(
+        "another host on the same port is another origin, for redirects",
+        "_transport.py",
+        "if origin_of(target) != origin_of(request.url):",
+        "if origin_of(target).port != origin_of(request.url).port:",
+        f"{_KEPT}no_credential_goes_along_a_redirect_to_another_origin",
+    ),
+    Guard(
+        "a write is redirected to the registry itself only",
+        "_transport.py",
+        "return status in (307, 308) and not isinstance(body, Body) and origin_of(target) == self.origin",
+        "return status in (307, 308) and not isinstance(body, Body)",
+        f"{_KEPT}no_credential_goes_along_a_redirect_to_another_origin",
+    ),
+    Guard(
+        "a credential is for URLs of the registry only",
+        "_transport.py",
+        "        own = self._is_own(request.url)\n\n        def send()",
+        "        own = True\n\n        def send()",
+        f"{_KEPT}a_location_on_another_origin_gets_the_blob_and_no_credential",
+    ),
+    Guard(
+        "another port is another origin, for places of uploads",
+        "_transport.py",
+        'return url.startswith(f"{self.base}/") or origin_of(url) == self.origin',
+        'return url.startswith(f"{self.base}/") or origin_of(url)[:2] == self.origin[:2]',
+        f"{_KEPT}a_location_on_another_origin_gets_the_blob_and_no_credential",
+    ),
+    Guard(
+        "what a storage asks for is no challenge of the registry",
+        "_transport.py",
+        "return response.status == 401 and own and self._is_own(response.url)",
+        "return response.status == 401 and own",
+        f"{_KEPT}a_storage_that_asks_for_a_login_gets_none",
+    ),
+    Guard(
+        "a token server's redirects are not followed",
+        "_transport.py",
+        "                response = self._once(request)\n            except ConnectionFailed as error:\n"
+        "                if last or not error.temporary:\n                    error.within(_TOKEN_OPERATION)",
+        "                response = self._followed(request)\n            except ConnectionFailed as error:\n"
+        "                if last or not error.temporary:\n                    error.within(_TOKEN_OPERATION)",
+        f"{_KEPT}a_token_server_cannot_send_the_secret_on",
+    ),
+    Guard(
+        "a token server on another host gets no secret",
+        "_auth.py",
+        "if host != self._host and host not in self._trusted and not credential.is_anonymous:",
+        "if not host:",
+        f"{_KEPT}a_token_server_on_another_host_is_not_even_asked",
+    ),
+    Guard(
+        "the token server that is asked is the one that was judged",
+        "_auth.py",
+        "return self._fetch(server.realm + separator",
+        "return self._fetch(t.cast(_Server, self._server).realm + separator",
+        f"{_KEPT}a_realm_that_changes_meanwhile_gets_nothing",
+    ),
+    Guard(
+        "behind TLS, a token server without it is not asked",
+        "_auth.py",
+        'if self._secure and parts.scheme != "https":',
+        "if not host:",
+        f"{_KEPT}a_realm_without_tls_is_not_asked",
+    ),
+    Guard(
+        "a token server is not at a local address",
+        "_auth.py",
+        "host not in self._trusted and self._leads_astray(realm):",
+        "not host:",
+        f"{_KEPT}a_public_registry_cannot_lead_to_a_local_address",
+    ),
+    Guard(
+        "the next page is on the registry itself",
+        "_registry.py",
+        "foreign = origin_of(url) != self._transport.origin",
+        "foreign = False",
+        f"{_KEPT}a_next_page_elsewhere_is_refused",
+    ),
+    Guard(
+        "no redirect from TLS to plain HTTP",
+        "_transport.py",
+        'if here.scheme == "https" and there.scheme != "https":',
+        'if here.scheme == "":',
+        f"{_KEPT}a_redirect_from_tls_to_plain_http_is_not_followed",
+    ),
+    Guard(
+        "a place for uploads without TLS is asked with TLS",
+        "_registry.py",
+        'if own.scheme == "https" and there.scheme == "http":',
+        'if own.scheme == "":',
+        f"{_KEPT}a_location_without_tls_is_asked_with_tls_or_not_at_all",
+    ),
+    Guard(
+        "a place for uploads without TLS on another host is refused",
+        "_registry.py",
+        "if there.host != own.host:",
+        "if not there.host:",
+        f"{_KEPT}a_location_without_tls_is_asked_with_tls_or_not_at_all",
+    ),
+    Guard(
+        "a client certificate is for the registry only",
+        "_transport.py",
+        "cert=self._tls.client_certificate if own else None,",
+        "cert=self._tls.client_certificate,",
+        f"{_KEPT}a_client_certificate_is_offered_to_its_registry_only",
+    ),
+    Guard(
+        "no redirect to a local address",
+        "_transport.py",
+        "        if self.leads_astray(target):",
+        "        if not target:",
+        f"{_KEPT}a_public_registry_cannot_lead_to_a_local_address",
+    ),
+    Guard(
+        "no place for uploads at a local address",
+        "_registry.py",
+        "            if self._transport.leads_astray(url):",
+        "            if not url:",
+        f"{_KEPT}a_public_registry_cannot_lead_to_a_local_address",
+    ),
+    Guard(
+        "a name of a local address is one, too",
+        "_transport.py",
+        "self._astray[there] = is_local_address(there.host) or by_name",
+        "self._astray[there] = is_local_address(there.host)",
+        f"{_KEPT}a_public_registry_cannot_lead_to_a_local_address",
+    ),
+    Guard(
+        "addresses of metadata that are not link-local are known",
+        "_url.py",
+        " or str(address) in _METADATA",
+        "",
+        f"{_KEPT}a_public_registry_cannot_lead_to_a_local_address",
+    ),
+    Guard(
+        "an IPv4 address within an IPv6 one is looked at",
+        "_url.py",
+        "address = address.ipv4_mapped or address.sixtofour or inner or address",
+        "address = address.sixtofour or address",
+        f"{_KEPT}a_public_registry_cannot_lead_to_a_local_address",
+    ),
+    Guard(
+        "a URL has no login in it",
+        "_url.py",
+        ' or not host or "@" in parts.netloc:',
+        " or not host:",
+        f"{_KEPT}a_url_with_a_login_in_it_is_refused",
+    ),
+    Guard(
+        "a URL has no line breaks, spaces and backslashes in it",
+        "_url.py",
+        r'_UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")',
+        '_UNSAFE = re.compile(r"(?!)")',
+        f"{_KEPT}a_url_with_line_breaks_or_spaces_in_it_is_refused",
+    ),
+    Guard(
+        "a repository is a name",
+        "_registry.py",
+        "name = check_repository(repository)",
+        "name = repository",
+        f"{_KEPT}a_repository_that_is_no_name_reaches_no_request",
+    ),
+    Guard(
+        "a blob is named by a digest",
+        "_registry.py",
+        'return self._path(repository, f"blobs/{check_digest(digest)}")',
+        'return self._path(repository, f"blobs/{digest}")',
+        f"{_KEPT}a_reference_that_is_none_reaches_no_request",
+    ),
+    Guard(
+        "a manifest is named by a digest or a tag",
+        "_registry.py",
+        'checked = check_digest(reference) if ":" in reference else check_tag(reference)',
+        "checked = reference",
+        f"{_KEPT}a_reference_that_is_none_reaches_no_request",
+    ),
+    Guard(
+        "a token of the options is one header",
+        "_credentials.py",
+        "if token and not _TOKEN.fullmatch(token):",
+        "if token and not _TOKEN:",
+        f"{_KEPT}a_token_that_would_be_another_header_reaches_no_request",
+    ),
+    Guard(
+        "a token of a token server is one header",
+        "_auth.py",
+        "len(text) <= _MAXIMUM_TOKEN and _BEARER_TOKEN.fullmatch(text):",
+        "len(text) <= _MAXIMUM_TOKEN:",
+        f"{_KEPT}a_token_that_would_be_another_header_reaches_no_request",
+    ),
+    Guard(
+        "what is sent for a password is hidden, too",
+        "_credential.py",
+        'pair = self.basic if self.password else ""',
+        'pair = ""',
+        f"{_SHOWN}a_registry_that_quotes_what_it_got_gets_it_into_no_message",
+    ),
+    Guard(
+        "no signed URL is chained to an error",
+        "_transport.py",
+        "raise connection_error(error, request.method, request.url) from None",
+        "raise connection_error(error, request.method, request.url) from error",
+        f"{_SHOWN}no_signed_url_is_in_what_is_chained_to_an_error",
+    ),
+)
+
+WRONG_CONTENT = (
+    Guard(
+        "the digest of a blob",
+        "_digest.py",
+        "        if computed != self.digest:\n            raise ContentMismatch",
+        "        if not computed:\n            raise ContentMismatch",
+        f"{_CONTENT}a_blob_that_is_not_the_one_that_was_promised_is_refused",
+    ),
+    Guard(
+        "the digest of a blob that is downloaded",
+        "_digest.py",
+        "        if computed != self.digest:\n            raise ContentMismatch",
+        "        if not computed:\n            raise ContentMismatch",
+        f"{_CONTENT}a_wrong_blob_leaves_no_file",
+    ),
+    Guard(
+        "the digest of a blob in a layout",
+        "_digest.py",
+        "        if computed != self.digest:\n            raise ContentMismatch",
+        "        if not computed:\n            raise ContentMismatch",
+        f"{_CONTENT}a_wrong_blob_is_in_no_layout",
+    ),
+    Guard(
+        "the last piece is held back until all is known to be right",
+        "_transfer.py",
+        "        if held:\n            yield held\n        held = piece\n    verifier.finish()\n",
+        "        if held:\n            yield held\n        held = piece\n",
+        f"{_CONTENT}a_blob_that_is_not_the_one_that_was_promised_is_refused",
+    ),
+    Guard(
+        "a body that ends too early is read on",
+        "_transfer.py",
+        "if size is not None and received < size and source.remote:",
+        "if size is not None and received < 0:",
+        f"{_CONTENT}a_body_that_ends_too_early_is_read_on_and_not_taken_for_whole",
+    ),
+    Guard(
+        "a blob is taken as it comes, compressed or not",
+        "_response.py",
+        "piece = self._raw.read(PIECE, decode_content=False)",
+        "piece = self._raw.read(PIECE, decode_content=True)",
+        f"{_CONTENT}a_blob_that_is_not_the_one_that_was_promised_is_refused",
+    ),
+    Guard(
+        "a manifest is taken as it comes, compressed or not",
+        "_response.py",
+        "piece = raw.read(min(_SHORT_PIECE, limit + 1 - received), decode_content=False)",
+        "piece = raw.read(min(_SHORT_PIECE, limit + 1 - received), decode_content=True)",
+        f"{_CONTENT}a_manifest_that_is_not_the_one_that_was_asked_for_is_refused",
+    ),
+    Guard(
+        "the range that is answered",
+        "_registry.py",
+        "if start is None or int(start.group(1)) != offset:",
+        "if start is None:",
+        f"{_CONTENT}a_range_that_lies_about_where_it_begins_is_refused",
+    ),
+    Guard(
+        "the size of a blob that is there",
+        "_placement.py",
+        "if found is None or not (found == -1 or wanted.size is None or found == wanted.size):",
+        "if found is None:",
+        f"{_CONTENT}a_destination_that_has_the_blob_in_another_size_gets_it_again",
+    ),
+    Guard(
+        "the digest of a manifest",
+        "_manifest.py",
+        "if digest and computed != digest:",
+        "if digest and not computed:",
+        f"{_CONTENT}a_manifest_that_is_not_the_one_that_was_asked_for_is_refused",
+    ),
+    Guard(
+        "the digest that comes with a tag's bytes",
+        "_registry.py",
+        'if not digest and is_digest(said) and algorithm_of(said) == "sha256" and said != manifest.digest:',
+        "if said is None:",
+        f"{_CONTENT}a_tag_whose_bytes_have_not_the_digest_of_the_answer_is_refused",
+    ),
+    Guard(
+        "the digest that a HEAD answers",
+        "_registry.py",
+        "if is_digest(reference) and digest != reference:",
+        "if not reference:",
+        f"{_CONTENT}a_head_that_answers_another_digest_is_refused",
+    ),
+    Guard(
+        "the digest under which a manifest was stored",
+        "_registry.py",
+        "if is_digest(said) and algorithm_of(said) == algorithm_of(manifest.digest) and said != manifest.digest:",
+        "if said is None:",
+        f"{_CONTENT}a_destination_that_says_that_it_stored_another_digest_fails",
+    ),
+    Guard(
+        "the digest under which a blob was stored",
+        "_registry.py",
+        "if is_digest(said) and algorithm_of(said) == algorithm_of(digest) and said != digest:",
+        "if said is None:",
+        f"{_CONTENT}a_destination_that_says_that_it_stored_another_digest_fails",
+    ),
+    Guard(
+        "the digest that a tag serves in the end",
+        "_tagging.py",
+        "if found is None or found.digest != outcome.digest:",
+        "if found is None:",
+        f"{_CONTENT}a_destination_that_takes_a_tag_and_serves_another_digest_fails",
+    ),
+    Guard(
+        "manifests are no larger than 4 MiB",
+        "_manifest.py",
+        "MAXIMUM_SIZE = 4 * 1024 * 1024",
+        "MAXIMUM_SIZE = 64 * 1024 * 1024",
+        f"{_CONTENT}a_manifest_of_more_than_4_mib_is_refused_wherever_it_comes_from",
+    ),
+    Guard(
+        "no list is read without an end",
+        "_response.py",
+        "if received > limit and raw.status < 400:",
+        "if received < 0:",
+        f"{_CONTENT}a_list_whose_body_has_no_end_is_refused",
+    ),
+    Guard(
+        "pages that say nothing new",
+        "_registry.py",
+        "if fruitless > _FRUITLESS_PAGES:",
+        "if fruitless < 0:",
+        f"{_CONTENT}pages_without_an_end_that_say_nothing_new_are_given_up",
+    ),
+    Guard(
+        "the number of pages",
+        "_registry.py",
+        "if len(seen) >= _MAXIMUM_PAGES:",
+        "if len(seen) < 0:",
+        f"{_CONTENT}pages_without_an_end_are_given_up",
+    ),
+    Guard(
+        "the number of names",
+        "_registry.py",
+        "if len(found) > _MAXIMUM_NAMES:",
+        "if len(found) < 0:",
+        f"{_CONTENT}lists_without_an_end_are_given_up",
+    ),
+    Guard(
+        "the number of referrers",
+        "_registry.py",
+        "if len(found) > _MAXIMUM_REFERRERS:",
+        "if len(found) < 0:",
+        f"{_CONTENT}lists_without_an_end_are_given_up",
+    ),
+    Guard(
+        "pages that go back to an earlier one",
+        "_registry.py",
+        "while url not in seen:",
+        "while True:",
+        f"{_CONTENT}a_list_that_goes_back_to_an_earlier_page_ends",
+    ),
+    Guard(
+        "the depth of an index that is read, and its number of manifests",
+        "_inspection.py",
+        "if depth > _MAXIMUM_DEPTH or len(seen) > _MAXIMUM_MANIFESTS:",
+        "if depth < 0:",
+        f"{_CONTENT}an_index_",
+    ),
+    Guard(
+        "the depth of an index that is listed",
+        "_inspection.py",
+        "if depth > _MAXIMUM_DEPTH or len(found) >= _MAXIMUM_MANIFESTS:",
+        "if depth < 0:",
+        f"{_CONTENT}an_index_that_is_nested_too_deep_is_refused",
+    ),
+    Guard(
+        "referrers that refer to each other",
+        "_artifacts.py",
+        "            if artifact.digest not in self._asked:\n",
+        "            if artifact.digest:\n",
+        f"{_CONTENT}referrers_that_refer_to_each_other_are_an_end",
+    ),
+    Guard(
+        "the depth of referrers",
+        "_artifacts.py",
+        "for _level in range(_MAXIMUM_DEPTH):",
+        "for _level in range(100):",
+        f"{_CONTENT}referrers_of_referrers_without_an_end_are_refused",
+    ),
+    Guard(
+        "the depth of a manifest's JSON",
+        "_manifest.py",
+        "except (ValueError, RecursionError) as error:",
+        "except ValueError as error:",
+        f"{_CONTENT}a_manifest_that_is_not_the_one_that_was_asked_for_is_refused",
+    ),
+    Guard(
+        "the depth of a list's JSON",
+        "_registry.py",
+        "except (ValueError, RecursionError):",
+        "except ValueError:",
+        f"{_CONTENT}a_list_that_is_none_is_refused",
+    ),
+    Guard(
+        "the depth of an error's JSON",
+        "_response.py",
+        "except (ValueError, RecursionError, KeyError, TypeError):",
+        "except (ValueError, KeyError, TypeError):",
+        f"{_CONTENT}an_error_that_is_too_deep_is_one_sentence",
+    ),
+    Guard(
+        "the depth of a config's JSON",
+        "_inspection.py",
+        "except (ValueError, RecursionError):",
+        "except ValueError:",
+        f"{_CONTENT}a_config_that_is_none_is_no_traceback",
+    ),
+    Guard(
+        "the depth of a token server's JSON",
+        "_auth.py",
+        "except (ValueError, RecursionError):",
+        "except ValueError:",
+        f"{_CONTENT}a_token_server_with_an_absurd_answer_is_refused",
+    ),
+    Guard(
+        "digests in manifests",
+        "_manifest.py",
+        'digest = check_digest(entry.get("digest"))',
+        'digest = str(entry.get("digest"))',
+        f"{_CONTENT}a_digest_with_a_path_in_it_leads_nowhere",
+    ),
+    Guard(
+        "digests in headers",
+        "_registry.py",
+        "if not is_digest(digest) or size is None:",
+        "if not digest or size is None:",
+        f"{_CONTENT}a_digest_in_a_header_with_a_path_in_it_is_not_believed",
+    ),
+    Guard(
+        "tags in lists",
+        "_registry.py",
+        'checked = check_digest(reference) if ":" in reference else check_tag(reference)',
+        "checked = reference",
+        f"{_CONTENT}a_name_of_a_list_with_a_path_in_it_leads_nowhere",
+    ),
+)
+
+GUARDS = (*CREDENTIALS_KEPT, *WRONG_CONTENT)

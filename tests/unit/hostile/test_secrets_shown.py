@@ -1,0 +1,185 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a task says and leaves behind holds no secret, whatever the registry does with what it got.
+
+The whole of a task, with Ansible's own output and its files, is looked at by the integration target ``secrets``.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import traceback
+import typing as t
+
+import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._counters import Counters
+from ansible_collections.imageops.registry.plugins.module_utils._credential import Credential
+from ansible_collections.imageops.registry.plugins.module_utils._download import DownloadItem, download_blobs
+from ansible_collections.imageops.registry.plugins.module_utils._errors import RegistryError
+from ansible_collections.imageops.registry.plugins.module_utils._layout._opening import DIRECTORY, open_layout
+from ansible_collections.imageops.registry.plugins.module_utils._progress import Progress
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._copy import CopyRules, Promotion
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem
+from ansible_collections.imageops.registry.plugins.module_utils._registry import Registry
+from ansible_collections.imageops.registry.tests.unit.support.documents import (
+    CONFIG,
+    DIGEST,
+    LAYER,
+    descriptor,
+    image,
+    transport,
+)
+from ansible_collections.imageops.registry.tests.unit.support.hostile_server import (
+    IDENTITY_TOKEN,
+    PASSWORD,
+    TOKEN,
+    USER,
+    Answer,
+    HostileServer,
+    Rule,
+    Seen,
+    redirect_to,
+    secrets_in,
+)
+
+Hostile = t.Callable[..., HostileServer]
+SIGNED = "signature-of-the-tests"
+LOGINS = {
+    "basic": Credential(USER, PASSWORD),
+    "bearer": Credential(USER, PASSWORD),
+    "token option": Credential(token=TOKEN),
+    "identity token": Credential(identity_token=IDENTITY_TOKEN),
+}
+
+
+def echo(status: int) -> Rule:
+    """An error that quotes all that was sent, wherever an error has room for it."""
+
+    def rule(seen: Seen) -> Answer:
+        authorisation = dict(seen.headers).get("authorization", "")
+        quoted = f"{authorisation} {PASSWORD} {TOKEN} {IDENTITY_TOKEN}".replace('"', "")
+        errors = f'{{"errors":[{{"code":"{quoted}","message":"{quoted}","detail":{{"got":"{quoted}"}}}}]}}'
+        headers = (
+            ("Warning", quoted),
+            ("WWW-Authenticate", f"{authorisation.rpartition(' ')[2].rstrip('=')} realm=x"),
+            ("Location", f"http://{authorisation.rpartition(' ')[2].rstrip('=')}:x/"),
+            ("Docker-Content-Digest", quoted),
+        )
+        return Answer(status, headers, (errors.encode(),))
+
+    return rule
+
+
+class Hidden:
+    """What ansible-core is told to cut out of all that a task says."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def __call__(self, secret: str) -> None:
+        self.texts.append(secret)
+
+    def cut_out_of(self, text: str) -> str:
+        for secret in sorted(self.texts, key=len, reverse=True):
+            text = text.replace(secret, "********")
+        return text
+
+
+def registry(server: HostileServer, credential: Credential, hidden: Hidden | None = None) -> Registry:
+    return Registry(
+        transport(server.host, credential=credential, on_secret=hidden or Hidden(), retries=0), writing=True
+    )
+
+
+def everything_said(error: BaseException) -> str:
+    """With all that is chained to it, as Python prints it, and as a result has it."""
+    facts = error.facts() if isinstance(error, RegistryError) else {}
+    return "".join([*traceback.format_exception(type(error), error, error.__traceback__), repr(error), str(facts)])
+
+
+def failing(client: Registry) -> t.Iterator[BaseException]:
+    for call in (
+        lambda: client.list_tags("a/b"),
+        lambda: b"".join(client.get_blob("a/b", DIGEST)[0]),
+        lambda: client.head_blob("a/b", DIGEST),
+        lambda: client.get_manifest("a/b", "1"),
+        lambda: client.list_referrers("a/b", DIGEST),
+        lambda: client.put_upload(client.start_upload("a/b"), DIGEST, LAYER),
+        lambda: client.delete_blob("a/b", DIGEST),
+    ):
+        with pytest.raises(RegistryError) as caught:
+            call()
+        yield caught.value
+
+
+@pytest.mark.parametrize("login", LOGINS)
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 405, 418, 429, 500])
+def test_a_registry_that_quotes_what_it_got_gets_it_into_no_message(hostile: Hostile, login: str, status: int) -> None:
+    home = hostile(login="basic" if login == "basic" else "bearer")
+    home.on(".*", ".*/(blobs|manifests|tags|referrers|uploads)/.*|/uploads/.*", echo(status))
+    hidden = Hidden()
+    client = registry(home, LOGINS[login], hidden)
+    for error in failing(client):
+        said = "".join([repr(error), str(error), str(t.cast(RegistryError, error).facts())])
+        # User names and tokens of this test that were never sent are the server's own words.
+        sent = [text for seen in home.seen for _name, text in seen.headers] + [LOGINS[login].password]
+        leaked = [secret for secret in secrets_in(hidden.cut_out_of(said)) if any(secret in text for text in sent)]
+        assert not leaked
+
+
+@pytest.mark.parametrize("login", LOGINS)
+def test_no_secret_is_in_what_is_chained_to_an_error(hostile: Hostile, login: str) -> None:
+    home = hostile(login="basic" if login == "basic" else "bearer")
+    home.on(".*", ".*/(blobs|manifests|tags|referrers|uploads)/.*", lambda seen: Answer(418, (), (b"x",), "9"))
+    for error in failing(registry(home, LOGINS[login])):
+        assert not secrets_in(everything_said(error))
+
+
+@pytest.mark.parametrize("how", ["refused", "cut off", "no HTTP", "another status"])
+def test_no_signed_url_is_in_what_is_chained_to_an_error(hostile: Hostile, how: str) -> None:
+    home, storage = hostile(), hostile()
+    url = f"{storage.url}/x?X-Amz-Signature={SIGNED}"
+    if how == "refused":
+        storage.close()
+    length = {"cut off": "99", "no HTTP": "x"}.get(how, "")
+    storage.on(".*", ".*", lambda seen: Answer(418 if how == "another status" else 200, (), (b"x",), length))
+    home.on("GET|HEAD", ".*", lambda seen: Answer(307, (("Location", url),)))
+    home.on("POST", ".*", lambda seen: Answer(202, (("Location", url),)))
+    client = registry(home, LOGINS["basic"])
+    for call in (
+        lambda: b"".join(client.get_blob("a/b", DIGEST)[0]),
+        lambda: client.get_manifest("a/b", "1"),
+        lambda: client.put_upload(client.start_upload("a/b"), DIGEST, LAYER),
+    ):
+        try:
+            call()
+        except RegistryError as error:
+            assert SIGNED not in everything_said(error)
+        else:
+            assert how in ("cut off", "no HTTP"), "nothing failed"
+
+
+def test_nothing_secret_is_in_the_files_that_are_written(hostile: Hostile, tmp_path: pathlib.Path) -> None:
+    home, storage = hostile(login="bearer"), hostile()
+    for server in (home, storage):
+        server.blobs.update({DIGEST: LAYER, descriptor(CONFIG)["digest"]: CONFIG})
+        server.add(image(), "1")
+    storage.always = (("Set-Cookie", "s=cookie-of-the-tests"),)
+    home.on("GET", ".*/blobs/.*", redirect_to(storage.url))
+    client = registry(home, LOGINS["bearer"])
+    progress = Progress()
+    layout = open_layout(str(tmp_path / "layout"), DIRECTORY, Counters(), writing=True, jobs=1, names={})
+    promotion = Promotion(client, layout, CopyRules(True, True, False), progress)
+    result = promotion.copy_images([ImageItem("a/b", tag="1", tags=("1",))], lambda planned, comparisons: None)
+    layout.commit()
+    layout.close()
+    # One that breaks off, and stays for the next run.
+    storage.on("GET", ".*", lambda seen: Answer(200, (), (LAYER[:9],), "99"))
+    item = DownloadItem("a/b", DIGEST, len(LAYER), str(tmp_path / "layer"))
+    download_blobs(client, [item], lambda old, new: None, check=False)
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(written) >= 5 and any(path.name.endswith(".part") for path in written)
+    for path in written:
+        assert not secrets_in(str(path)) and not secrets_in(path.read_bytes().decode("latin-1"))
+    assert home.leaks and not secrets_in(f"{result} {progress.snapshot()} {client.counters.as_dict()}")
