@@ -247,12 +247,20 @@ class FaultProxy:
 
     def switch(self, faults: str) -> None:
         """From now on play these faults, and no others; they begin anew."""
-        self._faults = parse_faults(faults)
+        self.play(parse_faults(faults))
+
+    def play(self, faults: list[Fault]) -> None:
+        """The same with faults that have no name, or watch only."""
+        self._faults = faults
+
+    def settle(self) -> None:
+        """Wait until every request that has come in is logged."""
+        self._server.settle()
 
     @property
     def requests(self) -> list[dict[str, Any]]:
         """What came in, in the order in which it ended, in the shape of ``read_requests``."""
-        self._server.settle()
+        self.settle()
         return self._requests
 
     def close(self) -> None:

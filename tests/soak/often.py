@@ -1,0 +1,83 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A promotion that is killed again and again, until a run comes to its end before it is killed.
+
+Each run is killed 200 ms after the destination has seen its first request. Nothing can be done in so short a time where
+to compare takes longer already: after a run that has written nothing, the next is given 200 ms more.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import NamedTuple
+
+from fault_proxy import FaultProxy
+from faults import parse_faults
+from faults.base import Answer, Fault, Request
+from problems import Problem
+
+INTERVAL = 0.2
+"""Seconds."""
+_WRITING = ("POST", "PUT", "PATCH")
+
+
+class Killings(NamedTuple):
+    """What it took. ``writing`` is how many of the killed runs had written something."""
+
+    killed: int
+    writing: int
+    interval: float
+
+
+class _Timer(Fault):
+    """Calls ``kill`` so many seconds after the first request."""
+
+    name = "timer"
+    summary = "the client is killed"
+
+    def __init__(self, seconds: float, kill: Callable[[], None]) -> None:
+        super().__init__("")
+        self._timer = threading.Timer(seconds, kill)
+        self._timer.daemon = True
+        self.started = False
+        self.writes = 0
+
+    def before(self, request: Request) -> Answer | None:
+        with self.lock:
+            if not self.started:
+                self.started = True
+                self._timer.start()
+        return None
+
+    def after(self, request: Request, answer: Answer) -> None:
+        with self.lock:
+            self.writes += request.method in _WRITING and answer.status < 300
+
+    def end(self) -> None:
+        self._timer.cancel()
+
+
+def kill_until_done(
+    proxy: FaultProxy, faults: str, run: Callable[[], bool], kill: Callable[[], None], most: int
+) -> Killings:
+    """Run, kill and run again. ``run`` returns whether the run has come to its end.
+
+    Raises :class:`Problem` where that needs more than ``most`` runs.
+    """
+    interval = INTERVAL
+    writing = 0
+    for killed in range(most):
+        timer = _Timer(interval, kill)
+        proxy.play([timer, *parse_faults(faults)])
+        ended = run()
+        timer.end()
+        proxy.play([])
+        proxy.settle()
+        if ended:
+            return Killings(killed, writing, interval)
+        writing += bool(timer.writes)
+        if not timer.writes:
+            interval += INTERVAL
+    raise Problem(f"the promotion was not done after {most} runs, the last of which had {interval:.1f} s")
