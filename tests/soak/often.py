@@ -3,8 +3,9 @@
 
 """A promotion that is killed again and again, until a run comes to its end before it is killed.
 
-Each run is killed 200 ms after the destination has seen its first request. Nothing can be done in so short a time where
-to compare takes longer already: after a run that has written nothing, the next is given 200 ms more.
+Each run is killed 200 ms after its first writing request has reached the destination: to start, and to compare images,
+takes longer than that already, and leaves nothing behind. After a run of which the destination has taken nothing, on a
+machine that has much else to do, the next is given 200 ms more.
 """
 
 from __future__ import annotations
@@ -24,15 +25,14 @@ _WRITING = ("POST", "PUT", "PATCH")
 
 
 class Killings(NamedTuple):
-    """What it took. ``writing`` is how many of the killed runs had written something."""
+    """What it took: how many runs were killed, and after how many seconds the last of them was, or would have been."""
 
     killed: int
-    writing: int
     interval: float
 
 
 class _Timer(Fault):
-    """Calls ``kill`` so many seconds after the first request."""
+    """Calls ``kill`` so many seconds after the first writing request."""
 
     name = "timer"
     summary = "the client is killed"
@@ -41,19 +41,19 @@ class _Timer(Fault):
         super().__init__("")
         self._timer = threading.Timer(seconds, kill)
         self._timer.daemon = True
-        self.started = False
-        self.writes = 0
+        self._started = False
+        self.taken = False
+        """Whether the registry has taken something."""
 
     def before(self, request: Request) -> Answer | None:
         with self.lock:
-            if not self.started:
-                self.started = True
+            if request.method in _WRITING and not self._started:
+                self._started = True
                 self._timer.start()
         return None
 
     def after(self, request: Request, answer: Answer) -> None:
-        with self.lock:
-            self.writes += request.method in _WRITING and answer.status < 300
+        self.taken = self.taken or (request.method, answer.status) == ("PUT", 201)
 
     def end(self) -> None:
         self._timer.cancel()
@@ -67,7 +67,6 @@ def kill_until_done(
     Raises :class:`Problem` where that needs more than ``most`` runs.
     """
     interval = INTERVAL
-    writing = 0
     for killed in range(most):
         timer = _Timer(interval, kill)
         proxy.play([timer, *parse_faults(faults)])
@@ -76,8 +75,7 @@ def kill_until_done(
         proxy.play([])
         proxy.settle()
         if ended:
-            return Killings(killed, writing, interval)
-        writing += bool(timer.writes)
-        if not timer.writes:
+            return Killings(killed, interval)
+        if not timer.taken:
             interval += INTERVAL
     raise Problem(f"the promotion was not done after {most} runs, the last of which had {interval:.1f} s")
