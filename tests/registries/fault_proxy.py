@@ -15,11 +15,13 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import socket
 import ssl
+import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,7 @@ from urllib.parse import urlsplit
 from errors import HarnessError
 from fault_control import FaultControl
 from faults import parse_faults
-from faults.base import PIECE, Answer, Cut, Fault, Request, RequestBody, json_answer
+from faults.base import PIECE, Answer, Cut, Fault, Request, RequestBody, Reset, json_answer
 from specification import USER_AGENT
 
 _HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
@@ -54,11 +56,15 @@ class Registry:
             connection.putheader("X-Forwarded-Proto", self._scheme)
             if body is not None and body.size is not None:
                 connection.putheader("Content-Length", str(body.size))
+            if body is not None and body.chunked:
+                connection.putheader("Transfer-Encoding", "chunked")
             connection.endheaders()
             if body is not None:
                 with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it has answered before the end
                     for piece in body.pieces():
-                        connection.send(piece)
+                        connection.send(_chunk(piece) if body.chunked else piece)
+                    if body.chunked:
+                        connection.send(_chunk(b""))
             response = connection.getresponse()
         except BaseException:
             connection.close()
@@ -70,6 +76,10 @@ class Registry:
             if name.lower() not in _HOP_BY_HOP | {"content-length"}
         ]
         return Answer(response.status, passed, _pieces(connection, response), int(length) if length else None)
+
+
+def _chunk(piece: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(piece), piece)
 
 
 def _pieces(connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> Iterator[bytes]:
@@ -91,7 +101,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         for fault in self.server.faults(""):
-            fault.connected(self.server.scheme == "https", self.server.stopping)
+            try:
+                fault.connected(self.server.scheme == "https", self.server.stopping)
+            except Cut as cut:
+                self._log_connection(fault.name)
+                if isinstance(cut, Reset):
+                    _reset(self.request)
+                raise
         super().setup()
 
     def handle_one_request(self) -> None:
@@ -118,6 +134,10 @@ class _Handler(BaseHTTPRequestHandler):
                 fault.after(request, answer)
             request.body.drain()
             self._send(answer)
+        except Reset:
+            self.close_connection = True
+            self.rfile.close()
+            _reset(self.connection)
         except (Cut, ConnectionError, TimeoutError, ssl.SSLError, http.client.HTTPException):
             self.close_connection = True
         finally:
@@ -125,17 +145,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _request(self) -> Request:
         length = self.headers.get("Content-Length", "")
-        if not length.isdigit() and (length or self.headers.get("Transfer-Encoding")):
-            length = ""
+        coding = self.headers.get("Transfer-Encoding", "").lower()
+        if not length.isdigit() and (length or coding not in ("", "chunked")):
+            length = coding = ""
             self.close_connection = True  # what follows can't be told from a request
-        body = RequestBody(self.rfile, int(length) if length else None)
+        body = RequestBody(self.rfile, int(length) if length else None, chunked=bool(coding))
         origin = f"{self.server.scheme}://{self.headers.get('Host', '')}"
         headers = list(self.headers.items())
         return Request(self.command, self.path, headers, body, self.server.upstream, origin, self.server.stopping)
 
     def _answer(self, request: Request, faults: list[Fault]) -> Answer:
-        if self.headers.get("Transfer-Encoding"):
-            return json_answer(411, {"errors": [{"code": "SIZE_INVALID", "message": "Content-Length is required"}]})
         try:
             for fault in faults:
                 answer = fault.before(request)
@@ -156,18 +175,26 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Transfer-Encoding", "chunked")
         elif answer.length is not None and answer.status not in _NO_BODY:
             self.send_header("Content-Length", str(answer.length))
-        if self.close_connection:
+        if self.close_connection and not answer.header("Connection"):
             self.send_header("Connection", "close")
         self.end_headers()
         for piece in answer.body:
             if bodiless:
                 continue
-            self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+            self.wfile.write(_chunk(piece) if chunked else piece)
             self._sent += len(piece)
         if chunked:
-            self.wfile.write(b"0\r\n\r\n")
+            self.wfile.write(_chunk(b""))
         elif not bodiless and self._sent != answer.length:
             raise Cut("the registry's answer ended early")
+        if answer.closes:
+            self.close_connection = True
+
+    def _log_connection(self, fault: str) -> None:
+        """A connection that ended before there was a request."""
+        client = self.client_address[0]
+        nothing = {"method": "-", "target": "-", "version": "HTTP/0.0", "status": 0, "bytes": 0, "user_agent": ""}
+        self.server.log({"client": client, "faults": [fault], **nothing})
 
     def _log(self, request: Request) -> None:
         self.server.log(
@@ -185,6 +212,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Errors of the HTTP layer are no news: the client sees them."""
+
+
+def _reset(connection: socket.socket) -> None:
+    """Close a connection by a TCP reset."""
+    with contextlib.suppress(OSError):  # the client was faster
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
 
 
 class _Server(ThreadingHTTPServer):
@@ -230,28 +264,28 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         error = sys.exc_info()[1]
-        if not isinstance(error, (ConnectionError, ssl.SSLError, TimeoutError)):
+        if not isinstance(error, (Cut, ConnectionError, ssl.SSLError, TimeoutError)):
             super().handle_error(request, client_address)
 
 
 class FaultProxy:
     """The proxy in threads of this process, for tests. ``url`` is a registry's without TLS."""
 
-    def __init__(self, url: str, faults: str = "", storage: str | Path | None = None) -> None:
+    def __init__(self, url: str, faults: str | Mapping[str, str] = "", storage: str | Path | None = None) -> None:
         self._requests: list[dict[str, Any]] = []
-        self._faults = parse_faults(faults)
+        self._faults = _by_repository(faults)
         upstream = Registry(urlsplit(url).netloc, "http", Path(storage) if storage else None)
-        self._server = _Server(0, upstream, "http", lambda repository: self._faults, self._log)
+        self._server = _Server(0, upstream, "http", self._faults_of, self._log)
         self.address = f"localhost:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
-    def switch(self, faults: str) -> None:
-        """From now on play these faults, and no others; they begin anew."""
-        self.play(parse_faults(faults))
+    def switch(self, faults: str | Mapping[str, str]) -> None:
+        """From now on play these faults, and no others; they begin anew. Of all repositories, or by repository."""
+        self._faults = _by_repository(faults)
 
     def play(self, faults: list[Fault]) -> None:
-        """The same with faults that have no name, or watch only."""
-        self._faults = faults
+        """The same with faults that have no name, or watch only; in all repositories."""
+        self._faults = {"": faults}
 
     def settle(self) -> None:
         """Wait until every request that has come in is logged."""
@@ -268,6 +302,10 @@ class FaultProxy:
         self._server.shutdown()
         self._server.server_close()
 
+    def _faults_of(self, repository: str) -> list[Fault]:
+        found = self._faults
+        return found.get(repository, found[""])
+
     def _log(self, entry: dict[str, Any]) -> None:
         path, _mark, query = entry["target"].partition("?")
         kept = {name: entry[name] for name in ("method", "status", "user_agent", "bytes", "faults")}
@@ -279,6 +317,11 @@ class FaultProxy:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def _by_repository(faults: str | Mapping[str, str]) -> dict[str, list[Fault]]:
+    named = {"": faults} if isinstance(faults, str) else {"": "", **faults}
+    return {repository: parse_faults(text) for repository, text in named.items()}
 
 
 _log_lock = threading.Lock()

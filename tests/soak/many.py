@@ -12,7 +12,7 @@ from typing import Any
 
 from crowd import as_options, check_all, crowd, old_or_new, seed
 from engine import Ended
-from faults import FAULTS, parse_faults
+from faults import parse_faults
 from faults.base import Fault
 from often import kill_until_done
 from play import Rig
@@ -30,13 +30,15 @@ _WITH_FAULTS = 8
 """Runs before there are no more faults."""
 _KILLED = 3
 """Of those, how many are killed."""
-_AT_SOURCE = ("", "reset=20", "status=503", "status=429", "cut-download-clean=400", "cut-download=400", "retry-after=1")
+_AT_SOURCE = ("", "reset=each", "status=503", "status=429", "cut-download-clean=400", "cut-download=400", "retry-after")
 _AT_DESTINATION = (
     "",
-    "reset=20",
+    "reset=each",
     "status=502",
     "status=429",
-    "retry-after=1",
+    "retry-after",
+    "lost-answers",
+    "cut-upload=300",
     "lost-tag-answer",
     "session-gone",
     "blob-forgotten",
@@ -64,8 +66,7 @@ class _Weather(threading.Thread):
                 return
 
     def _one(self, names: tuple[str, ...]) -> list[Fault]:
-        known = [text for text in names if not text or text.partition("=")[0] in FAULTS]
-        return parse_faults(self._chance.choice(known))
+        return parse_faults(self._chance.choice(names))
 
     def __enter__(self) -> _Weather:
         self.start()

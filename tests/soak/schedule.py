@@ -13,8 +13,6 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from faults import FAULTS
-
 IMAGE, DOCKER, INDEX, ARTIFACT = "image", "docker", "index", "artifact"
 KIB = 1024
 
@@ -89,60 +87,63 @@ _NATURES = (
     "chunk-maximum",
     "no-chunks",
     "body-limit",
-    "deletes-off",
     "opaque-pages",
 )
-_SIZES = st.integers(1, 200 * KIB).map(str)
+_SIZES = st.integers(1, 200 * KIB)
 _COUNTS = st.integers(1, 12).map(str)
+_CUTS = _SIZES.map(str) | st.builds("{}:{}".format, _SIZES, st.integers(1, 4))
 _PASSING = st.sampled_from(["408", "429", "500", "502", "503", "504"])
-# What follows the name of a fault; for what has no argument, nothing.
-_ANYWHERE: dict[str, st.SearchStrategy[str]] = {
+_NOTHING = st.just("")
+# What follows the name of a fault.
+_ANYWHERE = {
     "delay": st.sampled_from(["1", "5"]),
-    "no-digest-header": st.just(""),
-    "absent-is-denied": st.just(""),
-    "html-errors": st.just(""),
-    "html-pages": st.just(""),
-    "null-tags": st.just(""),
-    "endless-pages": st.just(""),
+    "no-digest-header": _NOTHING,
+    "absent-is-denied": _NOTHING,
+    "html-errors": _NOTHING,
+    "html-pages": _NOTHING,
+    "null-tags": _NOTHING,
+    "endless-pages": _NOTHING,
     "refused": _COUNTS,
-    "reset": _COUNTS,
+    "reset": _COUNTS | st.just("each"),
+    "silent-close": _NOTHING,
     "stall": st.just("2"),
     "status": _PASSING,
+    "status-early": _PASSING,
     "status-always": _PASSING,
-    "retry-after": st.sampled_from(["0", "1", "99999999", "Sun, 06 Nov 1994 08:49:37 GMT"]),
-    "wrong-manifest": st.just(""),
-    "content-encoding": st.just(""),
-    "large-manifest": st.just(""),
+    "retry-after": st.sampled_from(["1", "date", "past", "absurd", "absurd-date", "words", "none"]),
+    "wrong-manifest": _NOTHING,
+    "content-encoding": _NOTHING,
+    "large-manifest": _NOTHING,
 }
 _AT_SOURCE = {
     **_ANYWHERE,
-    "cut-download": _SIZES,
-    "cut-download-clean": _SIZES,
-    "no-range": st.just(""),
-    "wrong-range": st.just(""),
-    "wrong-bytes": st.just(""),
-    "wrong-size": st.just(""),
-    "endless-body": st.just(""),
+    "cut-download": _CUTS,
+    "cut-download-clean": _CUTS,
+    "no-range": _NOTHING,
+    "wrong-range": st.sampled_from(["header", "body"]),
+    "wrong-bytes": _NOTHING,
+    "wrong-size": st.sampled_from(["more", "less"]),
+    "endless-body": st.sampled_from(["manifest", "blob", "tags"]),
 }
 _AT_DESTINATION = {
     **_ANYWHERE,
-    "cut-upload": _SIZES,
-    "session-gone": st.just(""),
-    "blob-forgotten": st.just(""),
-    "lost-tag-answer": st.just(""),
+    "cut-upload": _SIZES.map(str),
+    "lost-answers": _NOTHING,
+    "lost-tag-answer": _NOTHING,
+    "session-gone": _NOTHING,
+    "blob-forgotten": st.sampled_from(["named", "unnamed"]),
     "mount-refused": st.sampled_from(["", "202", "404", "503"]),
-    "range-stands-still": st.just(""),
-    "chunk-minimum": st.just(""),
-    "chunk-maximum": st.just(""),
-    "no-chunks": st.just(""),
-    "body-limit": st.just(""),
+    "range-stands-still": _NOTHING,
+    "chunk-minimum": _NOTHING,
+    "chunk-maximum": _NOTHING,
+    "no-chunks": _NOTHING,
+    "body-limit": _NOTHING,
     "immutable-tags": st.sampled_from(["ecr", "harbor"]),
 }
 
 
 def _one_fault(known: dict[str, st.SearchStrategy[str]]) -> st.SearchStrategy[str]:
-    names = sorted(name for name in known if name in FAULTS)
-    return st.sampled_from(names).flatmap(
+    return st.sampled_from(sorted(known)).flatmap(
         lambda name: known[name].map(lambda argument: f"{name}={argument}" if argument else name)
     )
 

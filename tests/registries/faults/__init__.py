@@ -8,35 +8,92 @@ from __future__ import annotations
 from errors import HarnessError
 from faults.answers import AbsentIsDenied, HtmlErrors, HtmlPages, NoDigestHeader, RepositoryMustExist
 from faults.base import Fault
+from faults.connections import (
+    CutDownload,
+    CutDownloadClean,
+    CutUpload,
+    LostAnswers,
+    LostTagAnswer,
+    Refused,
+    ResetRequests,
+    SilentClose,
+    Stall,
+)
+from faults.contents import (
+    ContentEncoding,
+    EndlessBody,
+    LargeManifest,
+    NoRange,
+    WrongBytes,
+    WrongManifest,
+    WrongRange,
+    WrongSize,
+)
 from faults.network import Delay
 from faults.referrers import ReferrersAPI
+from faults.sessions import BlobForgotten, SessionGone
+from faults.statuses import ExpiredToken, RetryAfter, Status, StatusAlways, StatusEarly, TokenStatus
 from faults.tags import DeletesOff, DeleteUntaggedOnly, EndlessPages, ImmutableTags, NullTags, OpaquePages
 from faults.uploads import BodyLimit, ChunkMaximum, ChunkMinimum, MountRefused, NoChunks, RangeStandsStill
 
-FAULTS: dict[str, type[Fault]] = {
-    fault.name: fault
-    for fault in (
-        Delay,
-        NoDigestHeader,
-        AbsentIsDenied,
-        HtmlErrors,
-        HtmlPages,
-        RepositoryMustExist,
-        MountRefused,
-        RangeStandsStill,
-        ChunkMinimum,
-        ChunkMaximum,
-        NoChunks,
-        BodyLimit,
-        ImmutableTags,
-        OpaquePages,
-        EndlessPages,
-        NullTags,
-        DeletesOff,
-        DeleteUntaggedOnly,
-        ReferrersAPI,
-    )
-}
+
+def _by_name(*faults: type[Fault]) -> dict[str, type[Fault]]:
+    return {fault.name: fault for fault in faults}
+
+
+DIFFERENCES = _by_name(
+    NoDigestHeader,
+    AbsentIsDenied,
+    HtmlErrors,
+    HtmlPages,
+    RepositoryMustExist,
+    MountRefused,
+    RangeStandsStill,
+    ChunkMinimum,
+    ChunkMaximum,
+    NoChunks,
+    BodyLimit,
+    ImmutableTags,
+    OpaquePages,
+    EndlessPages,
+    NullTags,
+    DeletesOff,
+    DeleteUntaggedOnly,
+    ReferrersAPI,
+)
+"""Ways in which registries differ that work."""
+
+FAILURES = _by_name(
+    Delay,
+    Refused,
+    ResetRequests,
+    LostAnswers,
+    LostTagAnswer,
+    SilentClose,
+    Stall,
+    CutDownload,
+    CutDownloadClean,
+    CutUpload,
+    Status,
+    StatusEarly,
+    StatusAlways,
+    RetryAfter,
+    ExpiredToken,
+    TokenStatus,
+    SessionGone,
+    BlobForgotten,
+    NoRange,
+    WrongRange,
+    WrongBytes,
+    WrongSize,
+    WrongManifest,
+    ContentEncoding,
+    LargeManifest,
+    EndlessBody,
+)
+"""Ways in which networks and registries fail, or give wrong content."""
+
+FAULTS = {**DIFFERENCES, **FAILURES}
 
 
 def parse_faults(text: str) -> list[Fault]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import http.client
 
 from errors import HarnessError
-from faults.base import Answer, Fault, Request, error_answer
+from faults.base import Answer, Fault, Request, challenge_of, error_answer
 
 
 class NoDigestHeader(Fault):
@@ -38,15 +38,8 @@ class AbsentIsDenied(Fault):
         denied = error_answer(self._status, "DENIED", "requested access to the resource is denied")
         answer.replace(b"".join(denied.body), "application/json")
         if self._status == 401:
-            answer.put("WWW-Authenticate", self._challenge(request))
+            answer.put("WWW-Authenticate", challenge_of(request, "insufficient_scope"))
         request.acted.append(self.name)
-
-    @staticmethod
-    def _challenge(request: Request) -> str:
-        """That of the registry for this request, as it looks where the token isn't good enough."""
-        asked = request.ask(request.method, request.target, ("Authorization", "Basic Og=="))
-        challenge = asked.header("WWW-Authenticate") or 'Basic realm="registry"'
-        return f'{challenge},error="insufficient_scope"' if challenge.startswith("Bearer ") else challenge
 
 
 class HtmlErrors(Fault):

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -46,30 +47,112 @@ class Cut(Exception):
     """The connection to the client is to end here, without another word."""
 
 
+class Reset(Cut):
+    """As :class:`Cut`, by a TCP reset: the client is told that the connection is broken."""
+
+
 class Source(Protocol):
-    def read(self, size: int) -> bytes: ...
+    def read(self, size: int, /) -> bytes: ...
+
+    def readline(self, size: int, /) -> bytes: ...
 
 
 class RequestBody:
     """The body of a request, read from the client once, piece by piece."""
 
-    def __init__(self, source: Source, size: int | None) -> None:
+    def __init__(self, source: Source, size: int | None, *, chunked: bool = False) -> None:
         self.size = size
-        """Bytes; None where the request has none."""
-        self.left = size or 0
-        self._source = source
+        """Bytes; None where the request has none, and where it comes in chunks."""
+        self.chunked = chunked
+        self._source = _Chunks(source) if chunked else source
+        self._left = size or 0
+        self._ended = not chunked and not size
+        self._seen = b""
+        self._most: int | None = None
+        self._cut: Callable[[], Cut] = Cut
 
     def pieces(self) -> Iterator[bytes]:
-        while self.left:
-            piece = self._source.read(min(PIECE, self.left))
+        passed = 0
+        while True:
+            piece, self._seen = self._seen or self._read(), b""
             if not piece:
-                raise Cut("the client went away")
-            self.left -= len(piece)
+                return
+            if self._most is not None and passed + len(piece) > self._most:
+                yield piece[: self._most - passed]
+                raise self._cut()
+            passed += len(piece)
             yield piece
+
+    def first_piece(self) -> bytes:
+        """How the body begins; it stays there to be passed on."""
+        self._seen = self._seen or self._read()
+        return self._seen
+
+    def cut_after(self, size: int, cut: Callable[[], Cut]) -> None:
+        """Let no more than so many bytes pass: then raise what ``cut`` makes."""
+        self._most, self._cut = size, cut
+
+    def give_up(self) -> None:
+        """Read no more of it."""
+        self._ended, self._seen = True, b""
 
     def drain(self) -> None:
         for _piece in self.pieces():
             pass
+
+    def _read(self) -> bytes:
+        if self._ended:
+            return b""
+        piece = self._source.read(PIECE if self.chunked else min(PIECE, self._left))
+        if not piece and not self.chunked:
+            raise Cut("the client went away")
+        self._left -= len(piece)
+        self._ended = not piece if self.chunked else not self._left
+        return piece
+
+
+class _Chunks:
+    """A body with ``Transfer-Encoding: chunked`` (RFC 9112, 7.1), without its frames."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._left = 0
+        self._ended = False
+
+    def read(self, size: int) -> bytes:
+        """So many bytes; fewer at the end only."""
+        content = b""
+        while len(content) < size and not self._ended:
+            if not self._left:
+                self._begin()
+                continue
+            piece = self._source.read(min(size - len(content), self._left))
+            if not piece:
+                raise Cut("the client went away")
+            content += piece
+            self._left -= len(piece)
+            if not self._left:
+                self._line()
+        return content
+
+    def readline(self, size: int) -> bytes:
+        raise NotImplementedError
+
+    def _begin(self) -> None:
+        try:
+            self._left = int(self._line().partition(b";")[0], 16)
+        except ValueError:
+            raise Cut("the client sends no chunk") from None
+        if not self._left:
+            self._ended = True
+            while self._line():
+                pass
+
+    def _line(self) -> bytes:
+        line = self._source.readline(PIECE)
+        if not line:
+            raise Cut("the client went away")
+        return line.strip()
 
 
 @dataclass
@@ -80,6 +163,8 @@ class Answer:
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: Iterable[bytes] = ()
     length: int | None = 0
+    closes: bool = False
+    """Whether the connection ends after it, without a word about that."""
 
     def header(self, name: str) -> str:
         return next((value for key, value in self.headers if key.lower() == name.lower()), "")
@@ -192,6 +277,58 @@ class Request:
         return answer
 
 
+def is_upload(request: Request) -> bool:
+    """Whether it sends a blob, or a chunk of one, or ends a session."""
+    return request.kind == "session" and request.method in ("PATCH", "PUT")
+
+
+def beginning(request: Request) -> str:
+    """What tells a blob that is sent from others, whatever the session: how it begins, or its digest."""
+    content = request.body.first_piece()
+    return hashlib.sha256(content).hexdigest() if content else request.parameters.get("digest", "")
+
+
+def challenge_of(request: Request, error: str) -> str:
+    """The challenge of the registry for a request, as it looks where the token isn't good enough."""
+    asked = request.ask(request.method, request.target, ("Authorization", "Basic Og=="))
+    challenge = asked.header("WWW-Authenticate") or 'Basic realm="registry"'
+    return f'{challenge},error="{error}"' if challenge.startswith("Bearer ") else challenge
+
+
+class FirstTries:
+    """Tells the first of several tries of the same request. A blob stays the same in another upload session."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seen: set[tuple[str, ...]] = set()
+
+    def is_first(self, request: Request) -> bool:
+        key = (request.method, request.path, request.query)
+        if is_upload(request):
+            key = (request.method, request.repository, request.parameters.get("digest", "") or beginning(request))
+        with self._lock:
+            first = key not in self._seen
+            self._seen.add(key)
+        return first
+
+
+class FirstUploads:
+    """Tells the first request that sends something of a blob. Its session, and all others for it, are left alone."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seen: set[tuple[str, str]] = set()
+
+    def is_first(self, request: Request) -> bool:
+        if not is_upload(request):
+            return False
+        session, blob = ("session", request.reference), (request.repository, beginning(request))
+        with self._lock:
+            first = not {session, blob} & self._seen
+            self._seen |= {session, blob}
+        return first
+
+
 def _route(path: str) -> tuple[str, str, str]:
     for kind, pattern in _ROUTES:
         match = pattern.fullmatch(path)
@@ -219,7 +356,7 @@ class Fault:
         self.lock = threading.Lock()
 
     def connected(self, tls: bool, stopping: threading.Event) -> None:
-        """A connection has come in; over TLS, its handshake comes next."""
+        """A connection has come in; over TLS, its handshake comes next. Raises :class:`Cut` where it is to end."""
 
     def before(self, request: Request) -> Answer | None:
         """Answer in the registry's place, or change the request; None passes it on."""

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
 import threading
@@ -13,68 +12,16 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import failures
 import requests
+from probe import ABSENT, BY_DIGEST, DIGEST, ENTRY, IMAGE, KIB, MANIFEST, REPOSITORY, TAGS, UPLOADS, Client
 from runs import CONFIG, REGISTRIES, Failed, check, harness, main, mark, requests_since, seed, state_at
 
 from fault_proxy import FaultProxy
 from faults import FAULTS
 from faults.base import MANIFEST_TYPES
 
-ENTRY = REGISTRIES["faulty"]
-IMAGE = seed("faulty", "single", "proxy", images=1)[0]
 REFERRER = seed("faulty", "referrer", "proxy")
-REPOSITORY = IMAGE["repository"]
-MANIFEST = f"/v2/{REPOSITORY}/manifests/{IMAGE['tag']}"
-BY_DIGEST = f"/v2/{REPOSITORY}/manifests/{IMAGE['digest']}"
-ABSENT = f"/v2/{REPOSITORY}/manifests/absent"
-TAGS = f"/v2/{REPOSITORY}/tags/list"
-UPLOADS = f"/v2/{REPOSITORY}/blobs/uploads/"
-DIGEST = "Docker-Content-Digest"
-KIB = 1024
-
-
-class Client:
-    """Requests to a proxy in this process, in front of the real registry."""
-
-    def __init__(self, proxy: FaultProxy) -> None:
-        self.proxy = proxy
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.headers["Accept"] = MANIFEST_TYPES
-
-    def ask(self, method: str, target: str, status: int = 0, **options: object) -> requests.Response:
-        """One request; ``status`` is what must be answered."""
-        url = target if target.startswith("http") else f"http://{self.proxy.address}{target}"
-        answer = self._session.request(method, url, timeout=30, allow_redirects=False, **options)
-        if status:
-            check(answer.status_code == status, f"{method} {target}: {answer.status_code} {answer.text}, not {status}")
-        return answer
-
-    def codes(self, method: str, target: str, status: int, **options: object) -> list[str]:
-        return [error["code"] for error in self.ask(method, target, status, **options).json()["errors"]]
-
-    def session(self) -> str:
-        return self.ask("POST", UPLOADS, 202).headers["Location"]
-
-    def patch(self, location: str, content: bytes, begin: int, status: int = 0) -> requests.Response:
-        headers = {"Content-Type": "application/octet-stream", "Content-Range": f"{begin}-{begin + len(content) - 1}"}
-        return self.ask("PATCH", location, status, data=content, headers=headers)
-
-    def finish(self, location: str, content: bytes, whole: bytes, status: int) -> requests.Response:
-        digest = f"sha256%3A{hashlib.sha256(whole).hexdigest()}"
-        return self.ask(
-            "PUT",
-            f"{location}&digest={digest}",
-            status,
-            data=content,
-            headers={"Content-Type": "application/octet-stream"},
-        )
-
-    def tag(self, name: str, status: int) -> requests.Response:
-        manifest = self.ask("GET", BY_DIGEST, 200)
-        headers = {"Content-Type": manifest.headers["Content-Type"]}
-        path = f"/v2/{REPOSITORY}/manifests/{name}"
-        return self.ask("PUT", path, status, data=manifest.content, headers=headers)
 
 
 def nothing(client: Client) -> None:
@@ -277,6 +224,7 @@ ROWS: dict[str, Callable[[Client], None]] = {
     "deletes-off": deletes_off,
     "delete-untagged-only": delete_untagged_only,
     "referrers-api": referrers_api,
+    **failures.ROWS,
 }
 
 
