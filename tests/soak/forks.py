@@ -3,8 +3,8 @@
 
 """Runs the module image_copy many times, each time in a fork of this process, which has imported everything already.
 
-A line of JSON on standard input is a run: ``params``, and ``output``, the file that gets what the module prints. Each is
-answered with two lines: the run's process, and when that has ended, its status, negative where a signal ended it.
+A line of JSON on standard input is a run: ``params``, and ``output``, the file that gets what the module prints. Each
+is answered with two lines: the run's process, and when that has ended, its status, negative where a signal ended it.
 
 It runs in the Python that has ansible-core, with the collection on its path. What waits before it tries again waits for
 a moment only: a schedule is about what happens, and in which order.

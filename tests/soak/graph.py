@@ -74,8 +74,8 @@ class Graph:
 
     def at_source(self, repository: int) -> set[int]:
         """All nodes that a repository of the source has."""
-        tagged = [image.node for image in self._schedule.images if image.repository == repository]
-        trees = set().union(*(self.tree(node) for node in tagged))
+        nodes = [tagged.node for tagged in self._schedule.images if tagged.repository == repository]
+        trees = set().union(*(self.tree(node) for node in nodes))
         return self.with_referrers(trees, range(len(self.manifests)))
 
     def referrers(self, nodes: Iterable[int]) -> dict[str, list[Manifest]]:
@@ -89,12 +89,12 @@ class Graph:
 
     def seed(self, source: Pusher, destination: Pusher, names: Names) -> None:
         """Push all that the source has, and what the destination has from before."""
-        for position, image in enumerate(self._schedule.images):
-            source.push_manifest(names.source(image.repository), self.manifests[image.node], names.tag(position))
-            if image.standing is not None:
-                older = self.manifests[image.standing]
-                destination.push_manifest(names.destination(image.destination), older, names.tag(position))
-        for repository in sorted({image.repository for image in self._schedule.images}):
+        for position, tagged in enumerate(self._schedule.images):
+            source.push_manifest(names.source(tagged.repository), self.manifests[tagged.node], names.tag(position))
+            if tagged.standing is not None:
+                older = self.manifests[tagged.standing]
+                destination.push_manifest(names.destination(tagged.destination), older, names.tag(position))
+        for repository in sorted({tagged.repository for tagged in self._schedule.images}):
             nodes = self.at_source(repository)
             name = names.source(repository)
             for number in sorted(nodes):

@@ -22,7 +22,7 @@ _TRIES = 100
 
 
 class Watched(NamedTuple):
-    """A tag, and the digests on which it may stand; "" is no such tag. None where any will do, as long as it is whole."""
+    """A tag, and the digests on which it may stand; "" is no such tag. None: on any, as long as it is whole."""
 
     repository: str
     tag: str

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A schedule: what is to be promoted, what goes wrong meanwhile, and when the run is killed. Plain values, drawn at random.
+"""A schedule: what is to be promoted, what goes wrong meanwhile, when the run is killed. Plain values, drawn at random.
 
 A schedule that failed is written down as JSON, and read from there to be played again.
 """
@@ -203,6 +203,6 @@ def schedules(draw: st.DrawFn) -> Schedule:
         may_cancel=draw(st.sampled_from([True, True, False])),
         source_faults=draw(_faults(_AT_SOURCE)),
         destination_faults=draw(_faults(_AT_DESTINATION)),
-        kill_at=draw(st.just(0) | st.integers(1, 60)),
+        kill_at=draw(st.just(0) | st.integers(1, 20) | st.integers(1, 60)),
         kill_before=draw(st.booleans()),
     )
