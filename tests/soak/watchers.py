@@ -64,10 +64,11 @@ class Sessions:
     def __init__(self, patience: float) -> None:
         self.inner = _Inner(self)
         self.outer = _Outer(self, patience)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._told: dict[str, bool] = {}
         self._ended: dict[str, bool] = {}
         self._said_gone: set[str] = set()
+        self._cancelled: set[str] = set()
 
     def began(self, session: str) -> None:
         with self._lock:
@@ -84,6 +85,15 @@ class Sessions:
     def said_gone(self, session: str) -> None:
         with self._lock:
             self._said_gone.add(session)
+
+    def cancelled(self, session: str) -> None:
+        with self._lock:
+            self._cancelled.add(session)
+
+    def not_cancelled(self, left: set[str]) -> set[str]:
+        """Of the sessions that are left, those that the client knew of, and has not even tried to cancel."""
+        with self._lock:
+            return left - self._cancelled - self.beyond_the_client(left)
 
     def beyond_the_client(self, left: set[str]) -> set[str]:
         """Of the sessions that are left, those that the client was never told of, or was told that they are gone."""
@@ -125,6 +135,8 @@ class _Outer(Fault):
 
     def before(self, request: Request) -> Answer | None:
         request.notes["since"] = str(time.monotonic())
+        if (request.method, request.kind) == ("DELETE", "session"):
+            self._sessions.cancelled(request.reference)
         return None
 
     def after(self, request: Request, answer: Answer) -> None:
