@@ -67,6 +67,10 @@ class Rig:
             for session in self._storage.joinpath(repository).glob("_uploads/*/startedat")
         }
 
+    def proxies(self) -> tuple[FaultProxy, FaultProxy]:
+        """Those in front of the source and of the destination."""
+        return self.source_proxy, self.destination_proxy
+
     def connections(self) -> Plain:
         """The connection options of a promotion through the proxies."""
         source = {"registry": self.source_proxy.address, "plain_http": True, "search_auth_files": False}
