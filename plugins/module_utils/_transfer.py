@@ -171,9 +171,27 @@ def upload_blob(
 
     ``size`` in bytes. A registry that doesn't take it whole gets it in chunks, and one that doesn't take chunks whole;
     returned is what was tried in vain, in words. What fails for a while is begun again in a new session, after a look
-    whether it has arrived all the same; the old session may still be at work, so it is left to the registry, and
-    counted. A session that fails for good is cancelled where the registry lets us.
+    whether it has arrived all the same; the old session may still be at work, so it is cancelled at the end only. Any
+    that the registry doesn't let us cancel is counted.
     """
+    left: list[UploadSession] = []
+    try:
+        return _upload(destination, repository, digest, size, source, session, left)
+    finally:
+        for abandoned in left:
+            abandon_upload(destination, abandoned)
+
+
+def _upload(
+    destination: End,
+    repository: str,
+    digest: str,
+    size: int,
+    source: BlobSource,
+    session: UploadSession | None,
+    left: list[UploadSession],
+) -> list[str]:
+    """The same; ``left`` gets the sessions that may still be at work."""
     attempt = 0
     given_up: list[str] = []
     while True:
@@ -198,16 +216,17 @@ def upload_blob(
                     given_up.append(str(error))
                     continue
                 raise
-            left_open = 0 if isinstance(error, UploadGone) else 1
+            if not isinstance(error, UploadGone):
+                left.append(current)
             if attempt >= destination.retries:
-                destination.counters.add(sessions_left_open=left_open)
                 raise
             destination.counters.add(retries=1)
             destination.sleep(random.uniform(0.1, min(_LONGEST_BACKOFF, 2.0**attempt)))
             attempt += 1
             if not isinstance(error, AuthenticationFailed) and destination.head_blob(repository, digest) == size:
+                if left and left[-1] is current:
+                    left.pop()
                 break
-            destination.counters.add(sessions_left_open=left_open)
         else:
             break
     destination.counters.add(bytes_uploaded=size)
