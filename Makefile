@@ -5,7 +5,7 @@
 
 PYTHON ?= python3
 
-.PHONY: help test unit integration lint format docs demo bench clean
+.PHONY: help test unit integration lint format docs demo bench soak clean
 
 help:
 	@echo 'make test                     unit tests and integration targets on real registries'
@@ -16,6 +16,7 @@ help:
 	@echo 'make docs                     the documentation of the collection, in .build/docs'
 	@echo 'make demo                     promote images between two registries, to look at'
 	@echo 'make bench [ARGS="--only a"]  measure it beside other tools, and write docs/benchmark.md'
+	@echo 'make soak [ARGS="--seed 1"]   promotions that go wrong at random, for up to 20 minutes'
 	@echo 'make clean                    stop the registries in .build, and remove it'
 
 test:
@@ -36,8 +37,11 @@ demo:
 bench:
 	@$(PYTHON) tools/bench.py $(ARGS)
 
+soak:
+	@$(PYTHON) tools/soak.py $(ARGS)
+
 clean:
-	@build="$${BUILD_DIR:-.build}"; for state in "$$build"/demo/registries "$$build"/registries/*; do \
+	@build="$${BUILD_DIR:-.build}"; for state in "$$build"/demo/registries "$$build"/soak/*/registries "$$build"/registries/*; do \
 	    [ ! -e "$$state/registries.json" ] || \
 	    "$$build"/venv/registries/bin/python tests/registries/registries.py stop --state "$$state" >/dev/null; \
 	done; rm -rf "$$build" && echo "Removed $$build."

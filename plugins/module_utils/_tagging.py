@@ -12,7 +12,7 @@ import typing as t
 from ._actions import ABSENT, CREATE, DELETE, EXISTS, REPLACE
 from ._deletion import delete_for_sure
 from ._end import End
-from ._errors import AccessDenied, Conflict, NotFound, RegistryError, UnexpectedAnswer, Unsupported
+from ._errors import AccessDenied, Conflict, NotFound, ReferencesMissing, RegistryError, UnexpectedAnswer, Unsupported
 from ._manifest import Manifest
 from ._parallel import run_all
 from ._registry import Registry
@@ -20,6 +20,9 @@ from ._registry import Registry
 _REFUSALS = (AccessDenied, UnexpectedAnswer, Unsupported)
 _REFUSING = (400, 403, 405, 409, 412)
 """What registries answer where a tag must not move: ECR and GAR 400, Artifactory 403, ACR 405, Quay 409, Harbor 412."""
+
+_TRIES = 4
+"""Where the registry says that a tag's content isn't there."""
 
 
 class TagItem(t.NamedTuple):
@@ -84,7 +87,7 @@ def _move(registry: End, item: TagItem, check: bool, before_write: BeforeWrite) 
     if not check:
         manifest = _manifest_of(registry, item, what)
         try:
-            registry.put_manifest(item.repository, item.tag, manifest)
+            _put(registry, item, manifest)
         except RegistryError as error:
             # A registry may fail after it has moved the tag, and refuse what somebody else has done meanwhile.
             refused = isinstance(error, _REFUSALS) and error.status in _REFUSING
@@ -93,6 +96,23 @@ def _move(registry: End, item: TagItem, check: bool, before_write: BeforeWrite) 
                     raise _as_immutable(error, outcome) from error
                 raise
     return outcome
+
+
+def _put(registry: End, item: TagItem, manifest: Manifest) -> None:
+    """Push under the tag; a few times where the registry misses what the manifest refers to.
+
+    distribution writes what it has of a manifest again, in place, with every push, be it of another tag: who pushes an
+    index of it at that moment is told that it isn't there.
+    """
+    for attempt in range(1, _TRIES + 1):
+        try:
+            registry.put_manifest(item.repository, item.tag, manifest)
+            return
+        except ReferencesMissing:
+            if attempt == _TRIES or not registry.retries:
+                raise
+        # Others are at it for a moment only.
+        registry.back_off(0)
 
 
 def _as_immutable(error: RegistryError, outcome: TagOutcome) -> RegistryError:

@@ -173,9 +173,27 @@ def upload_blob(
     ``size`` in bytes. A registry that doesn't take it whole gets it in chunks, and one that doesn't take chunks whole;
     returned is what was tried in vain, in words. What fails for a while is looked for, since it may have arrived all
     the same, and continued from the byte that the registry has. Where it can't be, it is begun again in a new session;
-    the old one may still be at work, so it is left to the registry, and counted. A session that fails for good is
-    cancelled where the registry lets us.
+    the old one may still be at work, so it is cancelled at the end only. Any that the registry doesn't let us cancel is
+    counted.
     """
+    left: list[UploadSession] = []
+    try:
+        return _upload(destination, repository, digest, size, source, session, left)
+    finally:
+        for abandoned in left:
+            abandon_upload(destination, abandoned)
+
+
+def _upload(
+    destination: End,
+    repository: str,
+    digest: str,
+    size: int,
+    source: BlobSource,
+    session: UploadSession | None,
+    left: list[UploadSession],
+) -> list[str]:
+    """The same; ``left`` gets the sessions that may still be at work."""
     attempt = 0
     given_up: list[str] = []
     reader = BlobReader(functools.partial(steady_pieces, source, digest, size), digest, size)
@@ -205,18 +223,23 @@ def upload_blob(
                     given_up.append(str(error))
                     continue
                 raise
-            left_open = 0 if isinstance(error, UploadGone) else 1
+            gone = isinstance(error, UploadGone)
+            if not gone:
+                left.append(current)
             if attempt >= destination.retries:
-                destination.counters.add(sessions_left_open=left_open)
                 raise
             destination.back_off(attempt)
             attempt += 1
-            if not isinstance(error, AuthenticationFailed):
-                if destination.head_blob(repository, digest) == size:
-                    break
-                session = _continued(destination, current, size) if left_open else None
-            if session is None:
-                destination.counters.add(sessions_left_open=left_open)
+            if isinstance(error, AuthenticationFailed):
+                continue
+            arrived = destination.head_blob(repository, digest) == size
+            if not arrived and not gone:
+                session = _continued(destination, current, size)
+            if not gone and (arrived or session is not None):
+                # It has ended with the blob, or goes on.
+                left.pop()
+            if arrived:
+                break
         else:
             break
     destination.counters.add(bytes_uploaded=size)

@@ -283,10 +283,18 @@ class FaultProxy:
         """From now on play these faults, and no others; they begin anew. Of all repositories, or by repository."""
         self._faults = _by_repository(faults)
 
+    def play(self, faults: list[Fault]) -> None:
+        """The same with faults that have no name, or watch only; in all repositories."""
+        self._faults = {"": faults}
+
+    def settle(self) -> None:
+        """Wait until every request that has come in is logged."""
+        self._server.settle()
+
     @property
     def requests(self) -> list[dict[str, Any]]:
         """What came in, in the order in which it ended, in the shape of ``read_requests``."""
-        self._server.settle()
+        self.settle()
         return self._requests
 
     def close(self) -> None:

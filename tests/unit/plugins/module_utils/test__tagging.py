@@ -186,6 +186,27 @@ def test_another_refusal_of_a_tag_stays_what_it_is(registry: FakeRegistry, old: 
     assert caught.value is refusal
 
 
+@pytest.mark.parametrize("failures", [1, 3, 4])
+def test_content_that_is_missing_for_a_moment_is_asked_for_again(registry: FakeRegistry, failures: int) -> None:
+    put = registry.put_manifest
+    refusals = [ReferencesMissing("no", status=400)] * failures
+
+    def refuse(repository: str, reference: str, manifest: Manifest) -> bool:
+        if refusals:
+            raise refusals.pop()
+        return put(repository, reference, manifest)
+
+    registry.put_manifest = refuse
+    registry.retries = 1
+    registry.back_off = lambda attempt: None
+    item = TagItem("a", "1", NEW_DIGEST, content=NEW)
+    if failures < 4:
+        assert move(registry, item).action == "create"
+    else:
+        with pytest.raises(ReferencesMissing):
+            move(registry, item)
+
+
 @pytest.mark.parametrize("refusal", IMMUTABLE)
 def test_a_tag_that_somebody_else_has_pushed_to_the_same_digest_is_fine(
     registry: FakeRegistry, refusal: RegistryError

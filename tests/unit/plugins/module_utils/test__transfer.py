@@ -293,12 +293,12 @@ def test_a_401_in_the_middle_of_an_upload_logs_in_and_begins_a_new_session(serve
     server.expect("POST", UPLOADS, 401, headers=asks)
     server.expect("GET", token, 200, {"token": "t2", "expires_in": 300})
     server.expect("POST", UPLOADS, 202, headers=at("/u?s=2"))
-    server.expect("PUT", put(session="/u?s=2"), 201)
+    server.expect("PUT", put(session="/u?s=2"), 201).expect("DELETE", "/u?s=1", 204)
     client = registry(server, credential=LOGIN, retries=1)
     upload_blob(client, "a/b", DIGEST, len(LARGE), ContentSource(LARGE))
-    assert server.requests[-1].body == LARGE
-    assert server.requests[-1].header("Authorization") == "Bearer t2"
-    assert counted(client, "retries", "sessions_left_open") == [1, 1]
+    assert server.requests[-2].body == LARGE
+    assert server.requests[-2].header("Authorization") == "Bearer t2"
+    assert counted(client, "retries", "sessions_left_open") == [1, 0]
 
 
 def test_a_session_that_is_gone_is_followed_by_a_new_one(server: ScriptedServer) -> None:
@@ -324,13 +324,17 @@ def test_a_blob_that_arrived_although_the_answer_is_an_error_is_not_sent_again(
     assert counted(client, "bytes_uploaded", "sessions_left_open") == [len(LARGE), 0]
 
 
-def test_a_blob_that_arrived_in_part_is_sent_again(server: ScriptedServer) -> None:
+@pytest.mark.parametrize(("cancel", "left_open"), [(204, 0), (403, 1)])
+def test_a_blob_that_arrived_in_part_is_sent_again_and_its_first_session_cancelled_at_the_end(
+    server: ScriptedServer, cancel: int, left_open: int
+) -> None:
     server.expect("POST", UPLOADS, 202, headers=at("/u?s=1")).expect("PUT", put(), 503)
     server.expect("HEAD", blob(), 200, length="7").expect("GET", "/u?s=1", 404, errors("BLOB_UPLOAD_INVALID"))
     server.expect("POST", UPLOADS, 202, headers=at("/u?s=2")).expect("PUT", put(session="/u?s=2"), 201)
+    server.expect("DELETE", "/u?s=1", cancel)
     client = registry(server, retries=1)
     upload_blob(client, "a/b", DIGEST, len(LARGE), ContentSource(LARGE))
-    assert counted(client, "retries", "sessions_left_open") == [1, 1]
+    assert counted(client, "retries", "sessions_left_open") == [1, left_open]
 
 
 def broken_off(server: ScriptedServer) -> None:
@@ -373,9 +377,10 @@ def test_too_little_or_too_much_is_not_continued(server: ScriptedServer, receive
     server.expect("HEAD", blob(), 404)
     server.expect("GET", "/u?s=1", 204, headers={**at("/u?s=5"), "Range": f"0-{received - 1}"})
     server.expect("POST", UPLOADS, 202, headers=at("/u?s=2")).expect("PUT", put(session="/u?s=2"), 201)
+    server.expect("DELETE", "/u?s=1", 204)
     client = registry(server, retries=1)
     assert upload_blob(client, "a/b", DIGEST, len(LARGE), ContentSource(LARGE)) == []
-    assert counted(client, "sessions_left_open") == [1]
+    assert counted(client, "sessions_left_open") == [0]
 
 
 @pytest.mark.parametrize(
@@ -394,6 +399,8 @@ def test_an_upload_that_keeps_failing_is_given_up(
     if left_open:
         server.expect("GET", "/u?s=1", 204, headers={**at("/u?s=1"), "Range": "0-0"})
     server.expect("POST", UPLOADS, 202, headers=at("/u?s=2")).expect("PUT", put(session="/u?s=2"), status, body)
+    for number in range(1, left_open + 1):
+        server.expect("DELETE", f"/u?s={number}", 403)
     client = registry(server, retries=1)
     with pytest.raises(kind, match=f"Cannot upload blob {DIGEST}"):
         upload_blob(client, "a/b", DIGEST, len(LARGE), ContentSource(LARGE))
