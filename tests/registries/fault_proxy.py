@@ -283,6 +283,10 @@ class FaultProxy:
         """From now on play these faults, and no others; they begin anew. Of all repositories, or by repository."""
         self._faults = _by_repository(faults)
 
+    def play(self, faults: list[Fault]) -> None:
+        """As :meth:`switch`, with faults of a test's own."""
+        self._faults = {"": faults}
+
     @property
     def requests(self) -> list[dict[str, Any]]:
         """What came in, in the order in which it ended, in the shape of ``read_requests``."""

@@ -13,11 +13,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import connections
 import requests
+from connections import own_proxies
 from content import Side
 from restarts import restarted
-from rows import KIB, RUN, Row, Seen, at_destination, at_source, fails, survives
+from rows import KIB, Row, Seen, at_destination, at_source, fails, survives
 from runs import (
     REGISTRIES,
     Failed,
@@ -47,7 +47,6 @@ READS = ("HEAD manifest", "GET manifest", "GET blob")
 WHOLE = ("HEAD manifest", "HEAD blob", "POST uploads", "PUT session", "PUT manifest")
 CHUNKED = (*WHOLE, "PATCH session")
 CHUNK = 64 * KIB
-REQUEST_BODIES = {"POST uploads", "PUT session", "PATCH session", "PUT manifest"}
 
 ROWS = [
     # Statuses, at every kind of request. An upload that fails begins again in another session.
@@ -222,4 +221,4 @@ def finished_afterwards() -> None:
 
 
 if __name__ == "__main__":
-    main([prepare, every_row, finished_afterwards, *connections.STEPS, restarted])
+    main([prepare, every_row, finished_afterwards, own_proxies, restarted])

@@ -52,7 +52,7 @@ Judge = Callable[[Seen], None]
 
 
 class Row(NamedTuple):
-    """``end`` is where the faults are: at the source, or the destination. ``options`` are added to those of the task."""
+    """``end`` is where the faults are, source or destination. ``options`` are added to those of the task."""
 
     name: str
     faults: str
@@ -125,7 +125,9 @@ def acts(seen: Seen, *kinds: str) -> None:
     played = {name.partition("=")[0] for name in seen.row.faults.split("+")}
     acted = {name for entry in seen.requests for name in entry["faults"]}
     check(played <= acted, f"{sorted(played - acted)} did nothing")
-    check(set(kinds) <= seen.acted, f"nothing went wrong at {sorted(set(kinds) - seen.acted)}, only {sorted(seen.acted)}")
+    check(
+        set(kinds) <= seen.acted, f"nothing went wrong at {sorted(set(kinds) - seen.acted)}, only {sorted(seen.acted)}"
+    )
 
 
 def at_source(name: str, faults: str, judge: Judge, **options: Any) -> Row:
