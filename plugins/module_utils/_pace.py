@@ -70,6 +70,8 @@ class _PacedReader(io.RawIOBase):
 
     def readinto(self, buffer: t.Any) -> int:
         if self._failure is not None:
+            if self._given:
+                return 0
             raise self._failure
         view = memoryview(buffer)
         filled = 0
