@@ -32,6 +32,8 @@ from ._transport import Body
 
 _LEAST_CONTINUED = PIECE
 """Bytes. Less is sent again sooner than continued."""
+_LEAST_PROGRESS = 32 * 1024
+"""Bytes that must come before another failure is the first again: a registry may break off after every few."""
 
 
 class BlobSource(t.Protocol):
@@ -264,13 +266,14 @@ def steady_pieces(source: BlobSource, digest: str, size: int | None, offset: int
 
     They are read on where they broke off: in a row without progress as often as their end has retries.
     """
-    received = offset
+    received = mark = offset
     failures = 0
     while True:
         try:
             for piece in pieces_from(source, received):
                 received += len(piece)
-                failures = 0
+                if received - mark >= _LEAST_PROGRESS:
+                    mark, failures = received, 0
                 yield piece
             if size is not None and received < size and source.end is not None:
                 raise ConnectionFailed(f"only {received} of {size} bytes of {digest} arrived", temporary=True)
