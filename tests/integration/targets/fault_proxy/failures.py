@@ -290,6 +290,8 @@ def large_manifest(client: Client) -> None:
     head = client.ask("HEAD", MANIFEST, 200)
     check(content_digest(answer.content) == answer.headers[DIGEST] == head.headers[DIGEST], "the digest")
     check(int(head.headers["Content-Length"]) == len(answer.content), "the length")
+    again = client.ask("GET", f"/v2/{REPOSITORY}/manifests/{head.headers[DIGEST]}", 200)
+    check(again.content == answer.content, "the manifest by its digest")
 
 
 def endless_body(client: Client) -> None:

@@ -99,7 +99,7 @@ ROWS = [
     at_destination("session-chunks", "session-gone", survives("PATCH session"), chunk_size=CHUNK),
     # What a run believes to be there, and isn't.
     at_destination("forgotten", "blob-forgotten", survives(retries=False), forgets=True),
-    at_destination("forgotten-unnamed", "blob-forgotten=unnamed", fails("lacks"), forgets=True),
+    at_destination("forgotten-unnamed", "blob-forgotten=unnamed", survives(retries=False), forgets=True),
     # Wrong content.
     at_source("bytes", "wrong-bytes", fails("sha256:")),
     at_source("more", "wrong-size", fails("sha256:")),
