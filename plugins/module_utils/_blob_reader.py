@@ -22,16 +22,17 @@ _SMALLEST_STEP = 1024 * 1024
 class BlobReader:
     """Reads a blob in one go or part by part, and goes back where a part has to be sent again.
 
-    ``size`` in bytes. No more of the blob is in memory than one piece.
+    ``size`` in bytes. No more of the blob is in memory than one piece. ``what`` is how reading it is called where its
+    bytes are wrong; empty where that is the caller's to say.
     """
 
-    def __init__(self, open_at: OpenAt, digest: str, size: int) -> None:
+    def __init__(self, open_at: OpenAt, digest: str, size: int, what: str = "") -> None:
         self._open_at = open_at
         self._size = size
         self._step = max(_SMALLEST_STEP, size // _STATES)
         self._stream: t.Iterator[bytes] = iter(())
         self._rest = b""
-        self._verifier = DigestVerifier(digest, size)
+        self._verifier = DigestVerifier(digest, size, what)
         self._saved = [self._verifier.copy()]
 
     def whole(self) -> t.Iterator[bytes]:

@@ -15,7 +15,7 @@ import hashlib
 import re
 import typing as t
 
-from ._errors import ContentMismatch, InvalidInput
+from ._errors import ContentMismatch, InvalidInput, RegistryError
 
 _ENCODED_LENGTH = {"sha256": 64, "sha512": 128}
 _DIGEST = re.compile(r"(sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})", re.ASCII)
@@ -68,10 +68,12 @@ def has_digest(pieces: t.Iterable[bytes], digest: str) -> bool:
 class DigestVerifier:
     """Takes the bytes of one blob or manifest as they pass by, and judges them at the end.
 
-    ``size`` in bytes; None where it isn't known beforehand.
+    ``size`` in bytes; None where it isn't known beforehand. ``what`` names the operation that fails where they are
+    wrong; empty where that is the caller's to say.
     """
 
-    def __init__(self, digest: str, size: int | None) -> None:
+    def __init__(self, digest: str, size: int | None, what: str = "") -> None:
+        self._what = what
         self.digest = check_digest(digest)
         self.size = size
         self.received = 0
@@ -81,12 +83,12 @@ class DigestVerifier:
         """Take the next bytes. Raises :class:`ContentMismatch` as soon as there are more of them than promised."""
         self.received += len(data)
         if self.size is not None and self.received > self.size:
-            raise ContentMismatch(f"more than the promised {self.size} bytes of {self.digest} arrived")
+            raise self._mismatch(f"more than the promised {self.size} bytes of {self.digest} arrived")
         self._hash.update(data)
 
     def copy(self) -> DigestVerifier:
         """One that goes on from here by itself."""
-        other = DigestVerifier(self.digest, self.size)
+        other = DigestVerifier(self.digest, self.size, self._what)
         other.received = self.received
         other._hash = self._hash.copy()
         return other
@@ -94,7 +96,10 @@ class DigestVerifier:
     def finish(self) -> None:
         """Judge: raises :class:`ContentMismatch` where size or digest isn't what was promised."""
         if self.size is not None and self.received != self.size:
-            raise ContentMismatch(f"{self.received} bytes of {self.digest} arrived, {self.size} were promised")
+            raise self._mismatch(f"{self.received} bytes of {self.digest} arrived, {self.size} were promised")
         computed = f"{algorithm_of(self.digest)}:{self._hash.hexdigest()}"
         if computed != self.digest:
-            raise ContentMismatch(f"the bytes that arrived have the digest {computed}, not {self.digest}")
+            raise self._mismatch(f"the bytes that arrived have the digest {computed}, not {self.digest}")
+
+    def _mismatch(self, reason: str) -> RegistryError:
+        return ContentMismatch(reason).within(self._what)

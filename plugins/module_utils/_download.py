@@ -168,6 +168,7 @@ class _ContinuedFile:
 
     def __init__(self, source: RegistrySource, path: str, had: int, size: int) -> None:
         self.end = source.end
+        self.what = source.what
         self._source = source
         self._path = path
         self._had = had

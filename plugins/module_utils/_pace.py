@@ -55,18 +55,38 @@ class _PacedReader(io.RawIOBase):
         self._timeout = timeout
         self._waited = 0.0
         self._received = 0
+        self._given = 0
+        self._failure: OSError | None = None
         self.deadline: Deadline | None = None
+        self.keeps_what_came = False
+        """Whether a failure waits until those bytes are taken that came before it."""
 
     def readable(self) -> bool:
         return True
 
+    def new_piece(self, buffered: int) -> None:
+        """What is read from here on is one piece, of which so many bytes are in a buffer above."""
+        self._given = buffered
+
     def readinto(self, buffer: t.Any) -> int:
+        if self._failure is not None:
+            if self._given:
+                return 0
+            raise self._failure
         view = memoryview(buffer)
-        filled = number = self._read_some(view)
-        # TLS gives 16 KiB at a time. Who reads so much goes on until it is whole, which is faster done here.
-        while len(view) >= _LARGE_READ and filled < len(view) and number >= LEAST_IN_A_WINDOW:
-            number = self._receive(view[filled:])
-            filled += number
+        filled = 0
+        try:
+            filled = number = self._read_some(view)
+            # TLS gives 16 KiB at a time. Who reads so much goes on until it is whole, which is faster done here.
+            while len(view) >= _LARGE_READ and filled < len(view) and number >= LEAST_IN_A_WINDOW:
+                number = self._receive(view[filled:])
+                filled += number
+        except OSError as error:
+            # A buffer above would throw away all that it has of the piece.
+            if not self.keeps_what_came or not self._given + filled:
+                raise
+            self._failure = error
+        self._given += filled
         return filled
 
     def _read_some(self, view: memoryview) -> int:
@@ -102,6 +122,15 @@ class _PacedResponse(http.client.HTTPResponse):
         self._reader.deadline = None if self._timeout is None else Deadline("the head of the answer", self._timeout)
         super().begin()
         self._reader.deadline = None
+        # What isn't whole is an error of its own in chunks.
+        self._reader.keeps_what_came = not self.chunked
+
+    def read(self, amt: int | None = None) -> bytes:
+        """A piece of the body: shorter where the rest has ended, or where it fails. That is raised by the next one."""
+        if self.fp is not None and self.length != 0:
+            self._reader.new_piece(0)
+            self._reader.new_piece(len(self.fp.peek(1)))
+        return super().read(amt)
 
 
 def paced_adapter(**options: t.Any) -> t.Any:

@@ -32,6 +32,8 @@ from ._transport import Body
 
 _LEAST_CONTINUED = PIECE
 """Bytes. Less is sent again sooner than continued."""
+_LEAST_PROGRESS = 32 * 1024
+"""Bytes, or a sixteenth of the blob, after which the next failure is the first again: all may come after few."""
 
 
 class BlobSource(t.Protocol):
@@ -39,6 +41,8 @@ class BlobSource(t.Protocol):
 
     end: End | None
     """The end that is read from, where that may break off half-way and is then worth going on with."""
+    what: str
+    """The operation that fails where its bytes are wrong; empty where that is the one for which they are read."""
 
     def open(self, offset: int) -> tuple[t.Iterator[bytes], int]:
         """The bytes in pieces, and the offset at which they start: the one asked for, or 0."""
@@ -48,6 +52,7 @@ class ContentSource:
     """A blob that is in memory."""
 
     end: End | None = None
+    what = ""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -65,6 +70,7 @@ class FileSource:
     """A blob in a file."""
 
     end: End | None = None
+    what = ""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -104,6 +110,7 @@ class RegistrySource:
         self.registry = registry
         self.end = registry if registry.remote else None
         self.repository = repository
+        self.what = f"read blob {digest} from {registry.name}/{repository}"
         self._digest = digest
 
     def open(self, offset: int) -> tuple[t.Iterator[bytes], int]:
@@ -122,6 +129,7 @@ class WatchedSource:
 
     def __init__(self, source: BlobSource, moving: MovingBlob) -> None:
         self.end = source.end
+        self.what = source.what
         self._source = source
         self._moving = moving
 
@@ -196,7 +204,7 @@ def _upload(
     """The same; ``left`` gets the sessions that may still be at work."""
     attempt = 0
     given_up: list[str] = []
-    reader = BlobReader(functools.partial(steady_pieces, source, digest, size), digest, size)
+    reader = BlobReader(functools.partial(steady_pieces, source, digest, size), digest, size, source.what)
     while True:
         current = session or destination.start_upload(repository)
         session = None
@@ -270,7 +278,7 @@ def verified_pieces(source: BlobSource, digest: str, size: int | None) -> t.Iter
     The last piece is held back until digest and size are known to be right: who gets all of them has the right blob.
     Raises :class:`ContentMismatch`.
     """
-    verifier = DigestVerifier(digest, size)
+    verifier = DigestVerifier(digest, size, source.what)
     held = b""
     for piece in steady_pieces(source, digest, size, 0):
         verifier.update(piece)
@@ -287,16 +295,19 @@ def steady_pieces(source: BlobSource, digest: str, size: int | None, offset: int
 
     They are read on where they broke off: in a row without progress as often as their end has retries.
     """
-    received = offset
+    received = mark = offset
+    progress = _LEAST_PROGRESS if size is None else min(_LEAST_PROGRESS, size // 16)
     failures = 0
     while True:
         try:
             for piece in pieces_from(source, received):
                 received += len(piece)
-                failures = 0
+                if received - mark >= progress:
+                    mark, failures = received, 0
                 yield piece
             if size is not None and received < size and source.end is not None:
-                raise ConnectionFailed(f"only {received} of {size} bytes of {digest} arrived", temporary=True)
+                short = ConnectionFailed(f"only {received} of {size} bytes of {digest} arrived", temporary=True)
+                raise short.within(source.what)
         except ConnectionFailed as error:
             if received == size:
                 # The end was lost, and nothing of the blob. A range that starts there is an error to some registries.

@@ -139,13 +139,23 @@ class LargeManifest(Fault):
     name = "large-manifest"
     summary = "every manifest has so much white space that it is over 4 MiB; its digest is that of the whole"
 
+    def __init__(self, argument: str) -> None:
+        super().__init__(argument)
+        self._paths: dict[str, str] = {}
+
+    def before(self, request: Request) -> Answer | None:
+        request.path = self._paths.get(request.path, request.path)
+        return None
+
     def after(self, request: Request, answer: Answer) -> None:
         if request.kind != "manifest" or request.method not in ("GET", "HEAD") or answer.status != 200:
             return
         request.acted.append(self.name)
         whole = answer if request.method == "GET" else request.ask("GET", request.target)
         content = whole.read().ljust(_LARGEST_MANIFEST + 1)
-        answer.put("Docker-Content-Digest", f"sha256:{hashlib.sha256(content).hexdigest()}")
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        self._paths[f"/v2/{request.repository}/manifests/{digest}"] = request.path
+        answer.put("Docker-Content-Digest", digest)
         answer.replace(content, answer.header("Content-Type"))
 
 

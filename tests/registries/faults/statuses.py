@@ -112,20 +112,21 @@ class RetryAfter(Fault):
 
 class ExpiredToken(Fault):
     name = "expired-token"
-    summary = "a request with a Bearer token gets 401 and invalid_token, as if that had expired"
-    argument = "every so many requests (default 3)"
+    summary = "a Bearer token expires after some requests: from then on it gets 401 and invalid_token"
+    argument = "how many requests each token is good for (default 10)"
 
     def __init__(self, argument: str) -> None:
         super().__init__(argument)
-        self._every = whole_number(argument, 3)
-        self._seen = 0
+        self._most = whole_number(argument, 10)
+        self._uses: dict[str, int] = {}
 
     def before(self, request: Request) -> Answer | None:
-        if not request.header("Authorization").startswith("Bearer "):
+        token = request.header("Authorization")
+        if not token.startswith("Bearer "):
             return None
         with self.lock:
-            self._seen += 1
-            if self._seen % self._every:
+            self._uses[token] = self._uses.get(token, 0) + 1
+            if self._uses[token] <= self._most:
                 return None
         request.acted.append(self.name)
         challenge = challenge_of(request, "invalid_token")

@@ -6,11 +6,17 @@
 from __future__ import annotations
 
 import io
+import socket
 import typing as t
 
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils import _pace
-from ansible_collections.imageops.registry.plugins.module_utils._pace import Deadline, TooSlow, _PacedReader
+from ansible_collections.imageops.registry.plugins.module_utils._pace import (
+    Deadline,
+    TooSlow,
+    _PacedReader,
+    _PacedResponse,
+)
 
 
 class Clock:
@@ -114,3 +120,25 @@ def test_a_large_read_takes_what_comes_fast_and_a_small_one_waits_for_nothing_mo
     clock: Clock, size: int, script: list[tuple[float, int]], read: int
 ) -> None:
     assert paced(Raw(clock, script), 10.0).readinto(bytearray(size)) == read
+
+
+@pytest.mark.parametrize("rest", [b"and then silence", bytes(90000)])
+@pytest.mark.parametrize("with_head", [b"", b"first "])
+def test_what_came_before_a_failure_is_given_before_that_is_raised(with_head: bytes, rest: bytes) -> None:
+    ours, theirs = socket.socketpair()
+    ours.settimeout(0.1)
+    with ours, theirs, _PacedResponse(ours, method="GET") as response:
+        theirs.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + with_head)
+        response.begin()
+        theirs.sendall(rest)
+        assert response.read(150000) == with_head + rest
+        for _time in range(2):
+            with pytest.raises(TimeoutError):
+                response.read(150000)
+
+
+def test_where_nothing_came_the_failure_is_raised_at_once() -> None:
+    ours, theirs = socket.socketpair()
+    ours.settimeout(0.1)
+    with ours, theirs, _PacedResponse(ours, method="GET") as response, pytest.raises(TimeoutError):
+        response.begin()

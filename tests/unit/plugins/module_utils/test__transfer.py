@@ -190,6 +190,16 @@ def test_tries_are_counted_in_a_row_without_progress(server: ScriptedServer) -> 
     assert len(naps.seconds) == 4
 
 
+def test_a_byte_now_and_then_is_no_progress(server: ScriptedServer) -> None:
+    for start in range(3):
+        headers = {"Content-Range": f"bytes {start}-{len(LARGE) - 1}/{len(LARGE)}"} if start else {}
+        piece = LARGE[start : start + 1]
+        server.expect("GET", blob(), 206 if start else 200, piece, headers, length=None, cut=True)
+    with pytest.raises(ConnectionFailed, match=f"only 3 of {len(LARGE)} bytes") as caught:
+        read_verified(registry(server, retries=2))
+    assert caught.value.operation == f"read blob {DIGEST} from {server.host}/a/b"
+
+
 def test_a_source_without_progress_is_given_up_for_good(server: ScriptedServer) -> None:
     server.expect("GET", blob(), 200, LARGE[:7], length=str(len(LARGE)), cut=True)
     headers = {"Content-Range": f"bytes 7-{len(LARGE) - 1}/{len(LARGE)}"}
@@ -204,9 +214,10 @@ def test_wrong_bytes_never_give_the_last_piece(server: ScriptedServer) -> None:
     server.expect("GET", blob(), 200, wrong)
     client = registry(server)
     received = []
-    with pytest.raises(ContentMismatch, match="have the digest"):
+    with pytest.raises(ContentMismatch, match="have the digest") as caught:
         for piece in verified_pieces(RegistrySource(client, "a/b", DIGEST), DIGEST, len(LARGE)):
             received.append(piece)
+    assert caught.value.operation == f"read blob {DIGEST} from {client.name}/a/b"
     got = b"".join(received)
     assert wrong.startswith(got) and 0 < len(got) < len(wrong)
 
