@@ -105,9 +105,6 @@ def look_at_blob(end: End, repository: str, blob: Descriptor, *, read: bool) -> 
             pass
     except NotFound as error:
         raise ContentMismatch("the registry says that it is there, and doesn't serve it").within(what) from error
-    except ContentMismatch as error:
-        error.within(what)
-        raise
 
 
 BlobPlace = tuple[str, Descriptor]
