@@ -33,6 +33,7 @@ from faults.network import Delay
 from faults.referrers import ReferrersAPI
 from faults.sessions import BlobForgotten, SessionGone
 from faults.statuses import ExpiredToken, RetryAfter, Status, StatusAlways, StatusEarly, TokenStatus
+from faults.storage import DiskFull
 from faults.tags import DeletesOff, DeleteUntaggedOnly, EndlessPages, ImmutableTags, NullTags, OpaquePages
 from faults.uploads import BodyLimit, ChunkMaximum, ChunkMinimum, MountRefused, NoChunks, RangeStandsStill
 
@@ -82,6 +83,7 @@ FAILURES = _by_name(
     TokenStatus,
     SessionGone,
     BlobForgotten,
+    DiskFull,
     NoRange,
     WrongRange,
     WrongBytes,

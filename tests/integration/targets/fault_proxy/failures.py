@@ -238,6 +238,15 @@ def blob_forgotten(client: Client) -> None:
         client.tag("remembered", 201)
 
 
+def disk_full(client: Client) -> None:
+    content = whole_blob(client)
+    client.proxy.switch(f"disk-full={len(content)}")
+    client.finish(client.session(), content, content, 201)
+    error = client.ask("POST", UPLOADS, 500).json()["errors"][0]
+    check(error["code"] == "UNKNOWN" and '"Err": 28' in json.dumps(error["detail"]), f"the error is {error}")
+    client.ask("HEAD", BLOB, 200)
+
+
 def no_range(client: Client) -> None:
     answer = client.ask("GET", BLOB, 200, headers={"Range": "bytes=100-"})
     check(len(answer.content) == LAYER["size"], f"{len(answer.content)} bytes")
@@ -327,6 +336,7 @@ ROWS: dict[str, Callable[[Client], None]] = {
     "token-status=500": token_status,
     "session-gone": session_gone,
     "blob-forgotten": blob_forgotten,
+    "disk-full": disk_full,
     "no-range": no_range,
     "wrong-range": wrong_range,
     "wrong-bytes": wrong_bytes,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from across import at_once, continued, disk_full
 from connections import own_proxies
 from content import Side
 from restarts import restarted
@@ -223,4 +224,4 @@ def finished_afterwards() -> None:
 
 
 if __name__ == "__main__":
-    main([prepare, every_row, finished_afterwards, own_proxies, restarted])
+    main([prepare, every_row, finished_afterwards, own_proxies, restarted, disk_full, at_once, continued])
