@@ -32,7 +32,7 @@ from faults.contents import (
 from faults.network import Delay
 from faults.referrers import ReferrersAPI
 from faults.sessions import BlobForgotten, SessionGone
-from faults.statuses import ExpiredToken, RetryAfter, Status, StatusAlways, StatusEarly, TokenStatus
+from faults.statuses import ExpiredToken, Quota, RetryAfter, Status, StatusAlways, StatusEarly, TokenStatus
 from faults.storage import DiskFull
 from faults.tags import DeletesOff, DeleteUntaggedOnly, EndlessPages, ImmutableTags, NullTags, OpaquePages
 from faults.uploads import BodyLimit, ChunkMaximum, ChunkMinimum, MountRefused, NoChunks, RangeStandsStill
@@ -79,6 +79,7 @@ FAILURES = _by_name(
     StatusEarly,
     StatusAlways,
     RetryAfter,
+    Quota,
     ExpiredToken,
     TokenStatus,
     SessionGone,

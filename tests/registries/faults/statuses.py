@@ -110,6 +110,15 @@ class RetryAfter(Fault):
         return forms.get(self.choice, str(self._seconds))
 
 
+class Quota(Fault):
+    name = "quota"
+    summary = "every request gets 429 and a Retry-After of an hour"
+
+    def before(self, request: Request) -> Answer | None:
+        request.acted.append(self.name)
+        return _answer(429, ("Retry-After", "3600"))
+
+
 class ExpiredToken(Fault):
     name = "expired-token"
     summary = "a Bearer token expires after some requests: from then on it gets 401 and invalid_token"

@@ -181,6 +181,11 @@ def retry_after(client: Client) -> None:
     check((found["words"], found["none"]) == ("soon", ""), f"{found}")
 
 
+def quota(client: Client) -> None:
+    for _time in range(2):
+        check(client.ask("GET", MANIFEST, 429).headers["Retry-After"] == "3600", "the hour")
+
+
 def expired_token(client: Client) -> None:
     entry = REGISTRIES["faulty-token"]
     image = seed("faulty-token", "single", "proxy", images=1)[0]
@@ -332,6 +337,7 @@ ROWS: dict[str, Callable[[Client], None]] = {
     "status-early=503": status_early,
     "status-always=500": status_always,
     "retry-after=7": retry_after,
+    "quota": quota,
     "expired-token=2": expired_token,
     "token-status=500": token_status,
     "session-gone": session_gone,

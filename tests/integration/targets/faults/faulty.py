@@ -67,11 +67,14 @@ ROWS = [
         for form in ("1", "date", "past", "words", "none")
     ),
     at_destination("retry-after", "retry-after=1", survives(*WHOLE)),
+    # No longer than retry_max_wait, and only once.
     *(
-        at_source(f"retry-after-{form}", f"retry-after={form}", fails("asks to wait"))
+        at_source(f"retry-after-{form}", f"retry-after={form}", survives(*READS), retry_max_wait=0.5)
         for form in ("absurd", "absurd-date")
     ),
-    at_destination("retry-after-absurd", "retry-after=absurd", fails("asks to wait")),
+    at_destination("retry-after-absurd", "retry-after=absurd", survives(*WHOLE), retry_max_wait=0.5),
+    at_source("quota", "quota", fails("asks to wait 3600 seconds"), retry_max_wait=0.5),
+    at_destination("quota", "quota", fails("asks to wait 3600 seconds"), retry_max_wait=0.5),
     # Connections.
     at_source("reset", "reset=each", survives(*READS)),
     at_destination("reset", "reset=each", survives(*WHOLE)),

@@ -1,0 +1,408 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The same faults through the same proxy: what becomes of a copy by ``image_copy``, ``skopeo copy`` and ``crane copy``.
+
+    python tests/reliability/peers.py [--only WORD] [--write]
+
+Needs what the harness needs (tests/registries/README.md), ansible-core on the PATH, and skopeo; crane where it is on
+the PATH or in ~/.cache/imageops-peers (tests/benchmark/install-peers.sh builds it). Every copy has a destination of its
+own. ``--write`` puts the table into docs/reliability-peers.md. Takes ten minutes, part of them waiting for who hangs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "registries"))
+
+import requests  # noqa: E402
+
+import fleet  # noqa: E402
+from catalogue import Options  # noqa: E402
+from fault_proxy import FaultProxy  # noqa: E402
+from faults.base import MANIFEST_TYPES  # noqa: E402
+from seeding import seed  # noqa: E402
+from specification import Specification  # noqa: E402
+from state import State  # noqa: E402
+
+MIB = 1024 * 1024
+LAYER = 3 * MIB
+PATIENCE = 60.0
+"""Seconds. Who hasn't ended then hangs."""
+TAG = "1.0"
+PAGE = ROOT / "docs" / "reliability-peers.md"
+SOURCE, DESTINATION = "source", "destination"
+
+
+_PAGE = """\
+<!--
+GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+SPDX-License-Identifier: GPL-3.0-or-later
+-->
+
+# The same faults, other tools
+
+`tests/reliability/peers.py --write` has written this page. It copies one image with two layers of {mebibytes} MiB
+through the [fault proxy](../tests/registries/README.md#faults), each time to a repository of its own, and then reads from the
+registry itself what came of it. Compared are `image_copy` of this collection, with `timeout: 5` and else its defaults,
+and {versions}. skopeo runs with `--retry-times 3`: `image_copy` tries again as often by default. Who
+hasn't ended after {patience} seconds is ended.
+
+*survives* means that the tool says so, and that the tag at the destination leads to all of the right content. *wrong*
+means that a tag leads to other content than the image has.
+
+## Faults
+
+{counts}
+
+{faults}
+
+## Wrong content
+
+Here it is right to fail: the source doesn't give what it promises.
+
+{wrong}
+"""
+
+
+class Row(NamedTuple):
+    """A fault, and the end of the copy at which it is played."""
+
+    words: str
+    faults: str
+    end: str
+    forgets: bool = False
+    """Whether the blobs are at the destination before, and no manifest."""
+    token: bool = False
+    """Whether that end asks for a login with tokens."""
+
+
+ROWS = [
+    Row("No fault", "", SOURCE),
+    Row("Connections refused twice", "refused=2", SOURCE),
+    Row("Connections refused twice", "refused=2", DESTINATION),
+    Row("Each request is reset once", "reset=each", SOURCE),
+    Row("Each request is reset once", "reset=each", DESTINATION),
+    Row("The answer to each writing request is lost once", "lost-answers", DESTINATION),
+    Row("The answer to the push of a tag is lost", "lost-tag-answer", DESTINATION),
+    Row("Connections end without notice", "silent-close", DESTINATION),
+    Row("Each answer falls silent once, for 300 seconds", "stall=300", SOURCE),
+    Row("A download is reset after 1 MB each time", "cut-download=1000000", SOURCE),
+    Row("A download ends after 1 MB each time, cleanly", "cut-download-clean=1000000", SOURCE),
+    Row("A download is reset once, and Range ignored", "cut-download=1000000:1+no-range", SOURCE),
+    Row("A download is reset once, and the wrong range comes", "cut-download=1000000:1+wrong-range=body", SOURCE),
+    Row("An upload is reset after 2 MB, once for each blob", "cut-upload=2000000", DESTINATION),
+    Row("An upload session is gone, once for each blob", "session-gone", DESTINATION),
+    *(
+        Row(f"{code} once for each request", f"status={code}", end)
+        for code in (408, 429, 500, 502, 503, 504)
+        for end in (SOURCE, DESTINATION)
+    ),
+    Row("503 before the body was read", "status-early=503", DESTINATION),
+    Row("429 with a Retry-After of 1 second", "retry-after=1", SOURCE),
+    Row("429 with a Retry-After as a date", "retry-after=date", SOURCE),
+    Row("A token expires after 6 requests", "expired-token=6", SOURCE, token=True),
+    Row("A token expires after 6 requests", "expired-token=6", DESTINATION, token=True),
+    Row("The token server answers 503 once", "token-status=503", DESTINATION, token=True),
+    Row("Blobs are there, and unknown when the manifest comes", "blob-forgotten", DESTINATION, forgets=True),
+]
+
+WRONG = [
+    Row("Wrong bytes in blobs", "wrong-bytes", SOURCE),
+    Row("A byte more in blobs", "wrong-size", SOURCE),
+    Row("A byte less in blobs", "wrong-size=less", SOURCE),
+    Row("Another manifest than its digest says", "wrong-manifest", SOURCE),
+    Row("Content-Encoding that nobody asked for", "content-encoding", SOURCE),
+    Row("A manifest over 4 MiB", "large-manifest", SOURCE),
+    Row("A manifest without an end", "endless-body=manifest", SOURCE),
+    Row("A blob without an end", "endless-body=blob", SOURCE),
+]
+"""Content that has to be refused."""
+
+
+class End(NamedTuple):
+    """One end of a copy, as a tool is told of it."""
+
+    address: str
+    username: str | None
+    password: str | None
+
+    def reference(self, repository: str) -> str:
+        return f"{self.address}/{repository}:{TAG}"
+
+
+class Work(NamedTuple):
+    source: End
+    destination: End
+    repository: str
+    to: str
+    directory: Path
+
+
+class Tool:
+    """A program that copies an image."""
+
+    name = ""
+
+    def version(self) -> str:
+        """Empty where it isn't there."""
+        raise NotImplementedError
+
+    def command(self, work: Work) -> list[str]:
+        raise NotImplementedError
+
+
+class Ours(Tool):
+    name = "image_copy"
+
+    def __init__(self, directory: Path) -> None:
+        self._collections = directory / "collections"
+        place = self._collections / "ansible_collections" / "imageops"
+        place.mkdir(parents=True)
+        (place / "registry").symlink_to(ROOT)
+
+    def version(self) -> str:
+        return re.findall(r"^version: (.+)$", (ROOT / "galaxy.yml").read_text(encoding="utf-8"), re.MULTILINE)[0]
+
+    def command(self, work: Work) -> list[str]:
+        item = {"repository": work.repository, "tag": TAG, "destination_repository": work.to}
+        # Its default waits a minute for whoever falls silent, as long as all of this may take.
+        options = {**_options(work.destination), "source": _options(work.source), "images": [item], "timeout": 5}
+        environment = f"ANSIBLE_COLLECTIONS_PATH={self._collections}"
+        options["progress"] = False
+        return [
+            *["env", environment, "ANSIBLE_LOCALHOST_WARNING=0", "ansible", "localhost", "-c", "local"],
+            *["-e", "ansible_python_interpreter={{ ansible_playbook_python }}"],
+            *["-m", "imageops.registry.image_copy", "-a", json.dumps(options)],
+        ]
+
+
+class Skopeo(Tool):
+    name = "skopeo copy"
+
+    def version(self) -> str:
+        return _version("skopeo", "--version")
+
+    def command(self, work: Work) -> list[str]:
+        return [
+            *["skopeo", "--insecure-policy", "copy", "--all", "--preserve-digests", "--retry-times", "3"],
+            *["--src-tls-verify=false", "--dest-tls-verify=false", "--authfile", str(_auth_file(work))],
+            f"docker://{work.source.reference(work.repository)}",
+            f"docker://{work.destination.reference(work.to)}",
+        ]
+
+
+class Crane(Tool):
+    name = "crane copy"
+
+    def __init__(self) -> None:
+        self._program = shutil.which("crane") or str(Path.home() / ".cache" / "imageops-peers" / "crane")
+
+    def version(self) -> str:
+        return _version(self._program, "version")
+
+    def command(self, work: Work) -> list[str]:
+        references = [work.source.reference(work.repository), work.destination.reference(work.to)]
+        return ["env", f"DOCKER_CONFIG={_auth_file(work).parent}", self._program, "copy", "--insecure", *references]
+
+
+def _options(end: End) -> dict[str, Any]:
+    login = {"username": end.username, "password": end.password} if end.username else {}
+    return {"registry": end.address, "plain_http": True, **login}
+
+
+def _auth_file(work: Work) -> Path:
+    """A file in docker's form, under the addresses of the proxies."""
+    logins = {}
+    for end in (work.source, work.destination):
+        if end.username:
+            logins[end.address] = {"auth": base64.b64encode(f"{end.username}:{end.password}".encode()).decode()}
+    path = work.directory / "config.json"
+    path.write_text(json.dumps({"auths": logins}), encoding="utf-8")
+    return path
+
+
+def _version(program: str, argument: str) -> str:
+    try:
+        done = subprocess.run([program, argument], capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.split()[-1]
+
+
+class Bench:
+    """The registries, and the image that is copied."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.state = State(directory / "registries")
+        names = ["source", "destination", "source-token,login=token", "destination-token,login=token"]
+        fleet.start(self.state, [Specification.parse(name) for name in names])
+        self.entries = self.state.load()["registries"]
+        shape = Options(prefix="peers", images=1, layer_size=LAYER)
+        self.image = seed(self.state, "source", ["single"], shape)[0]
+        seed(self.state, "source-token", ["single"], shape)
+        self._copies = 0
+
+    def outcome(self, row: Row, tool: Tool) -> str:
+        """What comes of the copy: survives, wrong, or fails and why."""
+        self._copies += 1
+        to = f"copy-{self._copies:03d}"
+        names = {end: f"{end}-token" if row.token and end == row.end else end for end in (SOURCE, DESTINATION)}
+        if row.forgets:
+            self._forget(names[DESTINATION], to)
+        with FaultProxy(f"http://{self.entries[names[row.end]]['address']}", row.faults) as proxy:
+            ends = {}
+            for end, name in names.items():
+                address = proxy.address if end == row.end else self.entries[name]["address"]
+                ends[end] = End(address, self.entries[name]["username"], self.entries[name]["password"])
+            work = Work(ends[SOURCE], ends[DESTINATION], self.image["repository"], f"{to}/single", self.directory)
+            ended, said = self._run(tool.command(work))
+            acted = {name for entry in proxy.requests for name in entry["faults"]}
+        there = self._there(names[DESTINATION], work.to)
+        if there == "wrong":
+            return "wrong"
+        if row.faults and not acted:
+            return "the fault did nothing"
+        if ended == 0:
+            return "survives" if there else "wrong: it says that all went well, and there is no image"
+        return f"fails: {said}" if not there else f"survives, and says that it fails: {said}"
+
+    def _run(self, command: Sequence[str]) -> tuple[int, str]:
+        try:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=PATIENCE,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return 1, f"it hasn't ended after {PATIENCE:g} seconds"
+        return done.returncode, shortened(done.stdout)
+
+    def _forget(self, name: str, to: str) -> None:
+        """Leave the blobs of the image in a repository, and take its manifest away."""
+        seed(self.state, name, ["single"], Options(prefix=to, images=1, layer_size=LAYER))
+        answer = requests.delete(self._url(name, f"{to}/single", f"manifests/{self.image['digest']}"), timeout=30)
+        answer.raise_for_status()
+
+    def _there(self, name: str, repository: str) -> str:
+        """What the tag at the destination leads to: empty, right or wrong."""
+        with self._session(name, repository) as session:
+            answer = session.get(self._url(name, repository, f"manifests/{TAG}"), timeout=30)
+            if answer.status_code == 404:
+                return ""
+            answer.raise_for_status()
+            if _digest(answer.content) != self.image["digest"]:
+                return "wrong"
+            for blob in self.image["blobs"]:
+                content = session.get(self._url(name, repository, f"blobs/{blob['digest']}"), timeout=30)
+                if content.status_code != 200 or _digest(content.content) != blob["digest"]:
+                    return "wrong"
+        return "right"
+
+    def _url(self, name: str, repository: str, rest: str) -> str:
+        return f"http://{self.entries[name]['address']}/v2/{repository}/{rest}"
+
+    @contextmanager
+    def _session(self, name: str, repository: str) -> Iterator[requests.Session]:
+        entry = self.entries[name]
+        with requests.Session() as session:
+            session.trust_env = False
+            session.headers["Accept"] = MANIFEST_TYPES
+            if entry["login"] == "token":
+                query = {"service": entry["service"], "scope": f"repository:{repository}:pull"}
+                login = (entry["username"], entry["password"])
+                token = requests.get(entry["realm"], params=query, auth=login, timeout=30).json()["token"]
+                session.headers["Authorization"] = f"Bearer {token}"
+            yield session
+
+
+def _digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def shortened(output: str) -> str:
+    """The reason in what a tool prints, without what differs from run to run."""
+    found = re.findall(r'"reason": "((?:[^"\\]|\\.)*)"', output) or re.findall(r'"msg": "((?:[^"\\]|\\.)*)"', output)
+    lines = [line for line in output.splitlines() if line.strip()]
+    text = found[-1] if found else (lines[-1] if lines else "nothing is said")
+    text = re.sub(r'^time=\S+ level=\S+ msg="?|^\d{4}/\d\d/\d\d [\d:]+ |^Error: ', "", text)
+    text = re.sub(r"localhost:\d+|(127\.0\.0\.1|\[::1\]):\d+", "HOST", text)
+    text = re.sub(r"(sha256:[0-9a-f]{6})[0-9a-f]+", r"\1...", text)
+    text = re.sub(r"uploads/[0-9a-f-]{36}\S*", "uploads/...", text)
+    text = re.sub(r"HOST->HOST", "HOST", text).replace("\\", "")
+    return text if len(text) <= 160 else f"...{text[-157:]}"
+
+
+def table(rows: Sequence[tuple[Row, list[str]]], names: Sequence[str]) -> str:
+    lines = [f"| fault | played at | {' | '.join(names)} |", "| --- | --- |" + " --- |" * len(names)]
+    for row, outcomes in rows:
+        cells = [outcome.replace("|", "\\|").replace("<", "&lt;") for outcome in outcomes]
+        played = f"{row.words} (`{row.faults}`)" if row.faults else row.words
+        lines.append(f"| {played} | {row.end} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def page(rows: Sequence[tuple[Row, list[str]]], tools: Sequence[Tool]) -> str:
+    names = [tool.name for tool in tools]
+    faults = [entry for entry in rows if entry[0] not in WRONG]
+    versions = ", ".join(f"{tool.name} {tool.version()}" for tool in tools[1:])
+    columns = list(zip(*(outcomes for _row, outcomes in faults)))
+    counts = "\n".join(
+        f"- {tool.name}: survives {column.count('survives')} of {len(faults)}" for tool, column in zip(tools, columns)
+    )
+    return _PAGE.format(
+        mebibytes=LAYER // MIB,
+        versions=versions,
+        patience=f"{PATIENCE:g}",
+        counts=counts,
+        faults=table(faults, names),
+        wrong=table([entry for entry in rows if entry[0] in WRONG], names),
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--only", default="", help="a word of the faults that are played")
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as made:
+        tools: list[Tool] = [Ours(Path(made)), *(tool for tool in (Skopeo(), Crane()) if tool.version())]
+        bench = Bench(Path(made))
+        try:
+            rows = []
+            for row in [*ROWS, *WRONG]:
+                if arguments.only in row.faults:
+                    rows.append((row, [bench.outcome(row, tool) for tool in tools]))
+                    print(f"{row.faults or 'nothing'} ({row.end}): {rows[-1][1]}", file=sys.stderr, flush=True)
+        finally:
+            fleet.stop(bench.state, delete=True)
+    if arguments.write:
+        PAGE.write_text(page(rows, tools), encoding="utf-8")
+    else:
+        print(table(rows, [tool.name for tool in tools]))
+
+
+if __name__ == "__main__":
+    os.umask(0o077)
+    main()
