@@ -5,7 +5,7 @@
 
 PYTHON ?= python3
 
-.PHONY: help test unit integration lint format docs demo bench clean
+.PHONY: help test unit integration lint format docs demo bench guards clean
 
 help:
 	@echo 'make test                     unit tests and integration targets on real registries'
@@ -16,6 +16,7 @@ help:
 	@echo 'make docs                     the documentation of the collection, in .build/docs'
 	@echo 'make demo                     promote images between two registries, to look at'
 	@echo 'make bench [ARGS="--only a"]  measure it beside other tools, and write docs/benchmark.md'
+	@echo 'make guards [ARGS="WORD"]     take out each guard of docs/security.md, and see that its tests fail'
 	@echo 'make clean                    stop the registries in .build, and remove it'
 
 test:
@@ -35,6 +36,9 @@ demo:
 
 bench:
 	@$(PYTHON) tools/bench.py $(ARGS)
+
+guards:
+	@$(PYTHON) tools/guards.py $(ARGS)
 
 clean:
 	@build="$${BUILD_DIR:-.build}"; for state in "$$build"/demo/registries "$$build"/registries/*; do \
