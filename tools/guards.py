@@ -27,7 +27,8 @@ def main() -> int:
         venv = making.venv(core)
         command = [venv / "bin" / "python", COPY / "tests" / "unit" / "hostile" / "without_guards.py", *sys.argv[1:]]
         env = running.environment_for(venv)
-        return subprocess.run([str(part) for part in command], env=env, stdin=subprocess.DEVNULL, check=False).returncode
+        done = subprocess.run([str(part) for part in command], env=env, stdin=subprocess.DEVNULL, check=False)
+        return done.returncode
 
 
 if __name__ == "__main__":
