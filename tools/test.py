@@ -24,10 +24,11 @@ from pythons import Environment
 
 
 def unit(label: str, environment: Environment, venv: Path, arguments: list[str], count: Count) -> None:
-    """The unit tests in one environment; in the one without ansible-core, those of module_utils."""
+    """The unit tests in one environment; in the one without ansible-core, those that need none."""
     # The border to Ansible is the only file there that needs it.
     left_out = [f"--ignore={COPY}/tests/unit/plugins/module_utils/test__arguments.py"]
-    tests = "tests/unit/plugins/module_utils" if environment is pythons.TARGET else "tests/unit"
+    on_target = ["tests/unit/plugins/module_utils", "tests/unit/hostile"]
+    tests = on_target if environment is pythons.TARGET else ["tests/unit"]
     name = f"unit-{environment.name}"
     report = common.LOGS / f"{name}.xml"
     report.parent.mkdir(parents=True, exist_ok=True)
@@ -35,7 +36,7 @@ def unit(label: str, environment: Environment, venv: Path, arguments: list[str],
     started = time.monotonic()
     status, output = running.run(
         [venv / "bin" / "python", "-m", "pytest", "-q", "--color=no", "-p", "no:cacheprovider"]
-        + [f"--junit-xml={report}", *(arguments or [tests]), *(left_out if environment is pythons.TARGET else ())],
+        + [f"--junit-xml={report}", *(arguments or tests), *(left_out if environment is pythons.TARGET else ())],
         name,
         cwd=COPY,
         env=running.environment_for(venv, PYTHONPATH=str(common.COLLECTIONS)),

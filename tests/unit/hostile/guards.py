@@ -419,8 +419,8 @@ WRONG_CONTENT = (
     Guard(
         "referrers that refer to each other",
         "_artifacts.py",
-        "            if artifact.digest not in self._asked:\n",
-        "            if artifact.digest:\n",
+        "        if key in self._seen:\n            return\n",
+        "        self._asked.clear()\n",
         f"{_CONTENT}referrers_that_refer_to_each_other_are_an_end",
     ),
     Guard(
@@ -435,7 +435,7 @@ WRONG_CONTENT = (
         "_manifest.py",
         "except (ValueError, RecursionError) as error:",
         "except ValueError as error:",
-        f"{_CONTENT}a_manifest_that_is_not_the_one_that_was_asked_for_is_refused",
+        f"{_CONTENT}a_manifest_by_tag_has_the_same_limits",
     ),
     Guard(
         "the depth of a list's JSON",
