@@ -5,11 +5,7 @@
 
 PYTHON ?= python3
 
-<<<<<<< HEAD
-.PHONY: help test unit integration lint format docs demo bench soak clean
-=======
-.PHONY: help test unit integration lint format docs demo bench guards clean
->>>>>>> h2
+.PHONY: help test unit integration lint format docs demo bench soak guards clean
 
 help:
 	@echo 'make test                     unit tests and integration targets on real registries'
@@ -20,11 +16,8 @@ help:
 	@echo 'make docs                     the documentation of the collection, in .build/docs'
 	@echo 'make demo                     promote images between two registries, to look at'
 	@echo 'make bench [ARGS="--only a"]  measure it beside other tools, and write docs/benchmark.md'
-<<<<<<< HEAD
 	@echo 'make soak [ARGS="--seed 1"]   promotions that go wrong at random, for up to 20 minutes'
-=======
 	@echo 'make guards [ARGS="WORD"]     take out each guard of docs/security.md, and see that its tests fail'
->>>>>>> h2
 	@echo 'make clean                    stop the registries in .build, and remove it'
 
 test:
@@ -45,13 +38,11 @@ demo:
 bench:
 	@$(PYTHON) tools/bench.py $(ARGS)
 
-<<<<<<< HEAD
 soak:
 	@$(PYTHON) tools/soak.py $(ARGS)
-=======
+
 guards:
 	@$(PYTHON) tools/guards.py $(ARGS)
->>>>>>> h2
 
 clean:
 	@build="$${BUILD_DIR:-.build}"; for state in "$$build"/demo/registries "$$build"/soak/*/registries "$$build"/registries/*; do \
