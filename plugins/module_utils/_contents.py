@@ -158,6 +158,12 @@ def verify_pushed(end: End, places: t.Sequence[tuple[str, str]], depth: Depth) -
         if error is not None:
             unverified.append(Unverified(repository, digest, error))
     for entry in unverified:
-        if is_loss(entry.error) and not entry.error.hint:
-            entry.error.hint = "It was pushed; if the registry keeps a damaged copy in its storage, remove that there"
+        not_replaced(entry.error)
     return unverified
+
+
+def not_replaced(error: RegistryError) -> RegistryError:
+    """An error of a look at what was just pushed, with a hint where the content isn't as it should be. Returns it."""
+    if is_loss(error) and not error.hint:
+        error.hint = "It was pushed; if the registry keeps a damaged copy in its storage, remove that there"
+    return error

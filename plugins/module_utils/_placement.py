@@ -11,9 +11,11 @@ import threading
 import typing as t
 
 from ._actions import ABSENT, DELETE, EXISTS, MOUNT, MOUNT_OR_UPLOAD, UPLOAD
+from ._contents import look_at_blob, not_replaced
 from ._deletion import delete_for_sure
 from ._end import End
 from ._errors import RegistryError
+from ._manifest import Descriptor
 from ._parallel import Step, StepGraph, run_all
 from ._progress import Progress
 from ._registry import Registry, UploadSession
@@ -278,7 +280,16 @@ class BlobPlacement:
             if there is not None:
                 return there
         given_up += self._upload(digest, wanted, source, size, session)
+        if wanted.is_replaced(digest):
+            # A registry may keep its damaged copy, and tell the size of what was sent from its memory.
+            self._read_again(digest, wanted, size)
         return BlobOutcome(repository, digest, size, UPLOAD, tuple(given_up))
+
+    def _read_again(self, digest: str, wanted: _Wanted, size: int) -> None:
+        try:
+            look_at_blob(self._destination, wanted.repository, Descriptor("", digest, size), read=True)
+        except RegistryError as error:
+            raise not_replaced(error) from None
 
     def _look_after_all(
         self, digest: str, wanted: _Wanted, size: int, session: UploadSession | None, given_up: list[str]

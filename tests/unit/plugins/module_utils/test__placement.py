@@ -9,7 +9,7 @@ import json
 import typing as t
 
 from ansible_collections.imageops.registry.plugins.module_utils._digest import compute_digest
-from ansible_collections.imageops.registry.plugins.module_utils._errors import RegistryError
+from ansible_collections.imageops.registry.plugins.module_utils._errors import ContentMismatch, RegistryError
 from ansible_collections.imageops.registry.plugins.module_utils._parallel import StepGraph
 from ansible_collections.imageops.registry.plugins.module_utils._placement import BlobGroup, BlobPlacement
 from ansible_collections.imageops.registry.plugins.module_utils._progress import Progress
@@ -114,7 +114,16 @@ def test_what_is_damaged_is_sent_without_a_look_and_not_mounted(server: Scripted
     for digest in (LARGE, MIDDLE):
         server.expect("HEAD", head(digest), 200, CONTENT[digest])
     expect_upload(server, SMALL)
+    server.expect("HEAD", head(SMALL), 200, CONTENT[SMALL]).expect("GET", head(SMALL), 200, CONTENT[SMALL])
     assert place(server, replace={SMALL}, mount_from=("b",)) == ["upload", "exists", "exists"]
     for digest in (LARGE, MIDDLE):
         server.expect("HEAD", head(digest), 200, CONTENT[digest])
     assert place(server, check=True, replace={SMALL}, mount_from=("b",)) == ["upload", "exists", "exists"]
+
+
+def test_a_registry_that_keeps_its_damaged_copy_is_found_out(server: ScriptedServer) -> None:
+    for digest in (LARGE, MIDDLE):
+        server.expect("HEAD", head(digest), 200, CONTENT[digest])
+    expect_upload(server, SMALL)
+    server.expect("HEAD", head(SMALL), 200, CONTENT[SMALL]).expect("GET", head(SMALL), 200, b"?")
+    assert place(server, replace={SMALL}) == [ContentMismatch, "exists", "exists"]
