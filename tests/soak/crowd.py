@@ -27,18 +27,22 @@ class Member(NamedTuple):
     manifest: Manifest
 
 
-def crowd(prefix: str, count: int, layer_size: int) -> list[Member]:
-    """So many images, with layers of so many bytes. The same bytes for the same numbers, whatever the prefix."""
-    return list(_members(prefix, count, layer_size))
+def crowd(prefix: str, count: int, layer_size: int, *, own: int = 1) -> list[Member]:
+    """So many images, with layers of so many bytes; each ``own``-th has one of its own beside the shared one.
+
+    The same bytes for the same numbers, whatever the prefix.
+    """
+    return list(_members(prefix, count, layer_size, own))
 
 
-def _members(prefix: str, count: int, layer_size: int) -> Iterator[Member]:
+def _members(prefix: str, count: int, layer_size: int, own: int) -> Iterator[Member]:
     for number in range(count):
         shared = layer(f"shared {number // _REPOSITORY}", layer_size)
-        first = image([shared, layer(f"own {number}", layer_size)], f"image {number}")
+        layers = [shared] if number % own else [shared, layer(f"own {number}", layer_size)]
+        first = image(layers, f"image {number}")
         manifest = first
         if number % 5 == 4:
-            second = image([shared, layer(f"other {number}", layer_size)], f"image {number}", ARM64)
+            second = image(layers, f"image {number}", ARM64)
             manifest = index([(first, AMD64), (second, ARM64)])
         yield Member(f"{prefix}/team-{number // _REPOSITORY}", f"1.{number}", manifest)
 

@@ -24,13 +24,23 @@ Plain = dict[str, Any]
 
 _LAYER = 1000
 """Bytes."""
+_OWN = 3
+"""Every such image has a layer of its own."""
 _SECONDS = 2.0
 """How long a fault is played."""
 _WITH_FAULTS = 8
 """Runs before there are no more faults."""
-_KILLED = 3
+_KILLED = 2
 """Of those, how many are killed."""
-_AT_SOURCE = ("", "reset=each", "status=503", "status=429", "cut-download-clean=400", "cut-download=400", "retry-after")
+_AT_SOURCE = (
+    "",
+    "reset=each",
+    "status=503",
+    "status=429",
+    "cut-download-clean=1500",
+    "cut-download=1500",
+    "retry-after",
+)
 _AT_DESTINATION = (
     "",
     "reset=each",
@@ -86,7 +96,7 @@ def promote_many(rig: Rig, count: int, number: int, say: Callable[[str], None]) 
     Returns what happened, in words. Raises :class:`Problem`.
     """
     chance = random.Random(number)
-    members = crowd(rig.prefix(), count, _LAYER)
+    members = crowd(rig.prefix(), count, _LAYER, own=_OWN)
     say(f"seeding {count} images")
     seed(rig.source_pusher, members)
     params = {**rig.connections(), "images": as_options(members), "on_error": "continue", "timeout": 10, "jobs": 8}

@@ -17,7 +17,7 @@ from faults.base import MANIFEST_TYPES
 from problems import Problem
 
 _SECONDS = 60.0
-_PAUSE = 0.005
+_PAUSE = 0.01
 _TRIES = 100
 
 

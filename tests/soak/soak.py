@@ -53,7 +53,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--work", required=True, type=Path, help="a directory for registries and results")
     parser.add_argument("--seed", type=int, default=SEED, help="another one for other schedules (default: %(default)s)")
     parser.add_argument("--schedules", type=int, default=500, help="how many (default: %(default)s)")
-    parser.add_argument("--images", type=int, default=3000, help="how many are promoted at once (default: %(default)s)")
+    parser.add_argument("--images", type=int, default=2000, help="how many are promoted at once (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="how many processes (default: %(default)s)")
     parser.add_argument("--again", default="", help="a schedule that failed: play it only")
     parser.add_argument("--part", default="", help=argparse.SUPPRESS)
