@@ -59,8 +59,8 @@ SPDX-License-Identifier: GPL-3.0-or-later
 
 `tests/reliability/peers.py --write` has written this page. It copies one image with two layers of {mebibytes} MiB
 through the [fault proxy](../tests/registries/README.md#faults), each time to a repository of its own, and then reads
-from the registry itself what came of it. Compared are `image_copy` of this collection, with `timeout: 5` and else its defaults,
-and {versions}. skopeo runs with `--retry-times 3`: `image_copy` tries again as often by default. Who
+from the registry itself what came of it. Compared are `image_copy` of this collection, with `timeout: 5` and else its
+defaults, and {versions}. skopeo runs with `--retry-times 3`: `image_copy` tries again as often by default. Who
 hasn't ended after {patience} seconds is ended.
 
 *survives* means that the tool says so, and that the tag at the destination leads to all of the right content. *wrong*
