@@ -210,7 +210,7 @@ class BlobPlacement:
     def _look(self, digest: str, copies: _Copies, wanted: _Wanted) -> BlobOutcome | None:
         """The outcome for a blob that is there already; None for one that has to be sent."""
         found = self._destination.head_blob(wanted.repository, digest)
-        # Another size than promised is a damaged copy or a stale cache: sent again, the registry mends it.
+        # Another size than promised is a damaged copy or a stale cache: sent again, most registries mend it.
         if found is None or not (found == -1 or wanted.size is None or found == wanted.size):
             return None
         copies.holders.append(wanted.repository)
