@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import collections.abc
 import typing as t
 
 from ._digest import DigestVerifier
@@ -54,6 +55,11 @@ class BlobReader:
             self._go_back(begin)
         self._save()
         yield from self._read(length)
+
+    def close(self) -> None:
+        """Give its source up, where that wasn't read to its end."""
+        if isinstance(self._stream, collections.abc.Generator):
+            self._stream.close()
 
     def finish(self) -> None:
         """Judge what was read. Raises :class:`ContentMismatch`."""

@@ -185,9 +185,11 @@ def upload_blob(
     counted.
     """
     left: list[UploadSession] = []
+    reader = BlobReader(functools.partial(steady_pieces, source, digest, size), digest, size, source.what)
     try:
-        return _upload(destination, repository, digest, size, source, session, left)
+        return _upload(destination, repository, digest, size, reader, session, left)
     finally:
+        reader.close()
         for abandoned in left:
             abandon_upload(destination, abandoned)
 
@@ -197,14 +199,13 @@ def _upload(
     repository: str,
     digest: str,
     size: int,
-    source: BlobSource,
+    reader: BlobReader,
     session: UploadSession | None,
     left: list[UploadSession],
 ) -> list[str]:
     """The same; ``left`` gets the sessions that may still be at work."""
     attempt = 0
     given_up: list[str] = []
-    reader = BlobReader(functools.partial(steady_pieces, source, digest, size), digest, size, source.what)
     while True:
         current = session or destination.start_upload(repository)
         session = None

@@ -113,6 +113,22 @@ def test_the_whole_lacks_its_end_where_it_is_wrong(content: bytes, size: int, wh
     assert 0 < len(b"".join(received)) < size
 
 
+def test_a_source_that_was_not_read_to_its_end_is_given_up() -> None:
+    given_up = []
+
+    def opened(offset: int) -> t.Iterator[bytes]:
+        try:
+            yield CONTENT
+        finally:
+            given_up.append(offset)
+
+    reader = BlobReader(opened, compute_digest(CONTENT), 50)
+    next(reader.pieces(0, 10))
+    reader.close()
+    assert given_up == [0]
+    BlobReader(Opened(CONTENT), compute_digest(CONTENT), 50).close()
+
+
 def test_the_whole_is_read_anew_each_time() -> None:
     opened = Opened(CONTENT)
     reader = BlobReader(opened, compute_digest(CONTENT), 50)
