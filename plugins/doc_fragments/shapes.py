@@ -49,7 +49,7 @@ options:
           replace:
             description:
               - Send it although it is there. For what was seen to be damaged.
-              - Modules that send nothing pass it over.
+              - Where nothing is sent, it is only handed on, with what is missing.
             type: bool
             default: false
 """

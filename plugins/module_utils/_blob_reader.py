@@ -28,6 +28,7 @@ class BlobReader:
     """
 
     def __init__(self, open_at: OpenAt, digest: str, size: int, what: str = "") -> None:
+        self.what = what
         self._open_at = open_at
         self._size = size
         self._step = max(_SMALLEST_STEP, size // _STATES)
@@ -35,6 +36,9 @@ class BlobReader:
         self._rest = b""
         self._verifier = DigestVerifier(digest, size, what)
         self._saved = [self._verifier.copy()]
+        self._begun = self._saved[0]
+        """At the beginning of the last part."""
+        self._broken = False
 
     def whole(self) -> t.Iterator[bytes]:
         """All of it. The last piece is held back until digest and size are right. Raises :class:`ContentMismatch`."""
@@ -51,9 +55,9 @@ class BlobReader:
 
     def pieces(self, begin: int, length: int) -> t.Iterator[bytes]:
         """The bytes of one part: that after the one before, or any that has been read before."""
-        if begin != self._verifier.received or not begin:
+        if begin != self._verifier.received or not begin or self._broken:
             self._go_back(begin)
-        self._save()
+        self._begun = self._verifier.copy()
         yield from self._read(length)
 
     def close(self) -> None:
@@ -65,14 +69,14 @@ class BlobReader:
         """Judge what was read. Raises :class:`ContentMismatch`."""
         self._verifier.finish()
 
-    def _save(self) -> None:
-        if self._verifier.received > self._saved[-1].received:
-            self._saved.append(self._verifier.copy())
-
     def _go_back(self, begin: int) -> None:
         while self._saved[-1].received > begin:
             self._saved.pop()
-        self._verifier = self._saved[-1].copy()
+        kept = self._saved[-1]
+        if kept.received < self._begun.received <= begin:
+            kept = self._begun
+        self._verifier = kept.copy()
+        self._broken = False
         self._rest = b""
         self._stream = self._open_at(self._verifier.received)
         for _piece in self._read(begin - self._verifier.received):
@@ -81,12 +85,20 @@ class BlobReader:
 
     def _read(self, length: int) -> t.Iterator[bytes]:
         while length:
-            piece = self._rest or next(self._stream, b"")
+            piece = self._rest or self._next()
             if not piece:
                 return
             now, self._rest = piece[:length], piece[length:]
             self._verifier.update(now)
             if self._verifier.received >= self._saved[-1].received + self._step:
-                self._save()
+                self._saved.append(self._verifier.copy())
             length -= len(now)
             yield now
+
+    def _next(self) -> bytes:
+        try:
+            return next(self._stream, b"")
+        except BaseException:
+            # It gives nothing more: what is read next is opened anew.
+            self._broken = True
+            raise

@@ -69,7 +69,7 @@ class ChunkedUpload:
 
     def _state_after(self, failures: int, begin: int) -> int:
         """Wait, and ask the registry how many bytes it has."""
-        self._destination.back_off(failures)
+        self._destination.back_off(failures - 1)
         self.session = self._destination.get_upload(self.session._replace(received=begin))
         return self.session.received
 

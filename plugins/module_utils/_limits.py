@@ -29,6 +29,8 @@ class Limits:
         self._lock = threading.Lock()
         self._next_at = 0.0
         self._not_before = 0.0
+        self._pausing_long = False
+        self._had_its_pause = False
 
     def backoff(self, attempt: int) -> float:
         """Seconds to wait after the failure of a try, the first of which is 0: twice as many each time, by chance less.
@@ -37,19 +39,36 @@ class Limits:
         """
         return min(self.longest_wait, random.uniform(0.1, min(_LONGEST_BACKOFF, 2.0**attempt)))
 
+    def grants(self, seconds: float) -> bool:
+        """Whether a registry that asks to be left alone for so long gets a pause.
+
+        One that asks for more than the longest gets that once: quotas last hours, and an absurd number may be gone.
+        """
+        if seconds <= self.longest_wait:
+            return True
+        self._pausing_long = True
+        return not self._had_its_pause
+
     def pause(self, seconds: float) -> None:
         """The registry is to be left alone for so long, by all."""
         with self._lock:
-            self._not_before = max(self._not_before, time.monotonic() + seconds)
+            self._not_before = max(self._not_before, time.monotonic() + min(seconds, self.longest_wait))
 
     def wait(self, sleep: t.Callable[[float], object]) -> None:
         """Wait until the next request may begin."""
+        waited_until = 0.0
+        while True:
+            with self._lock:
+                until = self._not_before
+            wait = until - time.monotonic()
+            if wait <= 0 or until <= waited_until:
+                break
+            # All have waited for the same moment, and one after the other is soon enough.
+            sleep(min(wait, self.longest_wait) + random.uniform(0.0, min(1.0, wait / 4)))
+            waited_until = until
+            self._had_its_pause = self._had_its_pause or self._pausing_long
         if self._requests_per_second:
             with self._lock:
                 begin = max(self._next_at, time.monotonic())
                 self._next_at = begin + 1 / self._requests_per_second
             sleep(max(0.0, begin - time.monotonic()))
-        wait = self._not_before - time.monotonic()
-        if wait > 0:
-            # All have waited for the same moment, and one after the other is soon enough.
-            sleep(min(wait, self.longest_wait) + random.uniform(0.0, min(1.0, wait / 4)))

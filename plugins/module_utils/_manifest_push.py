@@ -39,7 +39,7 @@ class ManifestItem(t.NamedTuple):
     media_type: str = ""
     content: bytes | None = None
     known_missing: bool = False
-    """Whether it was just seen not to be there, and needn't be looked for."""
+    """Whether it is pushed without a look: it was just seen not to be there, or to be damaged."""
 
 
 class ManifestOutcome(t.NamedTuple):
@@ -254,7 +254,10 @@ def _upload_again(
     blobs = manifest.blobs()
     missing = [blob for blob in blobs if blob.digest in error.digests]
     if not error.digests and source is not None:
-        missing = [blob for blob in blobs if destination.head_blob(item.repository, blob.digest) != blob.size] or blobs
+        sizes = {blob.digest: destination.head_blob(item.repository, blob.digest) for blob in blobs}
+        missing = [blob for blob in blobs if sizes[blob.digest] not in (blob.size, -1)]
+        if not missing and manifest.subject is None:
+            missing = blobs
     left_out = [layer.digest for layer in manifest.nondistributable_layers() if layer.digest in error.digests]
     if left_out:
         error.hint = (

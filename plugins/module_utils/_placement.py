@@ -66,13 +66,15 @@ def missing_blobs(groups: t.Sequence[BlobGroup], found: t.Sequence[int | None | 
         if isinstance(outcome, int):
             holders.setdefault(digest, []).append(group.repository)
     gathered: dict[tuple[str, str, tuple[str, ...]], dict[str, int | None]] = {}
+    replaced: dict[tuple[str, str, tuple[str, ...]], set[str]] = {}
     for group, digest, size, outcome in rows:
-        if outcome is None:
+        if outcome is None or (digest in group.replace and isinstance(outcome, int)):
             candidates = dict.fromkeys([*group.mount_from, *holders.get(digest, ())])
             candidates.pop(group.repository, None)
             key = (group.repository, group.source_repository, tuple(candidates)[:_MAXIMUM_MOUNTS_TRIED])
             gathered.setdefault(key, {})[digest] = size
-    return [BlobGroup(*key, tuple(blobs.items())) for key, blobs in gathered.items()]
+            replaced.setdefault(key, set()).update({digest} & group.replace)
+    return [BlobGroup(*key, tuple(blobs.items()), frozenset(replaced[key])) for key, blobs in gathered.items()]
 
 
 SourceOf = t.Callable[[BlobGroup, str], BlobSource]

@@ -442,7 +442,8 @@ class Registry:
         what = f"start an upload to {self._named(repository)}"
         response = self._ask(what, "POST", self._path(repository, "blobs/uploads/"), self._push(repository), body=b"")
         if response.status == 202:
-            return self._session(response, repository, what)
+            # It is new, whatever its Range says.
+            return self._session(response, repository, what)._replace(received=0)
         raise self._refused_push(response).within(what)
 
     def mount_blob(self, repository: str, digest: str, from_repository: str) -> UploadSession | None:
@@ -458,7 +459,7 @@ class Registry:
         if response.status == 201:
             return None
         if response.status == 202:
-            return self._session(response, repository, what)
+            return self._session(response, repository, what)._replace(received=0)
         raise self._refused_push(response).within(what)
 
     def put_upload(self, session: UploadSession, digest: str, body: bytes | Body = b"") -> None:
@@ -499,13 +500,15 @@ class Registry:
         return self._session(response, session.repository, what, session.received)
 
     def cancel_upload(self, session: UploadSession) -> bool:
-        """end-14, DELETE, best effort: whether the registry has dropped the session. Most accounts may not."""
+        """end-14, DELETE, best effort, tried once: whether the session is gone. Most accounts may not end one."""
         what = f"cancel an upload to {self._named(session.repository)}"
+        scopes = self._push(session.repository)
         try:
-            response = self._ask_session(what, "DELETE", session.location, session, {}, None)
+            response = self._ask(what, "DELETE", session.location, scopes, repeat=False)
         except RegistryError:
             return False
-        return response.status in (200, 202, 204)
+        gone = response.status == 404 and "BLOB_UPLOAD_UNKNOWN" in response.error().codes
+        return gone or response.status in (200, 202, 204)
 
     # What they share --------------------------------------------------------------------------------------------------
 

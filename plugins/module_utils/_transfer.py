@@ -17,11 +17,14 @@ from ._digest import DigestVerifier, algorithm_of, compute_digest
 from ._end import End
 from ._errors import (
     AuthenticationFailed,
+    BodyTooLarge,
+    ChunksRefused,
     ConnectionFailed,
     InvalidInput,
     LocalFileError,
     NotFound,
     RegistryError,
+    UnexpectedAnswer,
     UploadGone,
 )
 from ._local_path import absolute, relative_hint
@@ -30,6 +33,8 @@ from ._registry import UploadSession
 from ._response import PIECE
 from ._transport import Body
 
+_REFUSED_PART = (BodyTooLarge, ChunksRefused, UnexpectedAnswer)
+"""How a registry refuses what continues an upload."""
 _LEAST_CONTINUED = PIECE
 """Bytes. Less is sent again sooner than continued."""
 _LEAST_PROGRESS = 32 * 1024
@@ -209,7 +214,7 @@ def _upload(
     while True:
         current = session or destination.start_upload(repository)
         session = None
-        continued = current.received
+        continued = current.received > 0
         chunk = destination.upload_form.chunk_for(size, current.minimum_chunk)
         try:
             if chunk or continued:
@@ -221,10 +226,12 @@ def _upload(
             else:
                 destination.put_upload(current, digest, Body(reader.whole(), size))
         except RegistryError as error:
-            if continued and not error.temporary:
+            refused = isinstance(error, _REFUSED_PART) and error.operation != reader.what
+            if continued and refused and attempt < destination.retries:
                 # What is there may not be what was sent: its first half may have been at work still.
                 abandon_upload(destination, current)
                 given_up.append(str(error))
+                attempt += 1
                 continue
             if not error.temporary:
                 abandon_upload(destination, current)
@@ -245,9 +252,11 @@ def _upload(
             if not arrived and not gone:
                 session = _continued(destination, current, size)
             if not gone and (arrived or session is not None):
-                # It has ended with the blob, or goes on.
+                # It goes on, or has ended with the blob, unless somebody else has brought that.
                 left.pop()
             if arrived:
+                if not gone:
+                    destination.cancel_upload(current)
                 break
         else:
             break
@@ -318,8 +327,12 @@ def steady_pieces(source: BlobSource, digest: str, size: int | None, offset: int
                 # To the other end of the transfer this is final: sending again would only read again.
                 error.temporary = False
                 raise
-            source.end.back_off(failures)
+            source.end.back_off(failures - 1)
             continue
+        except RegistryError as error:
+            # An answer that had its tries: final as well.
+            error.temporary = False
+            raise
         return
 
 

@@ -589,7 +589,11 @@ class Transport:
             else:
                 if last or not response.is_temporary():
                     return Answer(response.status, response.body)
-                wait = self._pause(response, attempt)
+                try:
+                    wait = self._pause(response, attempt)
+                except RateLimited as error:
+                    error.within(_TOKEN_OPERATION)
+                    raise
             attempt += 1
             self._sleep_before_retry(wait)
 
@@ -605,18 +609,16 @@ class Transport:
     def _pause(self, response: Response, attempt: int) -> float:
         """Seconds that this thread has to wait before the next try; 0 where all wait.
 
-        A registry that asks for a longer pause than there may be gets that one, and if it then asks for more again,
-        :class:`RateLimited` is raised: quotas last hours, and an absurd number is no reason to give up.
+        Raises :class:`RateLimited` where the registry asks for a longer pause than it gets.
         """
         asked = retry_after(response.headers.get("Retry-After", ""))
-        longest = self._limits.longest_wait
         if asked is None:
             asked = self._limits.backoff(attempt)
             if response.status not in _OVERLOADED:
                 return asked
-        if asked > longest and attempt:
+        if not self._limits.grants(asked):
             raise RateLimited(
-                f"the registry asks to wait {asked:.0f} seconds, and retry_max_wait is {longest:g}",
+                f"the registry asks to wait {asked:.0f} seconds, and retry_max_wait is {self._limits.longest_wait:g}",
                 hint="Run again later, or log in with an account that has a larger quota",
                 method=response.method,
                 url=without_query(response.url),
@@ -624,7 +626,7 @@ class Transport:
                 errors=response.error_details(),
             )
         # All threads slow down, not just the one that was told to.
-        self._limits.pause(min(asked, longest))
+        self._limits.pause(asked)
         return 0.0
 
 

@@ -90,7 +90,7 @@ blobs:
           sample: 2
 missing:
   description:
-    - The blobs that don't exist, in groups which C(blobs) of M(imageops.registry.blob) takes as they are.
+    - The blobs that don't exist, or are to be replaced, in groups which C(blobs) of M(imageops.registry.blob) takes as they are.
     - C(mount_from) also has the repositories in which the same task found the blob.
   returned: success
   type: list
@@ -167,7 +167,13 @@ def look(task: Task) -> dict[str, t.Any]:
                 entries.append({"digest": digest, "exists": outcome is not None, "size": outcome or 0})
         blobs.append({"repository": group.repository, "blobs": entries})
     missing = [
-        group_as_plain(group, [{"digest": digest, "size": size} for digest, size in group.blobs])
+        group_as_plain(
+            group,
+            [
+                {"digest": digest, "size": size, **({"replace": True} if digest in group.replace else {})}
+                for digest, size in group.blobs
+            ],
+        )
         for group in missing_blobs(groups, found)
     ]
     task.check_secrets(blobs)

@@ -12,9 +12,9 @@ import typing as t
 
 from .._actions import CREATE, EXISTS, REPLACE
 from .._artifacts import Artifact, ArtifactsWanted, compare_artifacts
-from .._contents import Missing, look_at_manifest
+from .._contents import Missing
 from .._end import End
-from .._errors import Conflict, ContentMismatch, NotFound, RegistryError
+from .._errors import Conflict, NotFound, RegistryError
 from .._inspection import manifest_digests, platforms_of, read_config, read_tree
 from .._manifest import INDEX_TYPES, Descriptor, Manifest
 from .._parallel import run_all
@@ -183,12 +183,14 @@ def _compare_chosen(source: End, destination: End, comparison: Comparison, heads
 
 
 def _manifest_at(registry: End, repository: str, digest: str) -> Manifest | None:
-    """What a repository has under a digest; None where that isn't there, or is damaged: then it is pushed anew."""
+    """What a repository has under a digest; None where that isn't there. What is damaged is an error.
+
+    A registry may well take a push of it, and keep what it has.
+    """
     try:
-        found = look_at_manifest(registry, repository, digest, read=True)
-    except (NotFound, ContentMismatch):
+        return registry.get_manifest(repository, digest)
+    except NotFound:
         return None
-    return t.cast(Manifest, found)
 
 
 def _check_platform_of_image(source: End, item: ImageItem, manifest: Manifest) -> None:

@@ -129,6 +129,32 @@ def test_a_source_that_was_not_read_to_its_end_is_given_up() -> None:
     BlobReader(Opened(CONTENT), compute_digest(CONTENT), 50).close()
 
 
+def test_what_fails_is_opened_anew() -> None:
+    offsets = []
+
+    def opened(offset: int) -> t.Iterator[bytes]:
+        offsets.append(offset)
+        yield CONTENT[offset : offset + 20]
+        if len(offsets) == 1:
+            raise ContentMismatch("no")
+        yield CONTENT[offset + 20 :]
+
+    reader = BlobReader(opened, compute_digest(CONTENT), 50)
+    assert b"".join(reader.pieces(0, 20)) == CONTENT[:20]
+    with pytest.raises(ContentMismatch):
+        list(reader.pieces(20, 30))
+    assert b"".join(reader.pieces(20, 30)) == CONTENT[20:]
+    assert offsets == [0, 20]
+    reader.finish()
+
+
+def test_many_parts_keep_no_more_states() -> None:
+    reader = BlobReader(Opened(CONTENT), compute_digest(CONTENT), 50)
+    for begin in range(50):
+        b"".join(reader.pieces(begin, 1))
+    assert len(reader._saved) == 1
+
+
 def test_the_whole_is_read_anew_each_time() -> None:
     opened = Opened(CONTENT)
     reader = BlobReader(opened, compute_digest(CONTENT), 50)

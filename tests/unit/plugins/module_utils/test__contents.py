@@ -137,7 +137,7 @@ def unverified(registry: FakeRegistry, *level: t.Any) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("level", "calls"),
     [
-        (("manifests",), [f"HEAD a {IMAGE_DIGEST}"]),
+        (("manifests",), [f"GET a {IMAGE_DIGEST}"]),
         (("blobs",), [f"GET a {IMAGE_DIGEST}", f"HEAD a {DIGEST}", f"HEAD a {CONFIG_DIGEST}"]),
         (
             ("blobs", True),

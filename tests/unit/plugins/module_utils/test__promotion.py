@@ -142,14 +142,11 @@ def test_content_that_is_there_under_no_tag_is_read_there_for_its_tags(
     assert destination.calls[2:] == [f"GET team/app {IMAGE_DIGEST}"]
 
 
-@pytest.mark.parametrize(("url", "action"), [("", "promote"), ("https://prod.example/v2/", "failed")])
-def test_content_that_is_damaged_there_is_pushed_anew_and_an_answer_of_no_registry_is_not_taken_for_it(
-    source: FakeRegistry, destination: FakeRegistry, url: str, action: str
-) -> None:
+def test_no_tag_is_put_on_content_that_is_damaged_there(source: FakeRegistry, destination: FakeRegistry) -> None:
     destination.add("team/app", IMAGE)
-    destination.failing[f"GET team/app {IMAGE_DIGEST}"] = ProtocolViolation("the digest is another", url=url)
+    destination.failing[f"GET team/app {IMAGE_DIGEST}"] = ProtocolViolation("the digest is another")
     comparison = compare(source, destination, BY_TAG)
-    assert (comparison.action, bool(comparison.tree)) == (action, action == "promote")
+    assert (comparison.action, comparison.reason) == ("failed", "the digest is another.")
 
 
 @pytest.mark.parametrize("item", [ImageItem("team/app", tag="9", tags=("9",)), ImageItem("x", digest=IMAGE_DIGEST)])

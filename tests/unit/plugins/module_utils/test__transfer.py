@@ -330,6 +330,8 @@ def test_a_blob_that_arrived_although_the_answer_is_an_error_is_not_sent_again(
 ) -> None:
     server.expect("POST", UPLOADS, 202, headers=at("/u?s=1")).expect("PUT", put(), status)
     server.expect("HEAD", blob(), 200, length=str(len(LARGE)))
+    # Somebody else may have brought it.
+    server.expect("DELETE", "/u?s=1", 404, errors("BLOB_UPLOAD_UNKNOWN"))
     client = registry(server, retries=1)
     upload_blob(client, "a/b", DIGEST, len(LARGE), ContentSource(LARGE))
     assert counted(client, "bytes_uploaded", "sessions_left_open") == [len(LARGE), 0]
@@ -380,6 +382,36 @@ def test_an_upload_that_cannot_be_continued_is_begun_again(server: ScriptedServe
     assert ("DIGEST_INVALID" if refused == "whole" else "in chunks") in given_up
     assert server.requests[-1].body == LARGE
     assert counted(client, "sessions_left_open") == [0]
+
+
+def test_a_new_session_is_new_whatever_its_range_says(server: ScriptedServer) -> None:
+    server.expect("POST", UPLOADS, 202, headers={**at("/u?s=1"), "Range": "0-100"}).expect("PUT", put(), 201)
+    upload_blob(registry(server), "a/b", DIGEST, len(LARGE), ContentSource(LARGE))
+    assert server.requests[1].body == LARGE
+
+
+def test_what_is_continued_in_vain_again_and_again_ends(server: ScriptedServer) -> None:
+    for number in (1, 2):
+        server.expect("POST", UPLOADS, 202, headers=at(f"/u?s={number}"))
+        server.expect("PUT", put(session=f"/u?s={number}"), 503).expect("HEAD", blob(), 404)
+        server.expect("GET", f"/u?s={number}", 204, headers={**at("/u?s=5"), "Range": f"0-{CUT - 1}"})
+        server.expect("PATCH", "/u?s=5", 405).expect("DELETE", "/u?s=5", 204)
+    server.expect("POST", UPLOADS, 202, headers=at("/u?s=3")).expect("PUT", put(session="/u?s=3"), 503)
+    server.expect("DELETE", "/u?s=3", 204)
+    client = registry(server, retries=4)
+    with pytest.raises(UnexpectedAnswer):
+        upload_blob(client, "a/b", DIGEST, len(LARGE), ContentSource(LARGE))
+
+
+def test_a_source_that_fails_for_good_is_read_once(serve: Serve) -> None:
+    origin, server = serve(), serve(ordered=False)
+    origin.expect("GET", blob(), 503, times=2)
+    server.expect("POST", UPLOADS, 202, headers=at("/u?s=1")).expect("PUT", put(), 0)
+    server.expect("DELETE", "/u?s=1", 204)
+    source = registry(origin, writing=False, retries=1)
+    with pytest.raises(UnexpectedAnswer, match=f"Cannot read blob {DIGEST} from") as caught:
+        upload_blob(registry(server, retries=3), "a/b", DIGEST, len(LARGE), RegistrySource(source, "a/b", DIGEST))
+    assert not caught.value.temporary
 
 
 @pytest.mark.parametrize("received", [1, PIECE - 1, len(LARGE) + 1])

@@ -673,12 +673,23 @@ def test_a_wait_that_is_too_long_is_cut_once_and_then_an_error(server: ScriptedS
 
 
 def test_no_pause_is_longer_than_it_may_be(server: ScriptedServer) -> None:
-    server.expect("GET", "/v2/x", 500, times=4).expect("GET", "/v2/x", 429, headers={"Retry-After": "90"})
+    server.expect("GET", "/v2/x", 500, times=4).expect("GET", "/v2/x", 429, headers={"Retry-After": "90"}, times=2)
     naps = Naps()
     client = transport(server.host, naps, retries=5, retry_max_wait=0.05)
     with pytest.raises(RateLimited, match="asks to wait 90 seconds, and retry_max_wait is 0.05"):
         client.exchange("GET", "/v2/x", NOTHING)
-    assert naps.seconds == [0.05] * 4
+    assert naps.seconds[:4] == [0.05] * 4
+    assert len(naps.seconds) == 5 and naps.seconds[4] <= 0.0625
+
+
+def test_a_quota_costs_one_pause_however_many_ask(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/x", 429, headers={"Retry-After": "3600"}, times=21)
+    naps = Naps()
+    client = transport(server.host, naps)
+    for _number in range(20):
+        with pytest.raises(RateLimited, match="asks to wait 3600 seconds"):
+            client.exchange("GET", "/v2/x", NOTHING)
+    assert len([seconds for seconds in naps.seconds if seconds > 100]) <= 21
 
 
 def test_a_registry_that_restarts_is_left_alone_by_all() -> None:
