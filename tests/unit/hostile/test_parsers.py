@@ -66,6 +66,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._url import (
     without_query,
 )
 from ansible_collections.imageops.registry.tests.unit.support.documents import DIGEST, OTHER_DIGEST, image, index
+from hypothesis.configuration import set_hypothesis_home_dir
 
 SETTINGS = hypothesis.settings(
     max_examples=200,
@@ -525,6 +526,12 @@ def test_what_is_drawn_is_right_now_and_then() -> None:
 
     count()
     assert min(good.values()) >= 3, good
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_files_of_hypothesis(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """It would put what it knows of the code into the directory that the tests run in."""
+    set_hypothesis_home_dir(tmp_path_factory.mktemp("hypothesis"))
 
 
 @pytest.fixture(autouse=True)
