@@ -5,7 +5,7 @@
 
 Each run is killed 200 ms after its first writing request has reached the destination: to start, and to compare images,
 takes longer than that already, and leaves nothing behind. On a machine that has much else to do, the destination may
-take little in that time, or nothing: after such a run, and after every tenth one, the next is given 200 ms more.
+take little in that time, or nothing: after such a run, and after every fifth one, the next is given 200 ms more.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from problems import Problem
 
 INTERVAL = 0.2
 """Seconds."""
-_TENTH = 10
+_FIFTH = 5
 _WRITING = ("POST", "PUT", "PATCH")
 
 
@@ -77,6 +77,6 @@ def kill_until_done(
         proxy.settle()
         if ended:
             return Killings(killed, interval)
-        if not timer.taken or killed % _TENTH == _TENTH - 1:
+        if not timer.taken or killed % _FIFTH == _FIFTH - 1:
             interval += INTERVAL
     raise Problem(f"the promotion was not done after {most} runs, the last of which had {interval:.1f} s")
