@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from rows import RUN, kind_of
+from rows import RUN, STATUSES, at_a_time, kind_of
 from runs import REGISTRIES, Failed, Plain, check, connection, play, playbook, seed, task
 
 from fault_proxy import FaultProxy
 
-STATUSES = (408, 429, 500, 502, 503, 504)
 TOKENS = "faulty-token"
 
 
@@ -38,7 +37,7 @@ class Own(NamedTuple):
         if self.module == "image_copy":
             item = {"repository": image["repository"], "tag": image["tag"], "destination_repository": self.name}
             more = {"images": [item], "source": connection("dev")}
-        return task(self.module, {**at, **more, **self.options}, name=self.name, ignore_errors=True)
+        return task(self.module, {**at, **more, **self.options}, name=self.name)
 
 
 ROWS = [
@@ -79,7 +78,7 @@ def own_proxies() -> None:
             proxy = FaultProxy(f"http://{REGISTRIES[row.registry]['inner_address']}", row.faults)
             proxies[row.name] = proxy.__enter__()
             tasks.append(row.task(proxy.address))
-        run = playbook(play(tasks), {})
+        run = at_a_time(tasks)
         problems = []
         for row in ROWS:
             try:

@@ -9,8 +9,7 @@ of them are copied once more, without faults: that finishes what a fault has kep
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+import hashlib
 from typing import Any
 
 import requests
@@ -18,7 +17,7 @@ from across import at_once, continued, disk_full
 from connections import own_proxies
 from content import Side
 from restarts import restarted
-from rows import KIB, Row, Seen, at_destination, at_source, fails, survives
+from rows import KIB, STATUSES, Row, Seen, at_a_time, at_destination, at_source, fails, survives
 from runs import (
     REGISTRIES,
     Failed,
@@ -30,7 +29,6 @@ from runs import (
     mark,
     play,
     playbook,
-    private_file,
     requests_since,
     seed,
     task,
@@ -39,11 +37,9 @@ from runs import (
 from fault_control import FaultControl
 
 SHAPE = {"images": 1, "layer_size": 200 * KIB}
-IMAGE = seed("dev", "single", "faults", **SHAPE)[0]
-TAG = IMAGE["tag"]
-HOSTS = 6
-"""So many rows are played at a time: most of what they do is to wait."""
-STATUSES = (408, 429, 500, 502, 503, 504)
+TAG = "1.0"
+IMAGES: dict[str, Plain] = {}
+"""The image of each row, by the row's name. No two have a blob in common: it would be mounted."""
 READS = ("HEAD manifest", "GET manifest", "GET blob")
 WHOLE = ("HEAD manifest", "HEAD blob", "POST uploads", "PUT session", "PUT manifest")
 CHUNKED = (*WHOLE, "PATCH session")
@@ -51,10 +47,12 @@ CHUNK = 64 * KIB
 
 ROWS = [
     # Statuses, at every kind of request. An upload that fails begins again in another session.
-    *(at_source(f"status-{code}", f"status={code}", survives(*READS)) for code in STATUSES),
-    *(at_destination(f"status-{code}", f"status={code}", survives(*WHOLE)) for code in STATUSES),
+    *(at_source(f"status-{code}", f"status={code}", survives(*READS), together="status") for code in STATUSES),
+    *(at_destination(f"status-{code}", f"status={code}", survives(*WHOLE), together="status") for code in STATUSES),
     *(
-        at_destination(f"status-{code}-chunks", f"status={code}", survives(*CHUNKED), chunk_size=CHUNK)
+        at_destination(
+            f"status-{code}-chunks", f"status={code}", survives(*CHUNKED), together="status-chunks", chunk_size=CHUNK
+        )
         for code in STATUSES
     ),
     at_destination("status-early", "status-early=503", survives(*WHOLE)),
@@ -63,13 +61,13 @@ ROWS = [
     at_destination("status-always", "status-always=500", fails("answer 500"), retries=1),
     # How long to wait.
     *(
-        at_source(f"retry-after-{form}", f"retry-after={form}", survives(*READS))
+        at_source(f"retry-after-{form}", f"retry-after={form}", survives(*READS), together="retry-after")
         for form in ("1", "date", "past", "words", "none")
     ),
     at_destination("retry-after", "retry-after=1", survives(*WHOLE)),
     # No longer than retry_max_wait, and only once.
     *(
-        at_source(f"retry-after-{form}", f"retry-after={form}", survives(*READS), retry_max_wait=0.5)
+        at_source(f"retry-after-{form}", f"retry-after={form}", survives(*READS), together="absurd", retry_max_wait=0.5)
         for form in ("absurd", "absurd-date")
     ),
     at_destination("retry-after-absurd", "retry-after=absurd", survives(*WHOLE), retry_max_wait=0.5),
@@ -105,14 +103,14 @@ ROWS = [
     at_destination("forgotten", "blob-forgotten", survives(retries=False), forgets=True),
     at_destination("forgotten-unnamed", "blob-forgotten=unnamed", survives(retries=False), forgets=True),
     # Wrong content.
-    at_source("bytes", "wrong-bytes", fails("sha256:")),
-    at_source("more", "wrong-size", fails("sha256:")),
+    at_source("bytes", "wrong-bytes", fails("sha256:"), together="wrong"),
+    at_source("more", "wrong-size", fails("sha256:"), together="wrong"),
     at_source("less", "wrong-size=less", fails("sha256:"), retries=1),
-    at_source("manifest", "wrong-manifest", fails("digest")),
-    at_source("encoding", "content-encoding", fails("sha256:")),
-    at_source("large", "large-manifest", fails("larger than 4194304 bytes")),
-    at_source("endless-manifest", "endless-body=manifest", fails("larger than 4194304 bytes")),
-    at_source("endless-blob", "endless-body=blob", fails("sha256:")),
+    at_source("manifest", "wrong-manifest", fails("digest"), together="wrong"),
+    at_source("encoding", "content-encoding", fails("sha256:"), together="wrong"),
+    at_source("large", "large-manifest", fails("larger than 4194304 bytes"), together="wrong"),
+    at_source("endless-manifest", "endless-body=manifest", fails("larger than 4194304 bytes"), together="wrong"),
+    at_source("endless-blob", "endless-body=blob", fails("sha256:"), together="wrong"),
     # Tokens.
     Row("token-from", "expired-token=6", "source", survives(retries=False), registry="faulty-token"),
     Row("token-to", "expired-token=6", "destination", survives(retries=False), registry="faulty-token"),
@@ -127,15 +125,13 @@ def inner(registry: str) -> Plain:
     return {"registry": entry["inner_address"], "plain_http": True, **login, **more}
 
 
-def copy_of(row: Row, faulty: Plain, **more: Any) -> Plain:
-    """The task that copies the image of a row; ``faulty`` is how its registry is reached."""
-    if row.end == "source":
-        item = {"repository": row.repository, "tag": TAG}
-        ends = connection("prod", source=faulty)
-    else:
-        item = {"repository": IMAGE["repository"], "tag": TAG, "destination_repository": row.repository}
-        ends = {**faulty, "source": connection("dev")}
-    return task("image_copy", {**ends, "images": [item], **more}, name=row.name, ignore_errors=True)
+def copy_of(rows: list[Row], faulty: Plain, **more: Any) -> Plain:
+    """The task that copies the images of rows of one kind; ``faulty`` is how their registry is reached."""
+    images = [{"repository": row.repository, "tag": TAG} for row in rows]
+    at_source = rows[0].end == "source"
+    ends = connection("prod", source=faulty) if at_source else {**faulty, "source": connection("dev")}
+    options = {**ends, "images": images, "on_error": "continue", **more}
+    return task("image_copy", options, name=rows[0].task)
 
 
 def prepare() -> None:
@@ -144,8 +140,8 @@ def prepare() -> None:
         played = {row.repository: row.faults for row in ROWS if row.registry == registry}
         FaultControl(REGISTRIES[registry]["faults_path"]).switch({"": "", **played})
     for row in ROWS:
-        if row.end == "source":
-            seed(row.registry, "single", row.prefix, **SHAPE)
+        at = row.registry if row.end == "source" else "dev"
+        IMAGES[row.name] = seed(at, "single", row.prefix, seed=row.name, **SHAPE)[0]
         if row.forgets:
             push_blobs(row)
 
@@ -153,51 +149,45 @@ def prepare() -> None:
 def push_blobs(row: Row) -> None:
     """The blobs of the image, and nothing else."""
     base = f"http://{REGISTRIES[row.registry]['inner_address']}/v2/{row.repository}/blobs/uploads/"
-    for blob in IMAGE["blobs"]:
+    for blob in IMAGES[row.name]["blobs"]:
         place = requests.post(base, timeout=30).headers["Location"]
-        content = Side("dev", IMAGE["repository"]).blob(blob["digest"])
+        content = Side("dev", row.repository).blob(blob["digest"])
         answer = requests.put(f"{place}&digest={blob['digest']}", data=content, timeout=30)
         check(answer.status_code == 201, f"a blob can't be pushed: {answer.status_code}")
 
 
-def played(rows: list[Row]) -> Run:
+def played() -> Run:
     """All rows, many at a time."""
-    names = [f"host{number}" for number in range(HOSTS)]
-    for number, name in enumerate(names):
-        tasks = [copy_of(row, connection(row.registry), **row.options) for row in rows[number::HOSTS]]
-        private_file(f"{name}.yml", json.dumps(tasks))
-    python = "ansible_python_interpreter='{{ ansible_playbook_python }}'"
-    hosts = private_file("hosts", "".join(f"{name} ansible_connection=local {python}\n" for name in names))
-    included = {"name": "Play rows", "ansible.builtin.include_tasks": "{{ inventory_hostname }}.yml"}
-    file = play([included], hosts="all", strategy="free")
-    return playbook(file, {}, "--forks", str(HOSTS), hosts=Path(hosts))
+    groups: dict[str, list[Row]] = {}
+    for row in ROWS:
+        groups.setdefault(row.task, []).append(row)
+    for rows in groups.values():
+        check(len({repr((row.end, row.registry, row.options)) for row in rows}) == 1, f"{rows[0].task} are unlike")
+    return at_a_time([copy_of(rows, connection(rows[0].registry), **rows[0].options) for rows in groups.values()])
 
 
-def served(row: Row) -> bytes | None:
-    """The manifest at the destination, with all that it refers to there; None where there is no tag."""
-    if row.registry != "faulty":
-        return None
+def served(row: Row) -> str:
+    """The digest of the image at the destination, with all that it refers to there; empty where there is no tag."""
     side = Side("prod" if row.end == "source" else "faulty", row.repository)
     content = side.manifest(TAG)
-    if content is not None:
-        check(set(side.reachable(TAG)) == {IMAGE["digest"], *(blob["digest"] for blob in IMAGE["blobs"])}, "content")
-    return content
+    if content is None:
+        return ""
+    image = IMAGES[row.name]
+    check(set(side.reachable(TAG)) == {image["digest"], *(blob["digest"] for blob in image["blobs"])}, "content")
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def every_row() -> None:
     moment = mark()
-    run = played(ROWS)
+    run = played()
     found = {name: requests_since(moment, name, "proxy") for name in ("faulty", "faulty-token")}
     FaultControl(REGISTRIES["faulty"]["faults_path"]).switch({"": ""})
-    expected = Side("dev", IMAGE["repository"]).manifest(TAG) or b""
     problems = []
     for row in ROWS:
         here = [entry for entry in found[row.registry] if entry["path"].startswith(f"/v2/{row.repository}/")]
-        result = run.of(row.name)
-        there = served(row)
-        if row.registry != "faulty" and not result["failed"]:
-            # Its registry needs a login: the module has verified what it says.
-            there = expected if result["images"][0]["digest"] == IMAGE["digest"] else None
+        result = run.of(row.task)
+        expected = IMAGES[row.name]["digest"]
+        there = served(row) if row.registry == "faulty" else str(result["images"][0]["digest"])
         try:
             row.judge(Seen(row, result, there, expected, here))
         except Failed as failure:
@@ -211,19 +201,14 @@ def finished_afterwards() -> None:
     for registry in ("faulty", "faulty-token"):
         for end in ("source", "destination"):
             rows = [row for row in ROWS if (row.registry, row.end) == (registry, end)]
-            if not rows:
-                continue
-            whole = copy_of(rows[0], inner(registry))
-            copies = [copy_of(row, {})["imageops.registry.image_copy"]["images"][0] for row in rows]
-            whole["imageops.registry.image_copy"]["images"] = copies
-            tasks.append({**whole, "name": f"{registry} {end}", "ignore_errors": False})
+            if rows:
+                tasks.append({**copy_of(rows, inner(registry)), "name": f"{registry} {end}"})
     run = playbook(play(tasks), {})
     for entry in tasks:
-        for image in run.of(entry["name"])["images"]:
-            check(image["digest"] == IMAGE["digest"], f"{image['destination']} has {image['digest']}")
-    expected = Side("dev", IMAGE["repository"]).manifest(TAG)
+        check(not run.of(entry["name"])["failed"], f"{entry['name']}: {run.of(entry['name'])}")
     for row in ROWS:
-        check(row.registry != "faulty" or served(row) == expected, f"{row.name}: the second run didn't finish it")
+        complete = row.registry != "faulty" or served(row) == IMAGES[row.name]["digest"]
+        check(complete, f"{row.name}: the second run didn't finish it")
 
 
 if __name__ == "__main__":
