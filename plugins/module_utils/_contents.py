@@ -15,7 +15,7 @@ from ._manifest import Descriptor, Manifest, blobs_of
 from ._parallel import run_all
 from ._transfer import RegistrySource, verified_pieces
 
-NONE, TAG, MANIFESTS, BLOBS = "none", "tag", "manifests", "blobs"
+TAG, MANIFESTS, BLOBS = "tag", "manifests", "blobs"
 NOT_THERE, DAMAGED = "missing", "damaged"
 MANIFEST, BLOB = "manifest", "blob"
 

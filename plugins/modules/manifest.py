@@ -247,7 +247,7 @@ from ..module_utils._arguments import (
     read_file,
     run,
 )
-from ..module_utils._contents import BLOBS, MANIFESTS, NONE, verify_pushed
+from ..module_utils._contents import verify_pushed
 from ..module_utils._digest import check_digest
 from ..module_utils._errors import InvalidInput
 from ..module_utils._image_arguments import depth_of
@@ -348,7 +348,7 @@ def main() -> None:
                 "path": {"type": "path", "aliases": ["src"]},
                 "source_repository": {"type": "str"},
                 "manifests": MANIFESTS,
-                "verify": {"type": "str", "choices": [NONE, MANIFESTS, BLOBS], "default": NONE},
+                "verify": {"type": "str", "choices": ["none", "manifests", "blobs"], "default": "none"},
                 "verify_content": {"type": "bool", "default": False},
             },
             source="optional",
