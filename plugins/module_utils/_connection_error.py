@@ -89,6 +89,8 @@ def connection_error(error: BaseException, method: str, url: str) -> RegistryErr
             )
     if any(
         isinstance(cause, (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError))
+        # urllib3 has it among the time-outs, whatever kept it from connecting.
+        and not isinstance(cause, urllib3.exceptions.NewConnectionError)
         for cause in causes
     ):
         return ConnectionFailed(f"{where} doesn't answer in time", hint="Raise timeout", temporary=True, **facts)

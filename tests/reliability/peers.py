@@ -57,8 +57,8 @@ SPDX-License-Identifier: GPL-3.0-or-later
 
 # The same faults, other tools
 
-`tests/reliability/peers.py --write` has written this page. It copies one image with two layers of {mebibytes} MiB
-through the [fault proxy](../tests/registries/README.md#faults), each time to a repository of its own, and then reads
+`tests/reliability/peers.py --write` has written this page. It copies images with two layers of {mebibytes} MiB
+through the [fault proxy](../tests/registries/README.md#faults), each time another one, and then reads
 from the registry itself what came of it. Compared are `image_copy` of this collection, with `timeout: 5` and else its
 defaults, and {versions}. skopeo runs with `--retry-times 3`: `image_copy` tries again as often
 by default. Who hasn't ended after {patience} seconds is ended.
@@ -150,7 +150,7 @@ class Work(NamedTuple):
     source: End
     destination: End
     repository: str
-    to: str
+    """At both ends."""
     directory: Path
 
 
@@ -180,7 +180,7 @@ class Ours(Tool):
         return re.findall(r"^version: (.+)$", (ROOT / "galaxy.yml").read_text(encoding="utf-8"), re.MULTILINE)[0]
 
     def command(self, work: Work) -> list[str]:
-        item = {"repository": work.repository, "tag": TAG, "destination_repository": work.to}
+        item = {"repository": work.repository, "tag": TAG}
         # Its default waits a minute for whoever falls silent, as long as all of this may take.
         options = {**_options(work.destination), "source": _options(work.source), "images": [item], "timeout": 5}
         environment = f"ANSIBLE_COLLECTIONS_PATH={self._collections}"
@@ -203,7 +203,7 @@ class Skopeo(Tool):
             *["skopeo", "--insecure-policy", "copy", "--all", "--preserve-digests", "--retry-times", "3"],
             *["--src-tls-verify=false", "--dest-tls-verify=false", "--authfile", str(_auth_file(work))],
             f"docker://{work.source.reference(work.repository)}",
-            f"docker://{work.destination.reference(work.to)}",
+            f"docker://{work.destination.reference(work.repository)}",
         ]
 
 
@@ -217,7 +217,7 @@ class Crane(Tool):
         return _version(self._program, "version")
 
     def command(self, work: Work) -> list[str]:
-        references = [work.source.reference(work.repository), work.destination.reference(work.to)]
+        references = [work.source.reference(work.repository), work.destination.reference(work.repository)]
         return ["env", f"DOCKER_CONFIG={_auth_file(work).parent}", self._program, "copy", "--insecure", *references]
 
 
@@ -246,7 +246,7 @@ def _version(program: str, argument: str) -> str:
 
 
 class Bench:
-    """The registries, and the image that is copied."""
+    """The registries, and an image for every copy: a blob that is known from another one would be mounted."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -254,9 +254,6 @@ class Bench:
         names = ["source", "destination", "source-token,login=token", "destination-token,login=token"]
         fleet.start(self.state, [Specification.parse(name) for name in names])
         self.entries = self.state.load()["registries"]
-        shape = Options(prefix="peers", images=1, layer_size=LAYER)
-        self.image = seed(self.state, "source", ["single"], shape)[0]
-        seed(self.state, "source-token", ["single"], shape)
         self._copies = 0
 
     def outcome(self, row: Row, tool: Tool) -> str:
@@ -264,17 +261,20 @@ class Bench:
         self._copies += 1
         to = f"copy-{self._copies:03d}"
         names = {end: f"{end}-token" if row.token and end == row.end else end for end in (SOURCE, DESTINATION)}
+        image = self._seed(names[SOURCE], to)
         if row.forgets:
-            self._forget(names[DESTINATION], to)
+            self._seed(names[DESTINATION], to)
+            place = self._url(names[DESTINATION], image["repository"], f"manifests/{image['digest']}")
+            requests.delete(place, timeout=30).raise_for_status()
         with FaultProxy(f"http://{self.entries[names[row.end]]['address']}", row.faults) as proxy:
             ends = {}
             for end, name in names.items():
                 address = proxy.address if end == row.end else self.entries[name]["address"]
                 ends[end] = End(address, self.entries[name]["username"], self.entries[name]["password"])
-            work = Work(ends[SOURCE], ends[DESTINATION], self.image["repository"], f"{to}/single", self.directory)
+            work = Work(ends[SOURCE], ends[DESTINATION], image["repository"], self.directory)
             ended, said = self._run(tool.command(work))
             acted = {name for entry in proxy.requests for name in entry["faults"]}
-        there = self._there(names[DESTINATION], work.to)
+        there = self._there(names[DESTINATION], image)
         if there == "wrong":
             return "wrong"
         if row.faults and not acted:
@@ -296,22 +296,20 @@ class Bench:
             output.seek(0)
             return process.returncode, shortened(output.read())
 
-    def _forget(self, name: str, to: str) -> None:
-        """Leave the blobs of the image in a repository, and take its manifest away."""
-        seed(self.state, name, ["single"], Options(prefix=to, images=1, layer_size=LAYER))
-        answer = requests.delete(self._url(name, f"{to}/single", f"manifests/{self.image['digest']}"), timeout=30)
-        answer.raise_for_status()
+    def _seed(self, name: str, to: str) -> dict[str, Any]:
+        return seed(self.state, name, ["single"], Options(seed=to, prefix=to, images=1, layer_size=LAYER))[0]
 
-    def _there(self, name: str, repository: str) -> str:
+    def _there(self, name: str, image: dict[str, Any]) -> str:
         """What the tag at the destination leads to: empty, right or wrong."""
+        repository = image["repository"]
         with self._session(name, repository) as session:
             answer = session.get(self._url(name, repository, f"manifests/{TAG}"), timeout=30)
             if answer.status_code == 404:
                 return ""
             answer.raise_for_status()
-            if _digest(answer.content) != self.image["digest"]:
+            if _digest(answer.content) != image["digest"]:
                 return "wrong"
-            for blob in self.image["blobs"]:
+            for blob in image["blobs"]:
                 content = session.get(self._url(name, repository, f"blobs/{blob['digest']}"), timeout=30)
                 if content.status_code != 200 or _digest(content.content) != blob["digest"]:
                     return "wrong"

@@ -38,9 +38,9 @@ def _copy(destination: str, images: list[Plain], prefix: str, **options: Any) ->
 def _check_whole(destination: str, images: list[Plain], prefix: str) -> None:
     for image in images:
         side = Side(destination, f"{prefix}/{image['repository']}")
-        check(side.manifest(image["tag"]) is not None, f"{side.repository}:{image['tag']} isn't there")
+        check(side.manifest(image["tag"]) is not None, f"{side.name}:{image['tag']} isn't there")
         expected = {image["digest"], *(blob["digest"] for blob in image["blobs"])}
-        check(set(side.reachable(image["tag"])) >= expected, f"{side.repository}:{image['tag']} isn't whole")
+        check(set(side.reachable(image["tag"])) >= expected, f"{side.name}:{image['tag']} isn't whole")
 
 
 def disk_full() -> None:
