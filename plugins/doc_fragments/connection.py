@@ -118,7 +118,8 @@ options:
   requests_per_second:
     description:
       - How many requests to one registry may begin in a second, those to its token server included. With V(0), as many as come.
-      - Use it where a registry counts requests, and answers too many of them with 429.
+      - Use it where a registry counts requests, and answers too many of them with 429. To compare an image takes two requests, and to copy
+        one about ten and two for each blob.
     type: float
     default: 0
   chunk_size:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+import os
 import sys
 import typing as t
 
@@ -47,6 +48,18 @@ _SHORTEST_MASKED = 16
 _SHORTEST_NUMBER = 10
 """Digits. A shorter number might occur in a count of bytes."""
 _MAXIMUM_NESTING = 100
+_DAY = 24 * 60 * 60
+_BOUNDS = {
+    "timeout": (1, _DAY),
+    "jobs": (1, 1000),
+    "retries": (0, 1000),
+    "retry_max_wait": (0, _DAY),
+    "requests_per_second": (0, 1000000),
+    "chunk_size": (0, MAXIMUM_BLOB_SIZE),
+}
+"""What the numbers of a connection may be."""
+_SLOWEST = 0.001
+"""Requests in a second."""
 _WORDS = (
     "absent api create delete digest exists failed false media_type missing mount mount_or_upload none promote push "
     "refused repository replace skip tag tag_schema true unchanged upload "
@@ -217,13 +230,12 @@ class Task:
             )
         except CredentialError as error:
             raise self._at_end(error, options).within(f"log in to {name}") from error
-        for option in ("timeout", "jobs"):
-            if self.params[option] < 1:
-                raise InvalidInput(f"{option} must be at least 1")
-        for option in ("retries", "retry_max_wait", "requests_per_second"):
-            if not self.params[option] >= 0:
-                raise InvalidInput(f"{option} must not be negative")
-        if 0 < self.params["chunk_size"] < SMALLEST_CHUNK or self.params["chunk_size"] < 0:
+        for option, (least, most) in _BOUNDS.items():
+            if not least <= self.params[option] <= most:
+                raise InvalidInput(f"{option} must be {least} to {most}")
+        if 0 < self.params["requests_per_second"] < _SLOWEST:
+            raise InvalidInput(f"requests_per_second must be 0, or at least {_SLOWEST}")
+        if 0 < self.params["chunk_size"] < SMALLEST_CHUNK:
             raise InvalidInput(f"chunk_size must be 0, or at least {SMALLEST_CHUNK} bytes")
         endpoint = Endpoint(
             registry=name,
@@ -396,6 +408,9 @@ def decoded(text: str, option: str) -> bytes:
 
 def read_file(path: str) -> bytes:
     """The bytes of a manifest's file. Raises :class:`LocalFileError`."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        # A pipe may never be written to.
+        raise LocalFileError(f"{absolute(path)} is no file")
     try:
         with open(path, "rb") as file:
             return file.read(MAXIMUM_SIZE + 1)

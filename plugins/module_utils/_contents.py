@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ._end import End
-from ._errors import ContentMismatch, NotFound, ProtocolViolation, RegistryError
+from ._errors import ConnectionFailed, ContentMismatch, NotFound, ProtocolViolation, RegistryError
 from ._manifest import Descriptor, Manifest, blobs_of
 from ._parallel import run_all
 from ._transfer import RegistrySource, verified_pieces
@@ -105,6 +105,13 @@ def look_at_blob(end: End, repository: str, blob: Descriptor, *, read: bool) -> 
             pass
     except NotFound as error:
         raise ContentMismatch("the registry says that it is there, and doesn't serve it").within(what) from error
+    except ConnectionFailed as error:
+        if error.refused:
+            raise
+        # distribution breaks off where its storage has lost what its memory still knows.
+        raise ContentMismatch(
+            f"the registry says that it is there, and doesn't serve all of it: {error.reason}"
+        ).within(what) from error
 
 
 BlobPlace = tuple[str, Descriptor]
@@ -166,5 +173,7 @@ def verify_pushed(end: End, places: t.Sequence[tuple[str, str]], depth: Depth) -
 def not_replaced(error: RegistryError) -> RegistryError:
     """An error of a look at what was just pushed, with a hint where the content isn't as it should be. Returns it."""
     if is_loss(error) and not error.hint:
-        error.hint = "It was pushed; if the registry keeps a damaged copy in its storage, remove that there"
+        error.hint = (
+            "It was sent; if the registry keeps a damaged copy in its storage, remove that there, and restart it"
+        )
     return error

@@ -8,8 +8,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
+import stat
 import typing as t
 
 from ._actions import EXISTS
@@ -92,6 +94,9 @@ def _download(registry: Registry, item: DownloadItem, move: Move, check: bool) -
                 _fill(RegistrySource(registry, item.repository, item.digest), item.digest, size, partial, file)
                 move(partial, item.path)
         except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                with contextlib.suppress(OSError):
+                    os.unlink(partial)
             raise LocalFileError(f"the file can't be written: {error.strerror}").within(what) from error
     return DownloadOutcome(item.repository, item.digest, size, item.path, DOWNLOAD)
 
@@ -116,6 +121,9 @@ def _alone(path: str) -> t.Iterator[tuple[t.BinaryIO, bool]]:
     waited = False
     while True:
         with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b") as file:
+            if not _is_own(file):
+                os.unlink(path)
+                continue
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -126,6 +134,13 @@ def _alone(path: str) -> t.Iterator[tuple[t.BinaryIO, bool]]:
                 return
         # The other run has put it in place: this one begins a file of its own.
         waited = True
+
+
+def _is_own(file: t.BinaryIO) -> bool:
+    """Whether nobody else can write it: who has made it beforehand, to change it later, can."""
+    status = os.fstat(file.fileno())
+    others = stat.S_IWGRP | stat.S_IWOTH
+    return status.st_uid == os.geteuid() and status.st_nlink == 1 and not status.st_mode & others
 
 
 def _is_at(file: t.BinaryIO, path: str) -> bool:

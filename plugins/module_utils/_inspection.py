@@ -22,7 +22,7 @@ _NO_DIGEST = "sha256:" + "0" * 64
 _MAXIMUM_CONFIG = 4 * 1024 * 1024
 MAXIMUM_DEPTH = 8
 MAXIMUM_MANIFESTS = 1000
-_MAXIMUM_TREE = 64 * 1024 * 1024
+MAXIMUM_TREE = 64 * 1024 * 1024
 """Bytes of all manifests of an image together."""
 
 
@@ -76,8 +76,8 @@ def read_tree(
             if manifest is not None:
                 found[child.digest] = manifest
                 children.update((entry.digest, entry) for entry in manifest.children())
-        if sum(manifest.size for manifest in found.values()) > _MAXIMUM_TREE:
-            raise InvalidInput(f"the manifests of the image are larger than {_MAXIMUM_TREE} bytes together").within(
+        if sum(manifest.size for manifest in found.values()) > MAXIMUM_TREE:
+            raise InvalidInput(f"the manifests of the image are larger than {MAXIMUM_TREE} bytes together").within(
                 f"read {registry.name}/{repository}@{digest}"
             )
         level = [

@@ -37,7 +37,7 @@ class Limits:
 
         So those that failed together don't come back together.
         """
-        return min(self.longest_wait, random.uniform(0.1, min(_LONGEST_BACKOFF, 2.0**attempt)))
+        return min(self.longest_wait, random.uniform(0.1, min(_LONGEST_BACKOFF, 2.0 ** min(attempt, 10))))
 
     def grants(self, seconds: float) -> bool:
         """Whether a registry that asks to be left alone for so long gets a pause.

@@ -12,6 +12,7 @@ the other end of a transfer is slow, don't count.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import time
@@ -119,11 +120,28 @@ class _PacedResponse(http.client.HTTPResponse):
 
     def begin(self) -> None:
         """Read the head, all of it in time."""
-        self._reader.deadline = None if self._timeout is None else Deadline("the head of the answer", self._timeout)
-        super().begin()
-        self._reader.deadline = None
+        with self._in_time("the head of the answer"):
+            super().begin()
         # What isn't whole is an error of its own in chunks.
         self._reader.keeps_what_came = not self.chunked
+
+    @contextlib.contextmanager
+    def _in_time(self, what: str) -> t.Iterator[None]:
+        self._reader.deadline = None if self._timeout is None else Deadline(what, self._timeout)
+        try:
+            yield
+        finally:
+            self._reader.deadline = None
+
+    def _read_next_chunk_size(self) -> int:
+        # What comes beside the content is read in one go, as long as it is.
+        with self._in_time("the head of a chunk"):
+            size: int = super()._read_next_chunk_size()  # type: ignore[misc]
+            return size
+
+    def _read_and_discard_trailer(self) -> None:
+        with self._in_time("the end of the answer"):
+            super()._read_and_discard_trailer()  # type: ignore[misc]
 
     def read(self, amt: int | None = None) -> bytes:
         """A piece of the body: shorter where the rest has ended, or where it fails. That is raised by the next one."""

@@ -55,6 +55,7 @@ _FRUITLESS_PAGES = 50
 _MAXIMUM_NAMES = 1000000
 _MAXIMUM_REFERRERS = 10000
 _MAXIMUM_PAGE_SIZE = 16 * 1024 * 1024
+_MAXIMUM_LIST_SIZE = 128 * 1024 * 1024
 _UPLOAD_TIMEOUT = 300.0
 """Seconds of silence that the end of an upload may take: the registry then hashes and moves what it got."""
 _ABSENT_CODES = {"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN", "NOT_FOUND"}
@@ -413,12 +414,17 @@ class Registry:
 
     def _listed_referrers(self, what: str, path: str, repository: str, digest: str, artifact_type: str) -> Referrers:
         found: list[Descriptor] = []
+        fruitless = 0
         pages = self._page_responses(what, path, self._pull(repository), {"Accept": OCI_INDEX})
         for number, response in enumerate(pages):
             is_list = bare_media_type(response.headers.get("Content-Type", "")) == OCI_INDEX
             if response.status == 200 and is_list:
                 self._has_referrers_api[repository] = True
-                found += _parsed_index(response.body, what).children()
+                children = _parsed_index(response.body, what).children()
+                fruitless = 0 if children else fruitless + 1
+                if fruitless > _FRUITLESS_PAGES:
+                    raise ProtocolViolation(f"{fruitless} pages in a row of the registry's list are empty").within(what)
+                found += children
                 if len(found) > _MAXIMUM_REFERRERS:
                     raise ProtocolViolation(f"the registry lists more than {_MAXIMUM_REFERRERS} referrers").within(what)
                 continue
@@ -730,6 +736,7 @@ class Registry:
     ) -> t.Iterator[Response]:
         """Follow ``Link: <...>; rel="next"`` as it is, on the registry itself only."""
         seen: set[str] = set()
+        size = 0
         url = path
         # A page that leads back to an earlier one is the last: what could follow has been read.
         while url not in seen:
@@ -737,6 +744,9 @@ class Registry:
                 raise ProtocolViolation(f"the registry's list has more than {_MAXIMUM_PAGES} pages").within(what)
             seen.add(url)
             response = self._ask(what, "GET", url, scopes, headers=headers, limit=_MAXIMUM_PAGE_SIZE)
+            size += len(response.body)
+            if size > _MAXIMUM_LIST_SIZE:
+                raise ProtocolViolation(f"the registry's list is larger than {_MAXIMUM_LIST_SIZE} bytes").within(what)
             yield response
             following = _next_link(response.header_list("Link"))
             if not following or response.status != 200:

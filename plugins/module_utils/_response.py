@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import email.utils
 import html
 import json
@@ -38,6 +40,9 @@ PIECE = 1024 * 1024
 _SHORT_PIECE = 4 * LEAST_IN_A_WINDOW
 """Bytes in which everything else is read: so few that the deadline is looked at in time, however slowly they come."""
 MAXIMUM_ERROR_BODY = 64 * 1024
+_HIDDEN = b"********"
+_SHORTEST_SECRET = 6
+"""Bytes. A shorter one is part of many words."""
 
 _TEMPORARY_STATUS = (408, 425, 429, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524)
 _TEMPORARY_CODES = ("UNKNOWN", "UNAVAILABLE", "TOOMANYREQUESTS", "BLOB_UPLOAD_INVALID")
@@ -90,7 +95,7 @@ class Response:
     def error_details(self) -> tuple[ErrorDetail, ...]:
         """The registry's error codes, shortened and without control characters: they go to the user's screen."""
         try:
-            document = json.loads(self.body.decode("utf-8"))
+            document = json.loads(self._shown().decode("utf-8"))
             entries = document["errors"]
         except (ValueError, RecursionError, KeyError, TypeError):
             return ()
@@ -101,6 +106,13 @@ class Response:
             for entry in entries[:50]
             if isinstance(entry, dict)
         )
+
+    def _shown(self) -> bytes:
+        """The body without the login that it answers, if it quotes that. Texts are cut, and half a secret is one."""
+        body = self.body
+        for secret in _secrets_of(self.authorisation):
+            body = body.replace(secret, _HIDDEN)
+        return body
 
     def error(self) -> RegistryError:
         """The error that this answer is, whatever was asked."""
@@ -138,7 +150,12 @@ class Response:
                 **facts,
             )
         if self.status == 429:
-            return RateLimited(said or "too many requests", temporary=True, **facts)
+            return RateLimited(
+                said or "too many requests",
+                hint="Set requests_per_second, or run again later",
+                temporary=True,
+                **facts,
+            )
         if self.status == 400 and any(phrase in self.body for phrase in _EXPECTS_TLS):
             return TLSFailed("the registry expects TLS", hint="Set plain_http to false", **facts)
         if 300 <= self.status < 400:
@@ -148,14 +165,14 @@ class Response:
                 **facts,
             )
         return UnexpectedAnswer(
-            said or _text_of(self.body), hint=_hint_of(self.status, details), temporary=self.is_temporary(), **facts
+            said or _text_of(self._shown()), hint=_hint_of(self.status, details), temporary=self.is_temporary(), **facts
         )
 
     def check_no_page(self) -> None:
         """Raise :class:`ProtocolViolation` where a success is a page for people, such as that of a login."""
         if _is_html(self.body):
             raise ProtocolViolation(
-                _text_of(self.body),
+                _text_of(self._shown()),
                 hint="Check the address of the registry, and whether a login in the browser stands in front of it",
                 method=self.method,
                 url=without_query(self.url),
@@ -211,6 +228,17 @@ def _give_back(raw: t.Any) -> None:
     """Close an answer of ``urllib3``; its connection goes on where all of the answer was read."""
     raw.close()
     raw.release_conn()
+
+
+def _secrets_of(authorisation: str) -> list[bytes]:
+    """What an Authorization header holds, the longest first: a token; or both parts of Basic, encoded and not."""
+    scheme, _space, value = authorisation.partition(" ")
+    found = [value.encode("utf-8", "replace")]
+    if scheme.lower() == "basic":
+        with contextlib.suppress(ValueError):
+            pair = base64.b64decode(value)
+            found += [pair, pair.partition(b":")[2]]
+    return [secret for secret in found if len(secret) >= _SHORTEST_SECRET]
 
 
 def _clean(value: t.Any) -> str:

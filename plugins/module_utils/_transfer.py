@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import typing as t
 
 from ._blob_reader import BlobReader
@@ -23,11 +24,13 @@ from ._errors import (
     InvalidInput,
     LocalFileError,
     NotFound,
+    ProtocolViolation,
     RegistryError,
     UnexpectedAnswer,
     UploadGone,
 )
 from ._local_path import absolute, relative_hint
+from ._manifest import MAXIMUM_BLOB_SIZE
 from ._progress import MovingBlob
 from ._registry import UploadSession
 from ._response import PIECE
@@ -94,6 +97,9 @@ class FileSource:
         return f"{algorithm}:{hashed.hexdigest()}", size
 
     def _pieces(self, offset: int) -> t.Iterator[bytes]:
+        if os.path.exists(self._path) and not os.path.isfile(self._path):
+            # A pipe may never be written to, and a device never end.
+            raise LocalFileError(f"{absolute(self._path)} is no file")
         try:
             with open(self._path, "rb") as file:
                 file.seek(offset)
@@ -159,6 +165,8 @@ def size_at(registry: End, repository: str, digest: str) -> int:
         ).within(f"read blob {digest} from {registry.name}/{repository}")
     if found < 0:
         raise InvalidInput(f"{registry.name} doesn't tell the size of {digest}", hint="Give size")
+    if found > MAXIMUM_BLOB_SIZE:
+        raise ProtocolViolation(f"{registry.name} says that {digest} has {found} bytes")
     return found
 
 

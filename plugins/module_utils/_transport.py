@@ -46,6 +46,8 @@ USER_AGENT = "imageops.registry"
 _CONNECT_TIMEOUT = 30.0
 _MAXIMUM_REDIRECTS = 5
 _LOST_IN_A_ROW = 8
+_SENT_AT_ONCE = 256 * 1024
+"""Bytes. They must be taken within the time-out of a connection."""
 _OVERLOADED = (429, 503)
 """What a registry answers to whoever asks too much, not to this request alone."""
 _MAXIMUM_TOKEN_ANSWER = 512 * 1024
@@ -69,13 +71,19 @@ class Body:
     def __len__(self) -> int:
         return self._size
 
-    def __iter__(self) -> t.Iterator[bytes]:
+    def __iter__(self) -> t.Iterator[bytes | memoryview]:
         sent = 0
         for piece in self._pieces:
             sent += len(piece)
             if sent > self._size:
                 raise ContentMismatch(f"more than the {self._size} bytes that were announced are there to be sent")
-            yield piece
+            if len(piece) <= _SENT_AT_ONCE:
+                yield piece
+                continue
+            # A time-out of a socket is that of a whole piece where it is sent.
+            view = memoryview(piece)
+            for begin in range(0, len(piece), _SENT_AT_ONCE):
+                yield view[begin : begin + _SENT_AT_ONCE]
         if sent < self._size:
             raise ContentMismatch(f"{self._size} bytes were announced, and {sent} are there to be sent")
 
@@ -288,6 +296,10 @@ class Transport:
                     self._lose(request, error)
                     raise
                 wait = self._wait_after(error, attempt)
+            except RegistryError as error:
+                if error.operation == _TOKEN_OPERATION and (error.temporary or isinstance(error, RateLimited)):
+                    self._lose(request, error)
+                raise
             else:
                 if not response.is_temporary():
                     self._served = True

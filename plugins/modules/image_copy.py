@@ -72,6 +72,21 @@ EXAMPLES = r"""
       - repository: team/app
         tag: "1.4.2"
     platforms: [linux/amd64]
+
+- name: See that everything behind the tag is there, push again what isn't, and go easy on the registries
+  imageops.registry.image_copy:
+    registry: prod.example
+    auth_file: ~/.docker/config.json
+    source:
+      registry: dev.example:5000
+      auth_file: ~/.docker/config.json
+    images:
+      - repository: team/app
+        tag: "1.4.2"
+    verify: blobs
+    repair: true
+    requests_per_second: 20
+    retry_max_wait: 30
 """
 
 RETURN = r"""

@@ -92,7 +92,7 @@ class ArchiveStore:
             return None
         return member_pieces(self._file, self.path, member, offset)
 
-    def add(self, digest: str, size: int, pieces: t.Iterable[bytes]) -> None:
+    def add(self, digest: str, size: int, pieces: t.Iterable[bytes | memoryview]) -> None:
         """Take a blob: written beside the archive, and verified."""
         workplace = self._begun()
         name = workplace.receive(digest, size, pieces)

@@ -52,7 +52,7 @@ class DirectoryStore:
         folder = self._blobs(algorithm)
         return None if folder is None or folder.size(encoded) is None else file_pieces(folder, encoded, offset)
 
-    def add(self, digest: str, size: int, pieces: t.Iterable[bytes]) -> None:
+    def add(self, digest: str, size: int, pieces: t.Iterable[bytes | memoryview]) -> None:
         """Take a blob: written beside, verified, and moved into place."""
         workplace = self._begun()
         algorithm, encoded = blob_names(digest)

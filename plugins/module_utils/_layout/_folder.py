@@ -128,7 +128,11 @@ class Folder:
         return content
 
     def write(
-        self, name: str, pieces: t.Iterable[bytes], verifier: DigestVerifier | None = None, mode: int = 0o666
+        self,
+        name: str,
+        pieces: t.Iterable[bytes | memoryview],
+        verifier: DigestVerifier | None = None,
+        mode: int = 0o666,
     ) -> None:
         """Make a file of the pieces, and have it on disk when this returns. What was there under the name is gone.
 

@@ -419,7 +419,7 @@ def _needed(manifest: Manifest) -> list[Descriptor]:
     return [part for part in manifest.descriptors() if part.media_type not in NONDISTRIBUTABLE_TYPES]
 
 
-def _joined(pieces: t.Iterable[bytes]) -> bytes:
+def _joined(pieces: t.Iterable[bytes | memoryview]) -> bytes:
     content = bytearray()
     for piece in pieces:
         content += piece

@@ -43,7 +43,7 @@ class Store(t.Protocol):
     def open(self, digest: str, offset: int) -> t.Iterator[bytes] | None:
         """The bytes of a blob from ``offset`` on, as they are, in pieces."""
 
-    def add(self, digest: str, size: int, pieces: t.Iterable[bytes]) -> None:
+    def add(self, digest: str, size: int, pieces: t.Iterable[bytes | memoryview]) -> None:
         """Take a blob of ``size`` bytes, verified. Raises :class:`ContentMismatch`, and :class:`Conflict` for another
         writer."""
 
@@ -114,7 +114,7 @@ class Workplace:
         """The files in it, except for its lock."""
         return [name for name in self.folder.names() if name != _LOCK]
 
-    def receive(self, digest: str, size: int, pieces: t.Iterable[bytes]) -> str:
+    def receive(self, digest: str, size: int, pieces: t.Iterable[bytes | memoryview]) -> str:
         """Write a blob, verified, and return the name of its file. Raises :class:`ContentMismatch`."""
         # Two threads may bring the same blob.
         name = f"{'-'.join(blob_names(digest))}.{next(self._numbers)}"

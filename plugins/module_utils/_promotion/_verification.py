@@ -30,7 +30,7 @@ from .._contents import (
 )
 from .._end import End
 from .._errors import NotFound, RegistryError
-from .._inspection import MAXIMUM_DEPTH, MAXIMUM_MANIFESTS, children_first, too_large
+from .._inspection import MAXIMUM_DEPTH, MAXIMUM_MANIFESTS, MAXIMUM_TREE, children_first, too_large
 from .._manifest import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Manifest, blobs_of
 from .._parallel import run_all
 from ._comparison import Comparison
@@ -143,8 +143,9 @@ class _Tree:
                 self.open[child.digest] = (child, manifest.digest)
 
     def check_size(self, depth: int, source: End) -> None:
-        """Give up what is nested too deep, or has too many manifests."""
-        if self.open and (depth > MAXIMUM_DEPTH or len(self._seen) > MAXIMUM_MANIFESTS):
+        """Give up what is nested too deep, or has too many manifests, or too large ones."""
+        size = sum(manifest.size for manifest in self.manifests.values())
+        if size > MAXIMUM_TREE or (self.open and (depth > MAXIMUM_DEPTH or len(self._seen) > MAXIMUM_MANIFESTS)):
             self.error = too_large(source, self.repository, self.top)
             self.open = {}
 

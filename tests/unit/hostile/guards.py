@@ -251,22 +251,22 @@ WRONG_CONTENT = (
     Guard(
         "the digest of a blob",
         "_digest.py",
-        "        if computed != self.digest:\n            raise ContentMismatch",
-        "        if not computed:\n            raise ContentMismatch",
+        "        if computed != self.digest:\n            raise self._mismatch",
+        "        if not computed:\n            raise self._mismatch",
         f"{_CONTENT}a_blob_that_is_not_the_one_that_was_promised_is_refused",
     ),
     Guard(
         "the digest of a blob that is downloaded",
         "_digest.py",
-        "        if computed != self.digest:\n            raise ContentMismatch",
-        "        if not computed:\n            raise ContentMismatch",
+        "        if computed != self.digest:\n            raise self._mismatch",
+        "        if not computed:\n            raise self._mismatch",
         f"{_CONTENT}a_wrong_blob_leaves_no_file",
     ),
     Guard(
         "the digest of a blob in a layout",
         "_digest.py",
-        "        if computed != self.digest:\n            raise ContentMismatch",
-        "        if not computed:\n            raise ContentMismatch",
+        "        if computed != self.digest:\n            raise self._mismatch",
+        "        if not computed:\n            raise self._mismatch",
         f"{_CONTENT}a_wrong_blob_is_in_no_layout",
     ),
     Guard(
@@ -279,7 +279,7 @@ WRONG_CONTENT = (
     Guard(
         "a body that ends too early is read on",
         "_transfer.py",
-        "if size is not None and received < size and source.remote:",
+        "if size is not None and received < size and source.end is not None:",
         "if size is not None and received < 0:",
         f"{_CONTENT}a_body_that_ends_too_early_is_read_on_and_not_taken_for_whole",
     ),
@@ -370,8 +370,8 @@ WRONG_CONTENT = (
     Guard(
         "pages that say nothing new",
         "_registry.py",
-        "if fruitless > _FRUITLESS_PAGES:",
-        "if fruitless < 0:",
+        "if fruitless > _FRUITLESS_PAGES:\n                raise",
+        "if fruitless < 0:\n                raise",
         f"{_CONTENT}pages_without_an_end_that_say_nothing_new_are_given_up",
     ),
     Guard(
@@ -405,14 +405,14 @@ WRONG_CONTENT = (
     Guard(
         "the depth of an index that is read, and its number of manifests",
         "_inspection.py",
-        "if depth > _MAXIMUM_DEPTH or len(seen) > _MAXIMUM_MANIFESTS:",
+        "if depth > MAXIMUM_DEPTH or len(seen) > MAXIMUM_MANIFESTS:",
         "if depth < 0:",
         f"{_CONTENT}an_index_",
     ),
     Guard(
         "the depth of an index that is listed",
         "_inspection.py",
-        "if depth > _MAXIMUM_DEPTH or len(found) >= _MAXIMUM_MANIFESTS:",
+        "if depth > MAXIMUM_DEPTH or len(found) >= MAXIMUM_MANIFESTS:",
         "if depth < 0:",
         f"{_CONTENT}an_index_that_is_nested_too_deep_is_refused",
     ),

@@ -75,11 +75,17 @@ READS: dict[str, tuple[str, str, Call]] = {
     "referrers": ("GET", ".*/referrers/.*", lambda client: client.list_referrers("a/b", DIGEST)),
     "catalog": ("GET", ".*/_catalog", lambda client: client.list_repositories()),
 }
+
+
+def streamed(client: Registry) -> None:
+    client.put_upload(client.start_upload("a/b"), DIGEST, Body(iter([LAYER]), len(LAYER)))
+
+
 WRITES: dict[str, tuple[str, str, Call]] = {
     "upload POST": ("POST", ".*/uploads/", lambda client: client.start_upload("a/b")),
     "mount": ("POST", ".*/uploads/", lambda client: client.mount_blob("a/b", DIGEST, "c/d")),
     "upload PUT": ("PUT", "/uploads/.*", lambda client: client.put_upload(client.start_upload("a/b"), DIGEST, LAYER)),
-    "upload PUT, streamed": ("PUT", "/uploads/.*", lambda client: streamed(client)),
+    "upload PUT, streamed": ("PUT", "/uploads/.*", streamed),
     "upload PATCH": ("PATCH", "/uploads/.*", lambda client: client.patch_upload(client.start_upload("a/b"), LAYER)),
     "upload GET": ("GET", "/uploads/.*", lambda client: client.get_upload(client.start_upload("a/b"))),
     "upload DELETE": ("DELETE", "/uploads/.*", lambda client: client.cancel_upload(client.start_upload("a/b"))),
@@ -87,10 +93,6 @@ WRITES: dict[str, tuple[str, str, Call]] = {
     "manifest DELETE": ("DELETE", ".*/manifests/.*", lambda client: client.delete_manifest("a/b", "1")),
     "blob DELETE": ("DELETE", ".*/blobs/.*", lambda client: client.delete_blob("a/b", DIGEST)),
 }
-
-
-def streamed(client: Registry) -> None:
-    client.put_upload(client.start_upload("a/b"), DIGEST, Body(iter([LAYER]), len(LAYER)))
 
 
 def registry(server: HostileServer, credential: Credential = ANONYMOUS, **options: t.Any) -> Registry:
@@ -371,7 +373,11 @@ def test_a_redirect_from_tls_to_plain_http_is_not_followed(
     home = filled(hostile(name="localhost", tls=certificates.server_context(), login="basic"))
     plain = filled(hostile(name=name))
     statuses = iter(REDIRECTS)
-    home.on(method, path, lambda seen: redirect_to(plain.url, next(statuses))(seen))
+
+    def redirect(seen: t.Any) -> t.Any:
+        return redirect_to(plain.url, next(statuses))(seen)
+
+    home.on(method, path, redirect)
     client = over_tls(home, certificates, Credential(USER, PASSWORD))
     for _status in REDIRECTS:
         attempt(call, client)

@@ -420,7 +420,7 @@ def test_lists_and_errors(status: int, body: bytes) -> None:
     registry = registry_that_answers(status, {"Content-Type": OCI_INDEX}, body)
     for call in (
         lambda: registry.list_tags("a/b"),
-        lambda: registry.list_repositories(),
+        registry.list_repositories,
         lambda: registry.list_referrers("a/b", DIGEST),
     ):
         outcome(call)

@@ -63,7 +63,7 @@ class Playbook:
         command = ["ansible-playbook", "-i", str(self._inventory), "-e", f"@{self._variables}", str(self._playbook)]
         environment = {name: value for name, value in os.environ.items() if name != "RUNS_STARTED"}
         log = OUTPUT / "often.log"
-        with log.open("w", encoding="utf-8") as stream, self._lock:
+        with self._lock, log.open("w", encoding="utf-8") as stream:
             self._killed = False
             self._process = subprocess.Popen(
                 command,

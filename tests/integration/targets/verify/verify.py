@@ -196,7 +196,7 @@ def asked_once() -> None:
     """Each digest of a repository is asked for once, whatever number of tags and images need it."""
     (entry,) = seed("source", "multi", "verify/asked")
     promote([entry])
-    parts = {digest for digest in (entry["digest"], *entry["manifests"], *(blob["digest"] for blob in entry["blobs"]))}
+    parts = {entry["digest"], *entry["manifests"], *(blob["digest"] for blob in entry["blobs"])}
     items = [
         {"repository": entry["repository"], "tag": "1.0"},
         {"repository": entry["repository"], "digest": entry["digest"]},

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import types
 import typing as t
 
@@ -72,3 +74,17 @@ def test_a_registry_that_may_have_no_space_is_told_so(status: int, code: str, de
     body = b'{"errors": [{"code": "%s", "message": "unknown error", "detail": %s}]}' % (code.encode(), detail)
     found = response(body, status).error().hint
     assert hint in found and bool(hint) == bool(found)
+
+
+@pytest.mark.parametrize("scheme", ["Basic", "Bearer"])
+@pytest.mark.parametrize("where", ["text", "errors"])
+def test_a_login_that_is_quoted_is_hidden_before_a_text_is_cut(scheme: str, where: str) -> None:
+    secret = base64.b64encode(b"ci:Sup3rS3cretPassw0rd").decode() if scheme == "Basic" else "a-token-of-some-length"
+    for before in range(170, 520, 3):
+        text = "x" * before + f" {scheme} {secret} Sup3rS3cretPassw0rd"
+        body = text.encode() if where == "text" else json.dumps({"errors": [{"code": "X", "message": text}]}).encode()
+        raw: t.Any = types.SimpleNamespace(status=418, headers={})
+        error = Response("GET", "https://r.example/v2/x", raw, body, f"{scheme} {secret}").error()
+        shown = f"{error} {error.errors}"
+        assert secret[:8] not in shown
+        assert scheme == "Bearer" or "Sup3rS3c" not in shown
