@@ -15,7 +15,13 @@ import typing as t
 import urllib.parse
 
 from ._credential import Credential
-from ._errors import AuthenticationFailed, NotGranted, ProtocolViolation, RateLimited, RegistryError
+from ._errors import (
+    AuthenticationFailed,
+    NotGranted,
+    NoToken,
+    ProtocolViolation,
+    RateLimited,
+)
 from ._url import is_local_address
 
 _MAXIMUM_HEADER = 8 * 1024
@@ -361,7 +367,7 @@ class Authenticator:
         if answer.status == 429:
             raise RateLimited("the token server gave no token: too many requests", temporary=True, **facts)
         if answer.status != 200:
-            raise RegistryError("the token server gave no token", temporary=answer.status >= 500, **facts)
+            raise NoToken("the token server gave no token", temporary=answer.status >= 500, **facts)
 
     def _check_trust(self, server: _Server, credential: Credential) -> None:
         """Only a token server that the registry's owner may be trusted to have chosen gets a secret."""

@@ -126,6 +126,10 @@ class AuthenticationFailed(RegistryError):
     """The registry, or its token server, doesn't accept the credential (401)."""
 
 
+class NoToken(RegistryError):
+    """The token server gives no token, whoever asks."""
+
+
 class AccessDenied(RegistryError):
     """The account may not do this (403)."""
 

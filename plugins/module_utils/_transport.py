@@ -27,6 +27,7 @@ from ._errors import (
     ConnectionFailed,
     ContentMismatch,
     NotGranted,
+    NoToken,
     ProtocolViolation,
     RateLimited,
     RegistryError,
@@ -296,9 +297,8 @@ class Transport:
                     self._lose(request, error)
                     raise
                 wait = self._wait_after(error, attempt)
-            except RegistryError as error:
-                if error.operation == _TOKEN_OPERATION and (error.temporary or isinstance(error, RateLimited)):
-                    self._lose(request, error)
+            except (NoToken, RateLimited) as error:
+                self._lose(request, error)
                 raise
             else:
                 if not response.is_temporary():
@@ -336,7 +336,7 @@ class Transport:
     def _for_all(self, error: RegistryError) -> RegistryError:
         """What was met at one image, said of the registry as a whole: the other images end with it unasked."""
         found = copy.copy(error)
-        if isinstance(error, AuthenticationFailed) or error.operation == _TOKEN_OPERATION:
+        if isinstance(error, (AuthenticationFailed, NoToken)) or error.operation == _TOKEN_OPERATION:
             found.operation = f"log in to {self.endpoint.registry}"
         elif isinstance(error, (ConnectionFailed, TLSFailed)):
             found.operation = f"reach {self.endpoint.registry}"

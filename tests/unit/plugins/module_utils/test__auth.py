@@ -24,6 +24,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._credential impo
 from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     AuthenticationFailed,
     NotGranted,
+    NoToken,
     ProtocolViolation,
     RateLimited,
     RegistryError,
@@ -614,7 +615,7 @@ def test_a_403_of_the_token_server_is_about_what_was_asked_for(credential: Crede
     assert (caught.value.url, caught.value.status) == (REALM, 403)
 
 
-@pytest.mark.parametrize(("status", "kind"), [(429, RateLimited), (500, RegistryError), (503, RegistryError)])
+@pytest.mark.parametrize(("status", "kind"), [(429, RateLimited), (500, NoToken), (503, NoToken)])
 def test_a_busy_token_server_is_a_temporary_error(status: int, kind: type[RegistryError]) -> None:
     with pytest.raises(kind, match="gave no token") as caught:
         learned(TokenServer(Answer(status, b"{}"))).header(PULL)

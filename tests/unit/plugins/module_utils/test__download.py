@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import errno
 import fcntl
 import os
 import pathlib
@@ -12,6 +13,7 @@ import threading
 import typing as t
 
 import pytest
+from ansible_collections.imageops.registry.plugins.module_utils import _download
 from ansible_collections.imageops.registry.plugins.module_utils._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._download import (
     DownloadItem,
@@ -308,3 +310,30 @@ def test_outcomes_keep_the_order_of_the_items(server: ScriptedServer, tmp_path: 
     outcomes = download_blobs(client, items, os.replace, check=False)
     assert isinstance(outcomes[0], NotFound)
     assert isinstance(outcomes[1], DownloadOutcome) and outcomes[1].dest.endswith("two")
+
+
+@pytest.mark.parametrize("how", ["writable", "linked"])
+def test_a_partial_file_that_others_can_write_is_not_gone_on_with(
+    server: ScriptedServer, dest: pathlib.Path, part: pathlib.Path, how: str
+) -> None:
+    part.write_bytes(BLOB[:10])
+    part.chmod(0o666 if how == "writable" else 0o600)
+    if how == "linked":
+        os.link(part, part.with_name("other"))
+    with part.open("r+b") as theirs:
+        server.expect("GET", TARGET, 200, BLOB)
+        download(server, dest)
+        theirs.write(b"evil")
+    assert dest.read_bytes() == BLOB
+
+
+def test_a_disk_that_is_full_is_not_left_full(
+    server: ScriptedServer, dest: pathlib.Path, part: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_arguments: t.Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(_download, "_fill", full)
+    with pytest.raises(LocalFileError, match="No space left"):
+        download(server, dest)
+    assert not part.exists()

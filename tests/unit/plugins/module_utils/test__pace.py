@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import io
 import socket
+import threading
+import time
 import typing as t
 
 import pytest
@@ -142,3 +146,27 @@ def test_where_nothing_came_the_failure_is_raised_at_once() -> None:
     ours.settimeout(0.1)
     with ours, theirs, _PacedResponse(ours, method="GET") as response, pytest.raises(TimeoutError):
         response.begin()
+
+
+@pytest.mark.parametrize("head", [b"5\r\nhello\r\n0\r\nX: ", b"5;x="])
+def test_what_comes_beside_the_content_has_an_end(head: bytes) -> None:
+    here, there = socket.socketpair()
+    with here, there:
+        here.settimeout(0.05)
+
+        def flood() -> None:
+            with contextlib.suppress(OSError):
+                there.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + head)
+                while True:
+                    there.sendall(b"y" * 900 + b"\r\nX: " if head.startswith(b"5\r") else b"y" * 900)
+                    time.sleep(0.001)
+
+        thread = threading.Thread(target=flood, daemon=True)
+        thread.start()
+        response = _pace._PacedResponse(here, method="GET")
+        response.begin()
+        with pytest.raises((TooSlow, http.client.HTTPException)):
+            while response.read(1000):
+                pass
+        here.close()
+    thread.join()

@@ -7,6 +7,7 @@ import typing as t
 import urllib.parse
 
 import pytest
+from ansible_collections.imageops.registry.plugins.module_utils import _registry
 from ansible_collections.imageops.registry.plugins.module_utils._credential import ANONYMOUS, Credential
 from ansible_collections.imageops.registry.plugins.module_utils._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._errors import (
@@ -1238,3 +1239,24 @@ def test_a_repository_is_lacking_only_where_the_registry_says_so(
     client = Registry(transport(server.host, retries=3), writing=True, pushed_to=True)
     # Asked once, whatever the answer is.
     assert [client.lacks_repository("a") for _question in range(2)] == [lacking] * 2
+
+
+def test_a_list_that_is_too_large_is_given_up(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_registry, "_MAXIMUM_LIST_SIZE", 1000)
+    for number in range(3):
+        link = {"Link": f'</v2/a/b/tags/list?p={number + 1}>; rel="next"'}
+        target = "/v2/a/b/tags/list" + (f"?p={number}" if number else "")
+        server.expect("GET", target, 200, {"tags": [f"{number}" + "x" * 400]}, headers=link)
+    with pytest.raises(ProtocolViolation, match="larger than 1000 bytes"):
+        registry(server).list_tags("a/b")
+
+
+def test_referrers_in_pages_that_stay_empty_are_given_up(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_registry, "_FRUITLESS_PAGES", 2)
+    for number in range(3):
+        headers = {**INDEX_TYPE, "Link": f'<{REFERRERS}?p={number + 1}>; rel="next"'}
+        server.expect("GET", REFERRERS + (f"?p={number}" if number else ""), 200, encoded(index()), headers)
+    with pytest.raises(ProtocolViolation, match="3 pages in a row"):
+        registry(server).list_referrers("a/b", MANIFEST_DIGEST)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import typing as t
 import urllib.parse
@@ -768,3 +769,15 @@ def test_a_login_that_is_refused_for_good_ends_the_upload(server: ScriptedServer
     with pytest.raises(AuthenticationFailed):
         client = registry(server, credential=Credential(token="tok"), retries=2)
         upload_blob(client, "a/b", DIGEST, len(LARGE), ContentSource(LARGE))
+
+
+def test_a_path_that_is_no_file_is_not_waited_for(tmp_path: pathlib.Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(LocalFileError, match="is no file"):
+        FileSource(str(tmp_path / "pipe")).measure("sha256")
+
+
+def test_a_size_beyond_all_measure_is_refused(server: ScriptedServer) -> None:
+    server.expect("HEAD", blob(), 200, length=str(10**17))
+    with pytest.raises(ProtocolViolation, match="has 100000000000000000 bytes"):
+        size_at(registry(server), "a/b", DIGEST)

@@ -1603,3 +1603,21 @@ def test_both_ends_of_a_task_keep_one_pace_where_they_are_one_registry(server: S
     for _end in range(2):
         Transport(endpoint, Counters(), limits=limits, sleep=naps).exchange("GET", "/v2/", NOTHING)
     assert [round(nap / 1000) for nap in naps.seconds if nap] == [1]
+
+
+def test_a_body_is_sent_in_pieces_that_a_slow_connection_takes_in_time() -> None:
+    body = Body(iter([b"x" * 600 * 1024, b"y" * 10]), 600 * 1024 + 10)
+    pieces = list(body)
+    assert [len(piece) for piece in pieces] == [256 * 1024, 256 * 1024, 88 * 1024, 10]
+    assert b"".join(pieces) == b"x" * 600 * 1024 + b"y" * 10
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_token_server_that_is_down_is_given_up(server: ScriptedServer, status: int) -> None:
+    server.expect("GET", "/1", 401, headers=asks_bearer(server))
+    server.expect("GET", token_target("repository:a/b:pull"), status, times=8)
+    client = transport(server.host, credential=LOGIN, retries=0, jobs=1)
+    for number in range(12):
+        with pytest.raises(RegistryError) as caught:
+            client.exchange("GET", "/1", PULL)
+        assert (caught.value.operation == "") == (number < 8)
