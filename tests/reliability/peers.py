@@ -345,7 +345,7 @@ def shortened(output: str) -> str:
     text = re.sub(r"localhost:\d+|(127\.0\.0\.1|\[::1\]):\d+", "HOST", text)
     text = re.sub(r"(sha256:[0-9a-f]{6})[0-9a-f]+", r"\1...", text)
     text = re.sub(r"uploads/[0-9a-f-]{36}\S*", "uploads/...", text)
-    text = re.sub(r"HOST->HOST", "HOST", text).replace("\\", "")
+    text = text.replace("HOST->HOST", "HOST").replace("\\n", " ").replace("\\", "").strip(' "')
     return text if len(text) <= 160 else f"...{text[-157:]}"
 
 
