@@ -158,11 +158,20 @@ def _fill(source: RegistrySource, digest: str, size: int, path: str, file: t.Bin
     try:
         _continue(source, digest, size, path, file, had)
     except ContentMismatch:
-        if not had:
+        # What was there, or a range that the registry gave, may not belong to the rest.
+        if not (had or source.was_continued()):
             os.unlink(path)
             raise
         file.truncate(0)
-        _fill(source, digest, size, path, file)
+        _continue_or_remove(source, digest, size, path, file)
+
+
+def _continue_or_remove(source: RegistrySource, digest: str, size: int, path: str, file: t.BinaryIO) -> None:
+    try:
+        _continue(source, digest, size, path, file, 0)
+    except ContentMismatch:
+        os.unlink(path)
+        raise
 
 
 def _continue(source: RegistrySource, digest: str, size: int, path: str, file: t.BinaryIO, had: int) -> None:
@@ -192,6 +201,10 @@ class _ContinuedFile:
     def open(self, offset: int) -> tuple[t.Iterator[bytes], int]:
         """The file's own bytes, then the registry's."""
         return self._pieces(offset), offset
+
+    def was_continued(self) -> bool:
+        """That is the source's to say."""
+        return False
 
     def _pieces(self, offset: int) -> t.Iterator[bytes]:
         if offset < self._had:

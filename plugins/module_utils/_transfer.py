@@ -21,6 +21,7 @@ from ._errors import (
     BodyTooLarge,
     ChunksRefused,
     ConnectionFailed,
+    ContentMismatch,
     InvalidInput,
     LocalFileError,
     NotFound,
@@ -55,6 +56,9 @@ class BlobSource(t.Protocol):
     def open(self, offset: int) -> tuple[t.Iterator[bytes], int]:
         """The bytes in pieces, and the offset at which they start: the one asked for, or 0."""
 
+    def was_continued(self) -> bool:
+        """Whether it was opened in its middle since this was asked: then what was read may not belong together."""
+
 
 class ContentSource:
     """A blob that is in memory."""
@@ -68,6 +72,10 @@ class ContentSource:
     def open(self, offset: int) -> tuple[t.Iterator[bytes], int]:
         """The rest of the content, in one piece."""
         return iter([self._content[offset:]]), offset
+
+    def was_continued(self) -> bool:
+        """No: it is what it is."""
+        return False
 
     def measure(self, algorithm: str) -> tuple[str, int]:
         """Digest, and size in bytes."""
@@ -86,6 +94,10 @@ class FileSource:
     def open(self, offset: int) -> tuple[t.Iterator[bytes], int]:
         """The rest of the file, piece by piece. Raises :class:`LocalFileError` while they are read."""
         return self._pieces(offset), offset
+
+    def was_continued(self) -> bool:
+        """No: it is what it is."""
+        return False
 
     def measure(self, algorithm: str) -> tuple[str, int]:
         """Digest, and size in bytes. Raises :class:`LocalFileError`."""
@@ -123,11 +135,18 @@ class RegistrySource:
         self.repository = repository
         self.what = f"read blob {digest} from {registry.name}/{repository}"
         self._digest = digest
+        self._continued = False
 
     def open(self, offset: int) -> tuple[t.Iterator[bytes], int]:
         """GET the blob from ``offset`` on."""
         pieces, start = self.registry.get_blob(self.repository, self._digest, offset)
+        self._continued = self._continued or start > 0
         return self._counted(pieces), start
+
+    def was_continued(self) -> bool:
+        """Whether a registry was asked for a range, and has answered with one."""
+        found, self._continued = self._continued, False
+        return found
 
     def _counted(self, pieces: t.Iterator[bytes]) -> t.Iterator[bytes]:
         for piece in pieces:
@@ -149,6 +168,10 @@ class WatchedSource:
         pieces, start = self._source.open(offset)
         self._moving.go_to(start)
         return self._counted(pieces), start
+
+    def was_continued(self) -> bool:
+        """As of the source."""
+        return self._source.was_continued()
 
     def _counted(self, pieces: t.Iterator[bytes]) -> t.Iterator[bytes]:
         for piece in pieces:
@@ -200,7 +223,13 @@ def upload_blob(
     left: list[UploadSession] = []
     reader = BlobReader(functools.partial(steady_pieces, source, digest, size), digest, size, source.what)
     try:
-        return _upload(destination, repository, digest, size, reader, session, left)
+        try:
+            return _upload(destination, repository, digest, size, reader, session, left)
+        except ContentMismatch as error:
+            if not source.was_continued():
+                raise
+            # A registry may give another range than it says. In one go it may give the right bytes.
+            return [str(error), *_upload(destination, repository, digest, size, reader, None, left)]
     finally:
         reader.close()
         for abandoned in left:

@@ -781,3 +781,18 @@ def test_a_size_beyond_all_measure_is_refused(server: ScriptedServer) -> None:
     server.expect("HEAD", blob(), 200, length=str(10**17))
     with pytest.raises(ProtocolViolation, match="has 100000000000000000 bytes"):
         size_at(registry(server), "a/b", DIGEST)
+
+
+def test_a_source_that_gives_another_range_than_it_says_is_read_once_more_in_one_go(serve: Serve) -> None:
+    origin, server = serve(), serve(ordered=False)
+    origin.expect("GET", blob(), 200, LARGE[:CUT], length=str(len(LARGE)), cut=True)
+    said = {"Content-Range": f"bytes {CUT}-{len(LARGE) - 1}/{len(LARGE)}"}
+    origin.expect("GET", blob(), 206, LARGE[:-CUT], said)
+    origin.expect("GET", blob(), 200, LARGE)
+    server.expect("POST", UPLOADS, 202, headers=at("/u?s=1")).expect("PUT", put(), 0)
+    server.expect("DELETE", "/u?s=1", 204)
+    server.expect("POST", UPLOADS, 202, headers=at("/u?s=2")).expect("PUT", put(session="/u?s=2"), 201)
+    source = registry(origin, writing=False, retries=1)
+    (given_up,) = upload_blob(registry(server), "a/b", DIGEST, len(LARGE), RegistrySource(source, "a/b", DIGEST))
+    assert "have the digest" in given_up
+    assert server.requests[-1].body == LARGE
