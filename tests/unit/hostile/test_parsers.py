@@ -69,14 +69,14 @@ from ansible_collections.imageops.registry.tests.unit.support.documents import D
 from hypothesis.configuration import set_hypothesis_home_dir
 
 SETTINGS = hypothesis.settings(
-    max_examples=200,
+    max_examples=80,
     derandomize=True,
     deadline=None,
     database=None,
     phases=(hypothesis.Phase.generate, hypothesis.Phase.shrink),
     suppress_health_check=(hypothesis.HealthCheck.too_slow,),
 )
-FEWER = hypothesis.settings(SETTINGS, max_examples=100)
+FEWER = hypothesis.settings(SETTINGS, max_examples=40)
 """Of documents, which take longer to be drawn."""
 BASE = "https://registry.test:5000"
 
