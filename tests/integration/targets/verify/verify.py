@@ -285,7 +285,7 @@ def damaged() -> None:
             # distribution keeps the copy that it has, whatever comes. That is seen, and said.
             check(mended["failed"], f"{mended}")
             sentence = "if the registry keeps a damaged copy in its storage, remove that there"
-            check(f"Cannot look for blob {digest} in " in mended["msg"] and sentence in mended["msg"], mended["msg"])
+            check(f"Cannot read blob {digest} from " in mended["msg"] and sentence in mended["msg"], mended["msg"])
             stored(digest).unlink()
             restarted()
             mended, again = copies(images, {**content, "repair": True}, {**content, "repair": True})
