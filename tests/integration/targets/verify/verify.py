@@ -319,6 +319,9 @@ def by_the_role() -> None:
     run = promote([moved], verify="blobs", verify_content=True, expected=2)
     reported(run, f" blob {digest} ")
     check(Side("destination", "verify/elsewhere").manifest("1.0") is None, "a tag leads to what isn't whole")
+    # distribution 2.8 collects no garbage while a repository has manifests and no tag.
+    storage = Path(state_at().registry("destination")["storage"])
+    shutil.rmtree(storage / "docker/registry/v2/repositories/verify/elsewhere")
 
 
 def signatures() -> None:
