@@ -9,7 +9,6 @@ Usage: bench.py [--only a,c] [--rounds N] [--quick]
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -46,13 +45,7 @@ def main() -> int:
             common.ROOT / "docs",
         ]
         command += ["--directory", common.BUILD / "bench", *sys.argv[1:]]
-        process = subprocess.Popen([str(part) for part in command], env=env, stdin=subprocess.DEVNULL)
-        try:
-            return process.wait()
-        finally:
-            if process.poll() is None:
-                process.terminate()
-                process.wait()
+        return running.run_in_front(command, env)
 
 
 if __name__ == "__main__":

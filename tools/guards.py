@@ -8,7 +8,6 @@ Usage: guards.py [WORD...]
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import common
@@ -26,9 +25,7 @@ def main() -> int:
         making.venvs(core)
         venv = making.venv(core)
         command = [venv / "bin" / "python", COPY / "tests" / "unit" / "hostile" / "without_guards.py", *sys.argv[1:]]
-        env = running.environment_for(venv)
-        done = subprocess.run([str(part) for part in command], env=env, stdin=subprocess.DEVNULL, check=False)
-        return done.returncode
+        return running.run_in_front(command, running.environment_for(venv))
 
 
 if __name__ == "__main__":

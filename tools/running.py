@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -53,6 +53,17 @@ def environment_for(venv: Path, home: Path = HOME, collections: Path = COLLECTIO
     )
     env.update(more)
     return env
+
+
+def run_in_front(command: Sequence[object], env: Mapping[str, str]) -> int:
+    """Run a program that shows its own progress, and end it with the command. Returns its status."""
+    process = subprocess.Popen([str(part) for part in command], env=dict(env), stdin=subprocess.DEVNULL)
+    try:
+        return process.wait()
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
 
 
 def run(

@@ -8,7 +8,6 @@ Usage: soak.py [--seed N] [--schedules N] [--images N] [--again FILE]
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import common
@@ -37,15 +36,7 @@ def main() -> int:
             common.BUILD / "soak",
             *sys.argv[1:],
         ]
-        process = subprocess.Popen(
-            [str(part) for part in command], env=running.environment_for(core), stdin=subprocess.DEVNULL
-        )
-        try:
-            return process.wait()
-        finally:
-            if process.poll() is None:
-                process.terminate()
-                process.wait()
+        return running.run_in_front(command, running.environment_for(core))
 
 
 if __name__ == "__main__":

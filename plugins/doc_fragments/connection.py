@@ -103,10 +103,10 @@ options:
     default: 3
   retry_max_wait:
     description:
-      - The longest pause in seconds before a request is repeated. Pauses begin with up to a second, and double each time; where the
-        registry asks for one with C(Retry-After), it is as long as that.
-      - A registry that asks for a longer one is asked again after this time, once. If it still does, the task fails and says how long
-        the registry wants to be left alone.
+      - The longest pause in seconds before a request is repeated. Pauses begin with up to a second, and double each time up to 30 seconds;
+        where the registry asks for one with C(Retry-After), it is as long as that.
+      - A registry that asks for a longer one is left alone for this time, once in a task. What it then still answers so fails, and says
+        for how long the registry wants to be left alone.
     type: float
     default: 120
   jobs:
@@ -118,8 +118,7 @@ options:
   requests_per_second:
     description:
       - How many requests to one registry may begin in a second, those to its token server included. With V(0), as many as come.
-      - Use it where a registry counts requests, and answers too many of them with 429. To compare an image takes two requests, and to copy
-        one about ten and two for each blob.
+      - Use it where a registry counts requests, and answers too many of them with 429.
     type: float
     default: 0
   chunk_size:

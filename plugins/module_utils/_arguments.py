@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-import os
 import sys
 import typing as t
 
@@ -25,7 +24,7 @@ from ._endpoint import Endpoint
 from ._errors import CredentialError, InvalidInput, LocalFileError, RegistryError, RepositoryMissing
 from ._inspection import ImageName
 from ._limits import Limits
-from ._local_path import absolute, relative_hint
+from ._local_path import absolute, check_is_file, relative_hint
 from ._manifest import MAXIMUM_BLOB_SIZE, MAXIMUM_SIZE
 from ._placement import BlobGroup, BlobOutcome
 from ._progress import Progress
@@ -408,9 +407,7 @@ def decoded(text: str, option: str) -> bytes:
 
 def read_file(path: str) -> bytes:
     """The bytes of a manifest's file. Raises :class:`LocalFileError`."""
-    if os.path.exists(path) and not os.path.isfile(path):
-        # A pipe may never be written to.
-        raise LocalFileError(f"{absolute(path)} is no file")
+    check_is_file(path)
     try:
         with open(path, "rb") as file:
             return file.read(MAXIMUM_SIZE + 1)

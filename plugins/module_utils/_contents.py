@@ -24,7 +24,7 @@ class Depth(t.NamedTuple):
     """How deep is looked."""
 
     level: str = TAG
-    """``none`` and ``tag``: no deeper than tags; ``manifests``: every manifest; ``blobs``: every blob as well."""
+    """``tag``, or ``none`` in the module ``manifest``: no deeper; ``manifests``: these; ``blobs``: those as well."""
     content: bool = False
     """Whether blobs are also read, and hashed."""
 
@@ -106,9 +106,9 @@ def look_at_blob(end: End, repository: str, blob: Descriptor, *, read: bool) -> 
     except NotFound as error:
         raise ContentMismatch("the registry says that it is there, and doesn't serve it").within(what) from error
     except ConnectionFailed as error:
-        if error.refused:
-            raise
-        # distribution breaks off where its storage has lost what its memory still knows.
+        # distribution breaks off where its storage has lost what its memory still knows. One that isn't reached at all
+        # raises here.
+        end.head_blob(repository, blob.digest)
         raise ContentMismatch(
             f"the registry says that it is there, and doesn't serve all of it: {error.reason}"
         ).within(what) from error

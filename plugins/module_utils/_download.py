@@ -119,21 +119,24 @@ def _alone(path: str) -> t.Iterator[tuple[t.BinaryIO, bool]]:
     A lock ends with its process, whichever way that ends. Raises :class:`OSError`.
     """
     waited = False
+    anew = 0
     while True:
-        with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b") as file:
-            if not _is_own(file):
-                os.unlink(path)
-                continue
+        with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | anew, 0o600), "r+b") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 waited = True
                 fcntl.flock(file, fcntl.LOCK_EX)
-            if _is_at(file, path):
+            if not _is_at(file, path):
+                # The other run has put it in place: this one begins a file of its own.
+                waited, anew = True, 0
+            elif anew or _is_own(file):
                 yield file, waited
                 return
-        # The other run has put it in place: this one begins a file of its own.
-        waited = True
+            else:
+                # Some file systems give every file another owner: what was made anew is ours all the same.
+                os.unlink(path)
+                anew = os.O_EXCL
 
 
 def _is_own(file: t.BinaryIO) -> bool:

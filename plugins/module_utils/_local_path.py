@@ -9,6 +9,17 @@ from __future__ import annotations
 
 import os
 
+from ._errors import LocalFileError
+
+
+def check_is_file(path: str) -> None:
+    """Raise :class:`LocalFileError` for what is no file: a pipe may never be written to, and a device never end.
+
+    What isn't there is for whoever opens it.
+    """
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise LocalFileError(f"{absolute(path)} is no file")
+
 
 def absolute(path: str) -> str:
     """The path that is really opened, from the root on."""

@@ -136,6 +136,7 @@ class _PacedResponse(http.client.HTTPResponse):
     def _read_next_chunk_size(self) -> int:
         # What comes beside the content is read in one go, as long as it is.
         with self._in_time("the head of a chunk"):
+            # The type stubs have no private methods.
             size: int = super()._read_next_chunk_size()  # type: ignore[misc]
             return size
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 import typing as t
 
 from ._blob_reader import BlobReader
@@ -30,7 +29,7 @@ from ._errors import (
     UnexpectedAnswer,
     UploadGone,
 )
-from ._local_path import absolute, relative_hint
+from ._local_path import absolute, check_is_file, relative_hint
 from ._manifest import MAXIMUM_BLOB_SIZE
 from ._progress import MovingBlob
 from ._registry import UploadSession
@@ -109,9 +108,7 @@ class FileSource:
         return f"{algorithm}:{hashed.hexdigest()}", size
 
     def _pieces(self, offset: int) -> t.Iterator[bytes]:
-        if os.path.exists(self._path) and not os.path.isfile(self._path):
-            # A pipe may never be written to, and a device never end.
-            raise LocalFileError(f"{absolute(self._path)} is no file")
+        check_is_file(self._path)
         try:
             with open(self._path, "rb") as file:
                 file.seek(offset)
@@ -181,15 +178,16 @@ class WatchedSource:
 
 def size_at(registry: End, repository: str, digest: str) -> int:
     """The size in bytes of a blob. Raises :class:`NotFound`, and :class:`InvalidInput` if it isn't told."""
+    what = f"read blob {digest} from {registry.name}/{repository}"
     found = registry.head_blob(repository, digest)
     if found is None:
         raise NotFound(
             "it isn't there", hint="Check repository and digest: a blob belongs to the repositories it was pushed to"
-        ).within(f"read blob {digest} from {registry.name}/{repository}")
+        ).within(what)
     if found < 0:
         raise InvalidInput(f"{registry.name} doesn't tell the size of {digest}", hint="Give size")
     if found > MAXIMUM_BLOB_SIZE:
-        raise ProtocolViolation(f"{registry.name} says that {digest} has {found} bytes")
+        raise ProtocolViolation(f"the registry says that it has {found} bytes").within(what)
     return found
 
 

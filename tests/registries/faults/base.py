@@ -54,17 +54,19 @@ class Reset(Cut):
 class Source(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
+
+class Client(Source, Protocol):
     def readline(self, size: int, /) -> bytes: ...
 
 
 class RequestBody:
     """The body of a request, read from the client once, piece by piece."""
 
-    def __init__(self, source: Source, size: int | None, *, chunked: bool = False) -> None:
+    def __init__(self, source: Client, size: int | None, *, chunked: bool = False) -> None:
         self.size = size
         """Bytes; None where the request has none, and where it comes in chunks."""
         self.chunked = chunked
-        self._source = _Chunks(source) if chunked else source
+        self._source: Source = _Chunks(source) if chunked else source
         self._left = size or 0
         self._ended = not chunked and not size
         self._seen = b""
@@ -114,7 +116,7 @@ class RequestBody:
 class _Chunks:
     """A body with ``Transfer-Encoding: chunked`` (RFC 9112, 7.1), without its frames."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Client) -> None:
         self._source = source
         self._left = 0
         self._ended = False
@@ -134,9 +136,6 @@ class _Chunks:
             if not self._left:
                 self._line()
         return content
-
-    def readline(self, size: int) -> bytes:
-        raise NotImplementedError
 
     def _begin(self) -> None:
         try:

@@ -17,6 +17,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._contents import
 from ansible_collections.imageops.registry.plugins.module_utils._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     AccessDenied,
+    ConnectionFailed,
     ContentMismatch,
     NotFound,
     ProtocolViolation,
@@ -109,6 +110,16 @@ def test_a_blob_with_other_bytes_or_none_is_damaged(
 ) -> None:
     server.expect("HEAD", BLOB, 200, LAYER).expect("GET", BLOB, status, content)
     with pytest.raises(ContentMismatch, match=f"Cannot (look for|read) blob {DIGEST} (in|from) .*/a: {said}"):
+        look_at_blob(client(server), "a", LAYER_DESCRIPTOR, read=True)
+
+
+@pytest.mark.parametrize(("afterwards", "kind"), [(200, ContentMismatch), (0, ConnectionFailed)])
+def test_a_blob_that_breaks_off_is_damaged_where_the_registry_still_answers(
+    server: ScriptedServer, afterwards: int, kind: type[RegistryError]
+) -> None:
+    server.expect("HEAD", BLOB, 200, LAYER).expect("GET", BLOB, 200, LAYER[:3], length=str(len(LAYER)), cut=True)
+    server.expect("HEAD", BLOB, afterwards, LAYER)
+    with pytest.raises(kind):
         look_at_blob(client(server), "a", LAYER_DESCRIPTOR, read=True)
 
 

@@ -337,3 +337,12 @@ def test_a_disk_that_is_full_is_not_left_full(
     with pytest.raises(LocalFileError, match="No space left"):
         download(server, dest)
     assert not part.exists()
+
+
+def test_a_file_system_that_gives_files_other_owners_ends_nothing(
+    server: ScriptedServer, dest: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_download, "_is_own", lambda file: False)
+    server.expect("GET", TARGET, 200, BLOB)
+    download(server, dest)
+    assert dest.read_bytes() == BLOB and left(dest.parent) == ["layer.tar"]
