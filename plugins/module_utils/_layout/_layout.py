@@ -140,7 +140,7 @@ class Layout:
             names = read_names(entry.annotations)
             belongs = any(name.tag.partition(".")[0] in tags for name in names) or (not names and entry.digest in inner)
             if entry.media_type in MANIFEST_TYPES and not belongs:
-                subject = self.get_manifest("", entry.digest).subject
+                subject = self._manifest("", entry.digest).subject
                 if subject is None or subject.digest not in known:
                     images.append(entry)
         return images
@@ -163,7 +163,12 @@ class Layout:
         return Descriptor(found.media_type, found.digest, found.size)
 
     def get_manifest(self, repository: str, reference: str) -> Manifest:
-        """The exact bytes, verified. Raises :class:`NotFound`."""
+        """The exact bytes, verified. Raises :class:`NotFound`, for a writer also where it isn't whole."""
+        if self._writing and self.head_manifest(repository, reference) is None:
+            raise NotFound("it isn't there").within(f"read {self._shown(repository, reference)}")
+        return self._manifest(repository, reference)
+
+    def _manifest(self, repository: str, reference: str) -> Manifest:
         what = f"read {self._shown(repository, reference)}"
         with self._lock:
             found = self._described(reference) if is_digest(reference) else self._named(repository, reference)
@@ -349,7 +354,7 @@ class Layout:
     def _readable(self, entry: Descriptor) -> Manifest | None:
         """A manifest, or None where it isn't there; to a writer what is damaged isn't there, either."""
         try:
-            return self.get_manifest("", entry.digest)
+            return self._manifest("", entry.digest)
         except NotFound:
             return None
         except RegistryError:

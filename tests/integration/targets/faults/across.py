@@ -9,7 +9,7 @@ from typing import Any
 
 from content import Side
 from rows import KIB, RUN
-from runs import REGISTRIES, Plain, check, connection, play, playbook, private_file, seed, task
+from runs import REGISTRIES, Plain, call, check, connection, seed, task
 
 from fault_control import FaultControl
 from fault_proxy import FaultProxy
@@ -50,12 +50,12 @@ def disk_full() -> None:
     prefix = "full"
     faults.switch({"": f"disk-full={3 * MIB // 2}"})
     try:
-        failed = playbook(play([_copy("faulty", images, prefix, retries=1, jobs=1)]), {}).of("copy")
+        failed = call([_copy("faulty", images, prefix, retries=1, jobs=1)]).of("copy")
     finally:
         faults.switch({"": ""})
     check(failed["failed"] and "The registry's storage is full" in failed["msg"], f"it says: {failed['msg']}")
     check(Side("faulty", f"{prefix}/{images[0]['repository']}").manifest(images[0]["tag"]) is None, "a tag is there")
-    result = playbook(play([_copy("faulty", images, prefix)]), {}).of("copy")
+    result = call([_copy("faulty", images, prefix)]).of("copy")
     check(0 < result["transfer"]["bytes_uploaded"] < 3 * MIB // 2, f"sent anew: {result['transfer']}")
     _check_whole("faulty", images, prefix)
 
@@ -65,12 +65,10 @@ def at_once() -> None:
     images = seed("dev", "multi,family", f"{RUN_NAME}-once", images=4, layers=2, layer_size=MIB)
     prefix = "once"
     copy = _copy("prod", images, prefix)
-    python = "ansible_python_interpreter='{{ ansible_playbook_python }}'"
-    hosts = private_file("two-hosts", "".join(f"host{number} ansible_connection=local {python}\n" for number in (1, 2)))
-    run = playbook(play([copy], hosts="all"), {}, hosts=hosts)
+    run = call([copy, copy], at_a_time=2)
     check([entry["status"] for entry in run.results] == ["ok", "ok"], f"they say:\n{run.output}")
     _check_whole("prod", images, prefix)
-    again = playbook(play([copy]), {}).of("copy")
+    again = call([copy]).of("copy")
     check(not again["changed"], "the next run changes something")
 
 
@@ -87,7 +85,7 @@ def continued() -> None:
             prefix = "on"
             copy = _copy(name, images, prefix)
             copy["imageops.registry.image_copy"].update(at)
-            result = playbook(play([copy]), {}).of("copy")
+            result = call([copy]).of("copy")
             check(not result["failed"], f"{name}: {result.get('msg')}")
             seen = [request for request in proxy.requests if request["method"] == "PATCH"]
             check(len(seen) == 1, f"{name}: continued {len(seen)} times")

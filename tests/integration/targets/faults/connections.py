@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from rows import RUN, STATUSES, at_a_time, kind_of
-from runs import REGISTRIES, Failed, Plain, check, connection, play, playbook, seed, task
+from runs import REGISTRIES, Failed, Plain, call, check, connection, seed, task
 
 from fault_proxy import FaultProxy
 
@@ -68,7 +68,7 @@ ROWS = [
 
 
 def own_proxies() -> None:
-    """All in one playbook, and each through its own proxy."""
+    """All at a time, and each through its own proxy."""
     proxies: dict[str, FaultProxy] = {}
     try:
         tasks = []
@@ -108,7 +108,7 @@ def judge(row: Own, result: Plain, proxy: FaultProxy) -> None:
 def again() -> None:
     """The same copies past the proxies."""
     copies = [row for row in ROWS if row.module == "image_copy"]
-    run = playbook(play([row.task(REGISTRIES[row.registry]["inner_address"]) for row in copies]), {})
+    run = call([row.task(REGISTRIES[row.registry]["inner_address"]) for row in copies])
     for row in copies:
         result: dict[str, Any] = run.of(row.name)
         check(not result["failed"] and result["changed"] == bool(row.fails), f"{row.name}: {result}")

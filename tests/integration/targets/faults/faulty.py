@@ -23,12 +23,11 @@ from runs import (
     Failed,
     Plain,
     Run,
+    call,
     check,
     connection,
     main,
     mark,
-    play,
-    playbook,
     requests_since,
     seed,
     task,
@@ -205,7 +204,7 @@ def finished_afterwards() -> None:
             rows = [row for row in ROWS if (row.registry, row.end) == (registry, end)]
             if rows:
                 tasks.append({**copy_of(rows, inner(registry)), "name": f"{registry} {end}"})
-    run = playbook(play(tasks), {})
+    run = call(tasks)
     for entry in tasks:
         check(not run.of(entry["name"])["failed"], f"{entry['name']}: {run.of(entry['name'])}")
     for row in ROWS:

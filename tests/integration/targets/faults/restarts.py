@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 
-from runs import OUTPUT, Failed, Plain, check, harness, play, playbook, seed, state_at, task
+from runs import OUTPUT, Failed, Plain, call, check, harness, seed, state_at, task
 
 from fault_proxy import FaultProxy
 from faults.base import Answer, Cut, Fault, Request, is_upload
@@ -69,13 +69,13 @@ def _restarted(name: str) -> None:
         ends = {end: {"registry": address, "plain_http": True} for end, address in addresses.items()}
         item = {"repository": image["repository"], "tag": image["tag"]}
         options = {**ends["destination"], "source": ends["source"], "images": [item]}
-        file = play([task("image_copy", options, name="copy")])
+        copy = task("image_copy", options, name="copy")
         failure: list[Failed] = []
         results: list[Plain] = []
 
         def run() -> None:
             try:
-                results.append(playbook(file, {}).of("copy"))
+                results.append(call([copy]).of("copy"))
             except Failed as error:
                 failure.append(error)
 

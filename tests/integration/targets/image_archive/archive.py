@@ -21,6 +21,7 @@ from runs import (
     WRITING,
     Failed,
     Plain,
+    call,
     check,
     connection,
     inventory,
@@ -158,7 +159,7 @@ def one_by_one() -> None:
     whole, steps = FORMATS[1].path("whole"), FORMATS[1].path("steps")
     tasks = [archive_task("exported", "Whole", whole, images)]
     tasks += [archive_task("exported", f"Step {number}", steps, [image]) for number, image in enumerate(images)]
-    playbook(play(tasks), {})
+    call(tasks)
     check(whole.read_bytes() == steps.read_bytes(), "the archives differ")
 
 
@@ -200,7 +201,7 @@ def reads_skopeo() -> None:
                 named = {**item, **more, "destination_repository": copy}
                 tasks.append(archive_task("imported", copy, path, [named]))
                 copies[copy] = image
-        done = playbook(play(tasks), {})
+        done = call(tasks)
         for copy, image in copies.items():
             check(done.of(copy)["images"][0]["digest"] == image["digest"], f"{done.of(copy)}")
             there = Side("dev", image["repository"]).reachable(image["tag"])
@@ -220,7 +221,7 @@ def with_oras() -> None:
         archive_task("exported", "Export", ours, [item]),
         archive_task("exported", "Export under a tag alone", archive, [{**item, "name": "1.0"}]),
     ]
-    playbook(play(tasks), {})
+    call(tasks)
     dev, prod = (connection(name)["registry"] for name in ("dev", "prod"))
     copies = [
         [
@@ -235,7 +236,7 @@ def with_oras() -> None:
     ]
     for arguments in copies:
         subprocess.run(["oras", "copy", "--recursive", *arguments], check=True, stdout=subprocess.DEVNULL)
-    done = playbook(play([archive_task("imported", "Import", its, None, default_repository="oras/written")]), {})
+    done = call([archive_task("imported", "Import", its, None, default_repository="oras/written")])
     check(len(done.of("Import")["images"]) == 1, f"more than the image was imported: {done.of('Import')}")
     there = Side("dev", made.repository).reachable("1.0")
     for repository in ("oras/directory", "oras/archive", "oras/written"):
@@ -276,7 +277,7 @@ def killed() -> None:
         check(layers - before != set(), "the kill came too late")
         check(not (path / "index.json").exists() and not path.is_file(), "a layout is seen that isn't whole")
         moment = mark()
-        done = playbook(play([*tasks, archive_task("imported", "Import", path, None)]), {})
+        done = call([*tasks, archive_task("imported", "Import", path, None)])
         check(done.of("Export")["changed"], "nothing was left to do")
         read = {seen["path"].rpartition(":")[2] for seen in requests_since(moment, "dev") if "/blobs/" in seen["path"]}
         check(not read & before, f"{read & before} were read again")
@@ -291,7 +292,7 @@ def damaged() -> None:
     (image,) = seed("dev", "single", "archive/damaged")
     path = FORMATS[0].path("damaged")
     export = archive_task("exported", "Export", path, items_of([image]))
-    playbook(play([export]), {})
+    call([export])
     largest = max(image["blobs"], key=lambda blob: int(blob["size"]))
     file = path / "blobs" / "sha256" / largest["digest"].partition(":")[2]
     file.write_bytes(bytes(file.stat().st_size))
@@ -302,7 +303,7 @@ def damaged() -> None:
         archive_task("exported", "Verify again", path, items_of([image]), verify=True),
         archive_task("imported", "Import what was mended", path, None),
     ]
-    done = playbook(play(tasks), {}, noise=True)
+    done = call(tasks)
     refused = done.of("Import")
     check(refused["failed"] and "have the digest" in refused["msg"], f"damaged bytes were imported: {refused}")
     changes = [done.of(name)["changed"] for name in ("Export without a look", "Verify", "Verify again")]
@@ -317,7 +318,7 @@ def chosen() -> None:
     item = {"repository": made.repository, "tag": "1.0"}
     path = FORMATS[1].path("chosen")
     some = {**item, "name": "amd64", "platforms": ["linux/amd64"]}
-    first = playbook(play([archive_task("exported", "Export", path, [item, {**some, "tags": ["amd64"]}])]), {})
+    first = call([archive_task("exported", "Export", path, [item, {**some, "tags": ["amd64"]}])])
     push_signed("dev", made)
     tasks = [
         archive_task("exported", "Ignore", path, [item]),
@@ -325,7 +326,7 @@ def chosen() -> None:
         archive_task("exported", "Nothing to add", path, [item], compare_artifacts=True, artifacts=[SPDX]),
         archive_task("imported", "Import", path, [{**some, "platforms": [], "tag": "amd64"}]),
     ]
-    done = playbook(play(tasks), {})
+    done = call(tasks)
     changes = [done.of(name)["changed"] for name in ("Ignore", "Add", "Nothing to add")]
     check(changes == [False, True, False], f"these exports changed something: {changes}")
     digest = first.of("Export")["images"][1]["digest"]
@@ -365,7 +366,7 @@ def mistakes() -> None:
         archive_task(state, f"Case {number}", place, images, ignore_errors=True)
         for number, (state, place, images, _words) in enumerate(cases)
     ]
-    done = playbook(play(tasks), {}, noise=True)
+    done = call(tasks)
     for number, (_state, _place, _images, words) in enumerate(cases):
         result = done.of(f"Case {number}")
         check(result["failed"] and words in result["msg"], f"{words!r} is not in {result.get('msg')!r}")

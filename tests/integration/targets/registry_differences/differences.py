@@ -3,8 +3,8 @@
 
 """Every difference between registries that docs/registry-differences.md names, played by the fault proxy.
 
-Each row works in a repository of its own, in which the proxy plays the faults of the row. All of their tasks are in one
-playbook; then is looked at what they returned and what the proxy was asked.
+Each row works in a repository of its own, in which the proxy plays the faults of the row. Their modules are called
+one after the other; then is looked at what they returned and what the proxy was asked.
 """
 
 from __future__ import annotations
@@ -23,12 +23,11 @@ from runs import (
     REGISTRIES,
     Failed,
     Plain,
+    call,
     check,
     connection,
     main,
     mark,
-    play,
-    playbook,
     requests_since,
     seed,
     task,
@@ -465,7 +464,7 @@ def every_row() -> None:
         for row in ROWS
         for number, entry in enumerate(row.tasks(row.place))
     ]
-    run = playbook(play(tasks), {})
+    run = call(tasks)
     seen = {name: requests_since(moment, name, "proxy") for name in ("faulty", "faulty-token")}
     problems = []
     for row in ROWS:

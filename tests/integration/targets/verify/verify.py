@@ -24,12 +24,12 @@ from runs import (
     WRITING,
     Plain,
     Run,
+    call,
     check,
     connection,
     harness,
     main,
     mark,
-    play,
     playbook,
     private_file,
     requests_since,
@@ -101,7 +101,7 @@ def result_of(run: Run) -> Plain:
 
 
 def copies(images: list[Plain], *variants: Plain, to: str = "destination") -> list[Plain]:
-    """One run with a task of image_copy for each of the variants of its options. Returns their results."""
+    """One call of image_copy for each of the variants of its options. Returns their results."""
     items = [{"repository": entry["repository"], "tag": entry["tag"]} for entry in images]
     tasks = []
     for number, variant in enumerate(variants):
@@ -109,7 +109,7 @@ def copies(images: list[Plain], *variants: Plain, to: str = "destination") -> li
         given = {**connection(to), "source": connection("source"), "images": items, **options}
         keywords = {"check_mode": variant.get("check_mode", False), "ignore_errors": True}
         tasks.append(task("image_copy", given, name=f"copy {number}", **keywords))
-    run = playbook(play(tasks), {})
+    run = call(tasks)
     return [run.of(f"copy {number}") for number in range(len(variants))]
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from content import Side
-from runs import PROMOTE, REGISTRIES, Plain, check, connection, main, play, playbook, say, seed, state_at, task
+from runs import PROMOTE, REGISTRIES, Plain, call, check, connection, main, playbook, say, seed, state_at, task
 from signed_images import KEY, SPDX, Signed, push_signed, signed, tag_of
 from signing import bundle, key_of, signed_by_bundle, signed_by_tag
 
@@ -45,11 +45,11 @@ class Way(NamedTuple):
             for entry in images
         ]
 
-    def copy(self, images: list[Plain], *arguments: str, **options: Any) -> Plain:
-        """One task of image_copy. Returns its result."""
+    def copy(self, images: list[Plain], *, check_mode: bool = False, **options: Any) -> Plain:
+        """One call of image_copy. Returns its result."""
         ends = {**connection(self.destination), "source": connection(self.source)}
-        tasks = [task("image_copy", {**ends, "images": self.items(images), **options})]
-        return playbook(play(tasks), {}, *arguments).of("image_copy")
+        copying = task("image_copy", {**ends, "images": self.items(images), **options}, check_mode=check_mode)
+        return call([copying]).of("image_copy")
 
     def promote(self, images: list[Plain], **variables: Any) -> Plain:
         """The role. Returns ``promote_result``."""
@@ -86,7 +86,7 @@ def matrix() -> None:
         made = signed(f"{way.source}-{way.destination}/signed")
         push_signed(way.source, made)
         images.append({"repository": made.repository, "tag": "1.0"})
-        predicted = way.copy(images, "--check")
+        predicted = way.copy(images, check_mode=True)
         result = way.promote(images) if number % 2 else way.copy(images)
         check(result["changed"] and predicted["changed"], f"{way}: nothing was changed: {result}")
         for before, after in zip(predicted["images"], result["images"]):
@@ -146,7 +146,7 @@ def types() -> None:
     made = signed("types")
     push_signed(way.source, made)
     images = [{"repository": made.repository, "tag": "1.0"}]
-    none = way.copy(images, "--check", artifacts="none")
+    none = way.copy(images, check_mode=True, artifacts="none")
     check(none["images"][0]["artifacts"] == [], f"none means none: {none}")
     some = way.copy(images, artifacts=[SPDX, "application/vnd.dev.cosign.simplesigning.v1+json"])
     kept = sorted(entry["artifact_type"] for entry in some["images"][0]["artifacts"])
@@ -178,7 +178,7 @@ def platforms() -> None:
     check(flat["digest"] == made.images[1].digest, f"flatten: {flat}")
     inspect(way.destination, "copied/" + made.repository, "1.0", "arm64")
     ends = {**connection(way.destination), "source": connection(way.source), "images": way.items(images)}
-    refused = playbook(play([task("image_copy", {**ends, "platforms": ["linux/s390x"]})]), {}, expected=2)
+    refused = call([task("image_copy", {**ends, "platforms": ["linux/s390x"]}, ignore_errors=True)])
     message = refused.of("image_copy")["msg"]
     check("no image for linux/s390x" in message and "linux/amd64" in message, message)
 
@@ -252,11 +252,11 @@ def sha512_manifests() -> None:
         group = {"repository": "copied/by-sha512", "source_repository": made.repository, "blobs": blobs}
         tasks = [
             task("blob", {**connection(name), "source": connection(way.source), "blobs": [group]}),
-            task("manifest", {**connection(name), **options}),
-            task("manifest", {**connection(name), **options}, name="again"),
+            task("manifest", {**connection(name), **options}, ignore_errors=True),
+            task("manifest", {**connection(name), **options}, name="again", ignore_errors=True),
         ]
         takes_it = REGISTRIES[name]["flavour"] == "olareg"
-        done = playbook(play(tasks), {}, expected=0 if takes_it else 2)
+        done = call(tasks)
         if takes_it:
             check(done.of("manifest")["changed"] and not done.of("again")["changed"], f"{name}: {done.output}")
         else:
@@ -271,7 +271,7 @@ def refused_content() -> None:
         ("both", {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [], "layers": []}, "contradicts"),
     ):
         options = {"repository": f"{way.prefix}/refused", "content_base64": _base64(json.dumps(content).encode())}
-        done = playbook(play([task("manifest", {**connection(way.destination), **options})]), {}, expected=2)
+        done = call([task("manifest", {**connection(way.destination), **options}, ignore_errors=True)])
         message = done.of("manifest")["msg"]
         check(word in message, f"{name}: {message}")
 

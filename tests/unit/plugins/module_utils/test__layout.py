@@ -238,7 +238,11 @@ def test_a_writer_mends_what_is_not_whole(tmp_path: pathlib.Path, part: bytes) -
     write(path, (IMAGE, IMAGE.digest), (OTHER, OTHER.digest), (MULTI, "1"))
     (path / "blobs" / "sha256" / compute_digest(part).partition(":")[2]).write_bytes(part[:-1])
     layout = opened(path, writing=True)
-    assert layout.head_manifest(REPOSITORY, "1") is None
+    for manifest, tag in ((IMAGE, ""), (MULTI, "1")):
+        for reference in filter(None, (manifest.digest, tag)):
+            assert layout.head_manifest(REPOSITORY, reference) is None
+            with pytest.raises(NotFound, match="Cannot read .*: it isn't there"):
+                layout.get_manifest(REPOSITORY, reference)
     layout.put_upload(layout.start_upload(REPOSITORY), compute_digest(CONFIG), CONFIG)
     layout.put_upload(layout.start_upload(REPOSITORY), compute_digest(LAYER), LAYER)
     layout.put_manifest(REPOSITORY, IMAGE.digest, IMAGE)
