@@ -220,9 +220,8 @@ class Transport:
             raise
         except NotGranted:
             if leads and not self._contacted:
-                # The way to log in is known, and others may be granted what they ask for.
-                self._contacted = True
-                self._contact.release()
+                # Others may be granted what they ask for.
+                self._end_contact()
             raise
         except (ConnectionFailed, TLSFailed) as error:
             if self._fatal is None and not self._served and not isinstance(body, Body):
@@ -369,8 +368,8 @@ class Transport:
                 self._learn(response, request)
                 # The first token too, so that a password that is refused is tried once.
                 self._authorisation(request)
-            self._contacted = True
-            self._contact.release()
+            if not (challenged(response) and self._authenticator.scheme == "basic"):
+                self._end_contact()
         if not challenged(response):
             self._note_accepted(response, request)
             return response
@@ -385,9 +384,17 @@ class Transport:
         self._authenticator.forget(response.authorisation)
         response = send()
         if response.status == 401:
+            # Of the first contact, the others learn when the refusal is noted.
             raise self._refused(response, request)
         self._note_accepted(response, request)
+        if not self._contacted and not response.is_temporary():
+            self._end_contact()
         return response
+
+    def _end_contact(self) -> None:
+        """The way to log in is known, and the password was taken: nobody waits any longer for the thread that leads."""
+        self._contacted = True
+        self._contact.release()
 
     def _authorisation(self, request: _Request) -> str:
         """The Authorization header. Files and helpers are looked at when the registry has asked for a login."""

@@ -1271,10 +1271,10 @@ def test_sixteen_threads_whose_token_is_refused_renew_it_once(serve: Serve) -> N
 
 
 def test_the_first_answers_are_not_waited_for_one_by_one(serve: Serve) -> None:
-    # The gate opens when all four requests are at the server at the same time.
+    # The gate opens when the three others are at the server at the same time.
     server = serve(ordered=False)
-    server.expect("GET", "/1", 401, headers=ASKS_BASIC)
-    server.expect("GET", "/1", 200, gate=threading.Barrier(4), times=4)
+    server.expect("GET", "/1", 401, headers=ASKS_BASIC).expect("GET", "/1")
+    server.expect("GET", "/1", 200, gate=threading.Barrier(3), times=3)
     client = transport(server.host, credential=LOGIN)
     results: list[int] = []
     run_threads(lambda: results.append(client.exchange("GET", "/1", PULL).status), 4)
@@ -1340,6 +1340,24 @@ def test_a_password_that_the_token_server_refuses_is_tried_once_whatever_the_sco
     others.join(20)
     assert [type(failure) for failure in failures] == [AuthenticationFailed] * 4
     assert {str(failure) for failure in failures} == {str(failures[0])}
+
+
+def test_a_password_that_the_registry_refuses_is_tried_by_one_thread_only(serve: Serve) -> None:
+    # With the base of the API too, since some registries answer 401 for a single repository.
+    server = serve(ordered=False)
+    server.expect("GET", "/1", 401, headers=ASKS_BASIC).expect("GET", "/1", 401, headers=ASKS_BASIC)
+    server.expect("GET", "/v2/", 401, headers=ASKS_BASIC)
+    failures = failures_of_threads(transport(server.host, credential=LOGIN), *REPOSITORIES)
+    assert [type(failure) for failure in failures] == [AuthenticationFailed] * 4
+    assert {str(failure) for failure in failures} == {str(failures[0])}
+
+
+def test_a_passing_failure_of_the_first_login_does_not_let_the_others_try(serve: Serve) -> None:
+    server = serve(ordered=False)
+    server.expect("GET", "/1", 401, headers=ASKS_BASIC).expect("GET", "/1", 503)
+    server.expect("GET", "/1", 401, headers=ASKS_BASIC).expect("GET", "/v2/", 401, headers=ASKS_BASIC)
+    failures = failures_of_threads(transport(server.host, credential=LOGIN), *REPOSITORIES)
+    assert [type(failure) for failure in failures] == [AuthenticationFailed] * 4
 
 
 def test_a_token_server_that_never_answers_is_waited_for_by_one_thread_only(serve: Serve) -> None:
