@@ -14,6 +14,7 @@ from ._items import FAILED, MISSING, PROMOTE, REFUSED, SKIP, STOPPING, UNCHANGED
 from ._summary import NOT_MOVED, NOT_PUSHED, NOT_TAGGED
 
 _REASONS_TOLD = 5
+_ALIKE_TOLD = 3
 _HELD_UP = "held up by others"
 _NAMES = {PROMOTE: "promoted", SKIP: "skipped"}
 _DONE = {"uploaded": "uploaded", "mounted": "mounted", "skipped": "there already"}
@@ -24,16 +25,18 @@ _SHORT_DIGEST = len("sha256:") + 12
 def report(summary: Plain, *, check_mode: bool = False) -> list[str]:
     """A line for each image of a summary that was promoted or could not be, and one with the totals.
 
-    Images that are equal, or were held up by others, are only counted. With ``check_mode``, the lines speak of what
-    would be done.
+    Images that are equal, or were held up by others, are only counted; those that failed for the same reason have one
+    line. With ``check_mode``, the lines speak of what would be done.
     """
-    lines = []
+    told_of: dict[tuple[str, str], list[Plain]] = {}
     counts = {PROMOTE: 0, UNCHANGED: 0, SKIP: 0, MISSING: 0, REFUSED: 0, FAILED: 0, _HELD_UP: 0}
     for image in summary["images"]:
         kind = _HELD_UP if _was_held_up(image) else image["action"]
         counts[kind] += 1
         if kind not in (UNCHANGED, _HELD_UP):
-            lines.append(f"{_name(kind, check_mode)}: {_about(image, check_mode)}")
+            alike = str(image["reason"]) if kind in STOPPING else str(len(told_of))
+            told_of.setdefault((kind, alike), []).append(image)
+    lines = [f"{_name(kind, check_mode)}: {_about_all(images, check_mode)}" for (kind, _), images in told_of.items()]
     told = [f"{n} {_name(kind, check_mode)}" for kind, n in counts.items() if n or kind in (PROMOTE, UNCHANGED)]
     ways = _PLANNED if check_mode else _DONE
     sizes = [
@@ -70,6 +73,15 @@ def _name(kind: str, check_mode: bool) -> str:
     if kind == PROMOTE and check_mode:
         return "would be promoted"
     return _NAMES.get(kind, kind)
+
+
+def _about_all(images: t.Sequence[Plain], check_mode: bool) -> str:
+    """One image, or several that have the same reason."""
+    if len(images) == 1:
+        return _about(images[0], check_mode)
+    references = [str(image["reference"]) for image in images[:_ALIKE_TOLD]]
+    more = f" and {len(images) - len(references)} more" if len(images) > len(references) else ""
+    return f"{', '.join(references)}{more}: {images[0]['reason']}"
 
 
 def _about(image: Plain, check_mode: bool) -> str:

@@ -780,6 +780,16 @@ def test_a_report_names_the_image_that_failed(both: Plain) -> None:
     assert f"failed: dev.example/team/api:1: {ANOTHER_LAYER} failed" in lines
 
 
+@pytest.mark.parametrize(("number", "told"), [(2, "r0, r1"), (3, "r0, r1, r2"), (5, "r0, r1, r2 and 2 more")])
+def test_a_report_has_one_line_for_all_that_failed_alike(both: Plain, number: int, told: str) -> None:
+    summary = summarise(both, {})
+    image = {**summary["images"][0], "action": "failed", "reason": "Cannot log in to prod.example: no."}
+    other = {**image, "reference": "other", "reason": "Something else."}
+    summary["images"] = [*({**image, "reference": f"r{place}"} for place in range(number)), other]
+    assert report(summary)[:-1] == [f"failed: {told}: {image['reason']}", "failed: other: Something else."]
+    assert f", {number + 1} failed;" in report(summary)[-1]
+
+
 def test_a_report_sizes_what_was_sent(both: Plain) -> None:
     summary = summarise(both, done(both))
     for size, told in (
