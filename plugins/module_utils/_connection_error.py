@@ -95,6 +95,8 @@ def connection_error(error: BaseException, method: str, url: str) -> RegistryErr
     ):
         return ConnectionFailed(f"{where} doesn't answer in time", hint="Raise timeout", temporary=True, **facts)
     detail = next((cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror), "")
-    return ConnectionFailed(
+    found = ConnectionFailed(
         f"the connection to {where} broke off{': ' + detail if detail else ''}", temporary=True, **facts
     )
+    found.broke_off = True
+    return found

@@ -116,6 +116,8 @@ class ConnectionFailed(RegistryError):
 
     refused = False
     """Whether nobody listens there."""
+    broke_off = False
+    """Whether the connection ended before the answer did; one that was kept may have ended long before."""
 
 
 class TLSFailed(RegistryError):

@@ -22,6 +22,7 @@ from ._digest import algorithm_of, check_digest, is_digest
 from ._errors import (
     AccessDenied,
     BodyTooLarge,
+    ConnectionFailed,
     NotFound,
     NotGranted,
     ProtocolViolation,
@@ -506,13 +507,22 @@ class Registry:
         return self._session(response, session.repository, what, session.received)
 
     def cancel_upload(self, session: UploadSession) -> bool:
-        """end-14, DELETE, best effort, tried once: whether the session is gone. Most accounts may not end one."""
+        """end-14, DELETE, best effort: whether the session is gone. Most accounts may not end one.
+
+        Tried once, and again where the connection broke off: one that was kept may have ended meanwhile, which shows
+        only when it is used (RFC 9110, 9.2.2).
+        """
         what = f"cancel an upload to {self._named(session.repository)}"
         scopes = self._push(session.repository)
-        try:
-            response = self._ask(what, "DELETE", session.location, scopes, repeat=False)
-        except RegistryError:
-            return False
+        for is_last in (False, True):
+            try:
+                response = self._ask(what, "DELETE", session.location, scopes, repeat=False)
+                break
+            except ConnectionFailed as error:
+                if is_last or not error.broke_off:
+                    return False
+            except RegistryError:
+                return False
         gone = response.status == 404 and "BLOB_UPLOAD_UNKNOWN" in response.error().codes
         return gone or response.status in (200, 202, 204)
 

@@ -786,11 +786,32 @@ def test_get_upload_tells_how_far_it_is(server: ScriptedServer, before: int, val
 
 
 @pytest.mark.parametrize(
-    ("status", "done"), [(200, True), (202, True), (204, True), (401, False), (404, False), (405, False), (0, False)]
+    ("statuses", "done"),
+    [
+        ([200], True),
+        ([202], True),
+        ([204], True),
+        ([401], False),
+        ([404], False),
+        ([405], False),
+        # The connection breaks off.
+        ([0, 204], True),
+        ([0, 404], False),
+        ([0, 0], False),
+    ],
 )
-def test_cancel_upload_never_fails(server: ScriptedServer, status: int, done: bool) -> None:
-    server.expect("DELETE", "/u?s=1", status)
-    assert registry(server).cancel_upload(UploadSession("a/b", server.url + "/u?s=1")) is done
+def test_cancel_upload_never_fails(server: ScriptedServer, statuses: list[int], done: bool) -> None:
+    server.expect("POST", UPLOADS, 202, headers={"Location": "/u?s=1"})
+    for status in statuses:
+        server.expect("DELETE", "/u?s=1", status)
+    client = registry(server)
+    assert client.cancel_upload(client.start_upload("a/b")) is done
+
+
+def test_cancelling_an_upload_is_not_waited_for_again(server: ScriptedServer) -> None:
+    server.expect("DELETE", "/u?s=1", hang=True)
+    client = registry(server, timeout=0.1)
+    assert client.cancel_upload(UploadSession("a/b", server.url + "/u?s=1")) is False
 
 
 def mount_target() -> str:
