@@ -190,7 +190,7 @@ def playbook(
 def call(tasks: list[Plain], *, at_a_time: int = 1, diff: bool = False) -> Run:
     """Call the modules of these tasks without a playbook, each in a process of its own, so many at a time.
 
-    For what a module does, where it doesn't matter who calls it: a call costs a tenth of a task. Tasks are as
+    For what a module does, where it doesn't matter who calls it, since a call is much quicker than a task. Tasks are as
     :func:`task` makes them, with ``check_mode`` and ``ignore_errors``; no templates.
     """
     calls = []
