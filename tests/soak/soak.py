@@ -148,8 +148,11 @@ class Soak:
         if chosen.again:
             return [Asked(0, chosen.seed, 0, False, 0, chosen.again)]
         count = max(1, min(chosen.workers, chosen.schedules))
-        shares = [chosen.schedules // count + (part < chosen.schedules % count) for part in range(count)]
         often, last = chosen.images > 0, count - 1
+        # Two thousand images take as long as a few hundred schedules.
+        lighter = chosen.schedules // count // 2 if chosen.images and last else 0
+        shares = [chosen.schedules // count + (part < chosen.schedules % count) for part in range(count)]
+        shares[0], shares[last] = shares[0] + lighter, shares[last] - lighter
         return [
             Asked(part, chosen.seed + part, share, often and part == 0, chosen.images if part == last else 0, "")
             for part, share in enumerate(shares)
