@@ -187,7 +187,7 @@ def playbook(
     return Run(done.returncode, done.stdout, results)
 
 
-def call(tasks: list[Plain], *, at_a_time: int = 1, diff: bool = False) -> Run:
+def call(tasks: list[Plain], *, at_a_time: int = 1) -> Run:
     """Call the modules of these tasks without a playbook, each in a process of its own, so many at a time.
 
     For what a module does, where it doesn't matter who calls it, since a call is much quicker than a task. Tasks are as
@@ -196,8 +196,7 @@ def call(tasks: list[Plain], *, at_a_time: int = 1, diff: bool = False) -> Run:
     calls = []
     for entry in tasks:
         (key,) = (key for key in entry if key.startswith("imageops.registry."))
-        internal = {"_ansible_check_mode": entry.get("check_mode", False), "_ansible_diff": diff}
-        internal["_ansible_tmpdir"] = str(OUTPUT)
+        internal = {"_ansible_check_mode": entry.get("check_mode", False), "_ansible_tmpdir": str(OUTPUT)}
         calls.append({"module": key.rpartition(".")[2], "arguments": {**entry[key], **internal}})
     env = {name: value for name, value in os.environ.items() if name != "RUNS_STARTED"}
     env["PYTHONPATH"] = os.pathsep.join([str(COLLECTION.parents[2]), *filter(None, [env.get("PYTHONPATH")])])
