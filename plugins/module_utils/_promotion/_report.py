@@ -36,7 +36,9 @@ def report(summary: Plain, *, check_mode: bool = False) -> list[str]:
         if kind not in (UNCHANGED, _HELD_UP):
             alike = str(image["reason"]) if kind in STOPPING else str(len(told_of))
             told_of.setdefault((kind, alike), []).append(image)
-    lines = [f"{_name(kind, check_mode)}: {_about_all(images, check_mode)}" for (kind, _), images in told_of.items()]
+    lines = [
+        f"{_name(kind, check_mode)}: {_about_all(images, check_mode)}" for (kind, _alike), images in told_of.items()
+    ]
     told = [f"{n} {_name(kind, check_mode)}" for kind, n in counts.items() if n or kind in (PROMOTE, UNCHANGED)]
     ways = _PLANNED if check_mode else _DONE
     sizes = [
