@@ -8,6 +8,7 @@ from __future__ import annotations
 import email.utils
 import gzip
 import hashlib
+import http.client
 import json
 import secrets
 import time
@@ -87,8 +88,14 @@ def lost_tag_answer(client: Client) -> None:
 
 
 def silent_close(client: Client) -> None:
-    check("Connection" not in client.ask("GET", MANIFEST, 200).headers, "the end is announced")
-    client.ask("GET", MANIFEST, 200)
+    connection = http.client.HTTPConnection(client.proxy.address, timeout=30)
+    connection.request("GET", MANIFEST)
+    answer = connection.getresponse()
+    answer.read()
+    check(answer.status == 200 and answer.headers["Connection"] is None, "the end is announced")
+    # A client that keeps it would find out at its next request, or not before that has gone out.
+    check(connection.sock is not None and connection.sock.recv(1) == b"", "the connection stays open")
+    connection.close()
 
 
 def stall(client: Client) -> None:
