@@ -19,6 +19,7 @@ from probe import ABSENT, BY_DIGEST, DIGEST, IMAGE, KIB, MANIFEST, REPOSITORY, T
 from runs import REGISTRIES, check, seed
 
 from fault_proxy import FaultProxy
+from faults.base import MANIFEST_TYPES
 
 LAYER = max(IMAGE["blobs"], key=lambda blob: blob["size"])
 BLOB = f"/v2/{REPOSITORY}/blobs/{LAYER['digest']}"
@@ -89,7 +90,7 @@ def lost_tag_answer(client: Client) -> None:
 
 def silent_close(client: Client) -> None:
     connection = http.client.HTTPConnection(client.proxy.address, timeout=30)
-    connection.request("GET", MANIFEST)
+    connection.request("GET", MANIFEST, headers={"Accept": MANIFEST_TYPES})
     answer = connection.getresponse()
     answer.read()
     check(answer.status == 200 and answer.headers["Connection"] is None, "the end is announced")
