@@ -369,7 +369,7 @@ class Transport:
                 # The first token too, so that a password that is refused is tried once.
                 self._authorisation(request)
             if not (challenged(response) and self._authenticator.scheme == "basic"):
-                self._end_contact()
+                self._end_contact()  # else when the password was taken
         if not challenged(response):
             self._note_accepted(response, request)
             return response
@@ -392,7 +392,7 @@ class Transport:
         return response
 
     def _end_contact(self) -> None:
-        """The way to log in is known, and the password was taken: nobody waits any longer for the thread that leads."""
+        """Nobody waits any longer for the thread that leads: what all need to know of the registry is known."""
         self._contacted = True
         self._contact.release()
 

@@ -16,7 +16,8 @@ import json
 import os
 import sys
 import time
-from typing import Any
+
+import module_process
 
 LONGEST_PAUSE = 0.02
 """Seconds."""
@@ -28,33 +29,11 @@ def _pause(seconds: float) -> None:
     _sleep(min(seconds, LONGEST_PAUSE))
 
 
-def _run(params: dict[str, Any], output: str) -> None:
-    """The module's own process, from its arguments to its result. Doesn't return."""
-    status = 70
-    try:
-        os.setsid()
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        result = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        os.dup2(nothing, 0)
-        os.dup2(result, 1)
-        os.dup2(result, 2)
-        basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": params}).encode()
-        basic._ANSIBLE_PROFILE = "legacy"
-        try:
-            image_copy.main()
-        except SystemExit as end:
-            status = int(end.code or 0)
-    finally:
-        sys.stdout.flush()
-        os._exit(status)
-
-
 def main() -> None:
     for line in sys.stdin:
         asked = json.loads(line)
-        pid = os.fork()
-        if not pid:
-            _run(asked["params"], asked["output"])
+        with open(asked["output"], "wb") as output:
+            pid = module_process.begin(image_copy, asked["params"], output.fileno())
         print(pid, flush=True)
         _pid, ended = os.waitpid(pid, 0)
         print(os.waitstatus_to_exitcode(ended), flush=True)
@@ -62,7 +41,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     time.sleep = _pause  # before the collection takes it
-    from ansible.module_utils import basic
     from ansible_collections.imageops.registry.plugins.modules import image_copy
 
     main()

@@ -169,6 +169,7 @@ class Layout:
         return self._manifest(repository, reference)
 
     def _manifest(self, repository: str, reference: str) -> Manifest:
+        """The same, whether or not all is there that it leads to."""
         what = f"read {self._shown(repository, reference)}"
         with self._lock:
             found = self._described(reference) if is_digest(reference) else self._named(repository, reference)

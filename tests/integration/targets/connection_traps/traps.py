@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the environment of a task must not do to a connection: certificates, ~/.netrc, cookies."""
+"""What the environment of a task must not do to a connection: certificates, ~/.netrc, cookies; and what fails."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from failing import failing_connections
 from forwarder import Forwarder
 from runs import (
     CONFIG,
@@ -183,4 +184,4 @@ def conditions() -> None:
     say(f"{len(questions)} conditions hold")
 
 
-main([certificates, netrc, both_ends, cookies, conditions])
+main([certificates, netrc, both_ends, cookies, conditions, failing_connections])

@@ -97,6 +97,7 @@ def silent_close(client: Client) -> None:
     # A client that keeps it would find out at its next request, or not before that has gone out.
     check(connection.sock is not None and connection.sock.recv(1) == b"", "the connection stays open")
     connection.close()
+    client.ask("GET", MANIFEST, 200)
 
 
 def stall(client: Client) -> None:

@@ -14,32 +14,18 @@ import json
 import os
 import sys
 import tempfile
-import traceback
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ansible.module_utils.testing import patch_module_args
+import module_process
 
 MODULES = "ansible_collections.imageops.registry.plugins.modules"
 
 
 def call(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryFile() as printed:
-        child = os.fork()
-        if not child:
-            status = 1
-            try:
-                os.dup2(printed.fileno(), 1)
-                with patch_module_args(arguments):
-                    sys.modules[f"{MODULES}.{name}"].main()
-            except SystemExit as ended:
-                status = int(ended.code or 0)
-            except BaseException:
-                traceback.print_exc()
-            finally:
-                sys.stdout.flush()
-                os._exit(status)
-        _pid, status = os.waitpid(child, 0)
+        pid = module_process.begin(sys.modules[f"{MODULES}.{name}"], arguments, printed.fileno())
+        _pid, status = os.waitpid(pid, 0)
         printed.seek(0)
         return {"status": os.waitstatus_to_exitcode(status), "printed": printed.read().decode()}
 

@@ -199,7 +199,8 @@ def call(tasks: list[Plain], *, at_a_time: int = 1) -> Run:
         internal = {"_ansible_check_mode": entry.get("check_mode", False), "_ansible_tmpdir": str(OUTPUT)}
         calls.append({"module": key.rpartition(".")[2], "arguments": {**entry[key], **internal}})
     env = {name: value for name, value in os.environ.items() if name != "RUNS_STARTED"}
-    env["PYTHONPATH"] = os.pathsep.join([str(COLLECTION.parents[2]), *filter(None, [env.get("PYTHONPATH")])])
+    soak = Path(CONFIG["registries_script"]).parents[1] / "soak"
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(COLLECTION.parents[2]), str(soak), env.get("PYTHONPATH")]))
     done = subprocess.run(
         ["python", str(HERE / "call_modules.py")],
         input=json.dumps({"calls": calls, "at_a_time": at_a_time}),
@@ -208,18 +209,17 @@ def call(tasks: list[Plain], *, at_a_time: int = 1) -> Run:
         env=env,
         check=False,
     )
-    output = f"{done.stdout}{done.stderr}"
     if done.returncode:
-        raise Failed(f"the modules can't be called:\n{output}")
+        raise Failed(f"the modules can't be called:\n{done.stderr}")
     results = []
     for entry, line in zip(tasks, done.stdout.splitlines()):
         answer = json.loads(line)
         try:
             result = json.loads(answer["printed"])
         except json.JSONDecodeError:
-            raise Failed(f"{entry['name']} printed no result:\n{output}") from None
+            raise Failed(f"{entry['name']} printed no result:\n{answer['printed']}") from None
         failed = bool(result.get("failed"))
-        if failed != bool(answer["status"]):
+        if answer["status"] != int(failed):
             raise Failed(f"{entry['name']} ended with status {answer['status']}: {result}")
         if failed and not entry.get("ignore_errors"):
             raise Failed(f"{entry['name']} failed: {result}")
@@ -227,7 +227,7 @@ def call(tasks: list[Plain], *, at_a_time: int = 1) -> Run:
         if noise or "Traceback" in str(result.get("exception")):
             raise Failed(f"{entry['name']} has a warning or a traceback: {result}")
         results.append({"task": entry["name"], "status": "failed" if failed else "ok", "result": result})
-    return Run(done.returncode, output, results)
+    return Run(done.returncode, done.stdout, results)
 
 
 def connection(name: str, account: str | None = "", **more: Any) -> Plain:

@@ -64,7 +64,7 @@ def open_end(name: str, *, with_file: bool) -> Plain:
 
 
 def tasks_of(name: str, *, with_file: bool) -> list[Plain]:
-    """Every module with the short password at either end, and a task that writes their results down."""
+    """Modules with the short password at either end, all or some, and a task that writes their results down."""
     short, image = open_end(name, with_file=with_file), image_in(name)
     tasks: list[Plain] = []
 
