@@ -25,11 +25,11 @@ import time
 import types
 import typing as t
 
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..module_utils._attachment import LEASE_SECONDS, SEPARATOR, VARIABLE
 from ._bond_commands import cancel_command, look_command
+from ._module_action import ModuleAction
 from ._progress_line import ProgressLines
 
 _FIRST_LOOK = 2.0
@@ -59,35 +59,22 @@ def _end_process() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-class AttendedModule(ActionBase):  # type: ignore[misc]  # ansible-core has no types
+class AttendedModule(ModuleAction):
     """Runs the module of the same name, and watches over it, unless it only looks or was detached by ``async``."""
-
-    _supports_check_mode = True
-    _supports_async = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Run the module. A worker that is left over starts nothing any more, and doesn't come back from here."""
         if _is_orphaned():
             _end_process()
         try:
-            return self._run_module(tmp, task_vars)
+            return super().run(tmp, task_vars)
         finally:
             if _is_orphaned():
                 _end_process()
 
-    def _run_module(self, tmp: str | None, task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
-        if self._task.async_val:
-            result.update(self._execute_module(task_vars=task_vars, wrap_async=self._task.async_val))
-            return result
+    def _execute(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         if self._task.check_mode:
-            result.update(self._execute_module(task_vars=task_vars))
-        else:
-            result.update(self._execute_attended(task_vars or {}))
-        self._remove_tmp_path(self._connection._shell.tmpdir)
-        return result
-
-    def _execute_attended(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+            return super()._execute(task_vars)
         name = f"ansible-imageops-{secrets.token_hex(16)}"
         places = [
             self._connection._shell.join_path(parent, name)
@@ -111,7 +98,7 @@ class AttendedModule(ActionBase):  # type: ignore[misc]  # ansible-core has no t
                 for number in (signal.SIGINT, signal.SIGTERM):
                     handlers[number] = signal.getsignal(number)
                     signal.signal(number, cancel_first)
-            result: dict[str, t.Any] = self._execute_module(task_vars=task_vars)
+            result = super()._execute(task_vars)
             returned = True
         finally:
             for number, handler in handlers.items():

@@ -28,19 +28,21 @@ from ansible_collections.imageops.registry.plugins.plugin_utils._bond_commands i
 LOOP = """
 import multiprocessing, os, signal, time
 from ansible_collections.imageops.registry.plugins.plugin_utils._attended_module import AttendedModule
+from ansible_collections.imageops.registry.plugins.plugin_utils._module_action import ModuleAction
 
-class Killing(AttendedModule):
-    def _run_module(self, tmp, task_vars):
-        print("an item", flush=True)
-        parent = os.getppid()
-        os.kill(parent, signal.SIGKILL)
-        while os.getppid() == parent:
-            time.sleep(0.01)
-        return {}
+def run(self, tmp, task_vars):
+    print("an item", flush=True)
+    parent = os.getppid()
+    os.kill(parent, signal.SIGKILL)
+    while os.getppid() == parent:
+        time.sleep(0.01)
+    return {}
+
+ModuleAction.run = run
 
 def work():
     for _item in range(3):
-        Killing.__new__(Killing).run()
+        AttendedModule.__new__(AttendedModule).run()
     print("went on", flush=True)
 
 worker = multiprocessing.get_context("fork").Process(target=work)
