@@ -277,11 +277,12 @@ class Task:
         Before ansible-core 2.22 every occurrence of a secret is cut out of a result, and the next task would work on
         what is left. Called before anything is written.
         """
-        if register_secret is not None:
+        secrets = [] if register_secret is not None else list(self._secrets())
+        if not secrets:
             return
         own = [value for name, value in self.params.items() if name not in _ONE_END and name not in _WHOLE_TASK]
         texts = list(_texts([self.params["registry"], _WORDS, *own, *values]))
-        for option, secret in self._secrets():
+        for option, secret in secrets:
             if any(secret in text for text in texts) or (secret.isdigit() and len(secret) < _SHORTEST_NUMBER):
                 raise SecretInResult(
                     f"the value of {option} also occurs in names, digests, contents or numbers of this task's result, "

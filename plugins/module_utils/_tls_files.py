@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import ssl
@@ -45,7 +46,9 @@ def tls_files(endpoint: Endpoint) -> TLSFiles:
         return TLSFiles(True, certificate, tuple(_authorities(path) for path in directory.authorities))
     for name in _BUNDLES:
         if os.environ.get(name):
-            return TLSFiles(_authorities(os.environ[name], variable=name), certificate, ())
+            # Without TLS it is of use only where the registry redirects to another, and a bundle takes long to check.
+            check = _readable if endpoint.plain_http else _authorities
+            return TLSFiles(check(os.environ[name], variable=name), certificate, ())
     return TLSFiles(True, certificate, ())
 
 
@@ -86,11 +89,17 @@ def _authorities(path: str, option: str = "", *, variable: str = "") -> str:
                 hint=f"Run 'openssl rehash {found}'",
             )
         else:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(found)
+            _load(found)
             return found
     except ssl.SSLError:
         problem = LocalFileError(f"the file {found}{_named(variable)} holds no valid certificates in PEM")
     raise problem.at_option(option) if option else problem
+
+
+@functools.lru_cache(maxsize=None)
+def _load(path: str) -> None:
+    # Both ends of a task mostly have the same.
+    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
 
 
 def _readable(path: str, option: str = "", *, variable: str = "") -> str:

@@ -658,6 +658,12 @@ def _connection_pool(session: t.Any, url: str, verify: bool | str, certificate: 
     else:  # requests before 2.32.2
         pool = adapter.get_connection(url, {})
     adapter.cert_verify(pool, url, verify, certificate)
+    if pool.scheme == "https" and verify:
+        # urllib3 would read the CAs for each connection, which takes as long as dozens of requests.
+        context = pool.conn_kw.get("ssl_context") or urllib3.util.ssl_.create_urllib3_context()
+        context.load_verify_locations(pool.ca_certs, pool.ca_cert_dir)
+        pool.conn_kw["ssl_context"] = context
+        pool.ca_certs = pool.ca_cert_dir = None
     return pool
 
 

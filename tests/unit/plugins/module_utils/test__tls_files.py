@@ -68,6 +68,19 @@ def test_without_tls_the_directory_is_not_looked_at(directory: pathlib.Path) -> 
         found()
 
 
+def test_without_tls_a_bundle_of_the_environment_only_has_to_be_there(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = tmp_path / "bundle.pem"
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    with pytest.raises(LocalFileError, match="REQUESTS_CA_BUNDLE.* can't be read"):
+        found(plain_http=True)
+    bundle.write_text("no certificates")
+    assert found(plain_http=True) == (str(bundle), None, ())
+    with pytest.raises(LocalFileError, match="holds no valid certificates"):
+        found()
+
+
 def test_a_directory_without_cas_leaves_the_environment_alone(
     directory: pathlib.Path, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:

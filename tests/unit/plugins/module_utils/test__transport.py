@@ -388,6 +388,18 @@ def test_a_certificate_for_another_name_is_refused(
         over_tls(server, ca_path=certificates.good_ca)
 
 
+def test_the_cas_are_read_once_for_all_connections(
+    secure: ScriptedServer, certificates: Certificates, tmp_path: pathlib.Path
+) -> None:
+    secure.expect("GET", "/v2/", headers={"Connection": "close"}, times=2)
+    path = tmp_path / "ca.crt"
+    path.write_bytes(pathlib.Path(certificates.good_ca).read_bytes())
+    client = transport(secure.host, plain_http=False, ca_path=str(path), retries=0)
+    assert client.exchange("GET", "/v2/", NOTHING).status == 200
+    path.unlink()
+    assert client.exchange("GET", "/v2/", NOTHING).status == 200
+
+
 def test_a_client_certificate_is_shown_to_the_registry(serve: Serve, certificates: Certificates) -> None:
     server = serve(tls=certificates.server_context(ask_client=True), name="localhost").expect("GET", "/v2/")
     with pytest.raises((TLSFailed, ConnectionFailed)):
