@@ -96,7 +96,7 @@ def _authorities(path: str, option: str = "", *, variable: str = "") -> str:
     raise problem.at_option(option) if option else problem
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _load(path: str) -> None:
     # Both ends of a task mostly have the same.
     ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
