@@ -113,6 +113,7 @@ class Manifest:
         self.document = document
         self.digest = digest
         self.size = len(content)
+        self._lists: dict[str, list[Descriptor]] = {}
 
     @classmethod
     def parse(cls, content: bytes, content_type: str = "", digest: str = "") -> Manifest:
@@ -217,6 +218,11 @@ class Manifest:
         return _annotations(self.document)
 
     def _list(self, key: str) -> list[Descriptor]:
+        if key not in self._lists:
+            self._lists[key] = self._read_list(key)
+        return self._lists[key][:]
+
+    def _read_list(self, key: str) -> list[Descriptor]:
         entries = self.document.get(key)
         if entries is None:
             # What programs in Go write for an empty list.

@@ -546,7 +546,7 @@ class Transport:
         sent = dict(headers)
         if isinstance(data, Body):
             sent["Content-Length"] = str(len(data))
-        return self._pool.request(
+        return self._pool.urlopen(
             method,
             (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
             body=data,
