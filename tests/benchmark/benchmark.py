@@ -75,7 +75,9 @@ class Benchmark:
     @staticmethod
     def _measure(workload: Workload, contender: Contender, job: Job) -> Measurement:
         job.site.forget_requests()
+        before = job.site.processor_seconds(workload.destination)
         measurement = contender.run(job)
+        measurement.registries_seconds = job.site.processor_seconds(workload.destination) - before
         if contender.name not in (*BASELINES, *LIMITS):
             job.site.check(workload.destination, job.images)
         measurement.requests = job.site.requests(workload.destination)

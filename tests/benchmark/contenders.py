@@ -82,7 +82,7 @@ class Program:
         environment = dict(os.environ, DOCKER_CONFIG=str(job.site.docker_config), SSL_CERT_FILE=str(job.site.ca_path))
         environment.update(self.environment(job))
         taken = watched(self.command(job), environment, job.directory, job.log)
-        return Measurement(taken["seconds"], taken["processor_seconds"], taken["peak_kib"])
+        return Measurement(taken["seconds"], taken["processor_seconds"], peak_kib=taken["peak_kib"])
 
     def environment(self, job: Job) -> dict[str, str]:
         return {}
@@ -205,7 +205,13 @@ class Play:
         environment = dict(os.environ, ANSIBLE_LOCALHOST_WARNING="0", ANSIBLE_INVENTORY_UNPARSED_WARNING="0")
         taken = watched(command, environment, job.directory, job.log)
         seconds, peak = modules(file)
-        return Measurement(taken["seconds"], taken["processor_seconds"], taken["peak_kib"], seconds, peak)
+        return Measurement(
+            taken["seconds"],
+            taken["processor_seconds"],
+            peak_kib=taken["peak_kib"],
+            module_seconds=seconds,
+            module_peak_kib=peak,
+        )
 
     @staticmethod
     def _variables(job: Job) -> dict[str, Any]:

@@ -48,6 +48,8 @@ class Measurement:
 
     seconds: float
     processor_seconds: float = 0.0
+    registries_seconds: float = 0.0
+    """What source and destination took of the processors."""
     peak_kib: int = 0
     module_seconds: float = 0.0
     """The lifetime of the processes of modules, where they were watched."""

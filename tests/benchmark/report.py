@@ -35,13 +35,15 @@ oras (with `--recursive`) take part where they are on the `PATH`, in `~/go/bin`,
 
 """
 EXPLANATION = """Times are medians of some rounds after one to warm up, in which the tools take turns: seconds of wall
-time, with the least and the most in parentheses unless the work was done once, and of processor time. `image_copy` and
-`promote` are whole plays, the start of `ansible-playbook` included; the modules' own time is the lifetime of their
-processes. Where a tool has no command for many images, its command is run in a loop of the shell. Memory is that of the
-largest single process, and for plays that of the largest module after the comma. Requests are those in the access logs
-of source, destination and token servers; MiB are those read at the source. Every copy from nothing goes to a new, empty
-registry. `destination from memory` and `source to nobody` are limits: the time in which the destination takes the same
-bytes from memory over four connections, without a source, and in which the source gives them to nobody.
+time, with the least and the most in parentheses unless the work was done once, of processor time, and of the
+processor time that source and destination took meanwhile, which nothing but fewer requests and bytes can make less.
+`image_copy` and `promote` are whole plays, the start of `ansible-playbook` included; the modules' own time is the
+lifetime of their processes. Where a tool has no command for many images, its command is run in a loop of the shell.
+Memory is that of the largest single process, and for plays that of the largest module after the comma. Requests are
+those in the access logs of source, destination and token servers; MiB are those read at the source. Every copy from
+nothing goes to a new, empty registry. `destination from memory` and `source to nobody` are limits: the time in which
+the destination takes the same bytes from memory over four connections, without a source, and in which the source
+gives them to nobody.
 """
 
 
@@ -70,14 +72,14 @@ def table(results: Results, workload: Workload) -> Iterator[str]:
     name = "for the picture" if workload.letter == "p" else workload.letter
     yield f"### ({name}) {workload.title}"
     yield ""
-    yield "| tool | seconds | of the best peer | of skopeo | processor | memory, MiB | requests | MiB |"
-    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
+    yield "| tool | seconds | of the best peer | of skopeo | processor | registries | memory, MiB | requests | MiB |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
     best = results.fastest_peer(workload)
     skopeo = next((results.median(workload.key, name) for name in results.peers(workload) if "skopeo" in name), None)
     for name in results.names(workload):
         yield from _row(results, workload, name, best, skopeo)
     for name in results.failed(workload):
-        yield f"| {name} | failed | | | | | | |"
+        yield f"| {name} | failed | | | | | | | |"
 
 
 def _row(results: Results, workload: Workload, name: str, best: float | None, skopeo: float | None) -> Iterator[str]:
@@ -94,6 +96,8 @@ def _row(results: Results, workload: Workload, name: str, best: float | None, sk
         f"{seconds / skopeo:.2f}" if skopeo and compared else "",
     ]
     cells += ["" if name in LIMITS else f"{processor:.2f}"]
+    registries = results.median(workload.key, name, lambda one: one.registries_seconds) or 0.0
+    cells += ["" if name in BASELINES else f"{registries:.2f}"]
     cells += ["" if name in LIMITS else f"{whole / 1024:.0f}" + (f", {module / 1024:.0f}" if module else "")]
     if requests is None or name in (*BASELINES, *LIMITS):
         cells += ["", ""]
@@ -106,7 +110,7 @@ def _row(results: Results, workload: Workload, name: str, best: float | None, sk
     own = results.median(workload.key, name, lambda one: one.module_seconds)
     if own and workload.watch_modules:
         shares = [f"{own / other:.2f}" if other else "" for other in (best, skopeo)]
-        yield f"| {name}, modules' own time | {own:.2f} | {shares[0]} | {shares[1]} | | | | |"
+        yield f"| {name}, modules' own time | {own:.2f} | {shares[0]} | {shares[1]} | | | | | |"
 
 
 def summary(results: Results, workload: Workload) -> Iterator[str]:

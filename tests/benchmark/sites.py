@@ -114,6 +114,11 @@ class Site:
         found.safety += min(written.values())
         return found
 
+    def processor_seconds(self, destination: str) -> float:
+        """What source and destination have taken of the processors since they were started."""
+        pids = [self.entry(role)["pid"] for role in ("source", destination)]
+        return sum(_processor_seconds(pid) for pid in pids)
+
     def check(self, destination: str, images: Sequence[Image]) -> None:
         """Look into the files of a destination whether its tags are where they must be. Raises :class:`RunError`."""
         repositories = Path(self.entry(destination)["storage"], "docker", "registry", "v2", "repositories")
@@ -126,6 +131,12 @@ class Site:
 
     def _specification(self, role: str) -> Specification:
         return Specification.parse(self._names[role] + ACCESS[self.access])
+
+
+def _processor_seconds(pid: int) -> float:
+    """In user and in kernel mode; a process may have any name, in parentheses."""
+    words = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Sites:
