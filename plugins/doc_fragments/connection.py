@@ -105,8 +105,8 @@ options:
     description:
       - The longest pause in seconds before a request is repeated. Pauses begin with up to a second, and double each time up to 30 seconds;
         where the registry asks for one with C(Retry-After), it is as long as that.
-      - A registry that asks for a longer one is left alone for this time, once in a task. What it then still answers so fails, and says
-        for how long the registry wants to be left alone.
+      - A registry that asks for a longer one is left alone for this time, once in a task. If it then still asks for a longer one,
+        what was asked of it fails, and says for how long the registry wants to be left alone.
     type: float
     default: 120
   jobs:

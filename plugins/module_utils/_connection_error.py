@@ -40,7 +40,8 @@ def connection_error(error: BaseException, method: str, url: str) -> RegistryErr
     if any(isinstance(cause, requests.exceptions.ProxyError) for cause in causes):
         return proxy_error(causes, url, facts)
     for cause in causes:
-        if isinstance(cause, ssl.SSLCertVerificationError):
+        # Before version 2, urllib3 compares the names itself.
+        if isinstance(cause, (ssl.SSLCertVerificationError, urllib3.connection.CertificateError)):
             return TLSFailed(
                 f"the certificate of {where} isn't trusted: {getattr(cause, 'verify_message', '') or cause}",
                 hint="Name the file of the CA that signed it in ca_path",
@@ -98,5 +99,5 @@ def connection_error(error: BaseException, method: str, url: str) -> RegistryErr
     found = ConnectionFailed(
         f"the connection to {where} broke off{': ' + detail if detail else ''}", temporary=True, **facts
     )
-    found.broke_off = True
+    found.broke_off = not any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in causes)
     return found

@@ -121,7 +121,13 @@ def _alone(path: str) -> t.Iterator[tuple[t.BinaryIO, bool]]:
     waited = False
     anew = 0
     while True:
-        with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | anew, 0o600), "r+b") as file:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | anew, 0o600)
+        except FileExistsError:
+            # Another run was quicker to make it anew.
+            anew = 0
+            continue
+        with open(descriptor, "r+b") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -113,7 +113,7 @@ class Manifest:
         self.document = document
         self.digest = digest
         self.size = len(content)
-        self._lists: dict[str, list[Descriptor]] = {}
+        self._lists: dict[str, list[Descriptor]] = {}  # what was read of the document already
 
     @classmethod
     def parse(cls, content: bytes, content_type: str = "", digest: str = "") -> Manifest:

@@ -46,7 +46,8 @@ def tls_files(endpoint: Endpoint) -> TLSFiles:
         return TLSFiles(True, certificate, tuple(_authorities(path) for path in directory.authorities))
     for name in _BUNDLES:
         if os.environ.get(name):
-            # Without TLS it is of use only where the registry redirects to another, and a bundle takes long to check.
+            # A bundle takes long to check, and without TLS few have a use for it: those whose registry redirects
+            # elsewhere, or has its token server there.
             check = _readable if endpoint.plain_http else _authorities
             return TLSFiles(check(os.environ[name], variable=name), certificate, ())
     return TLSFiles(True, certificate, ())
@@ -89,7 +90,7 @@ def _authorities(path: str, option: str = "", *, variable: str = "") -> str:
                 hint=f"Run 'openssl rehash {found}'",
             )
         else:
-            _load(found)
+            _check_pem(found)
             return found
     except ssl.SSLError:
         problem = LocalFileError(f"the file {found}{_named(variable)} holds no valid certificates in PEM")
@@ -97,8 +98,8 @@ def _authorities(path: str, option: str = "", *, variable: str = "") -> str:
 
 
 @functools.cache
-def _load(path: str) -> None:
-    # Both ends of a task mostly have the same.
+def _check_pem(path: str) -> None:
+    # Once for both ends of a task, which mostly have the same. A failure isn't kept.
     ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
 
 

@@ -26,7 +26,6 @@ from ._errors import (
     AuthenticationFailed,
     ConnectionFailed,
     ContentMismatch,
-    NotGranted,
     NoToken,
     ProtocolViolation,
     RateLimited,
@@ -126,6 +125,9 @@ class Transport:
         self._sleep = sleep
         self._on_secret = on_secret
         self._tls = tls_files(endpoint)
+        # By its name: requests 2.32.0 to 2.32.4 have one context of TLS for all that verify with True, in which certs.d
+        # is not trusted, and a client certificate offered to everybody.
+        self._verify = requests.certs.where() if self._tls.verify is True else self._tls.verify
         # A client certificate is offered by the one only.
         self._session = _new_session(endpoint.jobs, self._tls.authorities)
         self._foreign_session = _new_session(endpoint.jobs, self._tls.authorities)
@@ -208,7 +210,11 @@ class Transport:
         request = _Request(method, url, headers or {}, body, limit, stream, timeout, repeat, scopes, repository)
         leads = self._takes_the_lead()
         try:
-            return self._repeated(request)
+            response = self._repeated(request)
+            if leads and not self._contacted:
+                # It answers so for longer than this thread has tried: no reason that they all try one by one.
+                self._end_contact()
+            return response
         except AuthenticationFailed as error:
             credential = self.credential_for(repository)
             error.hint = credential.advice or (_RENEW_TOKEN if credential.token else error.hint)
@@ -218,7 +224,7 @@ class Transport:
                 self._refusals[credential] = self._for_all(error)
                 raise copy.copy(self._refusals[credential]) from error
             raise
-        except NotGranted:
+        except AccessDenied:
             if leads and not self._contacted:
                 # Others may be granted what they ask for.
                 self._end_contact()
@@ -368,8 +374,13 @@ class Transport:
                 self._learn(response, request)
                 # The first token too, so that a password that is refused is tried once.
                 self._authorisation(request)
-            if not (challenged(response) and self._authenticator.scheme == "basic"):
-                self._end_contact()  # else when the password was taken
+            if challenged(response):
+                # With Basic, the others wait until the password was taken.
+                known = self._authenticator.scheme != "basic"
+            else:
+                known = not response.is_temporary()
+            if known:
+                self._end_contact()
         if not challenged(response):
             self._note_accepted(response, request)
             return response
@@ -541,7 +552,7 @@ class Transport:
         Thousands of requests go this way.
         """
         if self._pool is None:
-            self._pool = _connection_pool(self._session, url, self._tls.verify, self._tls.client_certificate)
+            self._pool = _connection_pool(self._session, url, self._verify, self._tls.client_certificate)
         parts = urllib.parse.urlsplit(url)
         sent = dict(headers)
         if isinstance(data, Body):
@@ -577,7 +588,7 @@ class Transport:
             stream=True,
             allow_redirects=False,
             timeout=seconds,
-            verify=self._tls.verify,
+            verify=self._verify,
             cert=self._tls.client_certificate if own else None,
             proxies={"all": proxy.url} if proxy else {},
         )
@@ -658,12 +669,6 @@ def _connection_pool(session: t.Any, url: str, verify: bool | str, certificate: 
     else:  # requests before 2.32.2
         pool = adapter.get_connection(url, {})
     adapter.cert_verify(pool, url, verify, certificate)
-    if pool.scheme == "https" and verify:
-        # urllib3 would read the CAs for each connection, which takes as long as dozens of requests.
-        context = pool.conn_kw.get("ssl_context") or urllib3.util.ssl_.create_urllib3_context()
-        context.load_verify_locations(pool.ca_certs, pool.ca_cert_dir)
-        pool.conn_kw["ssl_context"] = context
-        pool.ca_certs = pool.ca_cert_dir = None
     return pool
 
 

@@ -6,26 +6,31 @@
 """The controller's side of every module: as Ansible's own for modules that have none, but they start sooner.
 
 To build what it sends to the managed node, ansible-core parses the module and all that it imports. Python's garbage
-collector takes half of that time, looking through syntax trees in which there is no garbage
+collector takes about half of that time, looking through syntax trees in which there is no garbage
 (``tests/benchmark/startup.py`` measures both).
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
-import multiprocessing
 import typing as t
 
 from ansible.plugins.action import ActionBase
 
 OBJECTS_BETWEEN_COLLECTIONS = 200_000
-"""More than the parts of the largest syntax tree, some dozens of MiB."""
+"""More than all syntax trees of a payload have."""
 
 
-def collect_rarely() -> None:
-    """Let the garbage collector of a worker process, which ends with its task, run less often. No other's."""
-    if multiprocessing.parent_process() is not None:
-        gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, *gc.get_threshold()[1:])
+@contextlib.contextmanager
+def collecting_rarely() -> t.Iterator[None]:
+    """Let the garbage collector run less often, for a while."""
+    before = gc.get_threshold()
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 class ModuleAction(ActionBase):  # type: ignore[misc]  # ansible-core has no types
@@ -36,7 +41,6 @@ class ModuleAction(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Run the module, detached from this process where the task has ``async``."""
-        collect_rarely()
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         if self._task.async_val:
             result.update(self._execute_module(task_vars=task_vars, wrap_async=self._task.async_val))
@@ -48,3 +52,7 @@ class ModuleAction(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
     def _execute(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         result: dict[str, t.Any] = self._execute_module(task_vars=task_vars)
         return result
+
+    def _configure_module(self, *arguments: t.Any, **options: t.Any) -> t.Any:
+        with collecting_rarely():
+            return super()._configure_module(*arguments, **options)

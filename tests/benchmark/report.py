@@ -35,8 +35,8 @@ oras (with `--recursive`) take part where they are on the `PATH`, in `~/go/bin`,
 
 """
 EXPLANATION = """Times are medians of some rounds after one to warm up, in which the tools take turns: seconds of wall
-time, with the least and the most in parentheses unless the work was done once, of processor time, and of the
-processor time that source and destination took meanwhile, which nothing but fewer requests and bytes can make less.
+time, with the least and the most in parentheses unless the work was done once, of processor time, and of that which
+source and destination (without token servers) took meanwhile.
 `image_copy` and `promote` are whole plays, the start of `ansible-playbook` included; the modules' own time is the
 lifetime of their processes. Where a tool has no command for many images, its command is run in a loop of the shell.
 Memory is that of the largest single process, and for plays that of the largest module after the comma. Requests are

@@ -208,11 +208,13 @@ def call(tasks: list[Plain], *, at_a_time: int = 1) -> Run:
         text=True,
         env=env,
         check=False,
+        timeout=600,
     )
-    if done.returncode:
-        raise Failed(f"the modules can't be called:\n{done.stderr}")
+    lines = done.stdout.splitlines()
+    if done.returncode or len(lines) != len(tasks):
+        raise Failed(f"{len(lines)} of {len(tasks)} modules could be called:\n{done.stderr}")
     results = []
-    for entry, line in zip(tasks, done.stdout.splitlines()):
+    for entry, line in zip(tasks, lines):
         answer = json.loads(line)
         try:
             result = json.loads(answer["printed"])

@@ -81,6 +81,17 @@ def test_without_tls_a_bundle_of_the_environment_only_has_to_be_there(
         found()
 
 
+def test_a_bundle_is_checked_once_for_both_ends(
+    tmp_path: pathlib.Path, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = tmp_path / "bundle.pem"
+    shutil.copyfile(certificates.good_ca, bundle)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    assert found() == (str(bundle), None, ())
+    bundle.write_text("no certificates")
+    assert found() == (str(bundle), None, ())
+
+
 def test_a_directory_without_cas_leaves_the_environment_alone(
     directory: pathlib.Path, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:

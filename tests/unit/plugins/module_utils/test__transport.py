@@ -15,6 +15,7 @@ import typing as t
 import urllib.parse
 
 import pytest
+import requests
 from ansible_collections.imageops.registry.plugins.module_utils._auth import NOTHING, Scopes
 from ansible_collections.imageops.registry.plugins.module_utils._auth_files import Place
 from ansible_collections.imageops.registry.plugins.module_utils._counters import Counters
@@ -388,18 +389,6 @@ def test_a_certificate_for_another_name_is_refused(
         over_tls(server, ca_path=certificates.good_ca)
 
 
-def test_the_cas_are_read_once_for_all_connections(
-    secure: ScriptedServer, certificates: Certificates, tmp_path: pathlib.Path
-) -> None:
-    secure.expect("GET", "/v2/", headers={"Connection": "close"}, times=2)
-    path = tmp_path / "ca.crt"
-    path.write_bytes(pathlib.Path(certificates.good_ca).read_bytes())
-    client = transport(secure.host, plain_http=False, ca_path=str(path), retries=0)
-    assert client.exchange("GET", "/v2/", NOTHING).status == 200
-    path.unlink()
-    assert client.exchange("GET", "/v2/", NOTHING).status == 200
-
-
 def test_a_client_certificate_is_shown_to_the_registry(serve: Serve, certificates: Certificates) -> None:
     server = serve(tls=certificates.server_context(ask_client=True), name="localhost").expect("GET", "/v2/")
     with pytest.raises((TLSFailed, ConnectionFailed)):
@@ -417,6 +406,19 @@ def test_a_client_certificate_is_not_shown_to_another_origin(
     options = {"client_cert": certificates.client_certificate, "client_key": certificates.client_key}
     with pytest.raises((TLSFailed, ConnectionFailed)):
         over_tls(registry, ca_path=certificates.good_ca, retries=0, **options)
+
+
+def test_without_options_the_cas_of_requests_are_trusted_and_no_client_certificate_is_shared(
+    serve: Serve, certificates: Certificates, names_below_test: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests.certs, "where", lambda: certificates.good_ca)
+    registry = serve(tls=certificates.server_context(), name="localhost").expect("GET", "/v2/")
+    foreign = serve(tls=certificates.server_context(ask_client=True), name="localhost")
+    options = {"client_cert": certificates.client_certificate, "client_key": certificates.client_key}
+    assert over_tls(registry, retries=0, **options).status == 200
+    registry.expect("GET", "/v2/", 307, headers={"Location": foreign.url + "/x"})
+    with pytest.raises((TLSFailed, ConnectionFailed)):
+        over_tls(registry, retries=0, **options)
 
 
 def test_a_registry_without_tls_is_recognised(server: ScriptedServer) -> None:
@@ -1324,15 +1326,46 @@ def test_a_host_that_never_answers_is_waited_for_by_one_thread_only(serve: Serve
 
 
 @pytest.mark.parametrize("status", [200, 503])
-def test_the_other_threads_go_on_after_the_first_answer_whatever_it_is(serve: Serve, status: int) -> None:
-    # The gate opens when all three others are at the server: while the first thread naps, or is done.
+def test_the_other_threads_go_on_after_the_first_answer(serve: Serve, status: int) -> None:
+    # The gate opens when all three others are at the server. What asks for a pause is no answer yet.
     server = serve(ordered=False)
     server.expect("GET", "/1", status)
-    server.expect("GET", "/1", gate=threading.Barrier(3 if status == 200 else 4), times=3 if status == 200 else 4)
+    if status == 503:
+        server.expect("GET", "/1")
+    server.expect("GET", "/1", gate=threading.Barrier(3), times=3)
     client = transport(server.host)
     results: list[int] = []
     run_threads(lambda: results.append(client.exchange("GET", "/1", PULL).status), 4)
     assert results == [200] * 4
+
+
+def test_where_the_first_thread_has_tried_in_vain_the_others_try_at_the_same_time(serve: Serve) -> None:
+    server = serve(ordered=False)
+    server.expect("GET", "/1", 503, times=2)
+    server.expect("GET", "/1", 503, gate=threading.Barrier(3), times=3)
+    server.expect("GET", "/1", 503, times=3)
+    client = transport(server.host, retries=1)
+    results: list[int] = []
+    run_threads(lambda: results.append(client.exchange("GET", "/1", PULL).status), 4)
+    assert results == [503] * 4
+
+
+def test_where_the_first_thread_may_not_the_others_ask_at_the_same_time(serve: Serve) -> None:
+    # Some registries answer 401 for a repository, to an account that they accept.
+    server = serve(ordered=False)
+    server.expect("GET", "/1", 401, times=2, headers=ASKS_BASIC).expect("GET", "/v2/")
+    server.expect("GET", "/1", 200, gate=threading.Barrier(3), times=3)
+    client = transport(server.host, credential=LOGIN)
+    results: list[int] = []
+
+    def work() -> None:
+        try:
+            results.append(client.exchange("GET", "/1", PULL).status)
+        except AccessDenied:
+            results.append(401)
+
+    run_threads(work, 4)
+    assert sorted(results) == [200, 200, 200, 401]
 
 
 def test_a_password_that_the_token_server_refuses_is_tried_once_whatever_the_scopes(serve: Serve) -> None:
@@ -1354,9 +1387,12 @@ def test_a_password_that_the_token_server_refuses_is_tried_once_whatever_the_sco
     assert {str(failure) for failure in failures} == {str(failures[0])}
 
 
-def test_a_password_that_the_registry_refuses_is_tried_by_one_thread_only(serve: Serve) -> None:
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_password_that_the_registry_refuses_is_tried_by_one_thread_only(serve: Serve, busy: bool) -> None:
     # With the base of the API too, since some registries answer 401 for a single repository.
     server = serve(ordered=False)
+    if busy:
+        server.expect("GET", "/1", 503)
     server.expect("GET", "/1", 401, headers=ASKS_BASIC).expect("GET", "/1", 401, headers=ASKS_BASIC)
     server.expect("GET", "/v2/", 401, headers=ASKS_BASIC)
     failures = failures_of_threads(transport(server.host, credential=LOGIN), *REPOSITORIES)
