@@ -557,7 +557,7 @@ class Transport:
         sent = dict(headers)
         if isinstance(data, Body):
             sent["Content-Length"] = str(len(data))
-        return self._pool.urlopen(
+        return self._pool.request(
             method,
             (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
             body=data,
