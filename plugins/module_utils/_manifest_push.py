@@ -265,6 +265,10 @@ def _upload_again(
             "unless its configuration allows such layers to be elsewhere"
         )
         raise error
+    children = [child.digest for child in manifest.children() if child.digest in error.digests]
+    if children and all(destination.head_manifest(item.repository, child) is not None for child in children):
+        # Another run pushes the same one, to a registry that writes in place: for a moment it was empty.
+        return ()
     if source is None or not missing:
         raise error
     for blob in missing:

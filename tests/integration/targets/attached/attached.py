@@ -32,7 +32,7 @@ TIMEOUT = 25
 PREFIX = f"attached/{time.time_ns()}"
 """New at every run: what an earlier one has left there would be taken for copied."""
 SHOWN = re.compile(
-    r"^(localhost|far): imageops\.registry\.(image_copy|blob): \d+ of \d+ blobs, [\d.]+ [kM]?B of [\d.]+ MB",
+    r"^(localhost|far): imageops\.registry\.(image_copy|blob): [1-9]\d* of \d+ blobs, [\d.]+ [kM]?B of [\d.]+ MB",
     re.MULTILINE,
 )
 

@@ -188,9 +188,22 @@ def test_a_reference_that_can_not_be_sent_again_is_an_error(serve: Serve, with_s
     origin, server = serve(), serve()
     target = f"/v2/a/manifests/{INDEX_DIGEST}"
     server.expect("HEAD", target, 404).expect("PUT", target, 404, missing(IMAGE_DIGEST if with_source else DIGEST))
+    if with_source:
+        server.expect("HEAD", f"/v2/a/manifests/{IMAGE_DIGEST}", 404)
     source = registry_of(origin, writing=False) if with_source else None
     (outcome,) = push_manifests(registry_of(server), [TREE[1]], source, check=False)
     assert isinstance(outcome, ReferencesMissing)
+
+
+def test_a_child_that_is_there_although_the_registry_missed_it_is_no_error(serve: Serve) -> None:
+    server = serve()
+    target, child = f"/v2/a/manifests/{INDEX_DIGEST}", f"/v2/a/manifests/{IMAGE_DIGEST}"
+    server.expect("HEAD", target, 404).expect("PUT", target, 400, missing(IMAGE_DIGEST))
+    there = {"Content-Type": OCI_MANIFEST, "Docker-Content-Digest": IMAGE_DIGEST}
+    server.expect("HEAD", child, 200, headers=there, length=str(len(IMAGE))).expect("PUT", target, 201)
+    (outcome,) = push_manifests(registry_of(server), [TREE[1]], None, check=False)
+    assert isinstance(outcome, ManifestOutcome)
+    assert (outcome.action, outcome.uploaded_again) == ("push", ())
 
 
 def test_a_registry_that_misses_a_blob_again_is_an_error(serve: Serve) -> None:
