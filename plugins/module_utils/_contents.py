@@ -106,6 +106,8 @@ def look_at_blob(end: End, repository: str, blob: Descriptor, *, read: bool) -> 
     except NotFound as error:
         raise ContentMismatch("the registry says that it is there, and doesn't serve it").within(what) from error
     except ConnectionFailed as error:
+        if not error.broke_off:
+            raise
         # distribution breaks off where its storage has lost what its memory still knows. One that isn't reached at all
         # raises here.
         end.head_blob(repository, blob.digest)

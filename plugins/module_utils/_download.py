@@ -12,6 +12,7 @@ import errno
 import fcntl
 import os
 import stat
+import time
 import typing as t
 
 from ._actions import EXISTS
@@ -23,6 +24,11 @@ from ._registry import Registry
 from ._transfer import FileSource, RegistrySource, pieces_from, size_at, verified_pieces
 
 DOWNLOAD = "download"
+
+_PATIENCE = 60.0
+"""Seconds for which another user's lock is waited for."""
+_PAUSE = 0.2
+"""Seconds between two looks at it."""
 
 
 class DownloadItem(t.NamedTuple):
@@ -93,6 +99,9 @@ def _download(registry: Registry, item: DownloadItem, move: Move, check: bool) -
                     return there
                 _fill(RegistrySource(registry, item.repository, item.digest), item.digest, size, partial, file)
                 move(partial, item.path)
+        except LocalFileError as error:
+            error.within(what)
+            raise
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 with contextlib.suppress(OSError):
@@ -132,7 +141,10 @@ def _alone(path: str) -> t.Iterator[tuple[t.BinaryIO, bool]]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 waited = True
-                fcntl.flock(file, fcntl.LOCK_EX)
+                if _is_own(file):
+                    fcntl.flock(file, fcntl.LOCK_EX)
+                else:
+                    _lock_in_time(file, path)
             if not _is_at(file, path):
                 # The other run has put it in place: this one begins a file of its own.
                 waited, anew = True, 0
@@ -143,6 +155,22 @@ def _alone(path: str) -> t.Iterator[tuple[t.BinaryIO, bool]]:
                 # Some file systems give every file another owner: what was made anew is ours all the same.
                 os.unlink(path)
                 anew = os.O_EXCL
+
+
+def _lock_in_time(file: t.BinaryIO, path: str) -> None:
+    """Lock what seems to be another user's: it may be that of a run like this, or there to keep this one waiting."""
+    last = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > last:
+                raise LocalFileError(
+                    f"the file {path} belongs to somebody else, who keeps it locked",
+                    hint="Remove it, or download to a directory in which nobody else can write",
+                ) from None
+        time.sleep(_PAUSE)
 
 
 def _is_own(file: t.BinaryIO) -> bool:

@@ -352,6 +352,7 @@ def steady_pieces(source: BlobSource, digest: str, size: int | None, offset: int
                 yield piece
             if size is not None and received < size and source.end is not None:
                 short = ConnectionFailed(f"only {received} of {size} bytes of {digest} arrived", temporary=True)
+                short.broke_off = True
                 raise short.within(source.what)
         except ConnectionFailed as error:
             if received == size:

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import http.cookiejar
@@ -128,8 +129,10 @@ class Transport:
         # By its name: requests 2.32.0 to 2.32.4 have one context of TLS for all that verify with True, in which certs.d
         # is not trusted, and a client certificate offered to everybody.
         self._verify = requests.certs.where() if self._tls.verify is True else self._tls.verify
-        # A client certificate is offered by the one only.
-        self._session = _new_session(endpoint.jobs, self._tls.authorities)
+        # A client certificate is offered by the one only. Where CAs are given besides, all its connections have one
+        # context, into which threads must not load anything (https://github.com/python/cpython/issues/134698).
+        self._session = _new_session(endpoint.jobs, self._tls.authorities, self._tls.client_certificate)
+        self._certificate = None if self._tls.authorities else self._tls.client_certificate
         self._foreign_session = _new_session(endpoint.jobs, self._tls.authorities)
         self._pool: t.Any = None
         self._proxies: dict[Origin, Proxy | None] = {}
@@ -145,6 +148,7 @@ class Transport:
         self._widened: dict[Scopes, Scopes] = {}
         self._contact = threading.Lock()
         self._contacted = False
+        self._password = threading.Lock()
         self._served = False
         self._accepted: set[Credential] = set()
         self._refusals: dict[Credential, RegistryError] = {}
@@ -217,12 +221,10 @@ class Transport:
             return response
         except AuthenticationFailed as error:
             credential = self.credential_for(repository)
-            error.hint = credential.advice or (_RENEW_TOKEN if credential.token else error.hint)
             known = credential in self._refusals or credential in self._accepted
             if not known and not (credential.is_anonymous and self._served) and not isinstance(body, Body):
-                # A thousand images needn't each try a refused password.
-                self._refusals[credential] = self._for_all(error)
-                raise copy.copy(self._refusals[credential]) from error
+                raise self._note_refused(credential, error) from error
+            self._advise(credential, error)
             raise
         except AccessDenied:
             if leads and not self._contacted:
@@ -365,42 +367,76 @@ class Transport:
             # What a redirect's target asks for is none of the registry's challenges.
             return response.status == 401 and own and self._is_own(response.url)
 
-        response = send()
-        if not self._contacted:
-            # This thread leads, and the others wait.
-            if response.status == 400 and request.method == "HEAD" and self.endpoint.plain_http:
-                self._check_plain_http()
-            if challenged(response):
-                self._learn(response, request)
-                # The first token too, so that a password that is refused is tried once.
-                self._authorisation(request)
-            if challenged(response):
-                # With Basic, the others wait until the password was taken.
-                known = self._authenticator.scheme != "basic"
-            else:
-                known = not response.is_temporary()
-            if known:
-                self._end_contact()
-        if not challenged(response):
-            self._note_accepted(response, request)
-            return response
-        credential = self.credential_for(request.repository)
-        if response.authorisation and (self._authenticator.scheme == "basic" or credential.token):
-            raise self._refused(response, request)
+        with self._one_tries_the_password(request):
+            response = send()
+            if not self._contacted:
+                # This thread leads, and the others wait.
+                if response.status == 400 and request.method == "HEAD" and self.endpoint.plain_http:
+                    self._check_plain_http()
+                if challenged(response):
+                    self._learn(response, request)
+                    # The first token too, so that a password that is refused is tried once.
+                    self._authorisation(request)
+                if challenged(response):
+                    # With Basic, the others wait until the password was taken.
+                    known = self._authenticator.scheme != "basic"
+                else:
+                    known = not response.is_temporary()
+                if known:
+                    self._end_contact()
+            if not challenged(response):
+                self._note_accepted(response, request)
+                return response
+            credential = self.credential_for(request.repository)
+            if response.authorisation and (self._authenticator.scheme == "basic" or credential.token):
+                raise self._refused(response, request)
         self._learn(response, request)
         if isinstance(request.body, Body):
             error = response.error()
             error.temporary = True
             raise error
         self._authenticator.forget(response.authorisation)
-        response = send()
-        if response.status == 401:
-            # Of the first contact, the others learn when the refusal is noted.
-            raise self._refused(response, request)
-        self._note_accepted(response, request)
+        with self._one_tries_the_password(request):
+            response = send()
+            if response.status == 401:
+                # Of the first contact, the others learn when the refusal is noted.
+                raise self._refused(response, request)
+            self._note_accepted(response, request)
         if not self._contacted and not response.is_temporary():
             self._end_contact()
         return response
+
+    @contextlib.contextmanager
+    def _one_tries_the_password(self, request: _Request) -> t.Iterator[None]:
+        """With Basic, all wait for the thread that sends a password which was neither accepted nor refused yet.
+
+        The thread that leads needs no turn: the others wait for it anyway.
+        """
+        asked = self._contacted and self._authenticator.scheme == "basic" and self._is_own(request.url)
+        credential = self.credential_for(request.repository) if asked else None
+        if credential is None or credential.is_anonymous or credential in self._accepted:
+            yield
+            return
+        with self._password:
+            if credential in self._refusals:
+                raise copy.copy(self._refusals[credential])
+            if credential not in self._accepted:
+                try:
+                    yield
+                except AuthenticationFailed as error:
+                    raise self._note_refused(credential, error) from error
+                return
+        yield
+
+    def _note_refused(self, credential: Credential, error: AuthenticationFailed) -> RegistryError:
+        """A thousand images needn't each try a refused password. Returns what each of them raises."""
+        self._advise(credential, error)
+        self._refusals[credential] = self._for_all(error)
+        return copy.copy(self._refusals[credential])
+
+    @staticmethod
+    def _advise(credential: Credential, error: AuthenticationFailed) -> None:
+        error.hint = credential.advice or (_RENEW_TOKEN if credential.token else error.hint)
 
     def _end_contact(self) -> None:
         """Nobody waits any longer for the thread that leads: what all need to know of the registry is known."""
@@ -552,7 +588,7 @@ class Transport:
         Thousands of requests go this way.
         """
         if self._pool is None:
-            self._pool = _connection_pool(self._session, url, self._verify, self._tls.client_certificate)
+            self._pool = _connection_pool(self._session, url, self._verify, self._certificate)
         parts = urllib.parse.urlsplit(url)
         sent = dict(headers)
         if isinstance(data, Body):
@@ -589,7 +625,7 @@ class Transport:
             allow_redirects=False,
             timeout=seconds,
             verify=self._verify,
-            cert=self._tls.client_certificate if own else None,
+            cert=self._certificate if own else None,
             proxies={"all": proxy.url} if proxy else {},
         )
         return answer.raw
@@ -672,7 +708,7 @@ def _connection_pool(session: t.Any, url: str, verify: bool | str, certificate: 
     return pool
 
 
-def _new_session(jobs: int, authorities: t.Sequence[str]) -> t.Any:
+def _new_session(jobs: int, authorities: t.Sequence[str], certificate: str | tuple[str, str] | None = None) -> t.Any:
     session = requests.Session()
     # With the environment trusted, a ~/.netrc would replace our Authorization header.
     session.trust_env = False
@@ -684,6 +720,8 @@ def _new_session(jobs: int, authorities: t.Sequence[str]) -> t.Any:
         context = urllib3.util.ssl_.create_urllib3_context()
         for path in authorities:
             context.load_verify_locations(path)
+        if certificate:
+            context.load_cert_chain(*((certificate,) if isinstance(certificate, str) else certificate))
         # requests loads its own CAs into it as well.
         adapter.poolmanager.connection_pool_kw["ssl_context"] = context
         adapter.proxy_manager_for = functools.partial(adapter.proxy_manager_for, ssl_context=context)

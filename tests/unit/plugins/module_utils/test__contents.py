@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import typing as t
 
 import pytest
@@ -121,6 +122,15 @@ def test_a_blob_that_breaks_off_is_damaged_where_the_registry_still_answers(
     server.expect("HEAD", BLOB, afterwards, LAYER)
     with pytest.raises(kind):
         look_at_blob(client(server), "a", LAYER_DESCRIPTOR, read=True)
+
+
+def test_a_blob_whose_store_can_not_be_reached_is_not_damaged(server: ScriptedServer) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        store = f"http://127.0.0.1:{unused.getsockname()[1]}/x"
+        server.expect("HEAD", BLOB, 200, LAYER).expect("GET", BLOB, 307, headers={"Location": store})
+        with pytest.raises(ConnectionFailed, match="refuses the connection"):
+            look_at_blob(client(server), "a", LAYER_DESCRIPTOR, read=True)
 
 
 def test_each_blob_of_a_repository_is_asked_for_once() -> None:

@@ -339,6 +339,30 @@ def test_a_disk_that_is_full_is_not_left_full(
     assert not part.exists()
 
 
+@pytest.mark.parametrize("for_good", [True, False])
+def test_a_lock_of_somebody_else_is_not_waited_for_without_end(
+    server: ScriptedServer, dest: pathlib.Path, part: pathlib.Path, monkeypatch: pytest.MonkeyPatch, for_good: bool
+) -> None:
+    monkeypatch.setattr(_download, "_is_own", lambda file: False)
+    monkeypatch.setattr(_download, "_PATIENCE", 0.2 if for_good else 60.0)
+    looks = threading.Event()
+    monkeypatch.setattr(_download.time, "sleep", lambda seconds: looks.set())
+    part.touch()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with part.open("rb") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            if not for_good:
+                server.expect("GET", TARGET, 200, BLOB)
+            run = pool.submit(download, server, dest)
+            assert looks.wait(10)
+            if for_good:
+                with pytest.raises(LocalFileError, match=f"{part} belongs to somebody else, who keeps it locked"):
+                    run.result()
+        if not for_good:
+            assert run.result().action == "download"
+            assert dest.read_bytes() == BLOB
+
+
 def test_a_file_system_that_gives_files_other_owners_ends_nothing(
     server: ScriptedServer, dest: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

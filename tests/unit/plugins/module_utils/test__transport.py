@@ -933,6 +933,25 @@ def test_the_client_certificate_of_the_directory_is_shown_to_its_registry_only(
     assert not foreign.requests
 
 
+def test_the_client_certificate_of_the_directory_is_read_once_for_all_connections(
+    serve: Serve, certificates: Certificates, certificate_directory: t.Callable[[str], pathlib.Path]
+) -> None:
+    # Threads that read it into the context which they share would destroy it.
+    registry = serve(tls=certificates.server_context(ask_client=True), name="localhost")
+    directory = certificate_directory(registry.host)
+    for name, source in (
+        ("ca.crt", certificates.good_ca),
+        ("client.cert", certificates.client_certificate),
+        ("client.key", certificates.client_key),
+    ):
+        shutil.copyfile(source, directory / name)
+    registry.expect("GET", "/v2/", headers={"Connection": "close"}, times=2)
+    client = transport(registry.host, plain_http=False, retries=0)
+    assert client.exchange("GET", "/v2/", NOTHING).status == 200
+    (directory / "client.key").unlink()
+    assert client.exchange("GET", "/v2/", NOTHING).status == 200
+
+
 # Several accounts ----------------------------------------------------------------------------------------------------
 
 
@@ -1398,6 +1417,32 @@ def test_a_password_that_the_registry_refuses_is_tried_by_one_thread_only(serve:
     failures = failures_of_threads(transport(server.host, credential=LOGIN), *REPOSITORIES)
     assert [type(failure) for failure in failures] == [AuthenticationFailed] * 4
     assert {str(failure) for failure in failures} == {str(failures[0])}
+
+
+def test_a_password_that_is_asked_for_late_and_refused_is_tried_by_one_thread_only(serve: Serve) -> None:
+    # The first answer needs no login: a public repository.
+    server = serve(ordered=False)
+    server.expect("GET", "/0")
+    client = transport(server.host, credential=LOGIN)
+    client.exchange("GET", "/0", PULL)
+    server.expect("GET", "/1", 401, headers=ASKS_BASIC, gate=threading.Barrier(4), times=4)
+    server.expect("GET", "/1", 401, headers=ASKS_BASIC).expect("GET", "/v2/", 401, headers=ASKS_BASIC)
+    failures = failures_of_threads(client, *REPOSITORIES)
+    assert [type(failure) for failure in failures] == [AuthenticationFailed] * 4
+    assert {str(failure) for failure in failures} == {str(failures[0])}
+    assert sum(request.header("Authorization") is not None for request in server.requests) == 2
+
+
+def test_a_password_that_is_asked_for_late_and_taken_is_used_by_all_at_the_same_time(serve: Serve) -> None:
+    server = serve(ordered=False)
+    server.expect("GET", "/0")
+    client = transport(server.host, credential=LOGIN)
+    client.exchange("GET", "/0", PULL)
+    server.expect("GET", "/1", 401, headers=ASKS_BASIC, gate=threading.Barrier(4), times=4)
+    server.expect("GET", "/1", 200).expect("GET", "/1", 200, gate=threading.Barrier(3), times=3)
+    results: list[int] = []
+    run_threads(lambda: results.append(client.exchange("GET", "/1", PULL).status), 4)
+    assert results == [200] * 4
 
 
 def test_a_passing_failure_of_the_first_login_does_not_let_the_others_try(serve: Serve) -> None:
