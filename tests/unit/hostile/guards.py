@@ -143,8 +143,8 @@ CREDENTIALS_KEPT = (
     Guard(
         "a client certificate is for the registry only",
         "_transport.py",
-        "cert=self._tls.client_certificate if own else None,",
-        "cert=self._tls.client_certificate,",
+        "cert=self._certificate if own else None,",
+        "cert=self._certificate,",
         f"{_KEPT}a_client_certificate_is_offered_to_its_registry_only",
     ),
     Guard(
