@@ -912,18 +912,22 @@ def test_the_cas_of_the_directory_are_trusted_whatever_the_environment_says(
         over_tls(secure)
 
 
-def test_the_client_certificate_of_the_directory_is_shown_to_its_registry_only(
-    serve: Serve, certificates: Certificates, certificate_directory: t.Callable[[str], pathlib.Path]
-) -> None:
-    registry = serve(tls=certificates.server_context(ask_client=True), name="localhost")
-    foreign = serve(tls=certificates.server_context(ask_client=True), name="localhost")
-    directory = certificate_directory(registry.host)
+def put_client_certificate(directory: pathlib.Path, certificates: Certificates) -> None:
     for name, source in (
         ("ca.crt", certificates.good_ca),
         ("client.cert", certificates.client_certificate),
         ("client.key", certificates.client_key),
     ):
         shutil.copyfile(source, directory / name)
+
+
+def test_the_client_certificate_of_the_directory_is_shown_to_its_registry_only(
+    serve: Serve, certificates: Certificates, certificate_directory: t.Callable[[str], pathlib.Path]
+) -> None:
+    registry = serve(tls=certificates.server_context(ask_client=True), name="localhost")
+    foreign = serve(tls=certificates.server_context(ask_client=True), name="localhost")
+    directory = certificate_directory(registry.host)
+    put_client_certificate(directory, certificates)
     registry.expect("GET", "/v2/")
     registry.expect("GET", "/v2/", 307, headers={"Location": foreign.url + "/"})
     client = transport(registry.host, plain_http=False, retries=0)
@@ -939,12 +943,7 @@ def test_the_client_certificate_of_the_directory_is_read_once_for_all_connection
     # Threads that read it into the context which they share would destroy it.
     registry = serve(tls=certificates.server_context(ask_client=True), name="localhost")
     directory = certificate_directory(registry.host)
-    for name, source in (
-        ("ca.crt", certificates.good_ca),
-        ("client.cert", certificates.client_certificate),
-        ("client.key", certificates.client_key),
-    ):
-        shutil.copyfile(source, directory / name)
+    put_client_certificate(directory, certificates)
     registry.expect("GET", "/v2/", headers={"Connection": "close"}, times=2)
     client = transport(registry.host, plain_http=False, retries=0)
     assert client.exchange("GET", "/v2/", NOTHING).status == 200
