@@ -12,10 +12,8 @@ import typing as t
 from ._arguments import Task
 from ._end import End
 from ._image_arguments import TAGS_ONLY, Verification
-from ._promotion._comparison import Comparison
 from ._promotion._copy import CopyRules, Promotion
 from ._promotion._items import STOPPING, ImageItem
-from ._promotion._plan import summarise_sources
 from ._promotion._report import problem
 from ._tag_diff import describe_tags, tag_diff
 
@@ -28,32 +26,31 @@ def copy_images(
     destination: End,
     items: t.Sequence[ImageItem],
     verification: Verification = TAGS_ONLY,
+    given: Plain | None = None,
 ) -> Plain:
-    """Copy images by the options that a task has for that. Returns its result, what failed included."""
+    """Copy images by the options that a task has for that. Returns its result, what failed included.
+
+    ``given`` is a plan from before, which is followed.
+    """
     rules = CopyRules(
         all_or_nothing=task.params["on_error"] == "fail",
         artifacts_of_equal=task.params["compare_artifacts"],
         check=task.check_mode,
         depth=verification.depth,
         repair=verification.repair,
+        summaries=task.diff_mode,
     )
     promotion = Promotion(source, destination, rules, task.progress)
     shown: dict[str, t.Any] = {"before": {}, "after": {}}
 
-    def before_write(planned: Plain, comparisons: list[Comparison]) -> None:
+    def before_write(planned: Plain) -> None:
         task.check_secrets(planned)
         if task.diff_mode:
             moving = [*planned["artifact_tags"], *planned["tags"]]
             shown["before"] = describe_tags(destination, [(tag["repository"], tag["tag"]) for tag in moving])
-            summaries = summarise_sources(comparisons, source)
-            shown["after"] = {
-                (comparison.item.target, tag.tag): summaries.get((comparison.item.repository, comparison.chosen.digest))
-                for comparison in comparisons
-                if comparison.chosen is not None
-                for tag in comparison.tags
-            }
+            shown["after"] = {(tag["repository"], tag["tag"]): tag.get("summary") for tag in moving}
 
-    result = promotion.copy_images(items, before_write)
+    result = promotion.copy_images(items, before_write, given)
     failed = [image for image in result["images"] if image["action"] in STOPPING]
     result["failures"] = [{"reference": image["reference"], "msg": image["reason"]} for image in failed]
     if failed:

@@ -297,6 +297,57 @@ images:
       description: How many bytes those are.
       type: int
       sample: 0
+tags:
+  description: What happened to the tags of the images, or in check mode what would.
+  returned: success, and failure of single images
+  type: list
+  elements: dict
+  contains: &tag
+    repository:
+      description: The repository.
+      type: str
+      sample: team/app
+    tag:
+      description: The tag.
+      type: str
+      sample: 1.4.2
+    digest:
+      description: The digest on which it is to stand.
+      type: str
+      sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+    previous_digest:
+      description: The digest on which it stood. Empty where there was no such tag.
+      type: str
+      sample: ""
+    action:
+      description: V(create) or V(replace), or V(exists) where it was moved by somebody else meanwhile.
+      type: str
+      sample: create
+artifact_tags:
+  description: The same of the tags of artifacts, under which cosign keeps them.
+  returned: success, and failure of single images
+  type: list
+  elements: dict
+  contains: *tag
+given_up:
+  description: What was tried in vain for blobs, such as a mount. The blobs have come all the same.
+  returned: success, and failure of single images
+  type: list
+  elements: dict
+  contains:
+    repository:
+      description: The repository.
+      type: str
+      sample: team/app
+    digest:
+      description: The digest of the blob.
+      type: str
+      sample: sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
+    given_up:
+      description: What was tried, each in a sentence.
+      type: list
+      elements: str
+      sample: ["The registry didn't mount the blob from team/base."]
 failures:
   description: What could not be copied, and why. The rest of the result is returned beside it.
   returned: failure of single images

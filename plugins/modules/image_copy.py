@@ -32,6 +32,15 @@ attributes:
 options:
   source:
     required: true
+  plan:
+    description:
+      - The result of M(imageops.registry.image_diff_info) for the same O(source), O(registry) and O(images). What it says is done,
+        and nothing is compared again. So a play can look at the plan, or have it looked at, before anything is written.
+      - Each tag moves only if it still stands where the plan found it. What the plan has found missing is pushed; what has arrived
+        meanwhile isn't sent again.
+      - A plan that goes against O(images), O(on_conflict) or O(immutable_tags) is refused. The options that say what is compared,
+        such as O(platforms) and O(artifacts), were the plan's.
+    type: dict
   on_error:
     description:
       - V(fail) writes nothing if an image is missing at the source, refused or can't be read, and moves no tag if something fails on
@@ -72,6 +81,32 @@ EXAMPLES = r"""
       - repository: team/app
         tag: "1.4.2"
     platforms: [linux/amd64]
+
+- name: Compare
+  imageops.registry.image_diff_info:
+    registry: prod.example
+    auth_file: ~/.docker/config.json
+    source:
+      registry: dev.example:5000
+      auth_file: ~/.docker/config.json
+    images: &images
+      - repository: team/app
+        tag: "1.4.2"
+  register: comparison
+
+- name: Look at it
+  ansible.builtin.assert:
+    that: comparison.images | map(attribute='layers_left_out') | flatten == []
+
+- name: Do what was looked at, and nothing else
+  imageops.registry.image_copy:
+    registry: prod.example
+    auth_file: ~/.docker/config.json
+    source:
+      registry: dev.example:5000
+      auth_file: ~/.docker/config.json
+    images: *images
+    plan: "{{ comparison }}"
 
 - name: See that everything behind the tag is there, push again what isn't, and go easy on the registries
   imageops.registry.image_copy:
@@ -238,6 +273,57 @@ images:
       description: How many bytes those are.
       type: int
       sample: 0
+tags:
+  description: What happened to the tags of the images, or in check mode what would.
+  returned: success, and failure of single images
+  type: list
+  elements: dict
+  contains: &tag
+    repository:
+      description: The repository.
+      type: str
+      sample: team/app
+    tag:
+      description: The tag.
+      type: str
+      sample: 1.4.2
+    digest:
+      description: The digest on which it is to stand.
+      type: str
+      sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+    previous_digest:
+      description: The digest on which it stood. Empty where there was no such tag.
+      type: str
+      sample: ""
+    action:
+      description: V(create) or V(replace), or V(exists) where it was moved by somebody else meanwhile.
+      type: str
+      sample: create
+artifact_tags:
+  description: The same of the tags of artifacts, under which cosign keeps them.
+  returned: success, and failure of single images
+  type: list
+  elements: dict
+  contains: *tag
+given_up:
+  description: What was tried in vain for blobs, such as a mount. The blobs have come all the same.
+  returned: success, and failure of single images
+  type: list
+  elements: dict
+  contains:
+    repository:
+      description: The repository.
+      type: str
+      sample: team/app
+    digest:
+      description: The digest of the blob.
+      type: str
+      sample: sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
+    given_up:
+      description: What was tried, each in a sentence.
+      type: list
+      elements: str
+      sample: ["The registry didn't mount the blob from team/base."]
 failures:
   description: What could not be copied, and why. The rest of the result is returned beside it.
   returned: failure of single images
@@ -284,7 +370,9 @@ from ..module_utils._image_arguments import IMAGE_OPTIONS, VERIFICATION, image_i
 def copy(task: Task) -> dict[str, t.Any]:
     items = image_items(task.params)
     wanted = verification(task.params)
-    return copy_images(task, task.source(), task.registry(writing=True, pushed_to=True), items, wanted)
+    return copy_images(
+        task, task.source(), task.registry(writing=True, pushed_to=True), items, wanted, task.params["plan"]
+    )
 
 
 def main() -> None:
@@ -292,6 +380,7 @@ def main() -> None:
         **IMAGE_OPTIONS,
         **VERIFICATION,
         **PROGRESS,
+        "plan": {"type": "dict"},
         "on_error": {"type": "str", "choices": ["fail", "continue"], "default": "fail"},
     }
     run(create_module(options, source="required"), copy)

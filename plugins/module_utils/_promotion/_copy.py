@@ -11,7 +11,7 @@ import base64
 import typing as t
 
 from .._actions import CREATE, EXISTS, REPLACE
-from .._contents import Depth, verify_pushed
+from .._contents import MANIFEST, Depth, verify_pushed
 from .._end import End
 from .._errors import RegistryError, RepositoryMissing
 from .._manifest import Manifest
@@ -21,12 +21,13 @@ from .._placement import BlobGroup, BlobOutcome, BlobPlacement, outcomes_by_grou
 from .._progress import Progress
 from .._tagging import TagItem, TagOutcome, move_tags, verify_tags
 from .._transfer import RegistrySource
-from ._comparison import Comparison, compare_images
+from ._comparison import compare_images
+from ._given_plan import given_plan
 from ._items import STOPPING, ImageItem, Plain
-from ._plan import contents, plan
+from ._plan import contents, plan, summarise_sources
 from ._summary import summarise
 from ._verification import verify_contents
-from ._whole import without_failed
+from ._whole import parsed, tree_of, without_failed
 
 
 class CopyRules(t.NamedTuple):
@@ -42,9 +43,11 @@ class CopyRules(t.NamedTuple):
     """How deep is looked whether the destination has what it should."""
     repair: bool = False
     """Whether what is missing there is pushed again, although tags stand on what needs it."""
+    summaries: bool = False
+    """Whether the plan also says what the images are in the words of people, for a diff."""
 
 
-BeforeWrite = t.Callable[[Plain, list[Comparison]], None]
+BeforeWrite = t.Callable[[Plain], None]
 """Called with the plan before anything is written, to raise an error where nothing may be."""
 
 
@@ -61,27 +64,47 @@ class Promotion:
         self._manifests: dict[str, Manifest] = {}
         self.nothing_written = False
         self.tags: list[TagOutcome] = []
+        self._given_up: list[Plain] = []
 
-    def copy_images(self, items: t.Sequence[ImageItem], before_write: BeforeWrite) -> Plain:
-        """Compare, and bring over what differs. Returns what :func:`summarise` says of it, failures included."""
+    def copy_images(self, items: t.Sequence[ImageItem], before_write: BeforeWrite, given: Plain | None = None) -> Plain:
+        """Compare, and bring over what differs. Returns what :func:`summarise` says of it, failures included, and
+        ``artifact_tags``, ``tags`` and ``given_up``: what happened to tags, and what was tried in vain for blobs.
+
+        With a plan from before in ``given``, nothing is compared, and what it says is done. Raises
+        :class:`InvalidInput` where it is no plan for ``items``.
+        """
+        if given is None:
+            self._planned = self._compare(items)
+        else:
+            self._planned = given_plan(given, items, self._source, self._destination)
+            for entry in self._planned["manifests"]:
+                self._manifests[entry["digest"]] = parsed(entry)
+        before_write(self._planned)
+        problems = [image for image in self._planned["images"] if image["action"] in STOPPING]
+        if problems and self._rules.all_or_nothing:
+            self.nothing_written = True
+        else:
+            self._place_content()
+            self._compare_again(items)
+            self._move_tags("artifact_tags")
+            self._move_tags("tags")
+        moved = {name: self._results.get(name, {}).get("tags", []) for name in ("artifact_tags", "tags")}
+        return {
+            **summarise(self._planned, self._results, parse=self._parse),
+            **moved,
+            "given_up": self._given_up,
+        }
+
+    def _compare(self, items: t.Sequence[ImageItem]) -> Plain:
         comparisons = compare_images(
             self._source, self._destination, items, artifacts_of_equal=self._rules.artifacts_of_equal
         )
         comparisons = verify_contents(
             self._source, self._destination, comparisons, self._rules.depth, repair=self._rules.repair
         )
-        self._planned = plan(comparisons, self._source, self._destination, {})
         self._manifests = {manifest.digest: manifest for comparison in comparisons for manifest in contents(comparison)}
-        before_write(self._planned, comparisons)
-        problems = [image for image in self._planned["images"] if image["action"] in STOPPING]
-        if problems and self._rules.all_or_nothing:
-            self.nothing_written = True
-        else:
-            self._place_content(comparisons)
-            self._compare_again(items)
-            self._move_tags("artifact_tags")
-            self._move_tags("tags")
-        return summarise(self._planned, self._results, parse=self._parse)
+        summaries = summarise_sources(comparisons, self._source) if self._rules.summaries else {}
+        return plan(comparisons, self._source, self._destination, summaries)
 
     @property
     def repository_missing(self) -> bool:
@@ -90,7 +113,7 @@ class Promotion:
             failure["repository_missing"] for result in self._results.values() for failure in result.get("failures", [])
         )
 
-    def _place_content(self, comparisons: t.Sequence[Comparison]) -> None:
+    def _place_content(self) -> None:
         """Blobs and manifests, each as soon as what it needs is there."""
         groups = [
             BlobGroup(
@@ -102,12 +125,7 @@ class Promotion:
             )
             for group in self._planned["blobs"]
         ]
-        missing = {
-            (comparison.item.target, manifest.digest): manifest
-            for comparison in comparisons
-            for manifest in comparison.tree
-            if manifest.digest not in comparison.standing
-        }
+        missing = self._known_missing()
         items = [
             ManifestItem(
                 entry["repository"],
@@ -144,6 +162,21 @@ class Promotion:
         whole = {(entry["repository"], entry["digest"]) for entry in self._whole()["manifests"]}
         self._note_manifests(items, push.finish(lambda item: (item.repository, item.digest) in whole))
 
+    def _known_missing(self) -> dict[tuple[str, str], Manifest]:
+        """What the destination doesn't have of the images, by repository and digest, as far as the plan tells.
+
+        What has to be pushed of an image is what isn't there, unless something was lost of what is.
+        """
+        manifests = {(entry["repository"], entry["digest"]): self._parse(entry) for entry in self._planned["manifests"]}
+        missing: dict[tuple[str, str], Manifest] = {}
+        for image in self._planned["images"]:
+            repository = image["destination_repository"]
+            lost = {entry["digest"] for entry in image["missing"] if entry["kind"] == MANIFEST}
+            for manifest in tree_of([image["digest"]], repository, manifests):
+                if not image["missing"] or manifest.digest in lost:
+                    missing[repository, manifest.digest] = manifest
+        return missing
+
     def _look_again(self, items: t.Sequence[ManifestItem]) -> None:
         """Look whether what was pushed is there, as deep as is asked for."""
         if self._rules.depth.is_deep and not self._rules.check:
@@ -163,6 +196,14 @@ class Promotion:
                     failures.append(_failure(outcome, repository=group.repository, digest=digest))
                 else:
                     entries.append({"digest": outcome.digest, "size": outcome.size, "action": outcome.action})
+                    if outcome.given_up:
+                        self._given_up.append(
+                            {
+                                "repository": group.repository,
+                                "digest": outcome.digest,
+                                "given_up": list(outcome.given_up),
+                            }
+                        )
             blobs.append({"repository": group.repository, "blobs": entries})
         changed = any(entry["action"] != EXISTS for group in blobs for entry in group["blobs"])
         self._results["blobs"] = {"changed": changed, "blobs": blobs, "failures": failures}

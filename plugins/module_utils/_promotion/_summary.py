@@ -12,7 +12,7 @@ import typing as t
 from .._actions import COPY, CREATE, MOUNT, MOUNT_OR_UPLOAD, REPLACE, UPLOAD
 from .._manifest import Manifest, blobs_of
 from ._items import FAILED, PROMOTE, Plain
-from ._whole import broken, end_to_end, failures_of, parsed, refused_again
+from ._whole import broken, end_to_end, failures_of, parsed, refused_again, tree_of
 
 NOT_TAGGED, NOT_MOVED, NOT_PUSHED = "was not tagged", "was not moved", "was not pushed"
 """How the reason ends where an image was held up by others."""
@@ -26,8 +26,12 @@ def summarise(
     ``planned`` is the comparison; ``results`` holds the results of the tasks that carried it out, by the names
     ``blobs``, ``manifests``, ``compared_again``, ``artifact_tags`` and ``tags``. A blob that several images need counts
     for the first of them; blobs of its artifacts count for the image. ``parse`` gives the manifest of an entry of the
-    plan.
+    plan. The result of ``image_copy`` that followed the plan, as ``copied``, says all that by itself.
     """
+    copied = results.get("copied", {})
+    if "images" in copied:
+        transfer = _sum_of_transfers([planned, copied])
+        return {"changed": copied.get("changed") is True, "images": copied["images"], "transfer": transfer}
     done = _Done(planned, results, parse)
     return {
         "changed": any(result.get("changed") is True for result in results.values()),
@@ -75,7 +79,7 @@ class _Done:
         """What became of one image of the plan."""
         repository = image["destination_repository"]
         artifacts = [artifact["digest"] for artifact in image["artifacts"] if artifact["action"] in (COPY, REPLACE)]
-        tree = _tree_of([image["digest"], *artifacts], repository, self._manifests)
+        tree = tree_of([image["digest"], *artifacts], repository, self._manifests)
         reason = image["reason"] or (self._why_not_promoted(image, tree) if image["action"] == PROMOTE else "")
         return {
             "reference": image["reference"],
@@ -132,17 +136,3 @@ class _Done:
             if (repository, manifest.digest) not in self._pushed:
                 return f"{image['destination']}@{manifest.digest} {NOT_PUSHED}"
         return ""
-
-
-def _tree_of(
-    digests: t.Sequence[str], repository: str, manifests: t.Mapping[tuple[str, str], Manifest]
-) -> list[Manifest]:
-    found: dict[str, Manifest] = {}
-    waiting = list(digests)
-    while waiting:
-        current = waiting.pop()
-        manifest = manifests.get((repository, current))
-        if manifest is not None and current not in found:
-            found[current] = manifest
-            waiting += [child.digest for child in manifest.children()]
-    return list(found.values())

@@ -79,6 +79,21 @@ def without_failed(
     return {"manifests": whole, "artifact_tags": artifact_tags, "tags": tags}
 
 
+def tree_of(
+    digests: t.Sequence[str], repository: str, manifests: t.Mapping[tuple[str, str], Manifest]
+) -> list[Manifest]:
+    """The manifests with these digests, and those below them, as far as they are among the ``manifests`` of a plan."""
+    found: dict[str, Manifest] = {}
+    waiting = list(digests)
+    while waiting:
+        current = waiting.pop()
+        manifest = manifests.get((repository, current))
+        if manifest is not None and current not in found:
+            found[current] = manifest
+            waiting += [child.digest for child in manifest.children()]
+    return list(found.values())
+
+
 def end_to_end(image: Plain) -> tuple[str, str]:
     """What tells the images of a comparison apart: one at the source may go to several repositories."""
     return image["reference"], image["destination_repository"]

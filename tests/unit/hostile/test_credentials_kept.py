@@ -346,14 +346,14 @@ def test_the_urls_of_layers_are_never_asked(hostile: Hostile, media_type: str) -
     source.add(image(config=config, layers=[layer]), "1")
     ends = [registry(server, Credential(USER, PASSWORD)) for server in (source, destination)]
     promotion = Promotion(ends[0], ends[1], CopyRules(True, True, False), Progress())
-    result = promotion.copy_images([ImageItem("a/b", tag="1", tags=("1",))], lambda planned, comparisons: None)
+    result = promotion.copy_images([ImageItem("a/b", tag="1", tags=("1",))], lambda planned: None)
     assert result["changed"] and destination.manifests["1"] == source.manifests["1"]
     # Neither those of the source, nor where the source hasn't got the layer.
     source.blobs.clear()
     destination.blobs.clear()
     destination.manifests.clear()
     promotion = Promotion(ends[0], ends[1], CopyRules(True, True, False), Progress())
-    promotion.copy_images([ImageItem("a/b", tag="1", tags=("1",))], lambda planned, comparisons: None)
+    promotion.copy_images([ImageItem("a/b", tag="1", tags=("1",))], lambda planned: None)
     assert not evil.connections
 
 

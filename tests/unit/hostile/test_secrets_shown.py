@@ -171,7 +171,7 @@ def test_nothing_secret_is_in_the_files_that_are_written(hostile: Hostile, tmp_p
     progress = Progress()
     layout = open_layout(str(tmp_path / "layout"), DIRECTORY, Counters(), writing=True, jobs=1, names={})
     promotion = Promotion(client, layout, CopyRules(True, True, False), progress)
-    result = promotion.copy_images([ImageItem("a/b", tag="1", tags=("1",))], lambda planned, comparisons: None)
+    result = promotion.copy_images([ImageItem("a/b", tag="1", tags=("1",))], lambda planned: None)
     layout.commit()
     layout.close()
     # One that breaks off, and stays for the next run.

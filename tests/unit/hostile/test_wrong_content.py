@@ -86,7 +86,7 @@ def promote(source: HostileServer, destination: HostileServer, **more: t.Any) ->
     """Promote the image ``1``. Returns what failed, in words."""
     promotion = Promotion(registry(source), registry(destination), CopyRules(True, True, False), Progress())
     item = ImageItem("a/b", tag="1", tags=("1",), **more)
-    result = promotion.copy_images([item], lambda planned, comparisons: None)
+    result = promotion.copy_images([item], lambda planned: None)
     return [image["reason"] for image in result["images"] if image["reason"]]
 
 
@@ -150,7 +150,7 @@ def test_a_wrong_blob_is_in_no_layout(source: HostileServer, tmp_path: pathlib.P
     path = tmp_path / "layout"
     layout = open_layout(str(path), DIRECTORY, Counters(), writing=True, jobs=1, names={})
     promotion = Promotion(registry(source), layout, CopyRules(True, True, False), Progress())
-    result = promotion.copy_images([ImageItem("a/b", tag="1", tags=("1",))], lambda planned, comparisons: None)
+    result = promotion.copy_images([ImageItem("a/b", tag="1", tags=("1",))], lambda planned: None)
     layout.commit()
     layout.close()
     assert DIGEST in result["images"][0]["reason"]

@@ -27,7 +27,7 @@ from runs import (
 )
 
 PREFIX = "interpreter"
-MOVE = "Move the tags"
+COPY = "Copy what differs, and move the tags last"
 
 
 def bare_python() -> Path:
@@ -70,7 +70,7 @@ def role_explains() -> None:
     done = playbook(role, variables, hosts=inventory(bare_python()), expected=2)
     check_message("the role", done.of("Compare digests")["msg"])
     done = playbook(PROMOTE, variables, hosts=inventory(bare_python()))
-    check(done.of("Move the tags")["changed"] is True, f"nothing was promoted:\n{done.output}")
+    check(done.of(COPY)["changed"] is True, f"nothing was promoted:\n{done.output}")
     say(f"{PROMOTE} promotes with that inventory")
 
 
@@ -96,7 +96,7 @@ def jmespath_is_for_the_filter() -> None:
         ],
     }
     done = playbook(PROMOTE, variables, environment=environment)
-    verified = [(entry["tag"], entry["digest"]) for entry in done.of(MOVE)["tags"]]
+    verified = [(entry["tag"], entry["digest"]) for entry in done.of(COPY)["tags"]]
     check(verified == [(tag, image["digest"]) for tag in ("1.0", "stable")], f"verified were {verified}")
     say("the role promotes without jmespath")
 

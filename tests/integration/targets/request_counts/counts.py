@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qs
@@ -121,20 +122,23 @@ def writes(moment: str, name: str) -> list[Plain]:
 
 
 def predicted(run: Run) -> dict[str, list[tuple[str, str]]]:
-    """What a run says that it writes: blobs and manifests by repository and digest, tags by repository and name."""
-    blobs = run.of("Upload or mount the blobs that the destination lacks")["blobs"]
-    manifests = run.of("Push the manifests by digest")["manifests"]
-    tags = run.of("Move the tags")["tags"]
+    """What a run says that it writes: manifests by repository and digest, tags by repository and name."""
+    manifests = run.of("Compare digests")["manifests"]
+    tags = run.of("Copy what differs, and move the tags last")["tags"]
     return {
-        "blobs": sorted(
-            (group["repository"], blob["digest"])
-            for group in blobs
-            for blob in group["blobs"]
-            if blob["action"] != "exists"
-        ),
-        "manifests": sorted((entry["repository"], entry["digest"]) for entry in manifests if entry["action"] == "push"),
+        "manifests": sorted((entry["repository"], entry["digest"]) for entry in manifests),
         "tags": sorted((entry["repository"], entry["tag"]) for entry in tags if entry["action"] != "exists"),
     }
+
+
+def blobs_of(result: Plain) -> dict[str, int]:
+    """How many blobs come to each repository by ``promote_result``."""
+    numbers: dict[str, int] = {}
+    for image in result["images"]:
+        repository = image["destination"].partition("/")[2]
+        number = image["blobs_uploaded"] + image["blobs_mounted"]
+        numbers[repository] = numbers.get(repository, 0) + number
+    return numbers
 
 
 def written(requests: Iterable[Plain]) -> dict[str, list[tuple[str, str]]]:
@@ -205,8 +209,13 @@ def check_mode() -> None:
         check(
             bool(places) and places == wrote[name], f"check mode predicts the {name} {places}, written: {wrote[name]}"
         )
-    say("check mode predicted what was written: " + ", ".join(f"{len(places)} {name}" for name, places in plan.items()))
-    before, after = (shape(run.of("Keep what was done")["ansible_facts"]["promote_result"]) for run in (planned, done))
+    results = [run.of("Keep what was done")["ansible_facts"]["promote_result"] for run in (planned, done)]
+    blobs = blobs_of(results[0])
+    arrived = Counter(repository for repository, _digest in wrote["blobs"])
+    check(bool(arrived) and blobs == arrived, f"check mode predicts so many blobs {blobs}, written: {arrived}")
+    numbers = ", ".join(f"{len(places)} {name}" for name, places in plan.items())
+    say(f"check mode predicted what was written: {arrived.total()} blobs, {numbers}")
+    before, after = (shape(result) for result in results)
     check(before == after, f"promote_result in check mode: {before}, and then: {after}")
     again = playbook(PROMOTE, variables)
     check(again.of("Compare digests")["differs"] is False, "a second run finds differences")

@@ -551,6 +551,22 @@ def test_a_promotion_that_went_well(both: Plain) -> None:
     assert api["tags"] == [{"tag": "1", "previous_digest": "", "action": "create"}]
 
 
+def test_what_one_task_copied_is_told_as_that_task_tells_it(both: Plain) -> None:
+    both["transfer"] = {"requests": 3, "retries": 1}
+    image_told = {"action": "promote", "reason": ""}
+    copied = {"changed": True, "images": [image_told], "transfer": {"requests": 4}, "failures": []}
+    told = summarise(both, {"copied": copied})
+    assert told == {"changed": True, "images": [image_told], "transfer": {"requests": 7, "retries": 1}}
+
+
+@pytest.mark.parametrize("copied", [{}, {"skipped": True}, {"msg": "it broke", "failed": True}])
+def test_what_no_task_copied_is_told_by_the_plan(both: Plain, copied: Plain) -> None:
+    told = summarise(both, {"copied": copied})
+    assert [entry["action"] for entry in told["images"]] == ["failed", "failed"]
+    reasons = {entry["reason"] for entry in told["images"]}
+    assert reasons == {"it broke"} if "msg" in copied else all(text.endswith("was not moved") for text in reasons)
+
+
 def test_nothing_to_do_is_no_change(source: FakeRegistry, destination: FakeRegistry) -> None:
     destination.add("team/app", IMAGE, "1", "stable")
     result = planned(source, destination, BY_TAG)
