@@ -131,13 +131,11 @@ def predicted(run: Run) -> dict[str, list[tuple[str, str]]]:
     }
 
 
-def blobs_of(result: Plain) -> dict[str, int]:
-    """How many blobs come to each repository by ``promote_result``."""
-    numbers: dict[str, int] = {}
+def blobs_of(result: Plain) -> Counter[str]:
+    """How many blobs come to each repository by ``promote_result``. To a counter, none and zero are the same."""
+    numbers: Counter[str] = Counter()
     for image in result["images"]:
-        repository = image["destination"].partition("/")[2]
-        number = image["blobs_uploaded"] + image["blobs_mounted"]
-        numbers[repository] = numbers.get(repository, 0) + number
+        numbers[image["destination"].partition("/")[2]] += image["blobs_uploaded"] + image["blobs_mounted"]
     return numbers
 
 
