@@ -10,8 +10,8 @@ module: image_copy
 short_description: Copy images from one registry to another, only where digests differ
 version_added: 0.1.0
 description:
-  - Does in one task what the role P(imageops.registry.promote#role) does in several - compares images by digest, brings over
-    what the destination lacks, and moves the tags last of all, when the content of all images is in place.
+  - Compares images by digest, brings over what the destination lacks, and moves the tags last of all, when the content of all
+    images is in place. With O(plan), what was compared before is carried out.
   - Blobs are streamed from registry to registry, verified on their way; what the destination has elsewhere is mounted.
     Manifests are pushed byte for byte, children first, then artifacts (signatures, attestations, SBOMs), then tags.
   - A run that was cut off can be run again and finishes the work. What had arrived isn't sent again.
