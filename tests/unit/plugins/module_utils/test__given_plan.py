@@ -52,14 +52,14 @@ def made(source: FakeRegistry, destination: FakeRegistry) -> Plain:
 
 
 def given(
-    made: Plain, items: t.Sequence[ImageItem] = ITEMS, source: str = "dev.example", destination: str = "prod.example"
+    made: Plain, items: t.Sequence[ImageItem] = (), source: str = "dev.example", destination: str = "prod.example"
 ) -> Plain:
-    return given_plan(made, items, FakeRegistry(source).client, FakeRegistry(destination).client)
+    return given_plan(made, items or ITEMS, FakeRegistry(source).client, FakeRegistry(destination).client)
 
 
 def check_refused(made: Plain, sentence: str, *items: ImageItem, **ends: str) -> None:
     with pytest.raises(InvalidInput, match=re.escape(sentence)) as raised:
-        given(made, items or ITEMS, **ends)
+        given(made, items, **ends)
     assert raised.value.hint
 
 
