@@ -18,6 +18,11 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-
 """What must not reach a screen; registries choose parts of reasons."""
 
 
+def printable(text: str) -> str:
+    """A text that others have chosen, fit for a screen: on one line, and of at most 2,000 characters."""
+    return _UNPRINTABLE.sub(" ", text)[:_LONGEST_REASON]
+
+
 class ErrorDetail(t.NamedTuple):
     """One entry of the ``errors`` list of a registry's answer (distribution spec, "Error Codes")."""
 
@@ -44,7 +49,7 @@ class RegistryError(Exception):
         errors: t.Sequence[ErrorDetail] = (),
         temporary: bool = False,
     ) -> None:
-        reason = _UNPRINTABLE.sub(" ", reason)[:_LONGEST_REASON]
+        reason = printable(reason)
         super().__init__(reason)
         self.reason = reason
         self.hint = hint

@@ -36,10 +36,11 @@ options:
     description:
       - The result of M(imageops.registry.image_diff_info) for the same O(source), O(registry) and O(images). What it says is done,
         and nothing is compared again. So a play can look at the plan, or have it looked at, before anything is written.
-      - Each tag moves only if it still stands where the plan found it. What the plan has found missing is pushed; what has arrived
-        meanwhile isn't sent again.
-      - A plan that goes against O(images), O(on_conflict) or O(immutable_tags) is refused. The options that say what is compared,
-        such as O(platforms) and O(artifacts), were the plan's.
+      - Each tag moves only if it still stands where the plan found it. What has arrived meanwhile isn't sent again.
+      - A plan that does anything else than O(images), O(on_conflict) and O(immutable_tags) say is refused - that writes to other
+        repositories, other content or other tags. What depends on O(platforms), O(artifacts), O(compare_artifacts) and O(repair)
+        was decided when it was made, and is taken as the plan has it.
+      - Without it, or where it is null, the module compares by itself.
     type: dict
   on_error:
     description:

@@ -25,9 +25,10 @@ from ._comparison import compare_images
 from ._given_plan import given_plan
 from ._items import STOPPING, ImageItem, Plain
 from ._plan import contents, plan, summarise_sources
+from ._plan_conditions import check_conditions
 from ._summary import summarise
 from ._verification import verify_contents
-from ._whole import parsed, tree_of, without_failed
+from ._whole import tree_of, without_failed
 
 
 class CopyRules(t.NamedTuple):
@@ -62,6 +63,7 @@ class Promotion:
         self._planned: Plain = {}
         self._results: dict[str, Plain] = {}
         self._manifests: dict[str, Manifest] = {}
+        self._is_fresh = True
         self.nothing_written = False
         self.tags: list[TagOutcome] = []
         self._given_up: list[Plain] = []
@@ -76,9 +78,11 @@ class Promotion:
         if given is None:
             self._planned = self._compare(items)
         else:
-            self._planned = given_plan(given, items, self._source, self._destination)
-            for entry in self._planned["manifests"]:
-                self._manifests[entry["digest"]] = parsed(entry)
+            plan_given = given_plan(given)
+            check_conditions(plan_given, items, self._source, self._destination)
+            self._planned, self._manifests = plan_given
+            # It may be old, or carried out before.
+            self._is_fresh = False
         before_write(self._planned)
         problems = [image for image in self._planned["images"] if image["action"] in STOPPING]
         if problems and self._rules.all_or_nothing:
@@ -167,6 +171,8 @@ class Promotion:
 
         What has to be pushed of an image is what isn't there, unless something was lost of what is.
         """
+        if not self._is_fresh:
+            return {}
         manifests = {(entry["repository"], entry["digest"]): self._parse(entry) for entry in self._planned["manifests"]}
         missing: dict[tuple[str, str], Manifest] = {}
         for image in self._planned["images"]:

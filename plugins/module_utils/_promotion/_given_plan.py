@@ -5,8 +5,7 @@
 
 """A plan that was made before, by another task or at another time, and is to be carried out as it is.
 
-It has been in the user's hands meanwhile. So it is looked at like any other input: that it has the shapes of
-``_plan``, is about the images that are asked for, and breaks none of their conditions.
+It has been in the user's hands meanwhile, so its shapes are looked at like those of any other input.
 """
 
 from __future__ import annotations
@@ -16,16 +15,14 @@ import binascii
 import functools
 import typing as t
 
-from .._actions import CREATE, EXISTS, REPLACE
-from .._digest import check_digest
-from .._end import End
-from .._errors import InvalidInput
-from .._manifest import MAXIMUM_BLOB_SIZE
+from .._digest import check_digest, compute_digest
+from .._errors import InvalidInput, RegistryError, printable
+from .._manifest import MAXIMUM_BLOB_SIZE, Manifest
 from .._reference import check_repository, check_tag
-from ._comparison import conflict_action
-from ._items import FAILED, MISSING, PROMOTE, REFUSED, SKIP, STOPPING, UNCHANGED, ImageItem, Plain
+from ._items import FAILED, MISSING, PROMOTE, REFUSED, SKIP, STOPPING, UNCHANGED, Plain
+from ._whole import parsed
 
-_HINT = "Give the result of image_diff_info as it was registered, with the same source, registry and images"
+HINT = "Give the result of image_diff_info as it was registered, with the same source, registry and images"
 _ACTIONS = (UNCHANGED, PROMOTE, SKIP, MISSING, REFUSED, FAILED)
 _IMAGE: dict[str, type] = {
     **dict.fromkeys(("reference", "destination", "destination_repository", "digest", "source_digest"), str),
@@ -49,20 +46,21 @@ _MANIFEST: dict[str, type] = dict.fromkeys(
 _TAG: dict[str, type] = dict.fromkeys(("repository", "tag", "digest", "previous_digest"), str)
 
 
-def given_plan(given: Plain, items: t.Sequence[ImageItem], source: End, destination: End) -> Plain:
-    """A plan as :func:`plan` returns it, from one that a user gives. Nothing is asked of a registry.
+class GivenPlan(t.NamedTuple):
+    """A plan as :func:`plan` returns it, and its manifests by digest."""
 
-    Raises :class:`InvalidInput` where it is none, is not about ``items`` at these registries, or goes against what they
-    say about digests and tags.
+    planned: Plain
+    manifests: dict[str, Manifest]
+
+
+def given_plan(given: Plain) -> GivenPlan:
+    """A plan from one that a user gives. Raises :class:`InvalidInput` where it is none.
+
+    Texts are made fit for a screen, and what doesn't belong to a plan is left out.
     """
     planned = {name: _each(given.get(name), f"plan.{name}", read) for name, read in _READERS.items()}
-    images = planned["images"]
-    if len(images) != len(items):
-        raise InvalidInput(f"plan is about {len(images)} images, and images has {len(items)}", hint=_HINT)
-    pairs = iter(items)
-    _each(images, "plan.images", lambda image: _check_image(image, next(pairs), source, destination))
-    _check_tags(planned)
-    return planned
+    manifests = _each(planned["manifests"], "plan.manifests", _parsed)
+    return GivenPlan(planned, {manifest.digest: manifest for manifest in manifests})
 
 
 Entry = t.TypeVar("Entry")
@@ -71,13 +69,13 @@ Entry = t.TypeVar("Entry")
 def _each(entries: t.Any, name: str, read: t.Callable[[t.Any], Entry]) -> list[Entry]:
     """All entries of a list, read. What is wrong with one of them is raised with its place."""
     if not isinstance(entries, list):
-        raise InvalidInput(f"{name} is no list", hint=_HINT)
+        raise InvalidInput(f"{name} is no list", hint=HINT)
     found = []
     for number, entry in enumerate(entries):
         try:
             found.append(read(entry))
-        except InvalidInput as error:
-            raise InvalidInput(f"{name}[{number}]: {error.reason}", hint=error.hint or _HINT) from error
+        except RegistryError as error:
+            raise InvalidInput(f"{name}[{number}]: {error.reason}", hint=error.hint or HINT) from error
     return found
 
 
@@ -97,38 +95,14 @@ def _image(entry: t.Any) -> Plain:
         image[name] = _each(image[name], name, functools.partial(_fields, shape=shape))
     if image["action"] not in _ACTIONS:
         raise InvalidInput(f"{image['action']!r} is no action of an image")
+    if image["action"] not in STOPPING:
+        digests = [image["digest"], image["source_digest"]]
+        digests += [artifact[name] for artifact in image["artifacts"] for name in ("digest", "subject")]
+        for digest in digests:
+            check_digest(digest)
+    for told in (image, *image["artifacts"], *image["missing"]):
+        told["reason"] = printable(told["reason"])
     return image
-
-
-def _check_image(image: Plain, item: ImageItem, source: End, destination: End) -> None:
-    wanted = (item.at_source(source), f"{destination.name}/{item.target}")
-    found = (image["reference"], image["destination"])
-    if found != wanted or image["destination_repository"] != item.target:
-        raise InvalidInput(f"it is about {' to '.join(found)}, and the task about {' to '.join(wanted)}")
-    if image["action"] in STOPPING:
-        return
-    if tuple(tag["tag"] for tag in image["tags"]) != item.tags:
-        raise InvalidInput(f"it has other tags than {', '.join(item.tags) or 'none'}")
-    for option, expected in (("expected_digest", item.expected_digest), ("digest", item.digest)):
-        if expected and image["source_digest"] != expected:
-            raise InvalidInput(f"it promotes {image['source_digest']}, and {option} is {expected}")
-    for tag in image["tags"]:
-        _check_conditions(tag, item)
-
-
-def _check_conditions(tag: Plain, item: ImageItem) -> None:
-    """Raise :class:`InvalidInput` where the plan moves a tag that the options of the task don't let move."""
-    name, previous, action = tag["tag"], tag["previous_digest"], tag["action"]
-    expected = item.expected_destination_digest
-    if action == EXISTS:
-        return
-    if expected is not None and previous != expected:
-        raise InvalidInput(
-            f"it found the tag {name} on {previous or 'nothing'}, and {expected or 'nothing'} is expected "
-            "(expected_destination_digest)"
-        )
-    if action != SKIP and previous and conflict_action(item, name) != REPLACE:
-        raise InvalidInput(f"it moves the tag {name}, which on_conflict or immutable_tags doesn't let move")
 
 
 def _group(entry: t.Any) -> Plain:
@@ -150,27 +124,54 @@ def _manifest(entry: t.Any) -> Plain:
     for repository in (manifest["repository"], manifest["source_repository"]):
         check_repository(repository)
     check_digest(manifest["digest"])
-    _check_base64(manifest["content_base64"])
+    _decoded(manifest["content_base64"])
     return {**manifest, **_replaced(entry)}
+
+
+def _parsed(entry: Plain) -> Manifest:
+    manifest = parsed(entry)
+    # Read for its check: to parse doesn't look at it, and what follows from it is done after blobs were sent.
+    if manifest.subject is not None:
+        check_digest(manifest.subject.digest)
+    return manifest
 
 
 def _tag(entry: t.Any) -> Plain:
     tag = _fields(entry, _TAG)
     check_repository(tag["repository"])
     check_tag(tag["tag"])
-    for digest in filter(None, (tag["digest"], tag["previous_digest"])):
-        check_digest(digest)
+    algorithm = check_digest(tag["digest"]).partition(":")[0]
+    if tag["previous_digest"]:
+        check_digest(tag["previous_digest"])
     if "content_base64" in entry:
-        _check_base64(entry["content_base64"])
+        found = compute_digest(_decoded(entry["content_base64"]), algorithm)
+        if found != tag["digest"]:
+            raise InvalidInput(f"its content has the digest {found}, not {tag['digest']}")
         tag["content_base64"] = entry["content_base64"]
-    if isinstance(entry.get("summary"), dict):
-        tag["summary"] = entry["summary"]
+    summary = entry.get("summary")
+    if isinstance(summary, dict):
+        # For a diff. What it is about isn't left to it.
+        shown = {name: summary[name] for name, is_right in _SUMMARY.items() if is_right(summary.get(name))}
+        tag["summary"] = {"digest": tag["digest"], **shown}
     return tag
 
 
-def _check_base64(text: t.Any) -> None:
+def _is_text(value: t.Any) -> bool:
+    return isinstance(value, str)
+
+
+_SUMMARY: dict[str, t.Callable[[t.Any], bool]] = {
+    "media_type": _is_text,
+    "platforms": lambda value: isinstance(value, list) and all(map(_is_text, value)),
+    "total_size": lambda value: isinstance(value, int),
+    "labels": lambda value: isinstance(value, dict) and all(map(_is_text, [*value, *value.values()])),
+}
+"""What a diff shows of an image beside its digest."""
+
+
+def _decoded(text: t.Any) -> bytes:
     try:
-        base64.b64decode(text, validate=True)
+        return base64.b64decode(text, validate=True)
     except (binascii.Error, TypeError, ValueError) as error:
         raise InvalidInput("content_base64 is no valid base64") from error
 
@@ -186,25 +187,3 @@ _READERS: dict[str, t.Callable[[t.Any], Plain]] = {
     "artifact_tags": _tag,
     "tags": _tag,
 }
-
-
-def _check_tags(planned: Plain) -> None:
-    """Raise :class:`InvalidInput` where a tag is to be moved that no image, or none of its artifacts, has."""
-    promoted = [image for image in planned["images"] if image["action"] == PROMOTE]
-    known = {
-        "tags": {
-            (image["destination_repository"], tag["tag"], image["digest"])
-            for image in promoted
-            for tag in image["tags"]
-            if tag["action"] in (CREATE, REPLACE)
-        },
-        "artifact_tags": {
-            (image["destination_repository"], artifact["tag"], artifact["digest"])
-            for image in promoted
-            for artifact in image["artifacts"]
-        },
-    }
-    for name, places in known.items():
-        for number, tag in enumerate(planned[name]):
-            if (tag["repository"], tag["tag"], tag["digest"]) not in places:
-                raise InvalidInput(f"plan.{name}[{number}]: no image of the plan moves that tag", hint=_HINT)

@@ -18,7 +18,7 @@ from .._inspection import describe, describe_tree
 from .._manifest import Descriptor, Manifest, blobs_of
 from .._parallel import run_all
 from ._comparison import Comparison
-from ._items import MISSING, PROMOTE, Plain
+from ._items import MISSING, PROMOTE, ImageItem, Plain
 
 Summaries = dict[tuple[str, str], Plain]
 """What images are in the words of people, by repository at the source and digest."""
@@ -38,9 +38,7 @@ def plan(comparisons: t.Sequence[Comparison], source: End, destination: End, sum
         if comparison.action != PROMOTE:
             continue
         item = comparison.item
-        # On one and the same registry, the repository of the source is the first to mount from.
-        own = (item.repository,) if source.name == destination.name and item.repository != item.target else ()
-        key = (item.target, item.repository, tuple(dict.fromkeys([*own, *item.mount_from])))
+        key = group_of(item, source, destination)
         content = contents(comparison)
         damaged = {entry.digest for entry in comparison.missing if entry.problem == DAMAGED}
         for blob in blobs_of(content):
@@ -97,6 +95,13 @@ def plan(comparisons: t.Sequence[Comparison], source: End, destination: End, sum
         "artifact_tags": list(artifact_tags.values()),
         "tags": tags,
     }
+
+
+def group_of(item: ImageItem, source: End, destination: End) -> tuple[str, str, tuple[str, ...]]:
+    """Under what the blobs of an image are grouped: repository, that at the source, and those to mount from."""
+    # On one and the same registry, the repository of the source is the first to mount from.
+    own = (item.repository,) if source.name == destination.name and item.repository != item.target else ()
+    return item.target, item.repository, tuple(dict.fromkeys([*own, *item.mount_from]))
 
 
 def _base64(manifest: Manifest) -> str:
