@@ -62,5 +62,6 @@ def copy_images(
         result["msg"] = f"{what} {problem(result['images'])}"
         result["repository_missing"] = promotion.repository_missing
     if task.diff_mode:
-        result["diff"] = tag_diff(destination, promotion.tags, shown["before"], shown["after"])
+        tags = tag_diff(destination, promotion.tags, shown["before"], shown["after"])
+        result["diff"] = [*promotion.content_diff(), *tags]
     return result

@@ -139,7 +139,7 @@ class Manifest:
         return cls(content, _media_type_of(document, bare_media_type(content_type)), document, computed).checked()
 
     def checked(self) -> Manifest:
-        """Look at every descriptor. Returns itself, or raises :class:`InvalidInput`."""
+        """Look at every descriptor, the subject too. Returns itself, or raises :class:`InvalidInput`."""
         if self.document.get("schemaVersion") != 2 or isinstance(self.document.get("schemaVersion"), bool):
             raise InvalidInput("the manifest's schemaVersion isn't 2")
         lower = {key.casefold() for key in self.document}
@@ -150,7 +150,8 @@ class Manifest:
             )
         _check_spelling(self.document, _KEYS, "the manifest")
         sizes: dict[str, int] = {}
-        for descriptor in self.descriptors():
+        subject = [] if self.subject is None else [self.subject]
+        for descriptor in [*self.descriptors(), *subject]:
             if sizes.setdefault(descriptor.digest, descriptor.size) != descriptor.size:
                 raise InvalidInput(f"the manifest gives two sizes for {descriptor.digest}")
         return self

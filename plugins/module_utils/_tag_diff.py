@@ -24,7 +24,11 @@ Place = tuple[str, str]
 def describe_tags(registry: End, places: t.Iterable[Place]) -> dict[Place, Plain]:
     """What tags serve now. Raises the first error in their order."""
     asked = list(dict.fromkeys(places))
-    return dict(zip(asked, _describe_all(registry, asked)))
+    described = _describe_all(registry, asked)
+    for found in described:
+        if isinstance(found, RegistryError):
+            raise found
+    return dict(zip(asked, t.cast("list[Plain]", described)))
 
 
 def tag_diff(
@@ -33,7 +37,11 @@ def tag_diff(
     before: t.Mapping[Place, Plain],
     summaries: t.Mapping[Place, Plain | None],
 ) -> list[Plain]:
-    """The rows of a diff, one for each tag that has moved, or would. ``summaries`` say what they serve after it."""
+    """The rows of a diff, one for each tag that has moved, or would. ``summaries`` say what they serve after it.
+
+    What they have no word for is described by the registry. Tags have moved by then, so nothing is raised: of what
+    can't be read, the digest is all that is said.
+    """
     moved = [outcome for outcome in outcomes if outcome.action in (CREATE, REPLACE, DELETE)]
     served = [(one.repository, one.digest) for one in moved if not summaries.get((one.repository, one.tag))]
     asked = [place for place in dict.fromkeys(served) if place[1]]
@@ -43,19 +51,14 @@ def tag_diff(
         place = (outcome.repository, outcome.tag)
         after: Plain = {}
         if outcome.digest:
-            # In check mode the digest may not be there yet; then it is all that can be said.
-            after = summaries.get(place) or described[(outcome.repository, outcome.digest)]
-            after = after or {"digest": outcome.digest}
+            # In check mode the digest may not be there yet.
+            found = summaries.get(place) or described[(outcome.repository, outcome.digest)]
+            after = {"digest": outcome.digest} if isinstance(found, RegistryError) or not found else found
         name = f"{registry.name}/{outcome.repository}:{outcome.tag}"
         rows.append({"before_header": name, "before": before[place], "after_header": name, "after": after})
     return rows
 
 
-def _describe_all(registry: End, places: t.Sequence[tuple[str, str]]) -> list[Plain]:
+def _describe_all(registry: End, places: t.Sequence[Place]) -> list[Plain | RegistryError]:
     """What is served under tags or digests in repositories, in their order."""
-    described = []
-    for found in run_all(lambda place: describe(registry, *place), places, registry.jobs):
-        if isinstance(found, RegistryError):
-            raise found
-        described.append(found)
-    return described
+    return run_all(lambda place: describe(registry, *place), places, registry.jobs)

@@ -226,6 +226,7 @@ from ..module_utils._arguments import (
     group_as_plain,
     run,
 )
+from ..module_utils._blob_diff import blob_diff
 from ..module_utils._digest import algorithm_of, check_digest
 from ..module_utils._errors import ContentMismatch, InvalidInput, RegistryError
 from ..module_utils._placement import BlobGroup, BlobOutcome, SourceOf, delete_blobs, outcomes_by_group, place_blobs
@@ -287,7 +288,7 @@ def work(task: Task) -> dict[str, t.Any]:
     if params["repository"] is not None:
         result["digest"] = params["digest"]
     if task.diff_mode:
-        result["diff"] = diff(params["registry"], result["blobs"], absent)
+        result["diff"] = blob_diff(params["registry"], result["blobs"], absent=absent)
     return result
 
 
@@ -303,21 +304,6 @@ def report(groups: t.Sequence[BlobGroup], outcomes: t.Sequence[BlobOutcome | Reg
         blobs.append(group_as_plain(group, entries))
     changed = any(entry["action"] not in (EXISTS, "absent") for group in blobs for entry in group["blobs"])
     return {"changed": changed, "blobs": blobs, "failures": failures}
-
-
-def diff(registry: str, groups: t.Sequence[dict[str, t.Any]], absent: bool) -> list[dict[str, t.Any]]:
-    rows = []
-    for group in groups:
-        there = {entry["digest"]: entry["size"] for entry in group["blobs"] if entry["action"] == EXISTS}
-        moved = {
-            entry["digest"]: entry["size"] for entry in group["blobs"] if entry["action"] not in (EXISTS, "absent")
-        }
-        whole = {**there, **moved}
-        if moved:
-            before, after = (whole, there) if absent else (there, whole)
-            name = f"{registry}/{group['repository']}"
-            rows.append({"before_header": name, "before": before, "after_header": name, "after": after})
-    return rows
 
 
 def main() -> None:

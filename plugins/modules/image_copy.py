@@ -275,7 +275,7 @@ images:
       type: int
       sample: 0
 tags:
-  description: What happened to the tags of the images, or in check mode what would.
+  description: What happened to the tags of the images, or in check mode what would, also of those that served something else then.
   returned: success, and failure of single images
   type: list
   elements: dict
@@ -297,7 +297,7 @@ tags:
       type: str
       sample: ""
     action:
-      description: V(create) or V(replace), or V(exists) where it was moved by somebody else meanwhile.
+      description: V(create) or V(replace), or V(exists) where it was moved meanwhile, by somebody else or by an earlier run.
       type: str
       sample: create
 artifact_tags:
@@ -307,7 +307,7 @@ artifact_tags:
   elements: dict
   contains: *tag
 given_up:
-  description: What was tried in vain for blobs, such as a mount. The blobs have come all the same.
+  description: What was tried in vain, such as to mount a blob. What it was tried for has come all the same.
   returned: success, and failure of single images
   type: list
   elements: dict
@@ -317,7 +317,7 @@ given_up:
       type: str
       sample: team/app
     digest:
-      description: The digest of the blob.
+      description: The digest of the blob, or of the manifest.
       type: str
       sample: sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
     given_up:

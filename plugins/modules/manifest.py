@@ -251,8 +251,8 @@ from ..module_utils._contents import verify_pushed
 from ..module_utils._digest import check_digest
 from ..module_utils._errors import InvalidInput
 from ..module_utils._image_arguments import depth_of
-from ..module_utils._inspection import describe_content, describe_descriptor
 from ..module_utils._manifest import Manifest
+from ..module_utils._manifest_diff import manifest_diff
 from ..module_utils._manifest_push import DELETE, PUSH, ManifestItem, delete_manifests, push_manifests
 from ..module_utils._reference import check_repository
 
@@ -317,21 +317,9 @@ def work(task: Task) -> dict[str, t.Any]:
     if params["repository"] is not None:
         result["digest"] = items[0].digest
     if task.diff_mode:
-        result["diff"] = diff(params["registry"], items, done)
+        contents = {(item.repository, item.digest): item.content for item in items}
+        result["diff"] = manifest_diff(params["registry"], done, lambda *place: contents[place])
     return result
-
-
-def diff(registry: str, items: t.Sequence[ManifestItem], done: t.Sequence[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
-    contents = {(item.repository, item.digest): item.content for item in items}
-    rows = []
-    for entry in done:
-        if entry["action"] in (PUSH, DELETE):
-            content = contents[entry["repository"], entry["digest"]]
-            shown = describe_descriptor(entry) if content is None else describe_content(content)
-            name = f"{registry}/{entry['repository']}@{entry['digest']}"
-            before, after = ({}, shown) if entry["action"] == PUSH else (shown, {})
-            rows.append({"before_header": name, "before": before, "after_header": name, "after": after})
-    return rows
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
 
-"""A whole promotion in one go: what the tasks of the role do one after the other."""
+"""A whole promotion in one go: compare, or take a plan from before; then blobs, manifests, and tags last of all."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import base64
 import typing as t
 
 from .._actions import CREATE, EXISTS, REPLACE
+from .._blob_diff import blob_diff
 from .._contents import MANIFEST, Depth, verify_pushed
 from .._end import End
 from .._errors import RegistryError, RepositoryMissing
 from .._manifest import Manifest
+from .._manifest_diff import manifest_diff
 from .._manifest_push import PUSH, ManifestItem, ManifestOutcome, ManifestPush
 from .._parallel import StepGraph
 from .._placement import BlobGroup, BlobOutcome, BlobPlacement, outcomes_by_group
@@ -23,7 +25,7 @@ from .._tagging import TagItem, TagOutcome, move_tags, verify_tags
 from .._transfer import RegistrySource
 from ._comparison import compare_images
 from ._given_plan import given_plan
-from ._items import STOPPING, ImageItem, Plain
+from ._items import PROMOTE, STOPPING, ImageItem, Plain
 from ._plan import contents, plan, summarise_sources
 from ._plan_conditions import check_conditions
 from ._summary import summarise
@@ -66,7 +68,6 @@ class Promotion:
         self._is_fresh = True
         self.nothing_written = False
         self.tags: list[TagOutcome] = []
-        self._given_up: list[Plain] = []
 
     def copy_images(self, items: t.Sequence[ImageItem], before_write: BeforeWrite, given: Plain | None = None) -> Plain:
         """Compare, and bring over what differs. Returns what :func:`summarise` says of it, failures included, and
@@ -93,11 +94,31 @@ class Promotion:
             self._move_tags("artifact_tags")
             self._move_tags("tags")
         moved = {name: self._results.get(name, {}).get("tags", []) for name in ("artifact_tags", "tags")}
-        return {
-            **summarise(self._planned, self._results, parse=self._parse),
-            **moved,
-            "given_up": self._given_up,
-        }
+        summary = summarise(self._planned, self._results, parse=self._parse)
+        return {**summary, **moved, "given_up": self._given_up()}
+
+    def content_diff(self) -> list[Plain]:
+        """The rows of a diff for what was placed beside the tags, or would be."""
+        name = self._destination.name
+        manifests = self._results.get("manifests", {}).get("manifests", [])
+        return [
+            *blob_diff(name, self._results.get("blobs", {}).get("blobs", [])),
+            *manifest_diff(name, manifests, lambda _repository, digest: self._manifests[digest].content),
+        ]
+
+    def _given_up(self) -> list[Plain]:
+        """What was tried in vain for blobs and manifests, in words."""
+        blobs = [blob for group in self._results.get("blobs", {}).get("blobs", []) for blob in group["blobs"]]
+        found = []
+        for entry in (*blobs, *self._results.get("manifests", {}).get("manifests", [])):
+            told = list(entry["given_up"])
+            told += [
+                f"The registry said that it has {digest}, and missed it when the manifest came; it was uploaded again."
+                for digest in entry.get("uploaded_again", ())
+            ]
+            if told:
+                found.append({"repository": entry["repository"], "digest": entry["digest"], "given_up": told})
+        return found
 
     def _compare(self, items: t.Sequence[ImageItem]) -> Plain:
         comparisons = compare_images(
@@ -176,6 +197,9 @@ class Promotion:
         manifests = {(entry["repository"], entry["digest"]): self._parse(entry) for entry in self._planned["manifests"]}
         missing: dict[tuple[str, str], Manifest] = {}
         for image in self._planned["images"]:
+            if image["action"] != PROMOTE:
+                # What it has was not looked at.
+                continue
             repository = image["destination_repository"]
             lost = {entry["digest"] for entry in image["missing"] if entry["kind"] == MANIFEST}
             for manifest in tree_of([image["digest"]], repository, manifests):
@@ -201,15 +225,7 @@ class Promotion:
                 if isinstance(outcome, RegistryError):
                     failures.append(_failure(outcome, repository=group.repository, digest=digest))
                 else:
-                    entries.append({"digest": outcome.digest, "size": outcome.size, "action": outcome.action})
-                    if outcome.given_up:
-                        self._given_up.append(
-                            {
-                                "repository": group.repository,
-                                "digest": outcome.digest,
-                                "given_up": list(outcome.given_up),
-                            }
-                        )
+                    entries.append(outcome._asdict())
             blobs.append({"repository": group.repository, "blobs": entries})
         changed = any(entry["action"] != EXISTS for group in blobs for entry in group["blobs"])
         self._results["blobs"] = {"changed": changed, "blobs": blobs, "failures": failures}
@@ -222,7 +238,7 @@ class Promotion:
             if isinstance(outcome, RegistryError):
                 failures.append(_failure(outcome, repository=item.repository, digest=item.digest))
             else:
-                pushed.append({"repository": item.repository, "digest": item.digest})
+                pushed.append(outcome._asdict())
                 changed = changed or outcome.action == PUSH or bool(outcome.referrers_tag)
         self._results["manifests"] = {"changed": changed, "manifests": pushed, "failures": failures}
 

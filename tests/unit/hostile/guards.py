@@ -11,7 +11,7 @@ import typing as t
 class Guard(t.NamedTuple):
     """``text`` occurs once in ``file`` of ``plugins/module_utils``; with ``replacement`` in its place, it is gone.
 
-    ``tests`` are tests of ``file`` of this directory, the first part of their names.
+    ``tests`` are tests of a file, as seen from this directory, the first part of their names.
     """
 
     name: str
@@ -24,6 +24,7 @@ class Guard(t.NamedTuple):
 _KEPT = "test_credentials_kept.py::test_"
 _CONTENT = "test_wrong_content.py::test_"
 _SHOWN = "test_secrets_shown.py::test_"
+_PLANS = "../plugins/module_utils/test__plan_conditions.py::test_"
 
 CREDENTIALS_KEPT = (
     Guard(
@@ -488,4 +489,49 @@ WRONG_CONTENT = (
     ),
 )
 
-GUARDS = (*CREDENTIALS_KEPT, *WRONG_CONTENT)
+PLANS = (
+    Guard(
+        "the digest of a plan is that of the source",
+        "_promotion/_plan_conditions.py",
+        'if not item.platforms and image["digest"] != image["source_digest"]:',
+        "if False:",
+        f"{_PLANS}no_other_digest_is_promoted_than_the_source_has",
+    ),
+    Guard(
+        "tags of a plan move as the images say",
+        "_promotion/_plan_conditions.py",
+        "if sorted(found) != sorted(wanted):",
+        "if False:",
+        f"{_PLANS}an_image_that_says_create_moves_no_tag_that_is_there",
+    ),
+    Guard(
+        "tags of artifacts have the names of cosign",
+        "_promotion/_plan_conditions.py",
+        'artifact["action"] in _COPYING and artifact["tag"] in cosign_tags(artifact["subject"])',
+        'artifact["action"] in _COPYING',
+        f"{_PLANS}a_tag_of_an_artifact_has_the_name_that_cosign_gives_it",
+    ),
+    Guard(
+        "manifests of a plan are those of the images",
+        "_promotion/_plan_conditions.py",
+        'if way not in ways or (entry["repository"], entry["digest"]) not in reached:',
+        "if False:",
+        f"{_PLANS}no_other_manifest_is_pushed_than_those_of_the_images",
+    ),
+    Guard(
+        "blobs of a plan go the ways of the images",
+        "_promotion/_plan_conditions.py",
+        "if key not in groups:",
+        "if False:",
+        f"{_PLANS}no_other_blob_moves_than_those_of_the_images",
+    ),
+    Guard(
+        "blobs of a plan are those of its manifests",
+        "_promotion/_plan_conditions.py",
+        'if (group["repository"], blob["digest"], blob["size"]) not in needed:',
+        "if False:",
+        f"{_PLANS}a_blob_has_the_size_that_its_manifest_says",
+    ),
+)
+
+GUARDS = (*CREDENTIALS_KEPT, *WRONG_CONTENT, *PLANS)

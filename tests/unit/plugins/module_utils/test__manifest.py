@@ -313,6 +313,12 @@ def test_null_is_an_empty_list_as_programs_in_go_write_it(said: str) -> None:
     assert Manifest.parse(encoded(dict(index(mediaType=None), manifests=None)), said).is_index
 
 
+@pytest.mark.parametrize("subject", ["text", {}, {"digest": "sha256:x", "size": 1, "mediaType": OCI_MANIFEST}])
+def test_a_malformed_subject_is_refused(subject: t.Any) -> None:
+    with pytest.raises(InvalidInput, match="subject"):
+        Manifest.parse(encoded(image(subject=subject)))
+
+
 def test_two_sizes_of_one_digest_are_refused() -> None:
     with pytest.raises(InvalidInput, match="two sizes"):
         Manifest.parse(encoded(image(layers=[descriptor(), descriptor(size=1)])))

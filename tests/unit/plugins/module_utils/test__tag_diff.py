@@ -8,7 +8,11 @@ import threading
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._actions import CREATE, DELETE, EXISTS
 from ansible_collections.imageops.registry.plugins.module_utils._digest import compute_digest
-from ansible_collections.imageops.registry.plugins.module_utils._errors import AccessDenied, RegistryError
+from ansible_collections.imageops.registry.plugins.module_utils._errors import (
+    AccessDenied,
+    ConnectionFailed,
+    RegistryError,
+)
 from ansible_collections.imageops.registry.plugins.module_utils._manifest import Manifest
 from ansible_collections.imageops.registry.plugins.module_utils._tag_diff import describe_tags, tag_diff
 from ansible_collections.imageops.registry.plugins.module_utils._tagging import TagOutcome
@@ -68,3 +72,11 @@ def test_rows_are_of_tags_that_move_and_ask_only_for_what_is_not_known() -> None
     after = [row["after"].get("digest") for row in rows]
     assert after == ["known", there.digest, there.digest, absent, None]
     assert sorted(registry.calls) == sorted(f"GET a {one}" for one in (there.digest, absent, compute_digest(CONFIG)))
+
+
+def test_what_can_not_be_read_after_a_move_is_its_digest() -> None:
+    registry = FakeRegistry()
+    digest = "sha256:" + "1" * 64
+    registry.failing[f"GET a {digest}"] = ConnectionFailed("it broke")
+    (row,) = tag_diff(registry, [TagOutcome("a", "1", digest, "", CREATE)], {("a", "1"): {}}, {})
+    assert (row["before"], row["after"]) == ({}, {"digest": digest})
