@@ -34,18 +34,22 @@ options:
     required: true
   plan:
     description:
-      - The result of M(imageops.registry.image_diff_info) for the same O(source), O(registry) and O(images). What it says is done,
-        and nothing is compared again. So a play can look at the plan, or have it looked at, before anything is written.
-      - Each tag moves only if it still stands where the plan found it. What has arrived meanwhile isn't sent again.
-      - A plan that does anything else than O(images), O(on_conflict) and O(immutable_tags) say is refused - that writes to other
-        repositories, other content or other tags. What depends on O(platforms), O(artifacts), O(compare_artifacts) and O(repair)
-        was decided when it was made, and is taken as the plan has it.
+      - The result of M(imageops.registry.image_diff_info) for the same O(source), O(registry) and O(images), of which C(images),
+        C(blobs), C(manifests), C(artifact_tags) and C(tags) are used. What it says is done. So a play can look at the plan, or have
+        it looked at, before anything is written. It can be kept in a file.
+      - Images aren't compared again. Only what may have changed meanwhile is looked at - each tag right before it moves, the source
+        where an image has an expected digest, what has arrived already, and with O(verify) what was pushed.
+      - A tag that stands elsewhere by now is not moved, and its image fails; compare again then. One that stands on the planned digest
+        is V(exists). A plan in which images are missing, refused or failed writes nothing, unless O(on_error=continue).
+      - A plan that does anything else than O(images), O(on_conflict) and O(immutable_tags) say is refused before anything is
+        written - one for other registries or images, one that writes to other repositories, other content or other tags. What
+        depends on O(platforms), O(flatten), O(artifacts), O(compare_artifacts) and O(repair) is taken as the plan has it.
       - Without it, or where it is null, the module compares by itself.
     type: dict
   on_error:
     description:
-      - V(fail) writes nothing if an image is missing at the source, refused or can't be read, and moves no tag if something fails on
-        the way.
+      - V(fail) writes nothing if an image is missing at the source, refused or can't be read, and moves no tag if content fails to
+        arrive. If a tag fails to move, those that moved before it stay.
       - V(continue) copies the others, and then fails with the list.
     type: str
     choices: [fail, continue]
@@ -83,7 +87,7 @@ EXAMPLES = r"""
         tag: "1.4.2"
     platforms: [linux/amd64]
 
-- name: Compare
+- name: Plan
   imageops.registry.image_diff_info:
     registry: prod.example
     auth_file: ~/.docker/config.json
@@ -95,11 +99,18 @@ EXAMPLES = r"""
         tag: "1.4.2"
   register: comparison
 
-- name: Look at it
+- name: Refuse what isn't as it should
   ansible.builtin.assert:
-    that: comparison.images | map(attribute='layers_left_out') | flatten == []
+    that: comparison.images | rejectattr('action', 'in', ['promote', 'unchanged']) | length == 0
 
-- name: Do what was looked at, and nothing else
+- name: Keep the plan, to have it looked at
+  ansible.builtin.copy:
+    content: "{{ comparison | to_json }}"
+    dest: "{{ playbook_dir }}/plan.json"
+    mode: "0600"
+  delegate_to: localhost
+
+- name: Do what was looked at, and nothing else; this may be in another playbook
   imageops.registry.image_copy:
     registry: prod.example
     auth_file: ~/.docker/config.json
@@ -107,7 +118,7 @@ EXAMPLES = r"""
       registry: dev.example:5000
       auth_file: ~/.docker/config.json
     images: *images
-    plan: "{{ comparison }}"
+    plan: "{{ lookup('ansible.builtin.file', 'plan.json') | from_json }}"
 
 - name: See that everything behind the tag is there, push again what isn't, and go easy on the registries
   imageops.registry.image_copy:

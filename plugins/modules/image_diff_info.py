@@ -11,7 +11,8 @@ short_description: Compare images in two registries by digest
 version_added: 0.1.0
 description:
   - Compares images at O(source) with what their tags serve at O(registry), and returns the plan that makes them equal.
-    RV(blobs), RV(manifests) and RV(tags) are in the shapes that the modules take which carry it out.
+    O(imageops.registry.image_copy#module:plan) takes the whole result to carry it out. RV(blobs), RV(manifests),
+    RV(artifact_tags) and RV(tags) are also in the shapes that the single modules take.
   - Where nothing differs, that costs one HEAD per image at the source (none for an image given by digest) and one per tag at
     the destination; no manifest is read.
   - A multi-architecture index is taken whole, with all its children, unless O(platforms) says otherwise.
@@ -29,12 +30,13 @@ attributes:
   diff_mode:
     details:
       - This module changes nothing.
-      - In diff mode RV(tags) also has C(summary), which M(imageops.registry.tag) shows in its diff. This reads manifests and
-        configs at the source.
+      - In diff mode RV(tags) also has C(summary), which M(imageops.registry.image_copy) and M(imageops.registry.tag) show in their
+        diffs. This reads manifests and configs at the source.
 options:
   source:
     required: true
 seealso:
+  - module: imageops.registry.image_copy
   - module: imageops.registry.blob_info
   - module: imageops.registry.blob
   - module: imageops.registry.manifest
