@@ -12,7 +12,7 @@ import typing as t
 
 from .._actions import CREATE, EXISTS, REPLACE
 from .._blob_diff import blob_diff
-from .._contents import MANIFEST, Depth, verify_pushed
+from .._contents import Depth, verify_pushed
 from .._end import End
 from .._errors import RegistryError, RepositoryMissing
 from .._manifest import Manifest
@@ -25,12 +25,12 @@ from .._tagging import TagItem, TagOutcome, move_tags, verify_tags
 from .._transfer import RegistrySource
 from ._comparison import compare_images
 from ._given_plan import given_plan
-from ._items import PROMOTE, STOPPING, ImageItem, Plain
+from ._items import STOPPING, ImageItem, Plain
 from ._plan import contents, plan, summarise_sources
 from ._plan_conditions import check_conditions
 from ._summary import summarise
 from ._verification import verify_contents
-from ._whole import tree_of, without_failed
+from ._whole import without_failed
 
 
 class CopyRules(t.NamedTuple):
@@ -65,7 +65,8 @@ class Promotion:
         self._planned: Plain = {}
         self._results: dict[str, Plain] = {}
         self._manifests: dict[str, Manifest] = {}
-        self._is_fresh = True
+        self._missing: dict[tuple[str, str], Manifest] = {}
+        """What was just seen to be missing, by repository and digest. A plan from before may be old: none of it is."""
         self.nothing_written = False
         self.tags: list[TagOutcome] = []
 
@@ -82,8 +83,6 @@ class Promotion:
             plan_given = given_plan(given)
             check_conditions(plan_given, items, self._source, self._destination)
             self._planned, self._manifests = plan_given
-            # It may be old, or carried out before.
-            self._is_fresh = False
         before_write(self._planned)
         problems = [image for image in self._planned["images"] if image["action"] in STOPPING]
         if problems and self._rules.all_or_nothing:
@@ -128,6 +127,12 @@ class Promotion:
             self._source, self._destination, comparisons, self._rules.depth, repair=self._rules.repair
         )
         self._manifests = {manifest.digest: manifest for comparison in comparisons for manifest in contents(comparison)}
+        self._missing = {
+            (comparison.item.target, manifest.digest): manifest
+            for comparison in comparisons
+            for manifest in comparison.tree
+            if manifest.digest not in comparison.standing
+        }
         summaries = summarise_sources(comparisons, self._source) if self._rules.summaries else {}
         return plan(comparisons, self._source, self._destination, summaries)
 
@@ -150,7 +155,6 @@ class Promotion:
             )
             for group in self._planned["blobs"]
         ]
-        missing = self._known_missing()
         items = [
             ManifestItem(
                 entry["repository"],
@@ -158,7 +162,7 @@ class Promotion:
                 entry["source_repository"],
                 entry["media_type"],
                 self._parse(entry).content,
-                known_missing=(entry["repository"], entry["digest"]) in missing or bool(entry.get("replace")),
+                known_missing=(entry["repository"], entry["digest"]) in self._missing or bool(entry.get("replace")),
             )
             for entry in self._planned["manifests"]
         ]
@@ -171,7 +175,7 @@ class Promotion:
             # A config belongs to one manifest, as good as always, and that isn't there.
             presumed_missing={
                 (repository, manifest.config.digest)
-                for (repository, _digest), manifest in missing.items()
+                for (repository, _digest), manifest in self._missing.items()
                 if manifest.config is not None
             },
         )
@@ -186,26 +190,6 @@ class Promotion:
         # A list of referrers is a tag: it moves only where what it is about is whole.
         whole = {(entry["repository"], entry["digest"]) for entry in self._whole()["manifests"]}
         self._note_manifests(items, push.finish(lambda item: (item.repository, item.digest) in whole))
-
-    def _known_missing(self) -> dict[tuple[str, str], Manifest]:
-        """What the destination doesn't have of the images, by repository and digest, as far as the plan tells.
-
-        What has to be pushed of an image is what isn't there, unless something was lost of what is.
-        """
-        if not self._is_fresh:
-            return {}
-        manifests = {(entry["repository"], entry["digest"]): self._parse(entry) for entry in self._planned["manifests"]}
-        missing: dict[tuple[str, str], Manifest] = {}
-        for image in self._planned["images"]:
-            if image["action"] != PROMOTE:
-                # What it has was not looked at.
-                continue
-            repository = image["destination_repository"]
-            lost = {entry["digest"] for entry in image["missing"] if entry["kind"] == MANIFEST}
-            for manifest in tree_of([image["digest"]], repository, manifests):
-                if not image["missing"] or manifest.digest in lost:
-                    missing[repository, manifest.digest] = manifest
-        return missing
 
     def _look_again(self, items: t.Sequence[ManifestItem]) -> None:
         """Look whether what was pushed is there, as deep as is asked for."""
