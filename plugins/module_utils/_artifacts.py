@@ -16,9 +16,9 @@ import typing as t
 
 from ._actions import COPY, EXISTS, REPLACE
 from ._end import End
-from ._errors import InvalidInput, NotFound, RegistryError
+from ._errors import ForeignType, InvalidInput, NotFound, RegistryError
 from ._inspection import manifest_digests, read_tree
-from ._manifest import INDEX_TYPES, Descriptor, Manifest
+from ._manifest import INDEX_TYPES, Descriptor, Manifest, foreign_type, is_foreign
 from ._parallel import run_all
 from ._referrers import Found, referrers_of
 from ._registry import Referrers
@@ -46,6 +46,8 @@ class Artifact(t.NamedTuple):
     """The tag of cosign under which it is; empty for a referrer."""
     action: str = COPY
     reason: str = ""
+    media_type: str = ""
+    """The type in the descriptor that led to it; a hint only."""
     previous_digest: str = ""
     """The digest on which the tag stands at the destination."""
     tree: tuple[Manifest, ...] = ()
@@ -53,7 +55,8 @@ class Artifact(t.NamedTuple):
 
     def as_plain(self) -> dict[str, t.Any]:
         """As a result."""
-        return {name: value for name, value in self._asdict().items() if name not in ("tree", "previous_digest")}
+        kept_back = ("media_type", "previous_digest", "tree")
+        return {name: value for name, value in self._asdict().items() if name not in kept_back}
 
 
 class ArtifactsWanted(t.NamedTuple):
@@ -108,12 +111,12 @@ class _Graph:
             if isinstance(answer, RegistryError):
                 self._fail(answer)
                 return
-            for artifact, media_type in _artifacts_of(digest, answer):
-                self._add(artifact, media_type)
+            for artifact in _artifacts_of(digest, answer):
+                self._add(artifact)
         if len(self.artifacts) > _MAXIMUM_ARTIFACTS:
             self._fail(InvalidInput(f"more than {_MAXIMUM_ARTIFACTS} artifacts belong to the image"))
 
-    def _add(self, artifact: Artifact, media_type: str) -> None:
+    def _add(self, artifact: Artifact) -> None:
         key = (artifact.subject, artifact.digest, artifact.tag)
         if key in self._seen:
             return
@@ -124,7 +127,7 @@ class _Graph:
         elif artifact.tag or self.is_wanted([artifact.artifact_type]):
             self.artifacts.append(artifact)
             if artifact.digest not in self._asked:
-                self.open.setdefault(artifact.digest, media_type)
+                self.open.setdefault(artifact.digest, artifact.media_type)
 
     def is_wanted(self, types: t.Iterable[str]) -> bool:
         """Whether one of the types is among those asked for."""
@@ -151,12 +154,12 @@ class _Graph:
             self._fail(InvalidInput(f"artifacts refer to one another in more than {_MAXIMUM_DEPTH} levels"))
 
 
-def _artifacts_of(subject: str, found: Found) -> t.Iterator[tuple[Artifact, str]]:
-    """What belongs to a digest, each with its media type."""
+def _artifacts_of(subject: str, found: Found) -> t.Iterator[Artifact]:
+    """What belongs to a digest."""
     for descriptor in found.referrers.descriptors:
-        yield Artifact(subject, descriptor.digest, descriptor.artifact_type), descriptor.media_type
+        yield Artifact(subject, descriptor.digest, descriptor.artifact_type, media_type=descriptor.media_type)
     for tag, descriptor in found.cosign_tags:
-        yield Artifact(subject, descriptor.digest, "", tag), descriptor.media_type
+        yield Artifact(subject, descriptor.digest, "", tag, media_type=descriptor.media_type)
 
 
 def _open_children(source: End, graphs: t.Sequence[_Graph]) -> None:
@@ -166,7 +169,8 @@ def _open_children(source: End, graphs: t.Sequence[_Graph]) -> None:
         repository, digest, media_type = place
         try:
             return manifest_digests(source, repository, Descriptor(media_type, digest, 0))
-        except NotFound:
+        except (NotFound, ForeignType):
+            # That is told of the artifact itself.
             return []
 
     places = dict.fromkeys(
@@ -280,8 +284,13 @@ def _read_one(source: End, destination: End, graph: _Graph, artifact: Artifact) 
         # A cleanup may have taken it away, which doesn't know the list.
         artifact = artifact._replace(action=COPY)
     try:
-        tree = tuple(read_tree(source, wanted.repository, artifact.digest))
+        tree = tuple(read_tree(source, wanted.repository, artifact.digest, media_type=artifact.media_type))
+    except ForeignType as error:
+        return _not_pushable(artifact, error)
     except NotFound:
+        if is_foreign(artifact.media_type):
+            # Whether it is there makes no difference.
+            return _not_pushable(artifact, foreign_type(artifact.media_type))
         return artifact._replace(action=MISSING, reason="the source lists it, but doesn't have it")
     top = tree[-1]
     if artifact.tag:
@@ -295,6 +304,11 @@ def _read_one(source: End, destination: End, graph: _Graph, artifact: Artifact) 
     if top.subject.digest != artifact.subject:
         return artifact._replace(action=LEFT_OUT, reason=f"its subject is {top.subject.digest}")
     return artifact._replace(tree=tree)
+
+
+def _not_pushable(artifact: Artifact, error: ForeignType) -> Artifact:
+    """What can't be pushed stays behind, and says why; but what the destination has already is there."""
+    return artifact if artifact.action == EXISTS else artifact._replace(action=LEFT_OUT, reason=error.reason)
 
 
 def _read_tagged(destination: End, graph: _Graph, artifact: Artifact, tree: tuple[Manifest, ...]) -> Artifact:

@@ -66,9 +66,12 @@ def problem_of(error: RegistryError) -> str:
     return NOT_THERE if isinstance(error, NotFound) else DAMAGED
 
 
-def look_at_manifest(end: End, repository: str, digest: str, *, read: bool) -> Manifest | Descriptor:
+def look_at_manifest(
+    end: End, repository: str, digest: str, *, read: bool, media_type: str = ""
+) -> Manifest | Descriptor:
     """A manifest by its digest: by HEAD, or with ``read`` by GET, its bytes verified.
 
+    ``media_type`` is the type in the descriptor that led to it, empty where there is none.
     Raises :class:`NotFound` where it isn't there, and :class:`ContentMismatch` where it is another one.
     """
     what = f"look for {end.name}/{repository}@{digest}"
@@ -78,7 +81,7 @@ def look_at_manifest(end: End, repository: str, digest: str, *, read: bool) -> M
             raise NotFound("it isn't there").within(what)
         return found
     try:
-        return end.get_manifest(repository, digest)
+        return end.get_manifest(repository, digest, media_type)
     except ProtocolViolation as error:
         if error.url:
             # The answer is none of a registry's, so it says nothing about the manifest.

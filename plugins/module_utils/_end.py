@@ -61,7 +61,7 @@ class End(t.Protocol):
     def is_unsure(self, repository: str, tag: str) -> bool:
         """See :meth:`._registry.Registry.is_unsure`."""
 
-    def get_manifest(self, repository: str, reference: str) -> Manifest:
+    def get_manifest(self, repository: str, reference: str, media_type: str = "") -> Manifest:
         """See :meth:`._registry.Registry.get_manifest`."""
 
     def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> bool:

@@ -13,6 +13,10 @@ from __future__ import annotations
 import re
 import typing as t
 
+TEMPORARY_STATUS = (408, 425, 429, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524)
+"""What may be gone at the next try."""
+CODES_DECIDE = 500
+"""The one of these of which the codes in the body say whether it may."""
 _LONGEST_REASON = 2000
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 """What must not reach a screen; registries choose parts of reasons."""
@@ -76,6 +80,14 @@ class RegistryError(Exception):
     def codes(self) -> tuple[str, ...]:
         """The error codes of the registry's answer, in upper case."""
         return tuple(error.code.upper() for error in self.errors)
+
+    @property
+    def deciding_codes(self) -> tuple[str, ...]:
+        """Those of the codes that say what it is: none where the status says by itself that the failure is temporary.
+
+        Registries that are throttled put any code there (Pulp: 429 ``UNSUPPORTED``).
+        """
+        return () if self.status in TEMPORARY_STATUS and self.status != CODES_DECIDE else self.codes
 
     @property
     def _reason_at_option(self) -> str:
@@ -155,6 +167,10 @@ class RepositoryMissing(NotFound):
 
 class Unsupported(RegistryError):
     """The registry doesn't offer the operation (405, or what registries answer in its place)."""
+
+
+class ForeignType(InvalidInput, Unsupported):
+    """A manifest of a type that isn't copied, because registries of today don't take it."""
 
 
 class RateLimited(RegistryError):

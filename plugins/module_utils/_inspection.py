@@ -14,7 +14,16 @@ import typing as t
 from ._digest import compute_digest
 from ._end import End
 from ._errors import AccessDenied, AuthenticationFailed, InvalidInput, NotFound, RegistryError
-from ._manifest import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Manifest, blobs_of, format_platform
+from ._manifest import (
+    FOREIGN_TYPES,
+    INDEX_TYPES,
+    MANIFEST_TYPES,
+    Descriptor,
+    Manifest,
+    blobs_of,
+    foreign_type,
+    format_platform,
+)
 from ._parallel import run_all
 from ._transfer import RegistrySource, verified_pieces
 
@@ -45,15 +54,17 @@ def read_tree(
     digest: str,
     known: t.Mapping[str, Manifest] | None = None,
     *,
+    media_type: str = "",
     is_there: t.Callable[[Descriptor], bool] = lambda child: False,
 ) -> list[Manifest]:
     """The manifest with this digest and all that it leads to, children before parents, each once.
 
-    ``known`` are manifests that needn't be read, by digest. Children of which ``is_there`` says so, and what they lead
-    to, aren't wanted.
+    ``known`` are manifests that needn't be read, by digest. ``media_type`` is the type in the descriptor that led to
+    it. Children of which ``is_there`` says so, and what they lead to, aren't wanted.
 
     Entries of an index that aren't manifests (BuildKit lists the blobs of a cache so) are left to :func:`blobs_of`.
-    Raises :class:`InvalidInput` where an index is nested too deep or too large.
+    Raises :class:`InvalidInput` where an index is nested too deep or too large, and :class:`ForeignType` where it leads
+    to a manifest of a type that can't be pushed.
     """
     found: dict[str, Manifest] = {}
     seen = {digest}
@@ -61,9 +72,9 @@ def read_tree(
     def read(child: Descriptor) -> Manifest | None:
         if child.digest != digest and is_there(child):
             return None
-        return (known or {}).get(child.digest) or registry.get_manifest(repository, child.digest)
+        return (known or {}).get(child.digest) or registry.get_manifest(repository, child.digest, child.media_type)
 
-    level = [Descriptor("", digest, 0)]
+    level = [Descriptor(media_type, digest, 0)]
     depth = 1
     while level:
         if depth > MAXIMUM_DEPTH or len(seen) > MAXIMUM_MANIFESTS:
@@ -75,6 +86,7 @@ def read_tree(
                 raise manifest
             if manifest is not None:
                 found[child.digest] = manifest
+                _check_children(registry, repository, manifest)
                 children.update((entry.digest, entry) for entry in manifest.children())
         if sum(manifest.size for manifest in found.values()) > MAXIMUM_TREE:
             raise InvalidInput(f"the manifests of the image are larger than {MAXIMUM_TREE} bytes together").within(
@@ -86,6 +98,22 @@ def read_tree(
         seen.update(child.digest for child in level)
         depth += 1
     return children_first(found, digest)
+
+
+def _check_children(registry: End, repository: str, index: Manifest) -> None:
+    """Raise :class:`ForeignType` where a child is a manifest of a type that can't be pushed.
+
+    What an index lists under an unknown type may be a blob. It is looked for where its type speaks of a manifest: one
+    that isn't there as a blob is none.
+    """
+    for child in index.children():
+        if child.media_type in MANIFEST_TYPES:
+            continue
+        known = child.media_type in FOREIGN_TYPES
+        if known or ("manifest" in child.media_type and registry.head_blob(repository, child.digest) is None):
+            error = foreign_type(child.media_type)
+            error.reason = f"the index {index.digest} lists {child.digest}, and {error.reason}"
+            raise error.within(f"read {registry.name}/{repository}@{child.digest}")
 
 
 def children_first(found: t.Mapping[str, Manifest], top: str) -> list[Manifest]:
@@ -118,7 +146,9 @@ def manifest_digests(
             raise too_large(registry, repository, top.digest)
         found[descriptor.digest] = None
         if descriptor.media_type in (*INDEX_TYPES, ""):
-            manifest = (known or {}).get(descriptor.digest) or registry.get_manifest(repository, descriptor.digest)
+            manifest = (known or {}).get(descriptor.digest) or registry.get_manifest(
+                repository, descriptor.digest, descriptor.media_type
+            )
             for child in manifest.children():
                 look(child, depth + 1)
 
@@ -168,7 +198,7 @@ def describe(registry: End, repository: str, reference: str) -> dict[str, t.Any]
     """
     try:
         top = registry.get_manifest(repository, reference)
-        tree = read_tree(registry, repository, top.digest) if top.is_index else [top]
+        tree = read_tree(registry, repository, top.digest, media_type=top.media_type) if top.is_index else [top]
     except NotFound:
         return {}
     return describe_tree(registry, repository, tree)

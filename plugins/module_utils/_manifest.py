@@ -12,7 +12,7 @@ import re
 import typing as t
 
 from ._digest import check_digest, compute_digest
-from ._errors import InvalidInput, ProtocolViolation, RegistryError, Unsupported
+from ._errors import ForeignType, InvalidInput, ProtocolViolation, RegistryError
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -26,8 +26,19 @@ _DOCKER_SCHEMA1 = (
 INDEX_TYPES = (OCI_INDEX, DOCKER_LIST)
 MANIFEST_TYPES = (OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST)
 
-ACCEPT = ", ".join(MANIFEST_TYPES)
-"""What to accept when a manifest is asked for. ``*/*`` is not enough: distribution answers 404 for OCI types."""
+WITHDRAWN_TYPES = (
+    "application/vnd.oci.artifact.manifest.v1+json",
+    "application/vnd.cncf.oras.artifact.manifest.v1+json",
+)
+"""Types of artifacts that drafts of the OCI specifications had. Nothing copies them, but they are there to be named."""
+FOREIGN_TYPES = (*WITHDRAWN_TYPES, *_DOCKER_SCHEMA1)
+"""Manifests that are known, and can't be pushed."""
+
+ACCEPT = ", ".join((*MANIFEST_TYPES, *WITHDRAWN_TYPES))
+"""What to accept when a manifest is asked for. ``*/*`` is not enough: distribution answers 404 for OCI types.
+
+Docker's schema 1 isn't named: registries would convert to it.
+"""
 
 NONDISTRIBUTABLE_TYPES = (
     "application/vnd.oci.image.layer.nondistributable.v1.tar",
@@ -60,6 +71,17 @@ class Descriptor(t.NamedTuple):
     platform: str = ""
     artifact_type: str = ""
     annotations: t.Mapping[str, str] = {}
+
+
+def accept(media_type: str) -> str:
+    """What to accept of a manifest that a descriptor calls by this type; empty where there is no descriptor."""
+    named = media_type in (*MANIFEST_TYPES, *WITHDRAWN_TYPES) or not _MEDIA_TYPE.fullmatch(media_type)
+    return ACCEPT if named else f"{ACCEPT}, {media_type}"
+
+
+def is_foreign(media_type: str) -> bool:
+    """Whether a descriptor says that its manifest is of a type that can't be pushed."""
+    return media_type not in (*MANIFEST_TYPES, *_GENERIC_TYPES)
 
 
 def bare_media_type(content_type: str) -> str:
@@ -116,13 +138,16 @@ class Manifest:
         self._lists: dict[str, list[Descriptor]] = {}  # what was read of the document already
 
     @classmethod
-    def parse(cls, content: bytes, content_type: str = "", digest: str = "") -> Manifest:
+    def parse(cls, content: bytes, content_type: str = "", digest: str = "", expected: str = "") -> Manifest:
         """Read the bytes of a manifest.
 
         ``content_type`` is what the registry or the parent said that it is, empty where nobody did; ``digest`` is what
-        it must have, in the digest's own algorithm. Raises :class:`InvalidInput` for what is no manifest, or where
-        its parts contradict each other (CVE-2021-41190), :class:`ProtocolViolation` where the digest differs and
-        :class:`Unsupported` for Docker's schema 1.
+        it must have, in the digest's own algorithm. ``expected`` is the type in the descriptor that led to it: where
+        that and the manifest agree, and the digest proves the bytes, a wrong ``content_type`` is passed over.
+
+        Raises :class:`InvalidInput` for what is no manifest, or where its parts contradict each other
+        (CVE-2021-41190), :class:`ProtocolViolation` where the digest differs and :class:`ForeignType` for types that
+        can't be pushed, such as Docker's schema 1.
         """
         if len(content) > MAXIMUM_SIZE:
             raise InvalidInput(f"the manifest is larger than {MAXIMUM_SIZE} bytes")
@@ -131,12 +156,15 @@ class Manifest:
         if digest and computed != digest:
             raise ProtocolViolation(f"the manifest's bytes have the digest {computed}, not {digest}")
         document = _parse_object(content)
-        if document.get("schemaVersion") == 1 or bare_media_type(content_type) in _DOCKER_SCHEMA1:
-            raise Unsupported(
+        said = bare_media_type(content_type)
+        if digest and expected and expected == _own_type(document):
+            said = expected
+        if document.get("schemaVersion") == 1 or said in _DOCKER_SCHEMA1:
+            raise ForeignType(
                 "the image is in Docker's manifest format schema 1, whose digest can't be kept",
                 hint="Push it anew with a current builder",
             )
-        return cls(content, _media_type_of(document, bare_media_type(content_type)), document, computed).checked()
+        return cls(content, _media_type_of(document, said), document, computed).checked()
 
     def checked(self) -> Manifest:
         """Look at every descriptor, the subject too. Returns itself, or raises :class:`InvalidInput`."""
@@ -235,6 +263,11 @@ class Manifest:
         return [_descriptor(entry, key) for entry in entries]
 
 
+def _own_type(document: dict[str, t.Any]) -> t.Any:
+    """What a manifest says that it is. Only OCI types may leave that out."""
+    return document.get("mediaType") or (OCI_INDEX if "manifests" in document else OCI_MANIFEST)
+
+
 def _media_type_of(document: dict[str, t.Any], said: str) -> str:
     own = document.get("mediaType")
     if own is not None and not isinstance(own, str):
@@ -244,11 +277,20 @@ def _media_type_of(document: dict[str, t.Any], said: str) -> str:
             raise InvalidInput(f"the manifest says that it is {own}, but it was given as {said}")
         said = own
     elif said in _GENERIC_TYPES:
-        # Only OCI types may leave mediaType out.
-        said = OCI_INDEX if "manifests" in document else OCI_MANIFEST
+        said = _own_type(document)
     if said not in MANIFEST_TYPES:
-        raise InvalidInput(f"{said[:200]!r} is no manifest or index type that a registry copies")
+        raise foreign_type(said)
     return said
+
+
+def foreign_type(media_type: str) -> ForeignType:
+    """Why a manifest of such a type isn't copied, and what to do."""
+    if media_type in WITHDRAWN_TYPES:
+        return ForeignType(
+            f"it is of the type {media_type}, which the OCI specifications have withdrawn, so that it can't be pushed",
+            hint="Attach it again with a current version of the tool that made it",
+        )
+    return ForeignType(f"it is of the type {media_type[:200]!r}, which is no manifest type that can be pushed")
 
 
 def _annotations(document: dict[str, t.Any]) -> dict[str, str]:

@@ -162,7 +162,7 @@ class ManifestPush:
                 return outcome, None
             # A run that was cut off may have pushed it, and not listed it.
             if item.content is None:
-                return outcome, destination.get_manifest(item.repository, item.digest)
+                return outcome, destination.get_manifest(item.repository, item.digest, there.media_type)
             return outcome, known or _manifest_of(item, None, what)
         manifest = known or _manifest_of(item, self._source, what)
         subject = manifest.subject.digest if manifest.subject else ""
@@ -240,7 +240,7 @@ def _manifest_of(item: ManifestItem, source: End | None, what: str) -> Manifest:
             raise
     if source is None:
         raise NotFound("neither its content nor a source to read it from is given").within(what)
-    return source.get_manifest(item.source_repository or item.repository, item.digest)
+    return source.get_manifest(item.source_repository or item.repository, item.digest, item.media_type)
 
 
 def _upload_again(
@@ -281,7 +281,7 @@ def _subject_of(registry: Registry, repository: str, manifest: Descriptor) -> De
     if manifest.media_type not in (OCI_MANIFEST, OCI_INDEX):
         return None
     try:
-        return registry.get_manifest(repository, manifest.digest).subject
+        return registry.get_manifest(repository, manifest.digest, manifest.media_type).subject
     except (InvalidInput, ProtocolViolation, Unsupported):
         # What is damaged can be deleted all the same.
         return None

@@ -21,6 +21,7 @@ SOURCE_ANNOTATION = "io.github.imageops.registry.source-index.digest"
 
 _ATTESTATION_TYPE = "vnd.docker.reference.type"
 _ATTESTATION_SUBJECT = "vnd.docker.reference.digest"
+_IMAGES_NAMED = 5
 _MAXIMUM_DEPTH = 8
 _MAXIMUM_INDEXES = 1000
 
@@ -58,11 +59,30 @@ def choose_platforms(
         return PlatformChoice(index.descriptor if result is None else result.descriptor, rewriter.rewritten)
     images = list({image.digest: image for image in rewriter.images}.values())
     if len(images) != 1:
-        raise PlatformMissing(
-            f"it has {len(images)} images for {', '.join(wanted)}, and flatten takes one",
-            hint="Name one platform with its variant: " + ", ".join(sorted({image.platform for image in images})),
-        )
+        raise _several(images, wanted, rewriter.versions)
     return PlatformChoice(images[0], {})
+
+
+def _several(images: t.Sequence[Descriptor], wanted: t.Sequence[str], versions: t.Mapping[str, str]) -> PlatformMissing:
+    """Why flatten can't choose, and how to name one of the images: by its platform, or where that is the same, not so.
+
+    ``versions`` are the ``os.version`` of the images' platforms, by digest: Windows has an image for each.
+    """
+    reason = f"it has {len(images)} images for {', '.join(wanted)}, and flatten takes one"
+    platforms = sorted({image.platform for image in images})
+    if len(platforms) == len(images):
+        return PlatformMissing(reason, hint="Name one platform with its variant: " + ", ".join(platforms))
+    named = [
+        f"{image.digest} ({image.platform}, os.version {versions[image.digest] or 'not given'})"
+        for image in images[:_IMAGES_NAMED]
+    ]
+    more = f" and {len(images) - len(named)} more" if len(images) > len(named) else ""
+    differ = "they differ in os.version" if len(set(versions.values())) > 1 else "they have the same platform"
+    return PlatformMissing(
+        f"{reason}; {differ}",
+        hint=f"Give the digest of one of them in place of the tag: {', '.join(named)}{more}. Without flatten, all of "
+        "them are taken, as an index",
+    )
 
 
 class _Rewriter:
@@ -75,6 +95,8 @@ class _Rewriter:
         self.found: set[str] = set()
         self.seen: set[str] = set()
         self.images: list[Descriptor] = []
+        self.versions: dict[str, str] = {}
+        """The ``os.version`` of their platforms, by digest; empty where there is none."""
         self.rewritten: dict[str, Manifest] = {}
         self._nested: dict[str, Manifest | None] = {}
 
@@ -91,7 +113,7 @@ class _Rewriter:
         changed = False
         for child, entry in zip(children, entries):
             if child.media_type in INDEX_TYPES:
-                inner = self._rewrite_nested(child.digest, depth + 1)
+                inner = self._rewrite_nested(child, depth + 1)
                 if inner is not None:
                     changed = True
                     if not inner.children():
@@ -104,6 +126,7 @@ class _Rewriter:
             elif self._is_wanted(child):
                 images.add(child.digest)
                 self.images.append(child)
+                self.versions[child.digest] = str(entry["platform"].get("os.version") or "")
                 kept.append(entry)
             elif child.annotations.get(_ATTESTATION_TYPE):
                 # Decided when all images are known.
@@ -115,13 +138,15 @@ class _Rewriter:
         self.rewritten[rewritten.digest] = rewritten
         return rewritten
 
-    def _rewrite_nested(self, digest: str, depth: int) -> Manifest | None:
+    def _rewrite_nested(self, child: Descriptor, depth: int) -> Manifest | None:
+        digest = child.digest
         if digest not in self._nested:
             if len(self._nested) >= _MAXIMUM_INDEXES:
                 raise InvalidInput(f"the index has more than {_MAXIMUM_INDEXES} indexes within").within(
                     f"read {self._registry.name}/{self._repository}@{digest}"
                 )
-            self._nested[digest] = self.rewrite(self._registry.get_manifest(self._repository, digest), depth)
+            index = self._registry.get_manifest(self._repository, digest, child.media_type)
+            self._nested[digest] = self.rewrite(index, depth)
         return self._nested[digest]
 
     def _is_wanted(self, child: Descriptor) -> bool:

@@ -35,12 +35,15 @@ from ._errors import (
 )
 from ._manifest import (
     ACCEPT,
+    DOCKER_LIST,
+    DOCKER_MANIFEST,
     INDEX_TYPES,
     MANIFEST_TYPES,
     MAXIMUM_SIZE,
     OCI_INDEX,
     Descriptor,
     Manifest,
+    accept,
     bare_media_type,
 )
 from ._reference import check_repository, check_tag
@@ -61,6 +64,13 @@ _UPLOAD_TIMEOUT = 300.0
 """Seconds of silence that the end of an upload may take: the registry then hashes and moves what it got."""
 _ABSENT_CODES = {"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN", "NOT_FOUND"}
 _DIGEST_IN_TEXT = re.compile(r"sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128}")
+_TYPE_REFUSED = re.compile(
+    r"(?:unsupported|unknown|unrecogni[sz]ed|invalid|not supported|not allowed)\b.*\b(?:media|content)[ -]?type"
+    r"|\b(?:media|content)[ -]?type\b.*\b(?:unsupported|unknown|invalid|not (?:supported|allowed|accepted))",
+    re.IGNORECASE,
+)
+"""How registries say of a manifest that they don't take its type."""
+_UNNEST = "copy the indexes in it for themselves, by their digests, or build one index without others in it"
 _MAXIMUM_LINK = 8 * 1024
 _LINK = re.compile(r'<([^>]*)>((?:[^,"]|"(?:[^"\\]|\\.)*")*)')
 _LINK_PARAMETER = re.compile(r';\s*([^\s=;,"]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?')
@@ -316,13 +326,17 @@ class Registry:
             raise ProtocolViolation(f"the registry answers with another digest, {digest}").within(what)
         return Descriptor(media_type, digest, size)
 
-    def get_manifest(self, repository: str, reference: str) -> Manifest:
-        """end-3, GET: the exact bytes, verified where ``reference`` is a digest. Raises :class:`NotFound`."""
+    def get_manifest(self, repository: str, reference: str, media_type: str = "") -> Manifest:
+        """end-3, GET: the exact bytes, verified where ``reference`` is a digest.
+
+        ``media_type`` is the type in the descriptor that led to it, empty where there is none. Raises
+        :class:`NotFound`, and :class:`ForeignType` for a type that can't be pushed.
+        """
         what = f"read {self._manifest_name(repository, reference)}"
         path = self._manifest_path(repository, reference)
-        accept = {"Accept": ACCEPT}
+        headers = {"Accept": accept(media_type)}
         try:
-            response = self._ask(what, "GET", path, self._pull(repository), headers=accept, limit=MAXIMUM_SIZE)
+            response = self._ask(what, "GET", path, self._pull(repository), headers=headers, limit=MAXIMUM_SIZE)
             if response.status != 200:
                 raise response.error().within(what)
         except AccessDenied as error:
@@ -333,7 +347,7 @@ class Registry:
         digest = reference if is_digest(reference) else ""
         try:
             response.check_no_page()
-            manifest = Manifest.parse(response.body, response.headers.get("Content-Type", ""), digest)
+            manifest = Manifest.parse(response.body, response.headers.get("Content-Type", ""), digest, media_type)
         except RegistryError as error:
             error.within(what)
             raise
@@ -364,7 +378,7 @@ class Registry:
             body=manifest.content,
         )
         if response.status not in (200, 201, 202):
-            raise self._refused_manifest(response, reference).within(what)
+            raise self._refused_manifest(response, reference, manifest).within(what)
         said = response.headers.get("Docker-Content-Digest", "")
         if is_digest(said) and algorithm_of(said) == algorithm_of(manifest.digest) and said != manifest.digest:
             raise ProtocolViolation(f"the registry stored another digest, {said}, than {manifest.digest}").within(what)
@@ -588,7 +602,7 @@ class Registry:
         error = response.error()
         if response.status in (400, 409):
             error.hint = "Where tags or indexes still lead to it, delete those first"
-        if response.status in (405, 501) or "UNSUPPORTED" in error.codes:
+        if response.status in (405, 501) or "UNSUPPORTED" in error.deciding_codes:
             raise Unsupported(
                 "the registry doesn't allow it",
                 hint="Its configuration may have deletes switched off",
@@ -675,9 +689,10 @@ class Registry:
             )
         return error
 
-    def _refused_manifest(self, response: Response, reference: str) -> RegistryError:
+    def _refused_manifest(self, response: Response, reference: str, manifest: Manifest) -> RegistryError:
         error = self._refused_push(response)
-        if "DIGEST_INVALID" in error.codes and is_digest(reference) and algorithm_of(reference) != "sha256":
+        nested = any(child.media_type in INDEX_TYPES for child in manifest.children())
+        if "DIGEST_INVALID" in error.deciding_codes and is_digest(reference) and algorithm_of(reference) != "sha256":
             # The digest has been verified here.
             return Unsupported(
                 f"the registry doesn't take manifests by their {algorithm_of(reference)} digest ({error.reason})",
@@ -687,15 +702,16 @@ class Registry:
                 status=error.status,
                 errors=error.errors,
             )
-        if not _ABSENT_CODES & set(error.codes):
-            return error
+        if not _ABSENT_CODES & set(error.deciding_codes):
+            return _type_refused(error, manifest, nested=nested)
         texts = [text for entry in error.errors for text in (entry.detail, entry.message)]
         digests = dict.fromkeys(digest for text in texts for digest in _DIGEST_IN_TEXT.findall(text))
         return ReferencesMissing(
             "the repository lacks what the manifest refers to"
             + (f": {', '.join(list(digests)[:5])}" if digests else ""),
             digests=list(digests),
-            hint="Push the blobs and the child manifests first",
+            hint="Push the blobs and the child manifests first"
+            + (f". It is a nested index, which not every registry takes: {_UNNEST}" if nested else ""),
             method=error.method,
             url=error.url,
             status=error.status,
@@ -789,6 +805,27 @@ def _number(text: str) -> int | None:
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
+def _type_refused(error: RegistryError, manifest: Manifest, *, nested: bool) -> RegistryError:
+    """The refusal of a manifest, in words that say which type the registry doesn't take; else the error itself."""
+    texts = " ".join(f"{entry.message} {entry.detail}" for entry in error.errors)
+    speaks_of_type = {"MANIFEST_INVALID", "UNSUPPORTED"} & set(error.deciding_codes)
+    by_type = error.status == 415 or (speaks_of_type and _TYPE_REFUSED.search(texts))
+    if nested and (by_type or speaks_of_type):
+        reason = f"the registry refuses an index that has other indexes in it (a nested index): {error.reason}"
+        hint = _UNNEST[0].upper() + _UNNEST[1:]
+    elif by_type:
+        reason = f"the registry doesn't take manifests of the type {manifest.media_type}: {error.reason}"
+        hint = (
+            "Push to a registry that takes this type, or build the image with OCI media types, which changes its digest"
+            if manifest.media_type in (DOCKER_LIST, DOCKER_MANIFEST)
+            else "Push to a registry that takes this type"
+        )
+    else:
+        return error
+    facts = {name: getattr(error, name) for name in ("method", "url", "status", "errors")}
+    return Unsupported(reason, hint=hint, **facts)
+
+
 def _looks_like_json(response: Response) -> bool:
     return bare_media_type(response.headers.get("Content-Type", "")) == "application/json"
 
@@ -819,7 +856,7 @@ def _next_link(headers: t.Iterable[str]) -> str:
 
 def _upload_error(response: Response) -> RegistryError:
     error = response.error()
-    gone = {"BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID", "RANGE_INVALID"} & set(error.codes)
+    gone = {"BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID", "RANGE_INVALID"} & set(error.deciding_codes)
     if gone or response.status in (404, 416):
         return UploadGone(
             error.reason if gone else "the upload session is gone",

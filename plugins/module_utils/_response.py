@@ -18,6 +18,8 @@ import typing as t
 
 from ._connection_error import connection_error
 from ._errors import (
+    CODES_DECIDE,
+    TEMPORARY_STATUS,
     AccessDenied,
     AuthenticationFailed,
     ConnectionFailed,
@@ -44,7 +46,6 @@ _HIDDEN = b"********"
 _SHORTEST_SECRET = 6
 """Bytes. A shorter one is part of many words."""
 
-_TEMPORARY_STATUS = (408, 425, 429, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524)
 _TEMPORARY_CODES = ("UNKNOWN", "UNAVAILABLE", "TOOMANYREQUESTS", "BLOB_UPLOAD_INVALID")
 _EXPECTS_TLS = (b"HTTP request to an HTTPS server", b"HTTP request was sent to HTTPS port")
 _NO_SPACE = re.compile(r'"Err": ?28\b|no space left on device')
@@ -156,6 +157,14 @@ class Response:
                 temporary=True,
                 **facts,
             )
+        if self.status == 412:
+            # No request of ours has a precondition.
+            return UnexpectedAnswer(
+                f"a policy of the registry forbids it: {said or _text_of(self._shown())}",
+                hint="Policies stop images that aren't scanned or signed, or have vulnerabilities, and tags that are "
+                "immutable: meet the policy, or have whoever runs the registry change it",
+                **facts,
+            )
         if self.status == 400 and any(phrase in self.body for phrase in _EXPECTS_TLS):
             return TLSFailed("the registry expects TLS", hint="Set plain_http to false", **facts)
         if 300 <= self.status < 400:
@@ -180,9 +189,12 @@ class Response:
             )
 
     def is_temporary(self) -> bool:
-        """Whether the same request may succeed later. A 500 whose codes speak of the content won't (protocol: 0.16)."""
-        if self.status not in _TEMPORARY_STATUS:
-            return False
+        """Whether the same request may succeed later. A 500 whose codes speak of the content won't (protocol: 0.16).
+
+        Of every other status the codes don't count: Pulp throttles with 429 ``UNSUPPORTED``.
+        """
+        if self.status != CODES_DECIDE:
+            return self.status in TEMPORARY_STATUS
         return all(detail.code.upper() in _TEMPORARY_CODES for detail in self.error_details())
 
 

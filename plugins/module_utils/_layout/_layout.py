@@ -162,13 +162,16 @@ class Layout:
             return None
         return Descriptor(found.media_type, found.digest, found.size)
 
-    def get_manifest(self, repository: str, reference: str) -> Manifest:
-        """The exact bytes, verified. Raises :class:`NotFound`, for a writer also where it isn't whole."""
+    def get_manifest(self, repository: str, reference: str, media_type: str = "") -> Manifest:
+        """The exact bytes, verified; ``media_type`` as for a registry.
+
+        Raises :class:`NotFound`, for a writer also where it isn't whole.
+        """
         if self._writing and self.head_manifest(repository, reference) is None:
             raise NotFound("it isn't there").within(f"read {self._shown(repository, reference)}")
-        return self._manifest(repository, reference)
+        return self._manifest(repository, reference, media_type)
 
-    def _manifest(self, repository: str, reference: str) -> Manifest:
+    def _manifest(self, repository: str, reference: str, media_type: str = "") -> Manifest:
         """The same, whether or not all is there that it leads to."""
         what = f"read {self._shown(repository, reference)}"
         with self._lock:
@@ -179,7 +182,7 @@ class Layout:
             pieces = self._store.open(found.digest, 0)
             if pieces is None:
                 raise NotFound(f"the layout is incomplete, {found.digest} isn't in it")
-            return Manifest.parse(_joined(pieces), found.media_type, found.digest)
+            return Manifest.parse(_joined(pieces), found.media_type, found.digest, media_type)
         except RegistryError as error:
             error.within(what)
             raise

@@ -147,7 +147,7 @@ def _choose(source: End, comparison: Comparison) -> Comparison:
     item, found = comparison.item, t.cast(Descriptor, comparison.source)
     if not item.platforms or found.media_type not in (*INDEX_TYPES, ""):
         return comparison
-    manifest = source.get_manifest(item.repository, found.digest)
+    manifest = source.get_manifest(item.repository, found.digest, found.media_type)
     if not manifest.is_index:
         return comparison._replace(source=manifest.descriptor, chosen=manifest.descriptor)
     choice = choose_platforms(source, item.repository, manifest, item.platforms, flatten=item.flatten)
@@ -166,7 +166,7 @@ def _compare_chosen(source: End, destination: End, comparison: Comparison, heads
         return comparison._replace(action=SKIP if any(tag.action == SKIP for tag in tags) else UNCHANGED)
     if moving and not any(tag.action == EXISTS for tag in tags):
         # Not a HEAD: a tag is put on it by pushing its content once more.
-        present = _manifest_at(destination, item.target, chosen.digest)
+        present = _manifest_at(destination, item.target, chosen)
         if present is not None:
             return comparison._replace(action=PROMOTE, chosen=present.descriptor, present=present)
     elif moving or destination.head_manifest(item.target, chosen.digest) is not None:
@@ -175,20 +175,21 @@ def _compare_chosen(source: End, destination: End, comparison: Comparison, heads
     def is_there(child: Descriptor) -> bool:
         return destination.head_manifest(item.target, child.digest) is not None
 
-    tree = tuple(read_tree(source, item.repository, chosen.digest, comparison.rewritten, is_there=is_there))
+    known, media_type = comparison.rewritten, chosen.media_type
+    tree = tuple(read_tree(source, item.repository, chosen.digest, known, media_type=media_type, is_there=is_there))
     _check_platform_of_image(source, item, tree[-1])
     if comparison.source == comparison.chosen:
         comparison = comparison._replace(source=tree[-1].descriptor)
     return comparison._replace(action=PROMOTE, chosen=tree[-1].descriptor, tree=tree)
 
 
-def _manifest_at(registry: End, repository: str, digest: str) -> Manifest | None:
-    """What a repository has under a digest; None where that isn't there. What is damaged is an error.
+def _manifest_at(registry: End, repository: str, wanted: Descriptor) -> Manifest | None:
+    """What a repository has of a descriptor; None where that isn't there. What is damaged is an error.
 
     A registry may well take a push of it, and keep what it has.
     """
     try:
-        return registry.get_manifest(repository, digest)
+        return registry.get_manifest(repository, wanted.digest, wanted.media_type)
     except NotFound:
         return None
 

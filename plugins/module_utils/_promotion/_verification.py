@@ -225,27 +225,29 @@ class _Walk:
 
     def _look(self, trees: t.Sequence[_Tree]) -> None:
         reads: dict[Place, bool] = {}
+        types: dict[Place, str] = {}
         for tree in trees:
             for digest, (descriptor, _needed_by) in tree.open.items():
                 place = (tree.target, digest)
                 if digest not in tree.pushed and place not in self._looks:
                     is_leaf = descriptor.media_type not in (*INDEX_TYPES, "")
                     reads[place] = reads.get(place, False) or not is_leaf or self._depth.with_blobs
+                    types[place] = types.get(place) or descriptor.media_type
 
         def look(place: Place) -> Manifest | Descriptor:
-            return look_at_manifest(self._destination, *place, read=reads[place])
+            return look_at_manifest(self._destination, *place, read=reads[place], media_type=types[place])
 
         self._looks.update(zip(reads, run_all(look, list(reads), self._destination.jobs)))
 
     def _read_missing(self, trees: t.Sequence[_Tree]) -> None:
-        places = dict.fromkeys(
-            (tree.repository, digest)
+        places = {
+            (tree.repository, digest): descriptor.media_type
             for tree in trees
-            for digest in tree.open
+            for digest, (descriptor, _needed_by) in tree.open.items()
             if digest not in tree.pushed and digest not in tree.rewritten and self._is_lost((tree.target, digest))
-        )
+        }
         asked = [place for place in places if place not in self._at_source]
-        read = run_all(lambda place: self._source.get_manifest(*place), asked, self._source.jobs)
+        read = run_all(lambda place: self._source.get_manifest(*place, places[place]), asked, self._source.jobs)
         self._at_source.update(zip(asked, read))
 
     def _is_lost(self, place: Place) -> bool:

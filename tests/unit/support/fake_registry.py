@@ -32,6 +32,12 @@ class FakeRegistry:
         self.failing: dict[str, RegistryError] = {}
         self.manifests: dict[tuple[str, str], Manifest] = {}
         self.blobs: dict[str, bytes] = {}
+        self.listed: dict[str, tuple[Descriptor, ...]] = {}
+        """What the API says of referrers besides, by subject."""
+        self.found: dict[str, Descriptor] = {}
+        """What HEAD says of tags, in place of the manifest."""
+        self.accepted: dict[str, str] = {}
+        """The types by which manifests were asked for, by reference."""
         self.unsure: set[tuple[str, str]] = set()
         self.referrers_api = True
 
@@ -61,9 +67,10 @@ class FakeRegistry:
 
     def head_manifest(self, repository: str, reference: str) -> Descriptor | None:
         found = self._call("HEAD", repository, reference)
-        return None if found is None else found.descriptor
+        return self.found.get(reference) if found is None else found.descriptor
 
-    def get_manifest(self, repository: str, reference: str) -> Manifest:
+    def get_manifest(self, repository: str, reference: str, media_type: str = "") -> Manifest:
+        self.accepted[reference] = media_type
         found = self._call("GET", repository, reference)
         if found is None:
             raise NotFound("it isn't there").within(f"read {self.name}/{repository}@{reference}")
@@ -84,6 +91,7 @@ class FakeRegistry:
             for (name, _reference), manifest in self.manifests.items()
             if name == repository and manifest.subject is not None and manifest.subject.digest == digest
         }
+        found.update((entry.digest, entry) for entry in self.listed.get(digest, ()))
         wanted = [entry for entry in found.values() if artifact_type in ("", entry.artifact_type)]
         return Referrers(tuple(wanted), "api")
 

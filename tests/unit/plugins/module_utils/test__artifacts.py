@@ -12,8 +12,15 @@ from ansible_collections.imageops.registry.plugins.module_utils._artifacts impor
     compare_artifacts,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._digest import compute_digest
-from ansible_collections.imageops.registry.plugins.module_utils._errors import AccessDenied, RegistryError
-from ansible_collections.imageops.registry.plugins.module_utils._manifest import OCI_INDEX, OCI_MANIFEST, Manifest
+from ansible_collections.imageops.registry.plugins.module_utils._errors import AccessDenied, NotFound, RegistryError
+from ansible_collections.imageops.registry.plugins.module_utils._manifest import (
+    OCI_INDEX,
+    OCI_MANIFEST,
+    WITHDRAWN_TYPES,
+    Descriptor,
+    Manifest,
+    foreign_type,
+)
 from ansible_collections.imageops.registry.tests.unit.support.documents import DIGEST, descriptor, encoded, image, index
 from ansible_collections.imageops.registry.tests.unit.support.fake_registry import FakeRegistry
 
@@ -116,6 +123,51 @@ def test_what_the_destination_lists_is_left_alone(source: FakeRegistry, destinat
         registry.add(repository, signed, cosign_tag(IMAGE_DIGEST))
     assert {action for _digest, _tag, action in told(compared(source, destination, wanted()))} == {"exists"}
     assert not any(call.startswith("GET") for call in source.calls)
+
+
+@pytest.mark.parametrize("media_type", [*WITHDRAWN_TYPES, "application/vnd.example.manifest.v9+json"])
+@pytest.mark.parametrize("answer", ["served", "refused"])
+@pytest.mark.parametrize("tag", ["", "cosign"])
+def test_what_is_of_a_type_that_cannot_be_pushed_is_left_out_with_that_reason(
+    source: FakeRegistry, destination: FakeRegistry, media_type: str, answer: str, tag: str
+) -> None:
+    digest = DIGEST
+    listed = Descriptor(media_type, digest, 7, artifact_type=SPDX)
+    if tag:
+        source.found[cosign_tag(IMAGE_DIGEST)] = listed
+    else:
+        source.listed[IMAGE_DIGEST] = (listed,)
+    error = foreign_type(media_type) if answer == "served" else NotFound("MANIFEST_UNKNOWN")
+    source.failing[f"GET team/app {digest}"] = error
+    (artifact,) = compared(source, destination, wanted())
+    assert (artifact.action, artifact.digest) == ("left_out", digest)
+    assert media_type in artifact.reason and "doesn't have it" not in artifact.reason
+    assert source.accepted[digest] == media_type
+
+
+def test_what_the_source_lists_under_a_type_of_today_and_does_not_have_is_missing(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    source.listed[IMAGE_DIGEST] = (Descriptor(OCI_MANIFEST, DIGEST, 7),)
+    assert told(compared(source, destination, wanted())) == [(DIGEST, "", "missing")]
+
+
+def test_the_manifest_decides_where_the_list_names_a_withdrawn_type(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    sbom = source.add("team/app", referrer(IMAGE))
+    source.listed[IMAGE_DIGEST] = (Descriptor(WITHDRAWN_TYPES[0], sbom.digest, sbom.size),)
+    assert told(compared(source, destination, wanted())) == [(sbom.digest, "", "copy")]
+
+
+def test_an_artifact_that_is_an_index_with_a_withdrawn_type_is_left_out(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    child = descriptor(b"{}", WITHDRAWN_TYPES[1])
+    made = source.add("team/app", index(child, subject=descriptor(encoded(IMAGE), OCI_MANIFEST), artifactType=SPDX))
+    (artifact,) = compared(source, destination, wanted())
+    assert (artifact.action, artifact.digest) == ("left_out", made.digest)
+    assert child["digest"] in artifact.reason and WITHDRAWN_TYPES[1] in artifact.reason
 
 
 def test_signatures_made_at_the_destination_stay(source: FakeRegistry, destination: FakeRegistry) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 
+import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     ErrorDetail,
     NotFound,
@@ -38,6 +39,13 @@ def test_the_innermost_operation_stays() -> None:
 
 def test_codes_are_in_upper_case() -> None:
     assert RegistryError("x", errors=[ErrorDetail("toomanyrequests", "", "")]).codes == ("TOOMANYREQUESTS",)
+
+
+@pytest.mark.parametrize(("status", "counts"), [(429, False), (503, False), (504, False), (500, True), (400, True)])
+def test_codes_of_a_status_that_says_that_it_is_temporary_do_not_count(status: int, counts: bool) -> None:
+    error = RegistryError("x", status=status, errors=[ErrorDetail("UNSUPPORTED", "Request was throttled.", "")])
+    assert error.deciding_codes == (("UNSUPPORTED",) if counts else ())
+    assert error.codes == ("UNSUPPORTED",)
 
 
 def test_facts_are_plain_values() -> None:

@@ -11,6 +11,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._digest import c
 from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     AccessDenied,
     AuthenticationFailed,
+    ForeignType,
     RegistryError,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._inspection import (
@@ -18,9 +19,10 @@ from ansible_collections.imageops.registry.plugins.module_utils._inspection impo
     list_tags,
     look_at_images,
     probe_repository,
+    read_tree,
     resolve_tags,
 )
-from ansible_collections.imageops.registry.plugins.module_utils._manifest import OCI_INDEX, OCI_MANIFEST
+from ansible_collections.imageops.registry.plugins.module_utils._manifest import FOREIGN_TYPES, OCI_INDEX, OCI_MANIFEST
 from ansible_collections.imageops.registry.plugins.module_utils._registry import Registry
 from ansible_collections.imageops.registry.tests.unit.support.documents import (
     LOGIN,
@@ -31,6 +33,7 @@ from ansible_collections.imageops.registry.tests.unit.support.documents import (
     index,
     transport,
 )
+from ansible_collections.imageops.registry.tests.unit.support.fake_registry import FakeRegistry
 from ansible_collections.imageops.registry.tests.unit.support.scripted_server import ScriptedServer
 
 CONFIG = encoded({"architecture": "arm64", "os": "linux", "variant": "v8", "config": {"Labels": {"a": "b"}}})
@@ -132,6 +135,38 @@ def test_an_error_is_the_outcome_of_its_image_only(server: ScriptedServer, regis
     assert isinstance(refused, AccessDenied)
     assert isinstance(found, dict)
     assert found["exists"]
+
+
+@pytest.mark.parametrize("media_type", FOREIGN_TYPES)
+def test_an_index_with_a_manifest_that_cannot_be_pushed_is_refused_with_the_true_reason(media_type: str) -> None:
+    registry = FakeRegistry()
+    child = descriptor(b"{}", media_type)
+    top = registry.add("a/b", index(child), "1")
+    with pytest.raises(ForeignType, match=f"lists {child['digest']}, and it is of the type") as caught:
+        read_tree(registry.client, "a/b", top.digest)
+    assert media_type in caught.value.reason and caught.value.operation == f"read r.example/a/b@{child['digest']}"
+
+
+@pytest.mark.parametrize("media_type", ["application/vnd.example.manifest.v9+json", "application/vnd.example.cache.v0"])
+@pytest.mark.parametrize("is_blob", [False, True])
+def test_what_an_index_lists_under_an_unknown_type_may_be_a_blob(media_type: str, is_blob: bool) -> None:
+    registry = FakeRegistry()
+    child = descriptor(b"{}", media_type)
+    top = registry.add("a/b", index(child), "1")
+    registry.blobs = {child["digest"]: b"{}"} if is_blob else {}
+    if is_blob or "manifest" not in media_type:
+        assert read_tree(registry.client, "a/b", top.digest) == [top]
+    else:
+        with pytest.raises(ForeignType, match="is no manifest type that can be pushed"):
+            read_tree(registry.client, "a/b", top.digest)
+
+
+def test_a_child_is_read_by_the_type_in_its_entry() -> None:
+    registry = FakeRegistry()
+    child = registry.add("a/b", image())
+    top = registry.add("a/b", index(descriptor(child.content, OCI_MANIFEST)), "1")
+    read_tree(registry.client, "a/b", top.digest, media_type=OCI_INDEX)
+    assert registry.accepted == {top.digest: OCI_INDEX, child.digest: OCI_MANIFEST}
 
 
 def test_tags_of_repositories(server: ScriptedServer, registry: Registry) -> None:

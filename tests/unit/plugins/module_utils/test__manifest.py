@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._errors import (
+    ForeignType,
     InvalidInput,
     ProtocolViolation,
     RegistryError,
@@ -21,7 +23,9 @@ from ansible_collections.imageops.registry.plugins.module_utils._manifest import
     MAXIMUM_SIZE,
     OCI_INDEX,
     OCI_MANIFEST,
+    WITHDRAWN_TYPES,
     Manifest,
+    accept,
     bare_media_type,
     format_platform,
 )
@@ -381,7 +385,72 @@ def test_platforms_are_written_as_os_architecture_variant(platform: object, text
 
 
 def test_all_manifest_types_are_asked_for_the_most_general_first() -> None:
-    assert ACCEPT.split(", ") == [OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST]
+    assert ACCEPT.split(", ") == [OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST, *WITHDRAWN_TYPES]
+
+
+@pytest.mark.parametrize("media_type", ["", OCI_MANIFEST, WITHDRAWN_TYPES[0], "a/b\r\nX: y", "a/b, */*", "none"])
+def test_nothing_more_is_accepted_for_a_type_that_is_asked_for_anyway_or_is_none(media_type: str) -> None:
+    assert accept(media_type) == ACCEPT
+
+
+def test_the_type_in_a_descriptor_is_accepted() -> None:
+    assert accept("application/vnd.example.manifest.v9+json") == f"{ACCEPT}, application/vnd.example.manifest.v9+json"
+
+
+@pytest.mark.parametrize(
+    ("document", "expected", "said"),
+    [
+        (image(), OCI_MANIFEST, DOCKER_MANIFEST),
+        (image(), OCI_MANIFEST, OCI_INDEX),
+        (image(), OCI_MANIFEST, f"{OCI_INDEX}; charset=utf-8"),
+        (image(), OCI_MANIFEST, "text/html"),
+        (image(), OCI_MANIFEST, "application/vnd.docker.distribution.manifest.v1+prettyjws"),
+        (image(mediaType=DOCKER_MANIFEST), DOCKER_MANIFEST, OCI_MANIFEST),
+        (index(), OCI_INDEX, OCI_MANIFEST),
+        (index(mediaType=DOCKER_LIST), DOCKER_LIST, DOCKER_MANIFEST),
+        (image(mediaType=None), OCI_MANIFEST, DOCKER_MANIFEST),
+        (index(mediaType=None), OCI_INDEX, DOCKER_LIST),
+    ],
+)
+def test_a_wrong_content_type_is_passed_over_where_manifest_and_descriptor_agree(
+    document: dict[str, t.Any], expected: str, said: str
+) -> None:
+    content = encoded(document)
+    found = Manifest.parse(content, said, compute_digest(content), expected)
+    assert (found.media_type, found.content) == (expected, content)
+
+
+@pytest.mark.parametrize(
+    ("document", "expected", "said"),
+    [
+        (image(), "", OCI_INDEX),
+        (image(), OCI_INDEX, OCI_INDEX),
+        (image(), DOCKER_MANIFEST, DOCKER_MANIFEST),
+        (image(), DOCKER_MANIFEST, OCI_INDEX),
+        (index(), OCI_MANIFEST, OCI_MANIFEST),
+        (image(mediaType=None), OCI_INDEX, OCI_INDEX),
+        (image(manifests=[]), OCI_MANIFEST, OCI_INDEX),
+        (index(layers=[], config={}), OCI_INDEX, OCI_MANIFEST),
+    ],
+)
+def test_a_type_that_manifest_and_descriptor_do_not_agree_on_stays_refused(
+    document: dict[str, t.Any], expected: str, said: str
+) -> None:
+    content = encoded(document)
+    with pytest.raises(InvalidInput):
+        Manifest.parse(content, said, compute_digest(content), expected)
+
+
+def test_a_descriptor_proves_no_type_where_no_digest_proves_the_bytes() -> None:
+    with pytest.raises(InvalidInput, match="given as"):
+        Manifest.parse(encoded(image()), DOCKER_MANIFEST, "", OCI_MANIFEST)
+
+
+@pytest.mark.parametrize("media_type", WITHDRAWN_TYPES)
+def test_a_withdrawn_type_is_named_with_what_to_do(media_type: str) -> None:
+    content = encoded({"mediaType": media_type, "artifactType": "application/spdx+json", "blobs": []})
+    with pytest.raises(ForeignType, match=f"of the type {re.escape(media_type)}, which the OCI specifications have"):
+        Manifest.parse(content, media_type, compute_digest(content), media_type)
 
 
 def test_parameters_of_a_content_type_are_dropped() -> None:

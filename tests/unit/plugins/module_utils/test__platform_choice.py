@@ -133,6 +133,51 @@ def test_flatten_takes_one_image_only() -> None:
         choose(document, "linux/amd64", flatten=True)
 
 
+def windows(document: Plain, version: str) -> Plain:
+    described = entry(document, "windows/amd64")
+    described["platform"]["os.version"] = version
+    return described
+
+
+def test_images_that_differ_in_os_version_only_are_named_with_it_and_with_what_to_do() -> None:
+    document = index(windows(AMD64, "10.0.17763.1"), windows(ARM64, "10.0.20348.2"), entry(ARM7, "linux/arm/v7"))
+    with pytest.raises(PlatformMissing, match="2 images for windows/amd64, and flatten takes one; they differ in") as e:
+        choose(document, "windows/amd64", flatten=True)
+    for described in document["manifests"][:2]:
+        version = described["platform"]["os.version"]
+        assert f"{described['digest']} (windows/amd64, os.version {version})" in str(e.value)
+    assert "Give the digest of one of them" in str(e.value) and "variant" not in str(e.value)
+
+
+def test_images_of_one_platform_and_os_version_are_named_by_digest() -> None:
+    document = index(entry(AMD64, "linux/amd64"), entry(ARM64, "linux/amd64"))
+    with pytest.raises(PlatformMissing, match="they have the same platform.*os.version not given"):
+        choose(document, "linux/amd64", flatten=True)
+
+
+def test_the_same_image_twice_is_one() -> None:
+    document = index(windows(AMD64, "10.0.17763.1"), windows(AMD64, "10.0.17763.1"))
+    assert choose(document, "windows/amd64", flatten=True).chosen.digest == document["manifests"][0]["digest"]
+
+
+def test_all_os_versions_of_a_platform_are_taken_without_flatten() -> None:
+    kept = [windows(AMD64, "10.0.17763.1"), windows(ARM64, "10.0.20348.2")]
+    choice = choose(index(*kept, entry(ARM7, "linux/arm/v7")), "windows/amd64")
+    assert choice.rewritten[choice.chosen.digest].document["manifests"] == kept
+
+
+def test_a_nested_index_is_read_by_the_type_in_its_entry() -> None:
+    class Noting(FakeRegistry):
+        def get_manifest(self, repository: str, reference: str, media_type: str = "") -> Manifest:
+            self.calls.append(media_type)
+            return super().get_manifest(repository, reference, media_type)
+
+    registry = Noting()
+    inner = registry.add("team/app", index(entry(AMD64, "linux/amd64"), entry(ARM7, "linux/arm/v7")))
+    choose(index(entry(inner.document, media_type=OCI_INDEX)), "linux/amd64", registry=registry)
+    assert OCI_INDEX in registry.calls
+
+
 def test_an_index_that_is_nested_too_deep_is_refused() -> None:
     registry = FakeRegistry()
     document = index(entry(AMD64, "linux/amd64"))

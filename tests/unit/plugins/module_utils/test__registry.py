@@ -15,9 +15,11 @@ from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     AuthenticationFailed,
     BodyTooLarge,
     ConnectionFailed,
+    ForeignType,
     InvalidInput,
     NotFound,
     ProtocolViolation,
+    RateLimited,
     ReferencesMissing,
     RegistryError,
     RepositoryMissing,
@@ -28,6 +30,8 @@ from ansible_collections.imageops.registry.plugins.module_utils._errors import (
 )
 from ansible_collections.imageops.registry.plugins.module_utils._manifest import (
     ACCEPT,
+    DOCKER_LIST,
+    DOCKER_MANIFEST,
     OCI_INDEX,
     OCI_MANIFEST,
     Manifest,
@@ -516,6 +520,99 @@ def test_put_manifest_that_is_refused_otherwise_is_an_error(
     server.expect("PUT", "/v2/a/b/manifests/1", status, errors(*codes) if codes else b"")
     with pytest.raises(UnexpectedAnswer, match="Cannot push"):
         registry(server).put_manifest("a/b", "1", Manifest.parse(CONTENT))
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message"),
+    [
+        (415, "MANIFEST_INVALID", ""),
+        (415, "", ""),
+        (400, "MANIFEST_INVALID", "unsupported manifest media type"),
+        (400, "MANIFEST_INVALID", "manifest media type is not supported"),
+        (405, "UNSUPPORTED", "Unknown content type"),
+    ],
+)
+@pytest.mark.parametrize("media_type", [DOCKER_LIST, DOCKER_MANIFEST, OCI_MANIFEST])
+def test_put_manifest_of_a_type_that_the_registry_does_not_take_names_it_and_what_to_do(
+    server: ScriptedServer, media_type: str, status: int, code: str, message: str
+) -> None:
+    document = index(mediaType=media_type) if media_type == DOCKER_LIST else image(mediaType=media_type)
+    server.expect("PUT", "/v2/a/b/manifests/1", status, errors(code, message=message) if code else b"")
+    with pytest.raises(Unsupported, match="doesn't take manifests of the type") as caught:
+        registry(server).put_manifest("a/b", "1", Manifest.parse(encoded(document)))
+    assert media_type in caught.value.reason and "Push to a registry that takes this type" in caught.value.hint
+    assert ("OCI media types" in caught.value.hint) is (media_type != OCI_MANIFEST)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, "MANIFEST_INVALID"), (405, "UNSUPPORTED"), (415, "MANIFEST_INVALID"), (415, "X")]
+)
+def test_put_manifest_of_a_nested_index_that_is_refused_says_that_it_is_one(
+    server: ScriptedServer, status: int, code: str
+) -> None:
+    nested = index(descriptor(encoded(index()), OCI_INDEX))
+    server.expect("PUT", "/v2/a/b/manifests/1", status, errors(code))
+    with pytest.raises(Unsupported, match="nested index.*Copy the indexes in it for themselves"):
+        registry(server).put_manifest("a/b", "1", Manifest.parse(encoded(nested)))
+
+
+def test_put_manifest_of_a_nested_index_whose_indexes_the_registry_does_not_find_says_that_it_is_one(
+    server: ScriptedServer,
+) -> None:
+    nested = index(descriptor(encoded(index()), OCI_INDEX))
+    server.expect("PUT", "/v2/a/b/manifests/1", 400, errors("MANIFEST_BLOB_UNKNOWN"))
+    with pytest.raises(ReferencesMissing, match="It is a nested index, which not every registry takes: copy"):
+        registry(server).put_manifest("a/b", "1", Manifest.parse(encoded(nested)))
+
+
+@pytest.mark.parametrize("call", ["GET", "PUT"])
+def test_a_policy_that_forbids_a_manifest_is_called_one(server: ScriptedServer, call: str) -> None:
+    server.expect(call, "/v2/a/b/manifests/1", 412, errors("PROJECTPOLICYVIOLATION", message="not scanned"))
+    client = registry(server)
+    with pytest.raises(UnexpectedAnswer, match="a policy of the registry forbids it: PROJECTPOLICYVIOLATION: not scan"):
+        if call == "GET":
+            client.get_manifest("a/b", "1")
+        else:
+            client.put_manifest("a/b", "1", Manifest.parse(CONTENT))
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("code", ["UNSUPPORTED", "MANIFEST_BLOB_UNKNOWN", "MANIFEST_INVALID", "BLOB_UPLOAD_UNKNOWN"])
+def test_what_is_throttled_stays_temporary_whatever_the_code(server: ScriptedServer, status: int, code: str) -> None:
+    session = UploadSession("a/b", server.url + "/u")
+    calls: dict[str, t.Callable[[Registry], object]] = {
+        "PUT /v2/a/b/manifests/1": lambda client: client.put_manifest("a/b", "1", Manifest.parse(CONTENT)),
+        "GET /v2/a/b/manifests/1": lambda client: client.get_manifest("a/b", "1"),
+        "DELETE /v2/a/b/manifests/1": lambda client: client.delete_manifest("a/b", "1"),
+        "POST /v2/a/b/blobs/uploads/": lambda client: client.start_upload("a/b"),
+        f"PUT /u?digest={ENCODED_DIGEST}": lambda client: client.put_upload(session, DIGEST, LAYER),
+    }
+    for line, call in calls.items():
+        server.expect(*line.split(" "), status, errors(code, message="Request was throttled."))
+        with pytest.raises(RateLimited if status == 429 else UnexpectedAnswer, match="throttled") as caught:
+            call(registry(server))
+        assert caught.value.temporary
+
+
+def test_get_manifest_accepts_the_type_of_the_descriptor_and_says_why_it_cannot_be_pushed(
+    server: ScriptedServer,
+) -> None:
+    media_type = "application/vnd.example.manifest.v9+json"
+    content = encoded({"mediaType": media_type, "blobs": []})
+    digest = compute_digest(content)
+    server.expect("GET", f"/v2/a/b/manifests/{digest}", 200, content, described(content, media_type))
+    with pytest.raises(ForeignType, match="is no manifest type that can be pushed"):
+        registry(server).get_manifest("a/b", digest, media_type)
+    assert server.requests[0].header("Accept") == f"{ACCEPT}, {media_type}"
+
+
+def test_get_manifest_takes_the_type_that_descriptor_and_manifest_agree_on(server: ScriptedServer) -> None:
+    path = f"/v2/a/b/manifests/{MANIFEST_DIGEST}"
+    server.expect("GET", path, 200, CONTENT, described(media_type=DOCKER_MANIFEST), times=3)
+    assert registry(server).get_manifest("a/b", MANIFEST_DIGEST, OCI_MANIFEST).media_type == OCI_MANIFEST
+    for media_type in ("", DOCKER_MANIFEST):
+        with pytest.raises(InvalidInput, match="but it was given as"):
+            registry(server).get_manifest("a/b", MANIFEST_DIGEST, media_type)
 
 
 @pytest.mark.parametrize("reference", ["", "../x", "sha256:../../x", "a/b", "x" * 129, "1?x"])

@@ -29,9 +29,9 @@ class MeetingRegistry(FakeRegistry):
         super().__init__(jobs=jobs)
         self.meeting = threading.Barrier(jobs, timeout=20)
 
-    def get_manifest(self, repository: str, reference: str) -> Manifest:
+    def get_manifest(self, repository: str, reference: str, media_type: str = "") -> Manifest:
         self.meeting.wait()
-        return super().get_manifest(repository, reference)
+        return super().get_manifest(repository, reference, media_type)
 
 
 def test_tags_are_described_as_many_at_a_time_as_the_registry_takes() -> None:

@@ -629,6 +629,16 @@ def test_a_500_that_speaks_of_the_content_is_not_tried_again(server: ScriptedSer
     assert not error.temporary and error.codes[-1] == code
 
 
+@pytest.mark.parametrize("status", [408, 425, 429, 499, 502, 503, 504, 520])
+@pytest.mark.parametrize("code", ["UNSUPPORTED", "TOO_MANY_REQUEST", "MANIFEST_INVALID", "NAME_UNKNOWN", "DENIED"])
+def test_a_status_that_is_temporary_by_itself_is_tried_again_whatever_its_codes(
+    server: ScriptedServer, status: int, code: str
+) -> None:
+    server.expect("PUT", "/v2/x", status, errors(code, message="Request was throttled."))
+    server.expect("PUT", "/v2/x", 201)
+    assert transport(server.host).exchange("PUT", "/v2/x", NOTHING, body=b"abc").status == 201
+
+
 def test_a_500_with_passing_codes_is_tried_again_whatever_their_case(server: ScriptedServer) -> None:
     server.expect("GET", "/v2/x", 500, errors("unknown", "Unavailable")).expect("GET", "/v2/x")
     assert transport(server.host).exchange("GET", "/v2/x", NOTHING).status == 200
