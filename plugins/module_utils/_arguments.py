@@ -26,6 +26,7 @@ from ._inspection import ImageName
 from ._limits import Limits
 from ._local_path import absolute, check_is_file, relative_hint
 from ._manifest import MAXIMUM_BLOB_SIZE, MAXIMUM_SIZE
+from ._notices import Notices
 from ._placement import BlobGroup, BlobOutcome
 from ._progress import Progress
 from ._reference import check_registry, check_repository, check_tag
@@ -46,6 +47,7 @@ _SHORTEST_MASKED = 16
 """Characters. A shorter secret might occur in a digest or tag, and before ansible-core 2.22 be cut out of it."""
 _SHORTEST_NUMBER = 10
 """Digits. A shorter number might occur in a count of bytes."""
+_HIDDEN = "********"
 _MAXIMUM_NESTING = 100
 _DAY = 24 * 60 * 60
 _BOUNDS = {
@@ -190,6 +192,8 @@ class Task:
         )
         self._opened: list[Registry] = []
         self._limits: dict[str, Limits] = {}
+        self._notices = Notices()
+        self._found_secrets: set[str] = set()
 
     def registry(self, *, writing: bool = False, pushed_to: bool = False) -> Registry:
         """The registry that the task reads or changes. In check mode the account is asked to read only.
@@ -254,7 +258,9 @@ class Task:
         )
         try:
             limits = self._limits.setdefault(name, Limits(endpoint.requests_per_second, endpoint.retry_max_wait))
-            transport = Transport(endpoint, self.counters, limits=limits, on_secret=self._hide_text)
+            transport = Transport(
+                endpoint, self.counters, limits=limits, notices=self._notices, on_secret=self._hide_text
+            )
         except LocalFileError as error:
             raise self._at_end(error, options).within(f"reach {name}") from error
         registry = Registry(transport, writing=writing, pushed_to=pushed_to, before_tag=self.attachment.check)
@@ -265,7 +271,20 @@ class Task:
         """The error with its option named as the task has it: those of the other end are suboptions of ``source``."""
         return error.at_option("source") if error.option and options is not self.params else error
 
+    def warn_of_notices(self) -> None:
+        """Warn, once for the whole task, of what its registries tell their users."""
+        sentence = self._notices.sentence(self._without_secrets)
+        if sentence:
+            self.module.warn(sentence)
+
+    def _without_secrets(self, text: str) -> str:
+        secrets = {*(secret for _option, secret in self._secrets()), *self._found_secrets}
+        for secret in sorted(secrets, key=len, reverse=True):
+            text = text.replace(secret, _HIDDEN)
+        return text
+
     def _hide_text(self, secret: str) -> None:
+        self._found_secrets.add(secret)
         if register_secret is not None:
             register_secret(secret)
         elif len(secret) >= _SHORTEST_MASKED:
@@ -347,6 +366,8 @@ def run(module: AnsibleModule, work: t.Callable[[Task], Plain]) -> t.NoReturn:
         problem = {"msg": "The input or an answer of the registry is nested too deep."}
     finally:
         task.close()
+    if "invocation" not in problem:
+        task.warn_of_notices()
     if problem:
         # Not where the exception is handled: Ansible would add what the libraries below say, signed URLs included.
         module.fail_json(**problem, transfer=task.counters.as_dict())

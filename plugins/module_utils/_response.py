@@ -50,6 +50,10 @@ _TEMPORARY_CODES = ("UNKNOWN", "UNAVAILABLE", "TOOMANYREQUESTS", "BLOB_UPLOAD_IN
 _EXPECTS_TLS = (b"HTTP request to an HTTPS server", b"HTTP request was sent to HTTPS port")
 _NO_SPACE = re.compile(r'"Err": ?28\b|no space left on device')
 """ENOSPC, as distribution passes on what its file system has said."""
+_WARNING = re.compile(
+    r'[\s,]*(?P<code>[0-9]{3}) +(?P<agent>[^\s",]+) +"(?P<text>(?:[^"\\]|\\.)*)"(?: +"[^"]*")?\s*(?=,|$)'
+)
+_MAXIMUM_WARNING = 8 * 1024
 _LONGEST_PAGE = 8 * 1024
 _HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
@@ -75,6 +79,27 @@ class Response:
     def header_list(self, name: str) -> list[str]:
         """Every header of that name, one by one."""
         return list(self._raw.headers.getlist(name))
+
+    def warnings(self) -> list[str]:
+        """What the registry tells its users in ``Warning`` headers: those with code 299 and agent ``-`` are its own.
+
+        The login that it answers is hidden; otherwise the texts are as they came, and not fit for a screen.
+        """
+        return [text for header in self.header_list("Warning") for text in self._told(header[:_MAXIMUM_WARNING])]
+
+    def _told(self, header: str) -> t.Iterator[str]:
+        """The texts of one header, which may have several (RFC 7234, 5.5)."""
+        position = 0
+        while (found := _WARNING.match(header, position)) is not None:
+            position = found.end()
+            if (found["code"], found["agent"]) == ("299", "-"):
+                # Headers are read as Latin-1, and written as UTF-8 by most.
+                text = re.sub(r"\\(.)", r"\1", found["text"]).encode("latin-1", "replace")
+                shown = self._without_login(text)
+                try:
+                    yield shown.decode("utf-8")
+                except UnicodeDecodeError:
+                    yield shown.decode("latin-1")
 
     def pieces(self) -> t.Iterator[bytes]:
         """The streamed body as it came over the wire. Raises :class:`ConnectionFailed` where it breaks off."""
@@ -110,10 +135,12 @@ class Response:
 
     def _shown(self) -> bytes:
         """The body without the login that it answers, if it quotes that. Texts are cut, and half a secret is one."""
-        body = self.body
+        return self._without_login(self.body)
+
+    def _without_login(self, text: bytes) -> bytes:
         for secret in _secrets_of(self.authorisation):
-            body = body.replace(secret, _HIDDEN)
-        return body
+            text = text.replace(secret, _HIDDEN)
+        return text
 
     def error(self) -> RegistryError:
         """The error that this answer is, whatever was asked."""

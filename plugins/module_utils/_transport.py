@@ -34,6 +34,7 @@ from ._errors import (
     TLSFailed,
 )
 from ._limits import Limits
+from ._notices import Notices
 from ._pace import paced_adapter
 from ._proxy import Proxy, proxy_for
 from ._reference import is_docker_hub
@@ -114,6 +115,7 @@ class Transport:
         counters: Counters,
         *,
         limits: Limits | None = None,
+        notices: Notices | None = None,
         on_secret: t.Callable[[str], None] = lambda secret: None,
         sleep: t.Callable[[float], None] = time.sleep,
     ) -> None:
@@ -155,6 +157,7 @@ class Transport:
         self._fatal: RegistryError | None = None
         self._lost = 0
         self._slots = threading.Semaphore(endpoint.jobs)
+        self._notices = notices or Notices()
         self._limits = limits or Limits(endpoint.requests_per_second, endpoint.retry_max_wait)
 
     def close(self) -> None:
@@ -567,7 +570,10 @@ class Transport:
             raw.enforce_content_length = True
             streamed = request.stream and raw.status in (200, 206)
             content = b"" if streamed else read_limited(raw, request.method, request.url, request.limit, timeout)
-            return Response(request.method, request.url, raw, content, headers.get("Authorization", ""))
+            response = Response(request.method, request.url, raw, content, headers.get("Authorization", ""))
+            if own and "Warning" in response.headers:
+                self._notices.add(self.endpoint.registry, response.warnings())
+            return response
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             # They quote URLs with their queries, and headers.
             raise connection_error(error, request.method, request.url) from None

@@ -204,6 +204,10 @@ class Module:
         self.check_mode = check_mode
         self._diff = False
         self.no_log_values: set[str] = set()
+        self.warned: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warned.append(text)
 
     def exit_json(self, **result: t.Any) -> t.NoReturn:
         raise Ended(False, result)
@@ -238,6 +242,39 @@ def test_a_result_gets_what_the_task_cost() -> None:
     assert not end.failed
     assert end.result["transfer"]["requests"] == 2
     assert set(end.result) == {"changed", "transfer"}
+
+
+@pytest.mark.parametrize("status", [200, 404, 500])
+def test_what_a_registry_tells_its_users_is_one_warning_without_secrets(server: ScriptedServer, status: int) -> None:
+    for text in ("Ends soon", "Ends soon", "You are a-pass-word"):
+        server.expect("HEAD", f"/v2/a/blobs/{DIGEST}", status, headers={"Warning": f'299 - "{text}"'}, length="7")
+    module = Module(
+        registry=server.host, plain_http=True, username="ci", password="a-pass-word", retries=0, search_auth_files=False
+    )
+
+    def work(task: Task) -> dict[str, t.Any]:
+        registry = task.registry()
+        for _request in range(3):
+            try:
+                registry.head_blob("a", DIGEST)
+            except RegistryError:
+                if len(server.requests) == 3:
+                    raise
+        return {}
+
+    assert ended(work, module).failed is (status == 500)
+    assert module.warned == [f'The registry {server.host} says: "Ends soon"; "You are ********"']
+
+
+def test_nothing_is_warned_of_where_a_secret_must_not_be_cut_out() -> None:
+    module = Module()
+
+    def work(task: Task) -> dict[str, t.Any]:
+        task._notices.add("r.example", ["Ends soon"])
+        raise _arguments.SecretInResult("x")
+
+    ended(work, module)
+    assert module.warned == []
 
 
 @pytest.mark.parametrize("kind", [RepositoryMissing, NotFound, AccessDenied])

@@ -88,3 +88,32 @@ def test_a_login_that_is_quoted_is_hidden_before_a_text_is_cut(scheme: str, wher
         shown = f"{error} {error.errors}"
         assert secret[:8] not in shown
         assert scheme == "Bearer" or "Sup3rS3c" not in shown
+
+
+@pytest.mark.parametrize(
+    ("headers", "texts"),
+    [
+        ([], []),
+        (['299 - "Ends soon"'], ["Ends soon"]),
+        (['299 - "Ends soon"', '299 - "Pay"'], ["Ends soon", "Pay"]),
+        (['299 - "Ends soon, really", 299 - "Pay" , 299  -  "Now"'], ["Ends soon, really", "Pay", "Now"]),
+        (['299 - "Ends soon" "Sat, 25 Aug 2012 23:34:45 GMT", 299 - "Pay"'], ["Ends soon", "Pay"]),
+        (['299 - "Say \\"please\\" and \\\\"'], ['Say "please" and \\']),
+        (['110 - "Response is stale", 299 - "Ends soon", 199 - "No"'], ["Ends soon"]),
+        (['299 proxy.example "Not the registry\'s"'], []),
+        (["299 - Ends soon", '299 - "never ended', "", ",", "nonsense"], []),
+        (['299 - "' + "Gr\u00fc\u00dfe \u2713".encode().decode("latin-1") + '"'], ["Gr\u00fc\u00dfe \u2713"]),
+        (['299 - "Gr\u00fc\u00dfe"'], ["Gr\u00fc\u00dfe"]),
+        (['299 - "' + "x" * 9000 + '"'], []),
+    ],
+)
+def test_texts_of_warning_headers(headers: list[str], texts: list[str]) -> None:
+    raw: t.Any = types.SimpleNamespace(status=200, headers=types.SimpleNamespace(getlist=lambda name: headers))
+    assert Response("GET", "https://r.example/v2/x", raw, b"").warnings() == texts
+
+
+def test_a_login_that_a_warning_quotes_is_hidden() -> None:
+    headers = ['299 - "You sent a-token-of-some-length"']
+    raw: t.Any = types.SimpleNamespace(status=200, headers=types.SimpleNamespace(getlist=lambda name: headers))
+    found = Response("GET", "https://r.example/v2/x", raw, b"", "Bearer a-token-of-some-length").warnings()
+    assert found == ["You sent ********"]

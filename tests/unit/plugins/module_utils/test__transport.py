@@ -41,6 +41,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     Unsupported,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._limits import Limits
+from ansible_collections.imageops.registry.plugins.module_utils._notices import Notices
 from ansible_collections.imageops.registry.plugins.module_utils._response import Response, retry_after
 from ansible_collections.imageops.registry.plugins.module_utils._transport import Body, Transport
 from ansible_collections.imageops.registry.tests.unit.support.certificates import Certificates
@@ -1610,6 +1611,17 @@ def test_error_bodies_of_any_shape_are_an_error_without_traceback(server: Script
     error = transport(server.host).exchange("GET", "/1", NOTHING).error()
     assert isinstance(error, UnexpectedAnswer)
     assert str(error).endswith(".")
+
+
+def test_what_the_registry_itself_tells_is_noted_and_not_what_others_do(serve: Serve) -> None:
+    own, other = serve(), serve()
+    other.expect("GET", "/blob", headers={"Warning": '299 - "Of the storage"'})
+    told = [("Warning", '299 - "Ends soon"'), ("Warning", '299 - "Pay", 199 - "No"')]
+    own.expect("GET", "/1", 307, headers=[*told, ("Location", f"{other.url}/blob")])
+    notices = Notices()
+    client = Transport(Endpoint(own.host, plain_http=True), Counters(), notices=notices)
+    assert client.exchange("GET", "/1", NOTHING).status == 200
+    assert notices.sentence() == f'The registry {own.host} says: "Ends soon"; "Pay"'
 
 
 @pytest.mark.parametrize("headers", [[("X", "x" * 100000)], [(f"X-{number}", "x") for number in range(1000)]])
