@@ -29,6 +29,7 @@ from faults.contents import (
     WrongRange,
     WrongSize,
 )
+from faults.media_types import ForeignReferrer, Notice, Policy, Throttled, TypeRefused, WrongType
 from faults.network import Delay
 from faults.referrers import ReferrersAPI
 from faults.sessions import BlobForgotten, SessionGone
@@ -61,6 +62,12 @@ DIFFERENCES = _by_name(
     DeletesOff,
     DeleteUntaggedOnly,
     ReferrersAPI,
+    ForeignReferrer,
+    WrongType,
+    TypeRefused,
+    Policy,
+    Throttled,
+    Notice,
 )
 """Ways in which registries differ that work."""
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import failures
+import media_types
 import requests
 from probe import ABSENT, BY_DIGEST, DIGEST, ENTRY, IMAGE, KIB, MANIFEST, REPOSITORY, TAGS, UPLOADS, Client
 from runs import CONFIG, REGISTRIES, Failed, check, harness, main, mark, requests_since, seed, state_at
@@ -224,6 +225,7 @@ ROWS: dict[str, Callable[[Client], None]] = {
     "deletes-off": deletes_off,
     "delete-untagged-only": delete_untagged_only,
     "referrers-api": referrers_api,
+    **media_types.ROWS,
     **failures.ROWS,
 }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 
+from media_types import MEDIA_TYPES, notices_through_the_role
 from played import (
     BLOB_DIGEST,
     EMPTY_INDEX,
@@ -280,6 +281,7 @@ ROWS: list[Row] = [
         finds_referrers(1, 0),
         has_image=True,
     ),
+    *MEDIA_TYPES,
 ]
 
 
@@ -296,4 +298,4 @@ def every_difference() -> None:
 
 
 if __name__ == "__main__":
-    main([prepare, every_difference, every_row])
+    main([prepare, every_difference, every_row, notices_through_the_role])
