@@ -84,6 +84,15 @@ def is_foreign(media_type: str) -> bool:
     return media_type not in (*MANIFEST_TYPES, *_GENERIC_TYPES)
 
 
+def subject_digest(content: bytes) -> str:
+    """The digest of the subject of a manifest of whatever type; empty where it has none, or isn't one."""
+    try:
+        subject = _parse_object(content).get("subject")
+        return check_digest(subject.get("digest")) if isinstance(subject, dict) else ""
+    except RegistryError:
+        return ""
+
+
 def bare_media_type(content_type: str) -> str:
     """A Content-Type header without its parameters, in lower case."""
     return content_type.partition(";")[0].strip().lower()

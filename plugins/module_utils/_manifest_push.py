@@ -157,8 +157,10 @@ class ManifestPush:
         what = f"push {destination.name}/{item.repository}@{item.digest}"
         there = None if item.known_missing else destination.head_manifest(item.repository, item.digest)
         if there is not None:
-            outcome = ManifestOutcome(item.repository, item.digest, there.media_type, there.size, EXISTS)
-            if there.media_type not in (OCI_MANIFEST, OCI_INDEX):
+            # A cache may call it something else.
+            media_type = there.media_type if known is None else known.media_type
+            outcome = ManifestOutcome(item.repository, item.digest, media_type, there.size, EXISTS)
+            if media_type not in (OCI_MANIFEST, OCI_INDEX):
                 return outcome, None
             # A run that was cut off may have pushed it, and not listed it.
             if item.content is None:

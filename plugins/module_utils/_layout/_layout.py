@@ -25,7 +25,16 @@ from .._errors import (
     RegistryError,
     Unsupported,
 )
-from .._manifest import INDEX_TYPES, MANIFEST_TYPES, MAXIMUM_SIZE, NONDISTRIBUTABLE_TYPES, Descriptor, Manifest
+from .._manifest import (
+    INDEX_TYPES,
+    MANIFEST_TYPES,
+    MAXIMUM_SIZE,
+    NONDISTRIBUTABLE_TYPES,
+    WITHDRAWN_TYPES,
+    Descriptor,
+    Manifest,
+    subject_digest,
+)
 from .._reference import check_repository
 from .._registry import Referrers, UploadSession, referrers_tag
 from .._transport import Body
@@ -378,6 +387,11 @@ class Layout:
                 raise LocalFileError(
                     f"{self.name} is incomplete: {found.digest}, which its {INDEX_FILE} names, isn't in it"
                 )
+        for entry in () if self._writing else self._index.entries:
+            # Nothing copies these; but who asks what refers to an image is told of them.
+            if entry.media_type in WITHDRAWN_TYPES:
+                subject = subject_digest(_joined(self._store.open(entry.digest, 0) or ()))
+                subjects.setdefault(subject, {})[entry.digest] = entry
         return subjects
 
     def _tagged_referrers(self, repository: str, digest: str) -> list[Descriptor]:

@@ -177,6 +177,11 @@ def _compare_chosen(source: End, destination: End, comparison: Comparison, heads
 
     known, media_type = comparison.rewritten, chosen.media_type
     tree = tuple(read_tree(source, item.repository, chosen.digest, known, media_type=media_type, is_there=is_there))
+    if item.platforms and tree[-1].is_index and media_type not in (*INDEX_TYPES, ""):
+        # HEAD has called it something else, so that nothing was chosen of it yet.
+        top = tree[-1].descriptor
+        comparison = _choose(source, comparison._replace(source=top, chosen=top, tags=()))
+        return _compare_chosen(source, destination, comparison, heads)
     _check_platform_of_image(source, item, tree[-1])
     if comparison.source == comparison.chosen:
         comparison = comparison._replace(source=tree[-1].descriptor)

@@ -24,6 +24,8 @@ class Guard(t.NamedTuple):
 _KEPT = "test_credentials_kept.py::test_"
 _CONTENT = "test_wrong_content.py::test_"
 _SHOWN = "test_secrets_shown.py::test_"
+_MANIFESTS = "../plugins/module_utils/test__manifest.py::test_"
+_NOTICES = "../plugins/module_utils/test__notices.py::test_"
 _PLANS = "../plugins/module_utils/test__plan_conditions.py::test_"
 
 CREDENTIALS_KEPT = (
@@ -246,6 +248,13 @@ CREDENTIALS_KEPT = (
         "raise connection_error(error, request.method, request.url) from error",
         f"{_SHOWN}no_signed_url_is_in_what_is_chained_to_an_error",
     ),
+    Guard(
+        "a secret is hidden before what a registry says is cut",
+        "_notices.py",
+        "_shown(hide(text))",
+        "hide(_shown(text))",
+        f"{_NOTICES}a_secret_is_hidden_before_a_text_is_cut",
+    ),
 )
 
 WRONG_CONTENT = (
@@ -318,6 +327,20 @@ WRONG_CONTENT = (
         "if digest and computed != digest:",
         "if digest and not computed:",
         f"{_CONTENT}a_manifest_that_is_not_the_one_that_was_asked_for_is_refused",
+    ),
+    Guard(
+        "a manifest that isn't of the type that it was given as",
+        "_manifest.py",
+        "if said not in _GENERIC_TYPES and said != own:",
+        'if own == "":',
+        f"{_MANIFESTS}a_type_that_manifest_and_descriptor_do_not_agree_on_stays_refused",
+    ),
+    Guard(
+        "a descriptor proves no type of bytes without a digest",
+        "_manifest.py",
+        "if digest and expected and expected == _own_type(document):",
+        "if expected and expected == _own_type(document):",
+        f"{_MANIFESTS}a_descriptor_proves_no_type_where_no_digest_proves_the_bytes",
     ),
     Guard(
         "the digest that comes with a tag's bytes",

@@ -12,6 +12,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._counters import
 from ansible_collections.imageops.registry.plugins.module_utils._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     ContentMismatch,
+    ForeignType,
     InvalidInput,
     LocalFileError,
     NotFound,
@@ -23,7 +24,12 @@ from ansible_collections.imageops.registry.plugins.module_utils._layout._archive
 from ansible_collections.imageops.registry.plugins.module_utils._layout._directory import DirectoryStore
 from ansible_collections.imageops.registry.plugins.module_utils._layout._layout import Layout
 from ansible_collections.imageops.registry.plugins.module_utils._layout._names import ImageName, name_of, read_names
-from ansible_collections.imageops.registry.plugins.module_utils._manifest import OCI_INDEX, OCI_MANIFEST, Manifest
+from ansible_collections.imageops.registry.plugins.module_utils._manifest import (
+    OCI_INDEX,
+    OCI_MANIFEST,
+    WITHDRAWN_TYPES,
+    Manifest,
+)
 from ansible_collections.imageops.registry.tests.unit.support.documents import (
     CONFIG,
     LAYER,
@@ -350,6 +356,24 @@ def test_referrers_are_entries_without_a_name(tmp_path: pathlib.Path) -> None:
     assert layout.list_referrers(REPOSITORY, IMAGE.digest, type_).descriptors == found.descriptors
     assert layout.list_referrers(REPOSITORY, IMAGE.digest, "another/type").descriptors == ()
     assert [found.digest for found in layout.images()] == [IMAGE.digest]
+    layout.close()
+
+
+@pytest.mark.parametrize("media_type", WITHDRAWN_TYPES)
+def test_a_referrer_of_a_withdrawn_type_is_listed_and_cannot_be_read(tmp_path: pathlib.Path, media_type: str) -> None:
+    subject = descriptor(IMAGE.content, OCI_MANIFEST)
+    content = encoded({"mediaType": media_type, "blobs": [], "subject": subject})
+    strange = [encoded({"mediaType": media_type, "subject": {"digest": "../x"}}), b"no JSON", encoded({"subject": 7})]
+    entries = [descriptor(found, media_type) for found in (content, *strange)]
+    foreign(
+        tmp_path, entry(IMAGE, f"{REPOSITORY}:1"), *entries, blobs=[IMAGE.content, CONFIG, LAYER, content, *strange]
+    )
+    layout = opened(tmp_path)
+    (found,) = layout.list_referrers(REPOSITORY, IMAGE.digest).descriptors
+    assert (found.media_type, found.digest) == (media_type, compute_digest(content))
+    with pytest.raises(ForeignType, match="have withdrawn"):
+        layout.get_manifest(REPOSITORY, found.digest, media_type)
+    assert [one.digest for one in layout.images()] == [IMAGE.digest]
     layout.close()
 
 

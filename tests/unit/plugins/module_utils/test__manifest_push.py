@@ -18,7 +18,13 @@ from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     UnexpectedAnswer,
     Unsupported,
 )
-from ansible_collections.imageops.registry.plugins.module_utils._manifest import OCI_INDEX, OCI_MANIFEST, Manifest
+from ansible_collections.imageops.registry.plugins.module_utils._manifest import (
+    DOCKER_MANIFEST,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    Descriptor,
+    Manifest,
+)
 from ansible_collections.imageops.registry.plugins.module_utils._manifest_push import (
     ManifestItem,
     ManifestOutcome,
@@ -71,6 +77,18 @@ def test_what_is_there_is_left_alone() -> None:
     outcomes = push_manifests(registry.client, TREE, None, check=False)
     assert actions(outcomes) == ["exists", "push"]
     assert outcomes[0] == ManifestOutcome("a", IMAGE_DIGEST, OCI_MANIFEST, len(IMAGE), "exists")
+
+
+def test_what_is_there_under_a_wrong_type_is_listed_for_its_subject_all_the_same() -> None:
+    registry = FakeRegistry()
+    registry.referrers_api = False
+    signed = encoded(image(subject=descriptor(IMAGE, OCI_MANIFEST)))
+    digest = compute_digest(signed)
+    registry.found[digest] = Descriptor(DOCKER_MANIFEST, digest, len(signed))
+    (outcome,) = push_manifests(registry.client, [ManifestItem("a", digest, content=signed)], None, check=False)
+    assert isinstance(outcome, ManifestOutcome)
+    assert (outcome.action, outcome.media_type) == ("exists", OCI_MANIFEST)
+    assert outcome.referrers_tag == referrers_tag(IMAGE_DIGEST)
 
 
 def test_a_manifest_that_is_there_after_a_failure_was_pushed(server: ScriptedServer) -> None:

@@ -15,7 +15,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     InvalidInput,
     ProtocolViolation,
 )
-from ansible_collections.imageops.registry.plugins.module_utils._manifest import OCI_INDEX, OCI_MANIFEST
+from ansible_collections.imageops.registry.plugins.module_utils._manifest import OCI_INDEX, OCI_MANIFEST, Descriptor
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._comparison import (
     Comparison,
     TagComparison,
@@ -844,3 +844,19 @@ def test_reasons_are_told_once_and_those_held_up_are_counted() -> None:
 def test_of_many_reasons_the_first_are_told() -> None:
     images = [failed(f"reason {number}") for number in range(8)]
     assert problem(images) == " | ".join([*(f"reason {number}" for number in range(5)), "and 3 more"])
+
+
+def test_platforms_are_chosen_of_an_index_that_head_calls_something_else(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    entries = [
+        descriptor(IMAGE_BYTES, OCI_MANIFEST, platform={"os": "linux", "architecture": "amd64"}),
+        descriptor(OTHER_BYTES, OCI_MANIFEST, platform={"os": "linux", "architecture": "arm64"}),
+    ]
+    whole = source.add("team/app", index(*entries))
+    source.found["hidden"] = Descriptor(OCI_MANIFEST, whole.digest, whole.size)
+    item = ImageItem("team/app", tag="hidden", tags=("1",), platforms=("linux/amd64",))
+    comparison = compare(source, destination, item)
+    assert comparison.action == "promote" and comparison.source == whole.descriptor
+    assert [manifest.digest for manifest in comparison.tree if not manifest.is_index] == [IMAGE_DIGEST]
+    assert [tag.tag for tag in comparison.tags] == ["1"]
