@@ -219,8 +219,9 @@ images:
         action:
           description:
             - V(exists), V(copy), or V(replace) where the tag of cosign stands on another digest.
-            - V(skip) and V(refused) where such a tag is not to be moved, V(left_out) where it belongs to a whole index of which
-              only a part is taken, V(missing) where the source lists it, but doesn't have it.
+            - V(skip) and V(refused) where such a tag is not to be moved, V(missing) where the source lists it, but doesn't have it.
+            - V(left_out) where it belongs to a whole index of which only a part is taken, where no registry would list it, or
+              where it is of a type that can't be pushed, such as C(application/vnd.oci.artifact.manifest.v1+json).
           type: str
           sample: copy
         reason:
