@@ -18,7 +18,8 @@ options:
     required: true
   username:
     description:
-      - The account to log in with. Needs O(password).
+      - The account to log in with. Needs O(password). Empty text is refused, here and in O(token) and O(auth_file); leave the option out
+        where there is no login.
       - Without it, and without O(token) and O(auth_file), see O(search_auth_files).
     type: str
   password:

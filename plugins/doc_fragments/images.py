@@ -13,7 +13,8 @@ class ModuleDocFragment:
 options:
   images:
     description:
-      - The images.
+      - The images. The same entry twice is taken once. Two different ones for one tag at the destination are refused.
+      - The filter P(imageops.registry.image_entries#filter) makes them of references.
     type: list
     elements: dict
     required: true
@@ -32,7 +33,10 @@ options:
         description: The repository at the destination. By default it has the same name.
         type: str
       tags:
-        description: The tags at the destination. By default the tag at the source. Without any, the image is compared by digest.
+        description:
+          - The tags at the destination. By default the tag at the source.
+          - An image that is given by O(images[].digest) alone, without tags, is copied and compared by digest, and gets no tag. An empty
+            list beside O(images[].tag) is refused.
         type: list
         elements: raw
       mount_from:

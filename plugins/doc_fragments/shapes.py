@@ -13,7 +13,7 @@ class ModuleDocFragment:
 options:
   blobs:
     description:
-      - Many blobs, grouped by repository.
+      - Many blobs, grouped by repository. A blob that is given twice is taken once.
     type: list
     elements: dict
     suboptions:

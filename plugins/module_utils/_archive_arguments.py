@@ -40,7 +40,7 @@ def names_to_write(params: Plain) -> dict[tuple[str, str], str]:
     for position, entry in enumerate(params["images"]):
         repository = entry["destination_repository"] or entry["repository"]
         references = entry["tags"] if entry["tags"] is not None else [entry["tag"]]
-        references = [check_tag(reference) for reference in references if reference not in (None, "")]
+        references = list(dict.fromkeys(check_tag(name) for name in references if name not in (None, "")))
         if not references and entry["digest"]:
             references = [check_digest(entry["digest"])]
         if entry["name"] is not None and len(references) != 1:
@@ -50,7 +50,11 @@ def names_to_write(params: Plain) -> dict[tuple[str, str], str]:
             owner = owners.setdefault(name, (repository, reference, position))
             if owner[:2] != (repository, reference):
                 raise InvalidInput(f"images[{owner[2]}] and images[{position}] would both be called {name}")
-            names[repository, reference] = name
+            if names.setdefault((repository, reference), name) != name:
+                raise InvalidInput(
+                    f"images[{position}]: {repository} {reference} has another name before, "
+                    f"{names[repository, reference]}"
+                )
     return names
 
 

@@ -21,7 +21,7 @@ from ._counters import Counters
 from ._credentials import credentials_from_options
 from ._digest import check_digest
 from ._endpoint import Endpoint
-from ._errors import CredentialError, InvalidInput, LocalFileError, RegistryError, RepositoryMissing
+from ._errors import CredentialError, InvalidInput, LocalFileError, RegistryError, RepositoryMissing, at_entry
 from ._inspection import ImageName
 from ._limits import Limits
 from ._local_path import absolute, check_is_file, relative_hint
@@ -29,9 +29,10 @@ from ._manifest import MAXIMUM_BLOB_SIZE, MAXIMUM_SIZE
 from ._notices import Notices
 from ._placement import BlobGroup, BlobOutcome
 from ._progress import Progress
-from ._reference import check_registry, check_repository, check_tag
+from ._reference import Place, check_registry, check_repository, check_tag
 from ._registry import Registry
 from ._requests import REQUESTS_IMPORT_ERROR
+from ._shapes import misshapen
 from ._transport import Transport
 from ._upload_form import SMALLEST_CHUNK
 
@@ -170,7 +171,33 @@ def create_module(options: Plain, *, source: str = "", **rules: t.Any) -> Ansibl
         elif isinstance(value, dict):
             value = {**merged.get(name, {}), **value}
         merged[name] = value
-    return AnsibleModule(argument_spec=connection_arguments(options, source=source), supports_check_mode=True, **merged)
+    module = CheckedModule(
+        argument_spec=connection_arguments(options, source=source), supports_check_mode=True, **merged
+    )
+    if module.misshapen:
+        module.fail_json(module.misshapen)
+    return module
+
+
+class CheckedModule(AnsibleModule):
+    """A module that says in its own words what has the wrong shape.
+
+    ansible-core converts what it can, such as text with commas or the number 1.10 where a list is wanted, and says of
+    the rest neither where it is nor what to do. It has collected the secrets when it fails, so that these words come in
+    place of its own.
+    """
+
+    def __init__(self, **options: t.Any) -> None:
+        self.misshapen = ""
+        super().__init__(**options)
+
+    def _load_params(self) -> None:
+        super()._load_params()  # type: ignore[no-untyped-call]
+        self.misshapen = misshapen(self.argument_spec, self.params)
+
+    def fail_json(self, msg: str, **result: t.Any) -> t.NoReturn:
+        """Fail, for what has the wrong shape first of all."""
+        super().fail_json(self.misshapen or msg, **result)
 
 
 class SecretInResult(InvalidInput):
@@ -439,58 +466,87 @@ def read_file(path: str) -> bytes:
         ) from error
 
 
-def one_or_many(params: Plain, many: str, single: t.Sequence[str]) -> list[Plain]:
-    """The items of a task, given as a list or as one by the options of the same names."""
-    if params[many] is not None:
-        return list(params[many])
-    return [{name: params[name] for name in single}]
+def own_place(params: Plain, option: str = "repository") -> Place:
+    """Where an option names a repository of the registry that the task reads or changes."""
+    return Place(option, params["registry"], "registry", "destination" if params.get("source") else "")
+
+
+def source_place(params: Plain) -> Place:
+    """Where ``source_repository`` names one of the other end, if there is one."""
+    source = params.get("source")
+    if not source:
+        return Place("source_repository")
+    return Place("source_repository", source["registry"], "source.registry", "source")
 
 
 def blob_groups(params: Plain) -> list[BlobGroup]:
-    """The blobs of a task, given in groups or as one ``digest`` of one ``repository``; all names are checked."""
-    if params["blobs"] is not None:
-        entries = params["blobs"]
-    else:
+    """The blobs of a task, given in groups or as one ``digest`` of one ``repository``; all names are checked.
+
+    A blob that is given twice for the same repository, from the same place, is there once.
+    """
+    if params["blobs"] is None:
         entry = {name: params.get(name) for name in ("repository", "source_repository", "mount_from")}
-        entries = [dict(entry, blobs=[{"digest": params["digest"], "size": params.get("size")}])]
+        return [_blob_group({**entry, "blobs": [{"digest": params["digest"], "size": params.get("size")}]}, params)]
     groups = []
-    for entry in entries:
-        blobs = tuple((check_digest(blob["digest"]), blob["size"]) for blob in entry["blobs"])
-        for digest, size in blobs:
-            if size is not None and not 0 <= size <= MAXIMUM_BLOB_SIZE:
-                raise InvalidInput(f"the size of {digest}, {size}, is negative or too large")
-        source = entry["source_repository"]
-        groups.append(
-            BlobGroup(
-                check_repository(entry["repository"]),
-                check_repository(source) if source else "",
-                tuple(check_repository(name) for name in entry["mount_from"] or ()),
-                blobs,
-                frozenset(blob["digest"] for blob in entry["blobs"] if blob.get("replace")),
-            )
-        )
-    return groups
+    for position, entry in enumerate(params["blobs"]):
+        with at_entry("blobs", position):
+            groups.append(_blob_group(entry, params))
+    merged: dict[tuple[t.Any, ...], BlobGroup] = {}
+    for group in groups:
+        # Blobs that are to be replaced are sent otherwise, and so are no others.
+        key = (*group[:3], group.replace)
+        earlier = merged.get(key)
+        merged[key] = group if earlier is None else group._replace(blobs=_each_once([*earlier.blobs, *group.blobs]))
+    return list(merged.values())
+
+
+def _blob_group(entry: Plain, params: Plain) -> BlobGroup:
+    source, mount_from = entry["source_repository"], own_place(params, "mount_from")
+    return BlobGroup(
+        check_repository(entry["repository"], own_place(params)),
+        check_repository(source, source_place(params)) if source else "",
+        tuple(dict.fromkeys(check_repository(name, mount_from) for name in entry["mount_from"] or ())),
+        _each_once([(check_digest(blob["digest"]), blob["size"]) for blob in entry["blobs"]]),
+        frozenset(blob["digest"] for blob in entry["blobs"] if blob.get("replace")),
+    )
+
+
+def _each_once(blobs: t.Sequence[tuple[str, int | None]]) -> tuple[tuple[str, int | None], ...]:
+    """The blobs, each once. Raises :class:`InvalidInput` for a size that can't be, or two of one blob."""
+    sizes: dict[str, int | None] = {}
+    for digest, size in blobs:
+        if size is not None and not 0 <= size <= MAXIMUM_BLOB_SIZE:
+            raise InvalidInput(f"the size of {digest}, {size}, is negative or too large")
+        known = sizes.setdefault(digest, size)
+        if None not in (known, size) and known != size:
+            raise InvalidInput(f"{digest} is given twice, with the sizes {known} and {size}")
+        sizes[digest] = size if known is None else known
+    return tuple(sizes.items())
 
 
 def image_names(params: Plain) -> list[ImageName]:
-    """The manifests of a task, given as ``images`` or as one ``tag`` or ``digest`` of one ``repository``; checked."""
+    """The manifests of a task, given as ``images`` or as one ``tag`` or ``digest`` of one ``repository``; checked.
+
+    One that is given twice is there once.
+    """
+    if params["images"] is None:
+        return [_image_name(params)]
     names = []
-    for position, entry in enumerate(one_or_many(params, "images", ("repository", "tag", "digest"))):
-        try:
-            if entry["tag"] in (None, "") and not entry["digest"]:
-                raise InvalidInput(f"{entry['repository']}: a tag or a digest is needed beside the repository")
-            names.append(
-                ImageName(
-                    check_repository(entry["repository"]),
-                    check_tag(entry["tag"]) if entry["tag"] not in (None, "") else "",
-                    check_digest(entry["digest"]) if entry["digest"] else "",
-                )
-            )
-        except InvalidInput as error:
-            if params["images"] is None:
-                raise
-            raise InvalidInput(f"images[{position}]: {error.reason}", hint=error.hint) from error
-    return names
+    for position, entry in enumerate(params["images"]):
+        with at_entry("images", position):
+            names.append(_image_name({**entry, "registry": params["registry"]}))
+    return list(dict.fromkeys(names))
+
+
+def _image_name(entry: Plain) -> ImageName:
+    repository = check_repository(entry["repository"], own_place(entry))
+    if entry["tag"] in (None, "") and not entry["digest"]:
+        raise InvalidInput(f"{repository}: a tag or a digest is needed beside the repository")
+    return ImageName(
+        repository,
+        check_tag(entry["tag"]) if entry["tag"] not in (None, "") else "",
+        check_digest(entry["digest"]) if entry["digest"] else "",
+    )
 
 
 def divided(

@@ -111,6 +111,7 @@ def credentials_from_options(
     Raises :class:`CredentialError` where an auth file is named and can't be read; all other files are read when the
     registry asks for a login.
     """
+    _refuse_empty({"username": username, "token": token, "auth_file": auth_file})
     if username and ":" in username:
         raise CredentialError("the user name has a ':' in it, which HTTP Basic authentication can't carry").at_option(
             "username"
@@ -136,3 +137,13 @@ def credentials_from_options(
     if search:
         return Credentials(registry, default_places(), on_secret=on_secret)
     return no_credentials()
+
+
+def _refuse_empty(options: t.Mapping[str, str | None]) -> None:
+    """Empty text is what a variable gives that wasn't set. Taken for 'none', it would lead to another login."""
+    for name, value in options.items():
+        if value == "":
+            raise CredentialError(
+                "it is empty text",
+                hint="Leave it out where it isn't needed, in a template with default(omit, true)",
+            ).at_option(name)

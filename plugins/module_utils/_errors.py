@@ -10,6 +10,7 @@ Nothing here ever holds a header, a query string or a credential: what an error 
 
 from __future__ import annotations
 
+import contextlib
 import re
 import typing as t
 
@@ -118,6 +119,15 @@ class RegistryError(Exception):
 
 class InvalidInput(RegistryError):
     """A name, digest, reference or option that breaks its grammar. Nothing was sent."""
+
+
+@contextlib.contextmanager
+def at_entry(name: str, position: int) -> t.Iterator[None]:
+    """Name the entry of a list in which a mistake is."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise InvalidInput(f"{name}[{position}]: {error.reason}", hint=error.hint) from error
 
 
 class LocalFileError(RegistryError):

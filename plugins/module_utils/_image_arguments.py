@@ -12,10 +12,10 @@ import typing as t
 from ._artifacts import ALL, NONE
 from ._contents import BLOBS, MANIFESTS, TAG, Depth
 from ._digest import check_digest
-from ._errors import InvalidInput
+from ._errors import InvalidInput, at_entry
 from ._platform import check_platform
-from ._promotion._items import ImageItem
-from ._reference import check_repository, check_tag
+from ._promotion._items import ImageItem, distinct_images
+from ._reference import Place, check_repository, check_tag
 
 Plain = dict[str, t.Any]
 
@@ -90,37 +90,57 @@ def depth_of(level: str, *, content: bool) -> Depth:
     return Depth(level, content)
 
 
-def image_items(params: Plain) -> list[ImageItem]:
-    """The images of a task, all names checked. Raises :class:`InvalidInput`, with the place in the list."""
+class Ends(t.NamedTuple):
+    """What the two ends of a task are called, for messages."""
+
+    source: Place
+    destination: Place
+    destination_name: str
+    """The registry, or the path of a layout."""
+
+
+def two_registries(params: Plain) -> Ends:
+    """The ends of a module with ``source``."""
+    return Ends(
+        Place("repository", params["source"]["registry"], "source.registry", "source"),
+        Place("destination_repository", params["registry"], "registry", "destination"),
+        params["registry"],
+    )
+
+
+def image_items(params: Plain, ends: Ends) -> list[ImageItem]:
+    """The images of a task, each once, all names checked.
+
+    Raises :class:`InvalidInput`, with the place in the list, also where two images want the same tag.
+    """
     items = []
     for position, entry in enumerate(params["images"]):
-        try:
-            items.append(_image_item({**entry, **{name: _chosen(name, entry, params) for name in _CHOICES}}))
-        except InvalidInput as error:
-            raise InvalidInput(f"images[{position}]: {error.reason}", hint=error.hint) from error
-    return items
+        with at_entry("images", position):
+            items.append(_image_item({**entry, **{name: _chosen(name, entry, params) for name in _CHOICES}}, ends))
+    return distinct_images(items, ends.destination_name)
 
 
 def _chosen(name: str, entry: Plain, defaults: Plain) -> t.Any:
     return defaults[name] if entry[name] is None else entry[name]
 
 
-def _image_item(entry: Plain) -> ImageItem:
-    expected = entry["expected_destination_digest"]
+def _image_item(entry: Plain, ends: Ends) -> ImageItem:
+    repository = check_repository(entry["repository"], ends.source)
     tag = check_tag(entry["tag"]) if entry["tag"] not in (None, "") else ""
     if not tag and not entry["digest"]:
         raise InvalidInput("a tag or a digest is needed beside the repository")
-    tags = entry["tags"] if entry["tags"] is not None else [tag] if tag else []
     platforms = tuple(dict.fromkeys(check_platform(name) for name in entry["platforms"]))
     if entry["flatten"] and len(platforms) != 1:
         raise InvalidInput(f"flatten takes one platform, and platforms has {len(platforms)}")
+    mount_from = ends.destination._replace(option="mount_from")
+    expected = entry["expected_destination_digest"]
     return ImageItem(
-        repository=check_repository(entry["repository"]),
+        repository=repository,
         tag=tag,
         digest=check_digest(entry["digest"]) if entry["digest"] else "",
-        destination_repository=check_repository(entry["destination_repository"] or entry["repository"]),
-        tags=tuple(dict.fromkeys(check_tag(name) for name in tags)),
-        mount_from=tuple(check_repository(name) for name in entry["mount_from"] or ()),
+        destination_repository=check_repository(entry["destination_repository"] or repository, ends.destination),
+        tags=_tags(entry["tags"], tag),
+        mount_from=tuple(dict.fromkeys(check_repository(name, mount_from) for name in entry["mount_from"] or ())),
         on_conflict=entry["on_conflict"],
         immutable_tags=tuple(entry["immutable_tags"]),
         platforms=platforms,
@@ -129,6 +149,18 @@ def _image_item(entry: Plain) -> ImageItem:
         expected_digest=check_digest(entry["expected_digest"]) if entry["expected_digest"] else "",
         expected_destination_digest=check_digest(expected) if expected else expected,
     )
+
+
+def _tags(given: t.Sequence[t.Any] | None, tag: str) -> tuple[str, ...]:
+    """The tags at the destination. An empty list, as a template may give it, isn't taken for 'no tag at all'."""
+    if given is None:
+        return (tag,) if tag else ()
+    if not given and tag:
+        raise InvalidInput(
+            f"tags is empty beside the tag {tag}, so that the image would get no tag",
+            hint=f"Leave tags out to give it the tag {tag}, or name it by its digest alone to copy it without a tag",
+        )
+    return tuple(dict.fromkeys(check_tag(name) for name in given))
 
 
 def _artifacts(names: t.Sequence[str]) -> tuple[str, ...]:

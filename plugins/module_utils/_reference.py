@@ -10,13 +10,16 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ._digest import check_digest
+from ._digest import check_digest, is_digest
 from ._errors import InvalidInput
 
 _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*", re.ASCII)
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}", re.ASCII)
 _HOST_LABEL = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?", re.ASCII)
 _IPV6_HOST = re.compile(r"\[[a-fA-F0-9:]+(?:\.[0-9.]+)?\]", re.ASCII)
+
+_HIDDEN = "***@"
+_DIGESTS = ("sha256:", "sha512:")
 
 _MAXIMUM_LENGTH = 255
 """Of host[:port], "/" and repository together, the limit that many clients share."""
@@ -42,9 +45,28 @@ class Reference(t.NamedTuple):
         return text
 
 
-def check_repository(text: object) -> str:
-    """Return ``text`` if it is a repository name, else raise :class:`InvalidInput`."""
-    shown = repr(str(text)[:160])
+class Place(t.NamedTuple):
+    """Where a repository was named: by which option, and which registry it belongs to."""
+
+    option: str = "repository"
+    registry: str = ""
+    """Empty where it isn't known."""
+    registry_option: str = "registry"
+    """Empty where it is in no registry."""
+    end: str = ""
+    """``source`` or ``destination``, in tasks with two."""
+
+
+ANYWHERE = Place()
+
+
+def check_repository(text: object, place: Place = ANYWHERE) -> str:
+    """Return ``text`` if it is a repository name, else raise :class:`InvalidInput`.
+
+    A name that begins with the registry that ``place`` names is refused: nobody means that, and few registries would
+    say more than that it isn't there.
+    """
+    shown = repr(without_login(str(text))[:160])
     if not isinstance(text, str) or not text:
         raise InvalidInput(f"malformed repository name {shown}: it is empty or no string")
     # The length is looked at first and the components one by one, so that no input makes the pattern slow.
@@ -52,16 +74,60 @@ def check_repository(text: object) -> str:
         raise InvalidInput(f"malformed repository name {shown}: longer than {_MAXIMUM_LENGTH} characters")
     if not all(_COMPONENT.fullmatch(component) for component in text.split("/")):
         if re.search("[:@]", text):
-            raise InvalidInput(
-                f"malformed repository name {shown}: it has a tag or a digest", hint="Put that into tag or digest"
-            )
+            raise _whole_reference(text, place)
         why = (
             "upper-case letters aren't allowed"
             if text != text.lower()
             else "components of a-z and 0-9, joined by '.', '_', '__' or '-', are separated by '/'"
         )
         raise InvalidInput(f"malformed repository name {shown}: {why}")
+    if _is_of(text.partition("/"), place.registry):
+        raise _whole_reference(text, place)
     return text
+
+
+def _is_of(parts: tuple[str, str, str], registry: str) -> bool:
+    """Whether a name begins with its own registry. ``localhost`` alone is what podman calls images that it built."""
+    first, slash, _rest = parts
+    host = split_host_port(registry)[0].lower()
+    return bool(slash and "." in first) and (first == host or (is_docker_hub(first) and is_docker_hub(host)))
+
+
+def _whole_reference(text: str, place: Place) -> InvalidInput:
+    """A repository with something in it that is an option of its own: says what it is, and where it belongs."""
+    shown = without_login(text)
+    rest = shown.rpartition("://")[2]
+    rest = rest[len(_HIDDEN) :] if rest.startswith(_HIDDEN) else rest
+    rest, _at_sign, digest = rest.partition("@")
+    head, colon, last = rest.rpartition(":")
+    rest, tag = (head, last) if colon and "/" not in last else (rest, "")
+    first, slash, path = rest.partition("/")
+    registry = ""
+    if slash and ("." in first or ":" in first or first == "localhost"):
+        registry, rest = first, path
+    inside = [f"the {name} {part}" for name, part in (("registry", registry), ("tag", tag), ("digest", digest)) if part]
+    why = f"it has {' and '.join(inside)} in it" if inside else "it has a ':' or an '@' in it"
+    end = f" at the {place.end}" if place.end else ""
+    advice = [f"Give {place.option}: {rest}"] if all(map(_COMPONENT.fullmatch, rest.split("/"))) else []
+    if tag or digest:
+        advice.append(f"{'put' if advice else 'Put'} the {'tag' if tag else 'digest'} into an option of its own")
+    hint = ", and ".join(advice)
+    if registry and hint and place.registry_option:
+        known = f" is {place.registry}, and" if place.registry else ""
+        hint += f"; the registry{end}{known} is given by {place.registry_option}"
+    return InvalidInput(f"malformed repository name {shown[:160]!r}{end}: {why}", hint=hint)
+
+
+def without_login(text: str) -> str:
+    """The text to be shown of what may be a reference with a login in front, ``user:secret@host/repository``."""
+    rest, at_sign, digest = text.rpartition("@")
+    if not digest.startswith(_DIGESTS):
+        rest, at_sign, digest = text, "", ""
+    login, separator, name = rest.rpartition("@")
+    if separator and (":" in login or "/" in name):
+        scheme, mark, _secret = login.partition("://")
+        rest = f"{scheme if mark else ''}{mark}{_HIDDEN}{name}"
+    return rest + at_sign + digest
 
 
 def check_tag(text: object) -> str:
@@ -69,6 +135,8 @@ def check_tag(text: object) -> str:
 
     To YAML, 1.10 is the number 1.1: a number with a point, or a truth value, isn't the tag that was meant.
     """
+    if text is None or text == "":
+        raise InvalidInput("malformed tag '': it is empty")
     if isinstance(text, (float, bool)):
         raise InvalidInput(
             f"malformed tag {text}: to YAML it is no text", hint="Put the tag in quotes: without them, 1.10 is 1.1"
@@ -77,6 +145,8 @@ def check_tag(text: object) -> str:
         text = str(text)
     if isinstance(text, str) and _TAG.fullmatch(text):
         return text
+    if is_digest(text):
+        raise InvalidInput(f"malformed tag '{text}': it is a digest", hint="Give it as digest, in place of tag")
     raise InvalidInput(
         f"malformed tag {str(text)[:160]!r}: up to 128 letters, digits, '.', '_' and '-' are allowed, "
         "the first a letter, digit or '_'"
@@ -120,6 +190,19 @@ def is_docker_hub(registry: str) -> bool:
     return registry.lower() in _DOCKER_HUB_NAMES
 
 
+def same_registry(one: str, other: str) -> bool:
+    """Whether two names are of one registry: host names have no case, and Docker Hub has several."""
+    return one.lower() == other.lower() or (is_docker_hub(one) and is_docker_hub(other))
+
+
+def on_docker_hub(reference: Reference) -> Reference:
+    """The reference as one of Docker Hub, where a repository without a ``/`` is in ``library/``."""
+    repository = reference.repository
+    return reference._replace(
+        registry=DOCKER_HUB, repository=repository if "/" in repository else f"library/{repository}"
+    )
+
+
 def parse_reference(text: object) -> Reference:
     """Split ``[registry/]repository[:tag][@digest]``.
 
@@ -130,7 +213,9 @@ def parse_reference(text: object) -> Reference:
     if not isinstance(text, str) or not text:
         raise InvalidInput(f"malformed reference {str(text)[:160]!r}: it is empty or no string")
     if "://" in text:
-        raise InvalidInput(f"malformed reference {text[:300]!r}: give it without the scheme in front of '://'")
+        raise InvalidInput(
+            f"malformed reference {without_login(text)[:300]!r}: give it without the scheme in front of '://'"
+        )
     rest, at_sign, digest = text.rpartition("@")
     if not at_sign:
         rest, digest = text, ""
@@ -162,5 +247,6 @@ def parse_reference(text: object) -> Reference:
         if registry and len(registry) + 1 + len(rest) > _MAXIMUM_LENGTH:
             raise InvalidInput(f"registry and repository are longer than {_MAXIMUM_LENGTH} characters together")
     except InvalidInput as error:
-        raise InvalidInput(f"malformed reference {text[:300]!r}: {error.reason}{why_registry}") from error
+        shown = repr(without_login(text)[:300])
+        raise InvalidInput(f"malformed reference {shown}: {error.reason}{why_registry}") from error
     return Reference(registry, rest, tag, digest)

@@ -38,6 +38,7 @@ options:
       - The directory that holds the file must exist. With O(blobs), directories are made.
     type: path
     required: true
+    aliases: [path]
   blobs:
     description:
       - Many blobs, grouped by repository, in place of O(repository) and O(digest).
@@ -207,7 +208,7 @@ def main() -> None:
             {
                 "repository": {"type": "str"},
                 "digest": {"type": "str"},
-                "dest": {"type": "path", "required": True},
+                "dest": {"type": "path", "required": True, "aliases": ["path"]},
                 "blobs": BLOB_GROUPS,
             },
             add_file_common_args=True,

@@ -391,17 +391,22 @@ import typing as t
 from ..module_utils._archive_arguments import ARCHIVE_IMAGES, all_images, names_to_read, names_to_write
 from ..module_utils._arguments import PROGRESS, Task, create_module, run
 from ..module_utils._copying import copy_images
-from ..module_utils._image_arguments import IMAGE_OPTIONS, image_items
+from ..module_utils._image_arguments import IMAGE_OPTIONS, Ends, image_items
 from ..module_utils._layout._opening import format_of, open_layout
 from ..module_utils._promotion._items import PROMOTE, UNCHANGED
-from ..module_utils._reference import check_repository
+from ..module_utils._reference import Place, check_repository
 
 Plain = dict[str, t.Any]
 
 
 def export(task: Task, path: str, form: str) -> Plain:
     params = task.params
-    items = image_items(params)
+    ends = Ends(
+        Place("repository", params["registry"], "registry", "source"),
+        Place("destination_repository", registry_option="", end="destination"),
+        path,
+    )
+    items = image_items(params, ends)
     names = names_to_write(params)
     layout = open_layout(
         path, form, task.counters, writing=True, jobs=params["jobs"], names=names, verify=params["verify"]
@@ -420,12 +425,17 @@ def export(task: Task, path: str, form: str) -> Plain:
 
 def bring_in(task: Task, path: str, form: str) -> Plain:
     params = task.params
-    default = check_repository(params["default_repository"]) if params["default_repository"] else ""
+    place = Place("destination_repository", params["registry"], "registry", "destination")
+    default = params["default_repository"] or ""
+    if default:
+        check_repository(default, place._replace(option="default_repository"))
+    ends = Ends(Place(registry_option="", end="source"), place, params["registry"])
+    items = None if params["images"] is None else image_items(params, ends)
     names = names_to_read(params)
     layout = open_layout(path, form, task.counters, writing=False, jobs=params["jobs"], names=names)
     with contextlib.closing(layout):
-        images = all_images(layout, default) if params["images"] is None else params["images"]
-        items = image_items({**params, "images": images})
+        if items is None:
+            items = image_items({**params, "images": all_images(layout, default)}, ends)
         return copy_images(task, layout, task.registry(writing=True, pushed_to=True), items)
 
 

@@ -377,11 +377,11 @@ import typing as t
 
 from ..module_utils._arguments import PROGRESS, Task, create_module, run
 from ..module_utils._copying import copy_images
-from ..module_utils._image_arguments import IMAGE_OPTIONS, VERIFICATION, image_items, verification
+from ..module_utils._image_arguments import IMAGE_OPTIONS, VERIFICATION, image_items, two_registries, verification
 
 
 def copy(task: Task) -> dict[str, t.Any]:
-    items = image_items(task.params)
+    items = image_items(task.params, two_registries(task.params))
     wanted = verification(task.params)
     return copy_images(
         task, task.source(), task.registry(writing=True, pushed_to=True), items, wanted, task.params["plan"]

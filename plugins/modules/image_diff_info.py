@@ -293,7 +293,7 @@ transfer:
 import typing as t
 
 from ..module_utils._arguments import Task, create_module, run
-from ..module_utils._image_arguments import IMAGE_OPTIONS, VERIFICATION, image_items, verification
+from ..module_utils._image_arguments import IMAGE_OPTIONS, VERIFICATION, image_items, two_registries, verification
 from ..module_utils._promotion._comparison import compare_images
 from ..module_utils._promotion._items import FAILED, PROMOTE
 from ..module_utils._promotion._plan import plan, summarise_sources
@@ -301,7 +301,7 @@ from ..module_utils._promotion._verification import verify_contents
 
 
 def compare(task: Task) -> dict[str, t.Any]:
-    items = image_items(task.params)
+    items = image_items(task.params, two_registries(task.params))
     depth, repair = verification(task.params)
     source, destination = task.source(), task.registry(pushed_to=True)
     comparisons = compare_images(source, destination, items, artifacts_of_equal=task.params["compare_artifacts"])

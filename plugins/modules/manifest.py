@@ -243,13 +243,14 @@ from ..module_utils._arguments import (
     decoded,
     divided,
     failure,
-    one_or_many,
+    own_place,
     read_file,
     run,
+    source_place,
 )
 from ..module_utils._contents import verify_pushed
 from ..module_utils._digest import check_digest
-from ..module_utils._errors import InvalidInput
+from ..module_utils._errors import InvalidInput, at_entry
 from ..module_utils._image_arguments import depth_of
 from ..module_utils._manifest import Manifest
 from ..module_utils._manifest_diff import manifest_diff
@@ -267,7 +268,10 @@ def content_of(entry: dict[str, t.Any]) -> bytes | None:
     return None
 
 
-def manifest_item(entry: dict[str, t.Any]) -> ManifestItem:
+def manifest_item(entry: dict[str, t.Any], params: dict[str, t.Any]) -> ManifestItem:
+    repository = check_repository(entry["repository"], own_place(params))
+    if params["state"] == "absent":
+        return ManifestItem(repository, check_digest(entry["digest"] or ""))
     content = content_of(entry)
     digest = check_digest(entry["digest"]) if entry["digest"] else ""
     if content is not None:
@@ -276,28 +280,42 @@ def manifest_item(entry: dict[str, t.Any]) -> ManifestItem:
         raise InvalidInput("no digest is given, and no content to compute it from")
     source = entry["source_repository"]
     return ManifestItem(
-        repository=check_repository(entry["repository"]),
+        repository=repository,
         digest=digest,
-        source_repository=check_repository(source) if source else "",
+        source_repository=check_repository(source, source_place(params)) if source else "",
         media_type=entry["media_type"] or "",
         content=content,
         known_missing=bool(entry.get("replace")),
     )
 
 
+def manifest_items(params: dict[str, t.Any]) -> list[ManifestItem]:
+    """The manifests of a task, each once: one digest is one content, wherever it is read."""
+    if params["manifests"] is None:
+        return [manifest_item(params, params)]
+    items: dict[tuple[str, str], ManifestItem] = {}
+    for position, entry in enumerate(params["manifests"]):
+        with at_entry("manifests", position):
+            item = manifest_item(entry, params)
+        earlier = items.setdefault((item.repository, item.digest), item)
+        items[item.repository, item.digest] = earlier._replace(
+            content=item.content if earlier.content is None else earlier.content,
+            media_type=earlier.media_type or item.media_type,
+            known_missing=earlier.known_missing or item.known_missing,
+        )
+    return list(items.values())
+
+
 def work(task: Task) -> dict[str, t.Any]:
     params = task.params
-    single = ("repository", "digest", "media_type", "content", "content_base64", "path", "source_repository")
-    entries = one_or_many(params, "manifests", single)
     depth = depth_of(params["verify"], content=params["verify_content"])
     absent = params["state"] == "absent"
+    items = manifest_items(params)
     registry = task.registry(writing=True, pushed_to=not absent)
     if absent:
-        places = [(check_repository(entry["repository"]), check_digest(entry["digest"])) for entry in entries]
-        items = [ManifestItem(repository, digest) for repository, digest in places]
+        places = [(item.repository, item.digest) for item in items]
         outcomes = delete_manifests(registry, places, check=task.check_mode)
     else:
-        items = [manifest_item(entry) for entry in entries]
         task.check_secrets([(item.digest, item.media_type) for item in items])
         source = task.source() if params["source"] else None
         outcomes = push_manifests(registry, items, source, check=task.check_mode)

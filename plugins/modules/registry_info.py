@@ -136,13 +136,15 @@ transfer:
 
 import typing as t
 
-from ..module_utils._arguments import Task, create_module, run
+from ..module_utils._arguments import Task, create_module, own_place, run
 from ..module_utils._inspection import probe_repository
 from ..module_utils._reference import check_repository
 
 
 def ask(task: Task) -> dict[str, t.Any]:
-    repository = check_repository(task.params["repository"]) if task.params["repository"] else ""
+    repository = (
+        check_repository(task.params["repository"], own_place(task.params)) if task.params["repository"] else ""
+    )
     registry = task.registry()
     answer = registry.check_api(repository)
     result: dict[str, t.Any] = {

@@ -191,35 +191,53 @@ transfer:
 import typing as t
 
 from ..module_utils._actions import CREATE, REPLACE
-from ..module_utils._arguments import TAGS, Task, create_module, decoded, divided, failure, one_or_many, run
+from ..module_utils._arguments import TAGS, Task, create_module, decoded, divided, failure, own_place, run
 from ..module_utils._digest import check_digest
-from ..module_utils._errors import InvalidInput
+from ..module_utils._errors import InvalidInput, at_entry
 from ..module_utils._reference import check_repository, check_tag
 from ..module_utils._tag_diff import describe_tags, tag_diff
 from ..module_utils._tagging import DELETE, TagItem, delete_tags, move_tags, verify_tags
 
 
-def tag_item(entry: dict[str, t.Any], present: bool) -> TagItem:
-    if present and not entry["digest"]:
-        raise InvalidInput(f"no digest is given for {entry['repository']}:{entry['tag']}")
+def tag_item(entry: dict[str, t.Any], params: dict[str, t.Any]) -> TagItem:
+    repository, tag = check_repository(entry["repository"], own_place(params)), check_tag(entry["tag"])
+    if params["state"] == "present" and not entry["digest"]:
+        raise InvalidInput(f"no digest is given for {repository}:{tag}")
     previous = entry["previous_digest"]
     return TagItem(
-        repository=check_repository(entry["repository"]),
-        tag=check_tag(entry["tag"]),
+        repository=repository,
+        tag=tag,
         digest=check_digest(entry["digest"]) if entry["digest"] else "",
         previous_digest=check_digest(previous) if previous else previous,
         content=decoded(entry["content_base64"], "content_base64") if entry["content_base64"] else None,
     )
 
 
+def tag_items(params: dict[str, t.Any]) -> list[TagItem]:
+    """The tags of a task, each once. Raises InvalidInput where one is wanted in two ways."""
+    if params["tags"] is None:
+        return [tag_item(params, params)]
+    items: dict[tuple[str, str], tuple[int, TagItem]] = {}
+    for position, entry in enumerate(params["tags"]):
+        with at_entry("tags", position):
+            item = tag_item(entry, params)
+        first, earlier = items.setdefault((item.repository, item.tag), (position, item))
+        if earlier._replace(content=None) != item._replace(content=None):
+            different = "digest" if earlier.digest != item.digest else "previous_digest"
+            raise InvalidInput(
+                f"tags[{first}] and tags[{position}] are both {params['registry']}/{item.repository}:{item.tag}, and "
+                f"differ in {different}",
+                hint="Keep one of them",
+            )
+        if earlier.content is None:
+            items[item.repository, item.tag] = (first, item)
+    return [item for _position, item in items.values()]
+
+
 def work(task: Task) -> dict[str, t.Any]:
     params = task.params
     present = params["state"] == "present"
-    single = ("repository", "tag", "digest", "previous_digest", "content_base64")
-    entries = one_or_many(params, "tags", single)
-    items = [tag_item(entry, present) for entry in entries]
-    if len({(item.repository, item.tag) for item in items}) < len(items):
-        raise InvalidInput("a tag is given twice")
+    items = tag_items(params)
     registry = task.registry(writing=True, pushed_to=present)
     before = describe_tags(registry, [(item.repository, item.tag) for item in items]) if task.diff_mode else {}
     if present:
@@ -241,7 +259,7 @@ def work(task: Task) -> dict[str, t.Any]:
     changed = any(entry["action"] in (CREATE, REPLACE, DELETE) for entry in done)
     result = {"changed": changed, "tags": done, "failures": failures}
     if task.diff_mode:
-        summaries = {(entry["repository"], entry["tag"]): entry.get("summary") for entry in entries}
+        summaries = {(entry["repository"], entry["tag"]): entry.get("summary") for entry in params["tags"] or ()}
         result["diff"] = tag_diff(registry, [outcome for _place, outcome in pairs], before, summaries)
     return result
 

@@ -240,7 +240,7 @@ transfer:
 
 import typing as t
 
-from ..module_utils._arguments import Task, create_module, failure, run
+from ..module_utils._arguments import Task, create_module, failure, own_place, run
 from ..module_utils._errors import RegistryError
 from ..module_utils._inspection import list_tags, resolve_tags
 from ..module_utils._reference import check_repository
@@ -249,8 +249,9 @@ from ..module_utils._selection import TagSelection, count_malformed_tags, tag_se
 
 def list_selected(task: Task) -> dict[str, t.Any]:
     params = task.params
+    option = "repository" if params["repositories"] is None else "repositories"
     given = params["repositories"] if params["repositories"] is not None else [params["repository"]]
-    repositories = list(dict.fromkeys(check_repository(name) for name in given))
+    repositories = list(dict.fromkeys(check_repository(name, own_place(params, option)) for name in given))
     selection = tag_selection(
         params["match"], params["exclude"], params["semver"] or "", params["newest"], params["digest_tags"]
     )
@@ -311,7 +312,7 @@ def main() -> None:
             {
                 "repository": {"type": "str"},
                 "repositories": {"type": "list", "elements": "str"},
-                "match": dict(patterns),
+                "match": {**patterns, "aliases": ["pattern"]},
                 "exclude": dict(patterns),
                 "semver": {"type": "str"},
                 "newest": {"type": "int"},

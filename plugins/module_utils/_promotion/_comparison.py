@@ -20,7 +20,7 @@ from .._manifest import INDEX_TYPES, Descriptor, Manifest
 from .._parallel import run_all
 from .._platform import is_meant_by
 from .._platform_choice import SOURCE_ANNOTATION, PlatformMissing, choose_platforms
-from ._items import FAILED, MISSING, PROMOTE, REFUSED, SKIP, UNCHANGED, ImageItem, check_images
+from ._items import FAILED, MISSING, PROMOTE, REFUSED, SKIP, UNCHANGED, ImageItem
 
 _NUMBER_TO_YAML = re.compile(r"[0-9]+\.[0-9]*[1-9]", re.ASCII)
 """Tags that may have lost a zero at their end."""
@@ -74,7 +74,6 @@ def compare_images(
     where a tag is to move, and where there is no tag that would tell that they have arrived; ``artifacts_of_equal``
     compares them everywhere.
     """
-    check_images(items, destination.name)
     heads = _Heads(source, destination, items)
     outcomes = run_all(
         lambda item: _compare(source, destination, item, heads), items, max(source.jobs, destination.jobs)

@@ -64,23 +64,50 @@ class ImageItem(t.NamedTuple):
         return f"{registry.name}/{self.repository}{'@' if self.digest else ':'}{self.reference}"
 
 
-def check_images(items: t.Sequence[ImageItem], destination: str) -> None:
-    """Raise :class:`InvalidInput` where two items want the same tag at the destination, or a pattern is none.
+_SOURCE = ("repository", "tag", "digest")
 
-    ``destination`` is the name of the registry there.
+
+def distinct_images(items: t.Sequence[ImageItem], destination: str) -> list[ImageItem]:
+    """The items without what occurs in an earlier one: the same image, under the same conditions, for the same tag.
+
+    ``destination`` is the name of the registry there. Raises :class:`InvalidInput` where two items want the same tag
+    otherwise, or a pattern is none.
     """
-    seen: dict[tuple[str, str], int] = {}
+    owners: dict[tuple[str, str], int] = {}
+    taken: set[tuple[ImageItem, str]] = set()
+    distinct = []
     for position, item in enumerate(items):
-        for tag in item.tags:
-            first = seen.setdefault((item.target, tag), position)
+        _check_patterns(item)
+        untagged = item._replace(tags=())
+        fresh = [tag for tag in item.tags or ("",) if (untagged, tag) not in taken]
+        for tag in filter(None, fresh):
+            first = owners.setdefault((item.target, tag), position)
             if first != position:
-                raise InvalidInput(
-                    f"images[{first}] and images[{position}] are both to be promoted to "
-                    f"{destination}/{item.target}:{tag}",
-                    hint="Give one of them other tags, or another destination_repository",
-                )
-        for pattern in item.immutable_tags:
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise InvalidInput(f"immutable_tags: {pattern!r} is no regular expression: {error}") from error
+                raise _one_target(items, first, position, f"{destination}/{item.target}:{tag}")
+        taken.update((untagged, tag) for tag in fresh)
+        if fresh:
+            distinct.append(item._replace(tags=tuple(filter(None, fresh))))
+    return distinct
+
+
+def _one_target(items: t.Sequence[ImageItem], first: int, second: int, target: str) -> InvalidInput:
+    """Two items for one tag: of different sources, or of one source under different conditions."""
+    names = f"images[{first}] and images[{second}]"
+    one, other = items[first]._asdict(), items[second]._asdict()
+    different = [name for name in one if name != "tags" and one[name] != other[name]]
+    if set(different).isdisjoint(_SOURCE):
+        return InvalidInput(
+            f"{names} promote the same image to {target}, and differ in {', '.join(different)}", hint="Keep one of them"
+        )
+    return InvalidInput(
+        f"{names} are both to be promoted to {target}",
+        hint="Give one of them other tags, or another destination_repository",
+    )
+
+
+def _check_patterns(item: ImageItem) -> None:
+    for pattern in item.immutable_tags:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise InvalidInput(f"immutable_tags: {pattern!r} is no regular expression: {error}") from error

@@ -20,7 +20,7 @@ from .._manifest import Manifest, blobs_of
 from .._referrers import cosign_tags
 from ._comparison import conflict_action
 from ._given_plan import HINT, GivenPlan
-from ._items import PROMOTE, STOPPING, ImageItem, Plain, check_images
+from ._items import PROMOTE, STOPPING, ImageItem, Plain
 from ._plan import group_of
 from ._whole import tree_of
 
@@ -33,7 +33,6 @@ def check_conditions(plan: GivenPlan, items: t.Sequence[ImageItem], source: End,
 
     With ``platforms``, the digest that the plan has chosen is taken as it is: only the source could tell more.
     """
-    check_images(items, destination.name)
     images = plan.planned["images"]
     if len(images) != len(items):
         raise InvalidInput(f"plan is about {len(images)} images, and images has {len(items)}", hint=HINT)

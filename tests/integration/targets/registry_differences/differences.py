@@ -199,7 +199,7 @@ ROWS: list[Row] = [
             lambda at: [
                 copy(at),
                 copy(at),
-                copy(at, OTHER, tags=[]),
+                copy(at, OTHER, tag=None, digest=OTHER["digest"]),
                 read("tag", at, tag=TAG, digest=OTHER["digest"]),
             ],
             both(

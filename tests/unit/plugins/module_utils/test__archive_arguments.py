@@ -37,7 +37,7 @@ def params(*images: dict[str, t.Any]) -> dict[str, t.Any]:
         ({"tag": 1}, {("team/app", "1"): "team/app:1"}),
         ({"tag": "1", "destination_repository": "prod/app"}, {("prod/app", "1"): "prod/app:1"}),
         ({"tag": "1", "tags": ["1", "2"]}, {("team/app", "1"): "team/app:1", ("team/app", "2"): "team/app:2"}),
-        ({"tag": "1", "tags": [], "digest": DIGEST}, {("team/app", DIGEST): f"team/app@{DIGEST}"}),
+        ({"tags": [], "digest": DIGEST}, {("team/app", DIGEST): f"team/app@{DIGEST}"}),
         ({"digest": DIGEST}, {("team/app", DIGEST): f"team/app@{DIGEST}"}),
         ({"tag": "1", "name": "one"}, {("team/app", "1"): "one"}),
         ({"digest": DIGEST, "name": "one"}, {("team/app", DIGEST): "one"}),

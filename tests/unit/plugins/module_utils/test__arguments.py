@@ -24,7 +24,6 @@ from ansible_collections.imageops.registry.plugins.module_utils._arguments impor
     deliverable,
     failure,
     image_names,
-    one_or_many,
     read_file,
     run,
 )
@@ -77,7 +76,7 @@ def test_what_is_nested_too_deep_is_refused() -> None:
 
 
 def params(**given: t.Any) -> dict[str, t.Any]:
-    return {"repository": None, "tag": None, "digest": None, "images": None, **given}
+    return {"registry": "r.example", "repository": None, "tag": None, "digest": None, "images": None, **given}
 
 
 def test_images_are_given_one_by_one_or_as_a_list() -> None:
@@ -169,7 +168,14 @@ def test_both_ends_have_the_same_rules(given: dict[str, str], why: str) -> None:
 
 def test_rules_of_a_module_are_added_to_those_of_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     made: dict[str, t.Any] = {}
-    monkeypatch.setattr(_arguments, "AnsibleModule", lambda **options: made.update(options))
+
+    class Recorder:
+        misshapen = ""
+
+        def __init__(self, **options: t.Any) -> None:
+            made.update(options)
+
+    monkeypatch.setattr(_arguments, "CheckedModule", Recorder)
     create_module({"x": {"type": "str"}}, source="required", mutually_exclusive=[("x", "y")], required_one_of=[("a",)])
     assert made["supports_check_mode"] is True
     assert made["mutually_exclusive"] == [("username", "token"), ("x", "y")]
@@ -399,6 +405,13 @@ def test_options_out_of_range_are_named(given: dict[str, t.Any], why: str) -> No
         ({"registry": "https://r.example"}, "{end}registry: malformed registry 'https://r.example': "),
         ({"username": "a:b", "password": "p"}, "Cannot log in to r.example: {end}username: the user name has a ':'"),
         ({"token": "a b"}, "Cannot log in to r.example: {end}token: the token has spaces"),
+        ({"username": "", "password": ""}, "Cannot log in to r.example: {end}username: it is empty text. Leave it out"),
+        (
+            {"username": "", "password": "p"},
+            "Cannot log in to r.example: {end}username: it is empty text. Leave it out",
+        ),
+        ({"token": ""}, "Cannot log in to r.example: {end}token: it is empty text. Leave it out"),
+        ({"auth_file": ""}, "Cannot log in to r.example: {end}auth_file: it is empty text. Leave it out"),
         ({"auth_file": "/absent/a"}, "Cannot log in to r.example: {end}auth_file: the auth file /absent/a can't be"),
         ({"ca_path": "/absent/ca"}, "Cannot reach r.example: {end}ca_path: the file /absent/ca can't be read: No such"),
         ({"client_cert": "/absent/c"}, "Cannot reach r.example: {end}client_cert: the file /absent/c can't be read"),
@@ -550,17 +563,8 @@ def test_a_secret_is_refused_before_the_work_begins(old_core: None) -> None:
 # Shapes of parameters ------------------------------------------------------------------------------------------------
 
 
-def test_one_or_many_gives_a_list() -> None:
-    given = {"tags": None, "repository": "a", "tag": "1", "jobs": 4}
-    assert one_or_many(given, "tags", ("repository", "tag")) == [{"repository": "a", "tag": "1"}]
-    assert one_or_many({**given, "tags": []}, "tags", ("repository", "tag")) == []
-    many = [{"repository": "b", "tag": "2"}]
-    found = one_or_many({**given, "tags": many}, "tags", ("repository", "tag"))
-    assert found == many and found is not many
-
-
 def blobs(**given: t.Any) -> dict[str, t.Any]:
-    return {"blobs": None, "repository": None, "digest": None, **given}
+    return {"registry": "r.example", "blobs": None, "repository": None, "digest": None, **given}
 
 
 def test_blobs_are_given_one_by_one_or_in_groups() -> None:
@@ -589,6 +593,46 @@ def test_a_malformed_name_digest_or_size_of_a_blob_is_refused(changes: dict[str,
     entry = {"repository": "a", "source_repository": "s", "mount_from": [], "blobs": [{"digest": DIGEST, "size": 7}]}
     with pytest.raises(InvalidInput, match="malformed|negative"):
         blob_groups(blobs(blobs=[{**entry, **changes}]))
+
+
+def group(*given: tuple[str, int | None], **more: t.Any) -> dict[str, t.Any]:
+    entries = [{"digest": digest, "size": size} for digest, size in given]
+    return {"repository": "a", "source_repository": None, "mount_from": None, "blobs": entries, **more}
+
+
+OTHER = "sha256:" + "b" * 64
+
+
+def test_a_blob_that_is_given_twice_is_taken_once() -> None:
+    twice = [group((DIGEST, None), (OTHER, 2), (DIGEST, 7)), group((DIGEST, 7)), group((OTHER, 2), repository="b")]
+    assert blob_groups(blobs(blobs=twice)) == [
+        BlobGroup("a", "", (), ((DIGEST, 7), (OTHER, 2))),
+        BlobGroup("b", "", (), ((OTHER, 2),)),
+    ]
+    with pytest.raises(InvalidInput, match=rf"^blobs\[0\]: {DIGEST} is given twice, with the sizes 7 and 8\.$"):
+        blob_groups(blobs(blobs=[group((DIGEST, 7), (DIGEST, 8))]))
+
+
+def test_an_image_that_is_given_twice_is_looked_at_once() -> None:
+    entry = {"repository": "a", "tag": "1", "digest": None}
+    names = image_names(params(images=[entry, dict(entry, tag=1, digest=""), dict(entry, tag="2")]))
+    assert names == [ImageName("a", "1", ""), ImageName("a", "2", "")]
+
+
+def test_what_else_is_in_a_repository_is_named_with_its_place() -> None:
+    source = {"registry": "s.example"}
+    given = group((DIGEST, 7), source_repository="s.example:443/x")
+    with pytest.raises(InvalidInput) as caught:
+        blob_groups(blobs(blobs=[group(), given], source=source))
+    said = str(caught.value)
+    assert said.startswith("blobs[1]: malformed repository name 's.example:443/x' at the source: it has the registry")
+    assert said.endswith(
+        "Give source_repository: x; the registry at the source is s.example, and is given by source.registry."
+    )
+    with pytest.raises(
+        InvalidInput, match=r"^images\[0\]: .*'r.example/a': it has the registry r.example in it. Give repo"
+    ):
+        image_names(params(images=[{"repository": "r.example/a", "tag": "1", "digest": None}]))
 
 
 @pytest.mark.parametrize("text", ["x", "a===", "eyJ\u00e9", "eyJh\n", "ey J"])

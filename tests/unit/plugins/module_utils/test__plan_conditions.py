@@ -132,7 +132,6 @@ def test_on_one_registry_blobs_are_mounted_from_the_repository_of_the_source(sou
         ),
         ([ITEM, NOTHING], {"source": "x.example"}, "and the task about x.example/team/app:1 to prod.example"),
         ([ITEM, NOTHING], {"destination": "x.example"}, "to x.example/team/app"),
-        ([ITEM, ITEM], {}, "are both to be promoted to prod.example/team/app:1"),
         ([ITEM._replace(tags=("1",)), NOTHING], {}, "plan.images[0]: it has other tags than 1"),
         ([ITEM._replace(expected_digest=EVIL_DIGEST), NOTHING], {}, f"expected_digest is {EVIL_DIGEST}"),
         ([ITEM._replace(expected_destination_digest=EVIL_DIGEST), NOTHING], {}, "(expected_destination_digest)"),
@@ -147,11 +146,6 @@ def test_a_plan_for_something_else_is_refused(
     made: Plain, items: list[ImageItem], ends: dict[str, str], sentence: str
 ) -> None:
     check_refused(made, sentence, *items, **ends)
-
-
-def test_a_pattern_that_is_none_is_told_with_a_plan_as_well(made: Plain) -> None:
-    with pytest.raises(InvalidInput, match="is no regular expression"):
-        check(made, [ITEM._replace(immutable_tags=("[",)), NOTHING])
 
 
 def test_a_plan_for_a_digest_has_to_promote_that(source: FakeRegistry, destination: FakeRegistry) -> None:

@@ -21,7 +21,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._promotion._comp
     TagComparison,
     compare_images,
 )
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem, check_images
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem, distinct_images
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._plan import plan, summarise_sources
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._report import problem, report
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._summary import summarise
@@ -296,20 +296,47 @@ def test_a_source_that_is_not_as_expected_is_refused_and_nothing_is_read(
     assert not [call for call in (*source.calls, *destination.calls) if not call.startswith("HEAD")]
 
 
-def test_two_images_for_one_tag_are_refused_before_anything_is_asked(
-    source: FakeRegistry, destination: FakeRegistry
-) -> None:
+def test_two_images_for_one_tag_are_refused() -> None:
     items = [BY_TAG, ImageItem("other", tag="1", destination_repository="team/app", tags=("x", "stable"))]
-    with pytest.raises(InvalidInput, match=r"images\[0\] and images\[1\] .* to prod.example/team/app:stable\."):
-        compare_images(source.client, destination.client, items)
-    assert source.calls == destination.calls == []
+    with pytest.raises(
+        InvalidInput, match=r"images\[0\] and images\[1\] are both .* to prod.example/team/app:stable\."
+    ):
+        distinct_images(items, "prod.example")
     others = [BY_TAG._replace(destination_repository="elsewhere"), BY_TAG._replace(tags=("other",))]
-    check_images([BY_TAG, *others], "prod.example")
+    assert distinct_images([BY_TAG, *others], "prod.example") == [BY_TAG, *others]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"digest": OTHER_DIGEST}, "images[0] and images[2] are both to be promoted to prod.example/team/app:"),
+        ({"on_conflict": "fail"}, "images[0] and images[2] promote the same image to prod.example/team/app:"),
+        ({"platforms": ("linux/amd64",), "flatten": True}, "and differ in platforms, flatten. Keep one of them."),
+    ],
+)
+def test_an_image_that_is_wanted_in_two_ways_is_refused(change: dict[str, t.Any], sentence: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        distinct_images([BY_TAG, BY_TAG, BY_TAG._replace(**change)], "prod.example")
+    assert sentence in str(caught.value)
+
+
+def test_an_image_that_is_given_twice_is_taken_once() -> None:
+    assert BY_TAG.tags == ("1", "stable")
+    more = BY_TAG._replace(tags=("stable", "new"))
+    assert distinct_images([BY_TAG, BY_TAG, more, BY_TAG._replace(tags=("1",))], "prod.example") == [
+        BY_TAG,
+        BY_TAG._replace(tags=("new",)),
+    ]
+    content = ImageItem("team/app", digest=IMAGE_DIGEST)
+    assert distinct_images([content, content, content._replace(tags=("1",))], "prod.example") == [
+        content,
+        content._replace(tags=("1",)),
+    ]
 
 
 def test_an_immutable_tag_that_is_no_pattern_is_named() -> None:
     with pytest.raises(InvalidInput, match=r"immutable_tags: '\(' is no regular expression"):
-        check_images([BY_TAG._replace(immutable_tags=("a", "("))], "prod.example")
+        distinct_images([BY_TAG._replace(immutable_tags=("a", "("))], "prod.example")
 
 
 # Planning ------------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import time
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._errors import InvalidInput
 from ansible_collections.imageops.registry.plugins.module_utils._reference import (
+    Place,
     Reference,
     check_registry,
     check_repository,
@@ -15,6 +16,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._reference impor
     is_docker_hub,
     parse_reference,
     split_host_port,
+    without_login,
 )
 
 DIGEST = "sha256:" + "b" * 64
@@ -67,6 +69,75 @@ def test_other_repository_names_are_refused(name: object) -> None:
 def test_upper_case_in_a_repository_name_is_said_to_be_the_reason() -> None:
     with pytest.raises(InvalidInput, match="upper-case"):
         check_repository("Team/App")
+
+
+AT = Place("repository", "dev.example:5000", "source.registry", "source")
+FRONT = "malformed repository name {shown!r} at the source: it has "
+BEHIND = "; the registry at the source is dev.example:5000, and is given by source.registry."
+
+
+@pytest.mark.parametrize(
+    ("name", "inside", "hint"),
+    [
+        ("dev.example:5000/team/app", "the registry dev.example:5000 in it", f"Give repository: team/app{BEHIND}"),
+        ("https://dev.example/app", "the registry dev.example in it", f"Give repository: app{BEHIND}"),
+        ("localhost:1/app", "the registry localhost:1 in it", f"Give repository: app{BEHIND}"),
+        ("[::1]:1/app", "the registry [::1]:1 in it", f"Give repository: app{BEHIND}"),
+        ("dev.example/team/app", "the registry dev.example in it", f"Give repository: team/app{BEHIND}"),
+        ("app:1", "the tag 1 in it", "Give repository: app, and put the tag into an option of its own."),
+        (
+            f"a@{DIGEST}",
+            f"the digest {DIGEST} in it",
+            "Give repository: a, and put the digest into an option of its own.",
+        ),
+        (
+            f"r:1/App:1@{DIGEST}",
+            f"the registry r:1 and the tag 1 and the digest {DIGEST} in it",
+            f"Put the tag into an option of its own{BEHIND}",
+        ),
+        ("a@", "a ':' or an '@' in it", "Give repository: a."),
+    ],
+)
+def test_what_else_is_in_a_repository_name_is_said(name: str, inside: str, hint: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        check_repository(name, AT)
+    assert str(caught.value) == f"{FRONT.format(shown=name)}{inside}. {hint}"
+
+
+def test_the_names_of_docker_hub_in_front_of_a_repository_of_it_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="it has the registry index.docker.io in it"):
+        check_repository("index.docker.io/library/nginx", Place(registry="docker.io"))
+
+
+@pytest.mark.parametrize("name", ["other.example/app", "dev.example", "localhost/app", "docker.io/library/nginx"])
+def test_a_mirror_has_repositories_with_the_names_of_registries(name: str) -> None:
+    assert check_repository(name, AT) == check_repository(name, Place(registry="localhost")) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("user:secret@r.example/app", "***@r.example/app"),
+        ("https://user:secret@r.example:1/app", "https://***@r.example:1/app"),
+        (f"u:secr/e@t@r.example/app:1@{DIGEST}", f"***@r.example/app:1@{DIGEST}"),
+        ("secret@r.example/app", "***@r.example/app"),
+        (f"app@{DIGEST}", f"app@{DIGEST}"),
+        ("app@", "app@"),
+        ("team/app", "team/app"),
+    ],
+)
+def test_a_login_in_front_of_a_reference_is_not_shown(text: str, shown: str) -> None:
+    assert without_login(text) == shown
+    for check in (check_repository, parse_reference):
+        try:
+            check(text)
+        except InvalidInput as error:
+            assert "secret" not in str(error)
+
+
+def test_a_digest_in_place_of_a_tag_is_said_to_be_one() -> None:
+    with pytest.raises(InvalidInput, match="it is a digest. Give it as digest, in place of tag"):
+        check_tag(DIGEST)
 
 
 @pytest.mark.parametrize("name", ["a-" * 127 + "!", "a_" * 127 + "!", "-" * 255, "a" + "-" * 254, "a" * 1000000])

@@ -1,0 +1,163 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""References, as other tools list them, as the images of a promotion."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Iterable, Mapping
+
+from .._digest import check_digest
+from .._errors import InvalidInput, at_entry
+from .._reference import (
+    Reference,
+    check_registry,
+    check_repository,
+    check_tag,
+    is_docker_hub,
+    on_docker_hub,
+    parse_reference,
+    same_registry,
+)
+
+Plain = dict[str, t.Any]
+
+_PARTS = Reference._fields
+
+
+class _Wanted(t.NamedTuple):
+    """An image, and what it becomes at the destination."""
+
+    reference: Reference
+    destination: str
+
+    @property
+    def target(self) -> str:
+        name = self.reference
+        return f"{self.destination}:{name.tag}" if name.tag else f"{self.destination}@{name.digest}"
+
+    def as_plain(self) -> Plain:
+        """The entry, without what it doesn't need."""
+        name = self.reference
+        entry = {"repository": name.repository, "tag": name.tag, "digest": name.digest}
+        if self.destination != name.repository:
+            entry["destination_repository"] = self.destination
+        return {key: value for key, value in entry.items() if value}
+
+
+def image_entries(
+    given: t.Any, *, prefix: str = "", registries: t.Mapping[str, str] | None = None, registry: str = ""
+) -> list[Plain]:
+    """The references as entries of ``images``, each target once, in their order.
+
+    Those of ``registry`` only, if it is given. At the destination, their repositories are under ``prefix``, and under
+    that of their registry in ``registries``. Raises :class:`InvalidInput` for what is no reference, for references of
+    several registries that nothing tells apart, and where two different images would become one.
+    """
+    if registry:
+        check_registry(registry)
+    references = _with_registries(_references(given), registry, names_hub=bool(registries))
+    if registry:
+        references = _selected(references, registry)
+    elif registries is None:
+        _check_one_registry(references)
+    wanted: dict[str, _Wanted] = {}
+    for reference in references:
+        own = "" if registries is None else _prefix_of(reference.registry, registries)
+        parts = [prefix.strip("/"), own.strip("/"), reference.repository]
+        image = _Wanted(reference, check_repository("/".join(filter(None, parts))))
+        earlier = wanted.setdefault(image.target, image)
+        wanted[image.target] = _merged(earlier, image)
+    return [image.as_plain() for image in wanted.values()]
+
+
+def _references(given: t.Any) -> list[Reference]:
+    """All references of a list, or of the result of ``tag_info``."""
+    entries = given.get("images") if isinstance(given, Mapping) else given
+    if isinstance(entries, (str, bytes, Mapping)) or not isinstance(entries, Iterable):
+        raise InvalidInput("a list of references is needed, or the result of tag_info")
+    references = []
+    for position, entry in enumerate(entries):
+        with at_entry("references", position):
+            reference = _of_mapping(entry) if isinstance(entry, Mapping) else parse_reference(entry)
+            if not reference.tag and not reference.digest:
+                raise InvalidInput(
+                    f"{reference} has neither a tag nor a digest", hint=f"Write {reference}:latest, if that is meant"
+                )
+            references.append(reference)
+    return references
+
+
+def _of_mapping(entry: t.Mapping[str, t.Any]) -> Reference:
+    """One from its parts, as the filter ``reference`` and ``tag_info`` give them."""
+    unknown = [str(name) for name in entry if name not in _PARTS]
+    if unknown:
+        raise InvalidInput(f"{', '.join(unknown)} is no part of a reference; these are {', '.join(_PARTS)}")
+    registry, tag, digest = (entry.get(name) for name in ("registry", "tag", "digest"))
+    reference = Reference(
+        check_registry(registry) if registry else "",
+        check_repository(entry.get("repository")),
+        "" if tag in (None, "") else check_tag(tag),
+        check_digest(digest) if digest else "",
+    )
+    return on_docker_hub(reference) if is_docker_hub(reference.registry) else reference
+
+
+def _with_registries(references: list[Reference], registry: str, *, names_hub: bool) -> list[Reference]:
+    """Say of those without a registry where they are.
+
+    Beside others that have one, they are Docker Hub's, as Docker and Kubernetes read them. In a list in which none has
+    one, they are repositories of ``registry``, or of whatever the source will be.
+    """
+    if names_hub or any(reference.registry for reference in references):
+        return [reference if reference.registry else on_docker_hub(reference) for reference in references]
+    if not registry:
+        return references
+    of_registry = [reference._replace(registry=registry) for reference in references]
+    return [on_docker_hub(reference) for reference in of_registry] if is_docker_hub(registry) else of_registry
+
+
+def _selected(references: list[Reference], registry: str) -> list[Reference]:
+    found = [reference for reference in references if same_registry(reference.registry, registry)]
+    if references and not found:
+        others = ", ".join(_registries(references))
+        raise InvalidInput(f"none of the references is of {registry}; they are of {others}")
+    return found
+
+
+def _registries(references: t.Iterable[Reference]) -> list[str]:
+    return list(dict.fromkeys(reference.registry.lower() for reference in references))
+
+
+def _check_one_registry(references: t.Iterable[Reference]) -> None:
+    found = _registries(references)
+    if len(found) > 1:
+        raise InvalidInput(
+            f"the references are of several registries: {', '.join(found)}",
+            hint="Take those of one with registry, or give each a prefix at the destination with registries",
+        )
+
+
+def _prefix_of(registry: str, registries: t.Mapping[str, str]) -> str:
+    for name, prefix in registries.items():
+        if same_registry(check_registry(name), registry):
+            return prefix or ""
+    raise InvalidInput(
+        f"registries has no prefix for {registry}", hint="Add it, with an empty one where its repositories get none"
+    )
+
+
+def _merged(first: _Wanted, second: _Wanted) -> _Wanted:
+    """Two references for one target as one, where they are the same image. A digest says more than a tag."""
+    one, other = first.reference, second.reference
+    digests = {one.digest, other.digest} - {""}
+    same_source = same_registry(one.registry, other.registry) and one.repository == other.repository
+    if len(digests) > 1 or not (same_source or one.digest == other.digest != ""):
+        raise InvalidInput(
+            f"{one} and {other} would both become {first.target} at the destination",
+            hint="Keep one of them, or give their registries different prefixes",
+        )
+    return first._replace(reference=one._replace(digest=one.digest or other.digest))

@@ -1,0 +1,104 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._shapes import misshapen
+
+IMAGES = {
+    "type": "list",
+    "elements": "dict",
+    "required": True,
+    "options": {
+        "repository": {"type": "str", "required": True},
+        "tag": {"type": "raw"},
+        "tags": {"type": "list", "elements": "raw"},
+        "immutable_tags": {"type": "list", "elements": "str"},
+    },
+}
+SPEC = {
+    "images": IMAGES,
+    "match": {"type": "list", "elements": "str", "aliases": ["pattern"]},
+    "repositories": {"type": "list", "elements": "str"},
+    "source": {"type": "dict", "options": {"registry": {"type": "str", "required": True}}},
+    "plan": {"type": "dict"},
+    "dest": {"type": "path"},
+    "jobs": {"type": "int"},
+}
+ENTRY = {"repository": "team/app", "tag": "1"}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"images": [ENTRY, dict(ENTRY, tags=["1", 2])], "source": {"registry": "r"}, "jobs": 4, "plan": {}},
+        {"images": [dict(ENTRY, tags="stable")], "repositories": "a,b", "match": "v.*", "plan": None},
+        {"images": [dict(ENTRY, tags=None)], "match": None, "dest": "/x"},
+        {"images": ["repository=team/app tag=1"], "source": '{"registry": "r"}', "plan": "{}"},
+        {"images": [dict(ENTRY, tags=2024)]},
+        {"images": [dict(ENTRY, tag=["1"])]},
+    ],
+)
+def test_shapes_that_are_right_or_that_ansible_converts_are_taken(given: dict[str, t.Any]) -> None:
+    assert misshapen(SPEC, given) == ""
+
+
+AS_ENTRIES = "Make entries of references with the filter imageops.registry.image_entries."
+A_LIST = 'must be a list of mappings such as {repository: team/app, tag: "1.4.2"}, and'
+AN_ENTRY = 'must be a mapping such as {repository: team/app, tag: "1.4.2"}, and'
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"images": "r.example/team/app:1"}, f"images {A_LIST} text was given. {AS_ENTRIES}"),
+        ({"images": ENTRY}, f"images {A_LIST} a mapping was given. Put it into a list, with '- ' in front."),
+        ({"images": 5}, f"images {A_LIST} a number was given."),
+        ({"images": True}, f"images {A_LIST} a truth value was given."),
+        (
+            {"images": None},
+            'images is null, and must be a list of mappings such as {repository: team/app, tag: "1.4.2"}.',
+        ),
+        ({"images": [ENTRY, "team/app:1"]}, f"images[1] {AN_ENTRY} text was given. {AS_ENTRIES}"),
+        ({"images": [[ENTRY]]}, f"images[0] {AN_ENTRY} a list was given."),
+        ({"images": [None]}, f"images[0] {AN_ENTRY} null was given."),
+        (
+            {"images": [dict(ENTRY, registry="r.example", digest="")]},
+            f"images[0] has the key registry, which is an option of the task. {AS_ENTRIES}",
+        ),
+        ({"images": [{"repository": None}]}, "images[0].repository is null, and must be text."),
+        ({"images": [{"repository": ["a"]}]}, "images[0].repository must be text, and a list was given."),
+        (
+            {"images": [dict(ENTRY, tags=1.1)]},
+            "images[0].tags must be a list, and a number was given. Put each entry in quotes: without them, 1.10 is "
+            "1.1.",
+        ),
+        (
+            {"images": [dict(ENTRY, tags={"a": 1})]},
+            "images[0].tags must be a list, and a mapping was given. Put it into a list, with '- ' in front.",
+        ),
+        ({"images": [dict(ENTRY, tags=True)]}, "images[0].tags must be a list, and a truth value was given."),
+        ({"images": [dict(ENTRY, tags=[["1"]])]}, "images[0].tags[0] must be text, and a list was given."),
+        ({"images": [dict(ENTRY, tags=["1", None])]}, "images[0].tags[1] must be text, and null was given."),
+        (
+            {"images": [dict(ENTRY, immutable_tags="v[0-9]{1,3}")]},
+            "images[0].immutable_tags must be a list of regular expressions, and text with a comma was given, which "
+            "would be split there. Put the expression into a list, between '[' and ']', in quotes.",
+        ),
+        (
+            {"pattern": {"a": 1}},
+            "pattern must be a list, and a mapping was given. Put it into a list, with '- ' in front.",
+        ),
+        ({"source": "r.example"}, "source must be a mapping such as {registry: dev.example}, and text was given."),
+        ({"source": [1]}, "source must be a mapping such as {registry: dev.example}, and a list was given."),
+        ({"source": {"registry": {}}}, "source.registry must be text, and a mapping was given."),
+        ({"plan": "a plan"}, "plan must be a mapping, and text was given."),
+        ({"dest": ["/x"]}, "dest must be text, and a list was given."),
+    ],
+)
+def test_what_has_the_wrong_shape_is_named_with_its_place(given: dict[str, t.Any], sentence: str) -> None:
+    assert misshapen(SPEC, given) == sentence
