@@ -32,7 +32,7 @@ def misshapen(spec: Plain, given: t.Any, place: str = "") -> str:
             value = given.get(spelling)
             if value is None and not (spelling in given and option.get("required")):
                 continue
-            found = _misshapen(spelling, place + spelling, option, value)
+            found = _misshapen(name, place + spelling, option, value)
             if found:
                 return found
     return ""

@@ -82,7 +82,10 @@ options:
         description: The repository at the destination. By default it has the same name.
         type: str
       tags:
-        description: The tags at the destination. By default the tag at the source. Without any, the image is compared by digest.
+        description:
+          - The tags at the destination. By default the tag at the source.
+          - An image that is given by O(images[].digest) alone, without tags, is copied and compared by digest, and gets no tag. An empty
+            list beside O(images[].tag) is refused.
         type: list
         elements: raw
       mount_from:

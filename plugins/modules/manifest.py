@@ -70,7 +70,7 @@ options:
     type: str
   manifests:
     description:
-      - Many manifests, children before parents, in place of O(repository) and O(digest).
+      - Many manifests, children before parents, in place of O(repository) and O(digest). One that is given twice is taken once.
       - RV(imageops.registry.image_diff_info#module:manifests) can be given as it is.
     type: list
     elements: dict

@@ -38,6 +38,7 @@ options:
   images:
     description:
       - Many images, in place of O(repository). RV(imageops.registry.tag_info#module:images) can be given as it is.
+      - One that is given twice is taken once.
     type: list
     elements: dict
     suboptions:

@@ -57,7 +57,8 @@ options:
     type: str
   tags:
     description:
-      - Many tags, in place of O(repository), O(tag) and O(digest).
+      - Many tags, in place of O(repository), O(tag) and O(digest). The same entry twice is taken once; a tag with two digests is
+        refused.
       - RV(imageops.registry.image_diff_info#module:tags) can be given as it is.
     type: list
     elements: dict

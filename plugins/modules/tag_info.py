@@ -36,8 +36,10 @@ options:
   match:
     description:
       - Regular expressions of Python. A tag is selected if one of them matches it as a whole. Without any, all are.
+      - Where C(module_defaults) and a task both set it, use the same of its two names, since the alias beats the name.
     type: list
     elements: str
+    aliases: [pattern]
     default: []
   exclude:
     description:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from content import Side
-from runs import PROMOTE, REGISTRIES, Plain, call, check, connection, main, playbook, say, seed, state_at, task
+from runs import OUTPUT, PROMOTE, REGISTRIES, Plain, call, check, connection, main, playbook, say, seed, state_at, task
 from signed_images import KEY, SPDX, Signed, push_signed, signed, tag_of
 from signing import bundle, key_of, signed_by_bundle, signed_by_tag
 
@@ -278,9 +278,106 @@ def refused_content() -> None:
         check(refused["failed"] and word in refused["msg"], f"{name}: {refused}")
 
 
+def given_twice() -> None:
+    """The same entry twice is taken once, in whatever spelling: by modules, and by the role, with what plans hold."""
+    way = next(ways())
+    (entry,) = seed(way.source, "single", "whole/twice", images=1)
+    name, tag, digest = "copied/" + entry["repository"], entry["tag"], entry["digest"]
+    once = {"repository": entry["repository"], "tag": tag, "destination_repository": name}
+    images = [once, dict(once, tags=[tag, tag]), dict(once, tags=[tag, "stable"]), dict(once, on_conflict="replace")]
+    ends = {**connection(way.destination), "source": connection(way.source)}
+    compared = call([task("image_diff_info", {**ends, "images": images})]).of("image_diff_info")
+    found = [[at["tag"] for at in image["tags"]] for image in compared["images"]]
+    check(found == [[tag], ["stable"]], f"the same image was taken as {found}")
+    plan = {key: compared[key] for key in ("images", "blobs", "manifests", "artifact_tags", "tags")}
+    copied = call([task("image_copy", {**ends, "images": images, "plan": plan})]).of("image_copy")
+    check(copied["changed"] and len(copied["images"]) == 2, f"with a plan: {copied}")
+    again = call([task("image_copy", {**ends, "images": images})]).of("image_copy")
+    check(not again["changed"] and again["transfer"]["requests"] <= 6, f"without a plan: {again}")
+
+    side = Side(way.source, entry["repository"])
+    content = side.manifest(digest) or b""
+    layer_digest = json.loads(content)["layers"][0]["digest"]
+    group = {"repository": name + "-by-hand", "source_repository": entry["repository"]}
+    group["blobs"] = [
+        {"digest": at["digest"]} for at in (*json.loads(content)["layers"], json.loads(content)["config"])
+    ]
+    pushed = {"repository": group["repository"], "digest": digest, "content_base64": _base64(content)}
+    moved = {"repository": group["repository"], "tag": "1.0", "digest": digest}
+    there = connection(way.destination)
+    looked = {"repository": group["repository"], "tag": "1.0"}
+    done = call(
+        [
+            task("blob_info", {**there, "blobs": [group, group]}),
+            task("blob", {**ends, "blobs": [group, dict(group, blobs=group["blobs"] * 2)]}),
+            task("manifest", {**there, "manifests": [dict(pushed, content_base64=None), pushed, pushed]}),
+            task("tag", {**there, "tags": [moved, dict(moved, content_base64=_base64(content))]}),
+            task("manifest_info", {**there, "images": [looked, dict(looked, digest="")]}),
+            task("referrer_info", {**there, "images": [looked, looked]}),
+            task("tag_info", {**there, "repositories": [looked["repository"]] * 2, "pattern": ["1[.].*"]}),
+            task(
+                "blob_download", {**there, **at_file("once"), "repository": group["repository"], "digest": layer_digest}
+            ),
+            task("manifest", {**there, "manifests": [pushed, pushed], "state": "absent"}, name="absent"),
+        ]
+    )
+    for module, key in (
+        ("blob_info", "missing"),
+        ("blob", "blobs"),
+        ("manifest", "manifests"),
+        ("tag", "tags"),
+        ("manifest_info", "images"),
+        ("referrer_info", "images"),
+        ("tag_info", "images"),
+        ("blob_download", "downloads"),
+        ("absent", "manifests"),
+    ):
+        check(len(done.of(module)[key]) == 1, f"{module} has {done.of(module)[key]}")
+    actions = [at["action"] for at in done.of("blob")["blobs"][0]["blobs"]]
+    check(actions == ["upload"] * len(group["blobs"]), f"blobs: {actions}")
+    check(at_file("once")["path"] == done.of("blob_download")["downloads"][0]["dest"], "path is no name of dest")
+
+
+def at_file(name: str) -> Plain:
+    """Where a blob is to be written, by the other name of the option."""
+    return {"path": str(OUTPUT / name)}
+
+
+def from_references() -> None:
+    """References, as other tools list them, and the result of tag_info are promoted by the role."""
+    way = next(ways())
+    (entry,) = seed(way.source, "single", "whole/references", images=1)
+    address = connection(way.source)["registry"]
+    reference = f"{address}/{entry['repository']}:{entry['tag']}"
+    variables = {
+        "promote_source": connection(way.source),
+        "promote_destination": connection(way.destination),
+        "references": [reference, f"{reference}@{entry['digest']}", "ghcr.io/not/this:1"],
+        "promote_images": "{{ references | imageops.registry.image_entries(prefix='mirror', registry=address) }}",
+        "address": address,
+    }
+    result = playbook(PROMOTE, variables).of("Keep what was done")["ansible_facts"]["promote_result"]
+    check(len(result["images"]) == 1 and result["changed"], f"references: {result}")
+    there = f"mirror/{entry['repository']}"
+    served = Side(way.destination, there).manifest(entry["tag"])
+    check(served == Side(way.source, entry["repository"]).manifest(entry["digest"]), f"{there} serves something else")
+
+
 def _base64(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
 if __name__ == "__main__":
-    main([matrix, signed_later, types, platforms, rare_content, sha512_manifests, refused_content])
+    main(
+        [
+            matrix,
+            signed_later,
+            types,
+            platforms,
+            rare_content,
+            sha512_manifests,
+            refused_content,
+            given_twice,
+            from_references,
+        ]
+    )

@@ -49,6 +49,10 @@ def test_shapes_that_are_right_or_that_ansible_converts_are_taken(given: dict[st
 
 AS_ENTRIES = "Make entries of references with the filter imageops.registry.image_entries."
 A_LIST = 'must be a list of mappings such as {repository: team/app, tag: "1.4.2"}, and'
+AN_EXPRESSION = (
+    "must be a list of regular expressions, and text with a comma was given, which would be split there. Put the "
+    "expression into a list, between '[' and ']', in quotes."
+)
 AN_ENTRY = 'must be a mapping such as {repository: team/app, tag: "1.4.2"}, and'
 
 
@@ -86,13 +90,13 @@ AN_ENTRY = 'must be a mapping such as {repository: team/app, tag: "1.4.2"}, and'
         ({"images": [dict(ENTRY, tags=["1", None])]}, "images[0].tags[1] must be text, and null was given."),
         (
             {"images": [dict(ENTRY, immutable_tags="v[0-9]{1,3}")]},
-            "images[0].immutable_tags must be a list of regular expressions, and text with a comma was given, which "
-            "would be split there. Put the expression into a list, between '[' and ']', in quotes.",
+            f"images[0].immutable_tags {AN_EXPRESSION}",
         ),
         (
             {"pattern": {"a": 1}},
             "pattern must be a list, and a mapping was given. Put it into a list, with '- ' in front.",
         ),
+        ({"pattern": "v1,v2"}, f"pattern {AN_EXPRESSION}"),
         ({"source": "r.example"}, "source must be a mapping such as {registry: dev.example}, and text was given."),
         ({"source": [1]}, "source must be a mapping such as {registry: dev.example}, and a list was given."),
         ({"source": {"registry": {}}}, "source.registry must be text, and a mapping was given."),
