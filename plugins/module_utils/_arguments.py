@@ -189,7 +189,7 @@ class CheckedModule(AnsibleModule):
 
     def __init__(self, **options: t.Any) -> None:
         self.misshapen = ""
-        super().__init__(**options)
+        super().__init__(**options)  # type: ignore[no-untyped-call]
 
     def _load_params(self) -> None:
         super()._load_params()  # type: ignore[no-untyped-call]
