@@ -26,13 +26,18 @@ def is_digest(text: object) -> bool:
     return isinstance(text, str) and _DIGEST.fullmatch(text) is not None
 
 
-def check_digest(text: object) -> str:
-    """Return ``text`` if it is a digest, else raise :class:`InvalidInput` saying what is wrong with it."""
+def check_digest(text: object, option: str = "") -> str:
+    """Return ``text`` if it is a digest, else raise :class:`InvalidInput` saying what is wrong with it.
+
+    ``option`` is named, where it isn't the one that every item has.
+    """
     if is_digest(text):
         return t.cast(str, text)
     shown = repr(str(text)[:160])
     algorithm, colon, encoded = str(text).partition(":")
-    if not colon:
+    if "@" in algorithm:
+        why = "it has more than a digest in it, in front of the '@'"
+    elif not colon:
         why = "it has no ':' between algorithm and encoded part"
     elif algorithm not in _ENCODED_LENGTH:
         why = f"the algorithm must be one of {', '.join(_ENCODED_LENGTH)}"
@@ -40,7 +45,7 @@ def check_digest(text: object) -> str:
         why = f"{algorithm} takes {_ENCODED_LENGTH[algorithm]} hexadecimal digits, this has {len(encoded)} characters"
     else:
         why = "only the digits 0-9 and a-f in lower case may follow the ':'"
-    raise InvalidInput(f"malformed digest {shown}: {why}")
+    raise InvalidInput(f"{option}: malformed digest {shown}: {why}" if option else f"malformed digest {shown}: {why}")
 
 
 def algorithm_of(digest: str) -> str:

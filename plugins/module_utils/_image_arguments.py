@@ -146,8 +146,8 @@ def _image_item(entry: Plain, ends: Ends) -> ImageItem:
         platforms=platforms,
         flatten=entry["flatten"],
         artifacts=_artifacts(entry["artifacts"]),
-        expected_digest=check_digest(entry["expected_digest"]) if entry["expected_digest"] else "",
-        expected_destination_digest=check_digest(expected) if expected else expected,
+        expected_digest=check_digest(entry["expected_digest"], "expected_digest") if entry["expected_digest"] else "",
+        expected_destination_digest=check_digest(expected, "expected_destination_digest") if expected else expected,
     )
 
 

@@ -209,7 +209,7 @@ def tag_item(entry: dict[str, t.Any], params: dict[str, t.Any]) -> TagItem:
         repository=repository,
         tag=tag,
         digest=check_digest(entry["digest"]) if entry["digest"] else "",
-        previous_digest=check_digest(previous) if previous else previous,
+        previous_digest=check_digest(previous, "previous_digest") if previous else previous,
         content=decoded(entry["content_base64"], "content_base64") if entry["content_base64"] else None,
     )
 

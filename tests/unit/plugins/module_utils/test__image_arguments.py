@@ -108,6 +108,13 @@ def test_what_is_in_a_repository_is_named_with_its_end(image: dict[str, t.Any], 
     assert said.startswith(beginning) and said.endswith(advice)
 
 
+@pytest.mark.parametrize("option", ["expected_digest", "expected_destination_digest"])
+def test_a_digest_that_is_none_is_named_by_its_option(option: str) -> None:
+    said = refused({"tag": "1", option: f"team/app@{DIGEST}"})
+    assert said.startswith(f"images[0]: {option}: malformed digest 'team/app@sha256:")
+    assert said.endswith("it has more than a digest in it, in front of the '@'.")
+
+
 def test_a_mirror_may_keep_repositories_under_the_names_of_other_registries() -> None:
     (item,) = items({"tag": "1", "destination_repository": "dev.example/team/app"})
     assert item.target == "dev.example/team/app"
