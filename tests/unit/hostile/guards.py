@@ -26,6 +26,8 @@ _CONTENT = "test_wrong_content.py::test_"
 _SHOWN = "test_secrets_shown.py::test_"
 _MANIFESTS = "../plugins/module_utils/test__manifest.py::test_"
 _NOTICES = "../plugins/module_utils/test__notices.py::test_"
+_NAMES = "../plugins/module_utils/test__reference.py::test_"
+_SHAPES = "../plugins/module_utils/test__shapes.py::test_"
 _PLANS = "../plugins/module_utils/test__plan_conditions.py::test_"
 
 CREDENTIALS_KEPT = (
@@ -254,6 +256,20 @@ CREDENTIALS_KEPT = (
         "_shown(hide(text))",
         "hide(_shown(text))",
         f"{_NOTICES}a_secret_is_hidden_before_a_text_is_cut",
+    ),
+    Guard(
+        "a login in front of a name is not shown",
+        "_reference.py",
+        'if separator and (":" in login or "/" in name):',
+        "if False:",
+        f"{_NAMES}a_login_in_front_of_a_reference_is_not_shown",
+    ),
+    Guard(
+        "a pattern of tags that never move is not split at its commas",
+        "_shapes.py",
+        'if isinstance(value, str) and name in _PATTERNS and "," in value:',
+        "if False:",
+        f"{_SHAPES}what_has_the_wrong_shape_is_named_with_its_place",
     ),
 )
 
