@@ -119,6 +119,10 @@ def _kind_of(value: t.Any) -> str:
 def _advice(name: str, value: t.Any) -> str:
     if isinstance(value, Mapping):
         return "Put it into a list, with '- ' in front."
+    if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
+        return (
+            "Convert it with the filter from_json, or, on the command line, give it in a file, with -e @variables.yml."
+        )
     if isinstance(value, str) and name == "images":
         return "Make entries of references with the filter imageops.registry.image_entries."
     return ""
