@@ -63,8 +63,8 @@ AN_ENTRY = 'must be a mapping such as {repository: team/app, tag: "1.4.2"}, and'
         ({"images": ENTRY}, f"images {A_LIST} a mapping was given. Put it into a list, with '- ' in front."),
         (
             {"images": '[{"repository": "a"}]'},
-            f"images {A_LIST} text was given. Convert it with the filter from_json, or, on the command line, give it in "
-            "a file, with -e @variables.yml.",
+            f"images {A_LIST} text was given. Convert it with the filter from_json, or, on the command line, give it "
+            "in a file, with -e @variables.yml.",
         ),
         ({"images": 5}, f"images {A_LIST} a number was given."),
         ({"images": True}, f"images {A_LIST} a truth value was given."),
