@@ -173,7 +173,8 @@ class _Watcher:
             return
         line = self._lines.line(answer["stdout"], time.monotonic())
         if line and not self._silent:
-            display.display(line)
+            # Callbacks for machines write to standard output, and a line in between would break their JSON.
+            display.display(line, stderr=True)
 
     def _cancel(self) -> None:
         # Where that doesn't succeed, the lease runs out.

@@ -8,6 +8,9 @@
 To build what it sends to the managed node, ansible-core parses the module and all that it imports. Python's garbage
 collector takes about half of that time, looking through syntax trees in which there is no garbage
 (``tests/benchmark/startup.py`` measures both).
+
+Besides, an option that is given as null is as one that isn't given, so that ``module_defaults`` can't fill it; what
+keeps a module from running is in its message; and tasks of the collection's roles look at the role's variables first.
 """
 
 from __future__ import annotations
@@ -17,9 +20,16 @@ import gc
 import typing as t
 
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ._module_failure import explained
+from ._role_variables import RoleVariables
 
 OBJECTS_BETWEEN_COLLECTIONS = 200_000
 """More than all syntax trees of a payload have."""
+_COLLECTION = "imageops.registry."
+
+display = Display()
 
 
 @contextlib.contextmanager
@@ -33,6 +43,14 @@ def collecting_rarely() -> t.Iterator[None]:
         gc.set_threshold(*before)
 
 
+def without_nulls(options: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The options of a task that have a value, and so those of its source."""
+    given = {name: value for name, value in options.items() if value is not None}
+    if isinstance(given.get("source"), dict):
+        given["source"] = {name: value for name, value in given["source"].items() if value is not None}
+    return given
+
+
 class ModuleAction(ActionBase):  # type: ignore[misc]  # ansible-core has no types
     """Runs the module of the same name."""
 
@@ -42,12 +60,36 @@ class ModuleAction(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Run the module, detached from this process where the task has ``async``."""
         result: dict[str, t.Any] = super().run(tmp, task_vars)
+        self._task.args = without_nulls(self._task.args)
+        variables = self._role_variables(task_vars or {})
+        mistake = self._checked(variables) if variables else ""
+        if mistake:
+            return {**result, "failed": True, "msg": mistake}
         if self._task.async_val:
             result.update(self._execute_module(task_vars=task_vars, wrap_async=self._task.async_val))
             return result
-        result.update(self._execute(task_vars or {}))
+        result.update(explained(self._execute(task_vars or {}), self._task.args))
+        if variables and "msg" in result:
+            result["msg"] = variables.named(result["msg"])
         self._remove_tmp_path(self._connection._shell.tmpdir)
         return result
+
+    def _role_variables(self, task_vars: dict[str, t.Any]) -> RoleVariables | None:
+        """The variables of the role that the task belongs to; None if it is no role of this collection."""
+        role = self._task._role
+        name = role.get_name() if role else ""
+        if not name.startswith(_COLLECTION):
+            return None
+        return RoleVariables(f"{name[len(_COLLECTION) :]}_", task_vars, role.get_default_vars())
+
+    def _checked(self, variables: RoleVariables) -> str:
+        """What is wrong with the variables of the role. A name that is misspelt is only warned of."""
+        for name, meant in variables.misspelt():
+            display.warning(
+                f"{name}: the role {self._task._role.get_name()} has no variable of this name, and ignores it. "
+                f"If {meant} is meant, rename it; if not, rename yours."
+            )
+        return variables.mistake(self._task.args, self._templar.template)
 
     def _execute(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         result: dict[str, t.Any] = self._execute_module(task_vars=task_vars)

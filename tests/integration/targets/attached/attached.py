@@ -70,6 +70,7 @@ class Running(NamedTuple):
     case: Case
     process: subprocess.Popen[bytes]
     output: Path
+    errors: Path
     log: Path
 
 
@@ -89,7 +90,7 @@ def copying(case: Case, image: Plain) -> Plain:
 
 
 def start(case: Case, image: Plain) -> Running:
-    playbook, output, log = (OUTPUT / f"{case.name}.{kind}" for kind in ("yml", "output", "log"))
+    playbook, output, errors, log = (OUTPUT / f"{case.name}.{kind}" for kind in ("yml", "output", "errors", "log"))
     playbook.write_text(json.dumps([{"hosts": case.host, "gather_facts": False, "tasks": [copying(case, image)]}]))
     hosts = OUTPUT / "hosts"
     here = f"ansible_python_interpreter={sys.executable}"
@@ -101,16 +102,16 @@ def start(case: Case, image: Plain) -> Running:
         "ATTACHED_CASE": marker(case),
         "PYTHONUNBUFFERED": "1",
     }
-    with output.open("wb") as stream:
+    with output.open("wb") as stream, errors.open("wb") as error_stream:
         process = subprocess.Popen(
             ["ansible-playbook", "-i", str(hosts), str(playbook)],
             stdin=subprocess.DEVNULL,
             stdout=stream,
-            stderr=subprocess.STDOUT,
+            stderr=error_stream,
             env=environment,
             start_new_session=True,
         )
-    return Running(case, process, output, log)
+    return Running(case, process, output, errors, log)
 
 
 def marker(case: Case) -> str:
@@ -145,7 +146,7 @@ def stop(running: Running) -> None:
 
 
 def stopped_plays() -> None:
-    """Each is stopped when its copy is under way, which a line of its output says."""
+    """Each is stopped when its copy is under way, which a line on standard error says, and none on standard output."""
     (image,) = seed(SOURCE, "single", "attached", layers=LAYERS, layer_size=64 * 1024)
     faults = FaultControl(REGISTRIES[DESTINATION]["faults_path"])
     faults.switch({"": f"delay={DELAY}"})
@@ -155,14 +156,14 @@ def stopped_plays() -> None:
         # Those that end after a time begin alone, so that they copy something in it on a slow machine, too.
         all_running += [start(case, image) for case in CASES if case.stop == "timeout"]
         shown = [running for running in all_running if running.case.progress]
-        while not all(SHOWN.search(running.output.read_text()) for running in shown):
+        while not all(SHOWN.search(running.errors.read_text()) for running in shown):
             check(all(running.process.poll() is None for running in shown), "a time-out came before the first blob")
             time.sleep(0.1)
         all_running += [start(case, image) for case in CASES if case.stop != "timeout"]
         waiting = list(all_running)
         while waiting:
             for running in list(waiting):
-                output = running.output.read_text()
+                output = running.output.read_text() + running.errors.read_text()
                 by_itself = running.process.poll() is not None
                 if running.case.stop == "timeout":
                     check(not by_itself or running.process.returncode == 2, f"{running.case.name}: {output}")
@@ -193,10 +194,12 @@ def stopped_plays() -> None:
         check(not tags, f"{name}: a tag has moved: {tags}")
         say(f"{name}: {len(uploads)} blobs had arrived")
     for running in all_running:
-        output, log = running.output.read_bytes(), running.log.read_bytes()
-        check(b"\r" not in output + log, f"{running.case.name}: a carriage return:\n{output!r}\n{log!r}")
-        shown = "blobs, " in output.decode() and "blobs, " in log.decode()
-        check(shown == running.case.progress, f"{running.case.name}: {output.decode()}\n{log.decode()}")
+        output, errors, log = (path.read_text() for path in (running.output, running.errors, running.log))
+        whole = "\n".join((output, errors, log))
+        check("\r" not in whole, f"{running.case.name}: a carriage return:\n{whole!r}")
+        check("blobs, " not in output, f"{running.case.name}: a line that callbacks for machines can't have:\n{output}")
+        shown = "blobs, " in errors and "blobs, " in log
+        check(shown == running.case.progress, f"{running.case.name}: {whole}")
 
 
 main([stopped_plays])

@@ -148,11 +148,16 @@ def test_a_cancelling_that_comes_first_keeps_the_module_from_beginning(tmp_path:
 
 
 def failing_looks(monkeypatch: pytest.MonkeyPatch, answers: list[Answer]) -> tuple[list[str], list[str]]:
-    """The warnings and the lines that are shown where the looks are answered so, one after the other."""
+    """The warnings and the lines on standard error where the looks are answered so, one after the other."""
     warnings: list[str] = []
     shown: list[str] = []
     monkeypatch.setattr(_attended_module.display, "warning", warnings.append)
-    monkeypatch.setattr(_attended_module.display, "display", shown.append)
+
+    def show(line: str, *, stderr: bool) -> None:
+        assert stderr, "callbacks for machines have standard output for themselves"
+        shown.append(line)
+
+    monkeypatch.setattr(_attended_module.display, "display", show)
     all_answered = threading.Event()
 
     def answer(command: str) -> dict[str, t.Any]:

@@ -12,26 +12,38 @@ import typing as t
 import pytest
 from ansible.plugins.action import ActionBase
 from ansible_collections.imageops.registry.plugins import action, modules
+from ansible_collections.imageops.registry.plugins.plugin_utils import _module_action
 from ansible_collections.imageops.registry.plugins.plugin_utils._attended_module import AttendedModule
 from ansible_collections.imageops.registry.plugins.plugin_utils._module_action import ModuleAction
 
+DEFAULTS = {"promote_immutable_tags": [], "promote_artifacts": ["all"]}
 WRITING = {"blob", "image_archive", "image_copy", "manifest", "tag"}
 
 
 class Recording(ModuleAction):
     """What it does with the module and with its files on the managed node."""
 
-    def __init__(self, async_val: int) -> None:
-        self._task = types.SimpleNamespace(async_val=async_val, check_mode=False)
+    def __init__(self, async_val: int, *, role: t.Any = None, answer: t.Any = None, **arguments: t.Any) -> None:
+        self._task = types.SimpleNamespace(async_val=async_val, check_mode=False, args=arguments, _role=role)
+        self._templar = types.SimpleNamespace(template=lambda value: value)
+        self._answer = answer or {"changed": True}
         self._connection = types.SimpleNamespace(_shell=types.SimpleNamespace(tmpdir="/there"))
         self.done: list[t.Any] = []
 
     def _execute_module(self, **options: t.Any) -> dict[str, t.Any]:
         self.done.append(options)
-        return {"changed": True}
+        return dict(self._answer)
 
     def _remove_tmp_path(self, path: str) -> None:
         self.done.append(path)
+
+
+class Role:
+    """A role, as a task knows it."""
+
+    def __init__(self, name: str) -> None:
+        self.get_name = lambda: name
+        self.get_default_vars = lambda: DEFAULTS
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +61,60 @@ def test_a_module_with_async_is_detached_and_keeps_its_files() -> None:
     recording = Recording(60)
     assert recording.run(task_vars={"a": 1}) == {"changed": True}
     assert recording.done == [{"task_vars": {"a": 1}, "wrap_async": 60}]
+
+
+def test_a_null_is_as_an_option_that_is_not_given() -> None:
+    source = {"registry": "dev.example", "token": None}
+    recording = Recording(0, registry="prod.example", username=None, authfile=None, plain_http=False, source=source)
+    recording.run()
+    assert recording._task.args == {
+        "registry": "prod.example",
+        "plain_http": False,
+        "source": {"registry": "dev.example"},
+    }
+    assert source == {"registry": "dev.example", "token": None}
+
+
+def test_why_a_module_could_not_run_is_in_its_message() -> None:
+    answer = {"failed": True, "msg": "no JSON", "module_stdout": "my-secret-word", "module_stderr": "", "rc": 126}
+    result = Recording(0, answer=answer, password="my-secret-word").run()
+    assert result["msg"] == "no JSON It ended with exit status 126. Standard output: ********"
+    assert result["module_stdout"] == "********"
+
+
+def warned(monkeypatch: pytest.MonkeyPatch, recording: Recording, **variables: t.Any) -> list[str]:
+    warnings: list[str] = []
+    monkeypatch.setattr(_module_action.display, "warning", warnings.append)
+    assert recording.run(task_vars={**DEFAULTS, **variables})["changed"]
+    return warnings
+
+
+def test_a_variable_of_a_role_that_is_misspelt_is_warned_of_without_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    role = Role("imageops.registry.promote")
+    assert warned(monkeypatch, Recording(0, role=role), promote_immutable_tag="my-secret-word") == [
+        "promote_immutable_tag: the role imageops.registry.promote has no variable of this name, and ignores it. "
+        "If promote_immutable_tags is meant, rename it; if not, rename yours."
+    ]
+
+
+@pytest.mark.parametrize("role", [None, Role("promote"), Role("other.collection.promote")])
+def test_variables_of_other_roles_are_not_looked_at(monkeypatch: pytest.MonkeyPatch, role: Role | None) -> None:
+    recording = Recording(0, role=role)
+    assert warned(monkeypatch, recording, promote_immutable_tag=["v1"], promote_source="text") == []
+
+
+def test_a_mistake_in_a_variable_of_a_role_ends_its_task_before_the_module() -> None:
+    recording = Recording(0, role=Role("imageops.registry.promote"), images="text")
+    result = recording.run(task_vars=DEFAULTS)
+    assert result["failed"] and result["msg"].startswith("promote_images must be a list of mappings")
+    assert recording.done == []
+
+
+def test_images_in_a_message_of_a_module_have_their_name_in_the_role() -> None:
+    answer = {"failed": True, "msg": "images[0]: a tag or a digest is needed beside the repository."}
+    recording = Recording(0, role=Role("imageops.registry.promote"), answer=answer)
+    assert recording.run(task_vars=DEFAULTS)["msg"] == f"promote_{answer['msg']}"
+    assert Recording(0, answer=answer).run()["msg"] == answer["msg"]
 
 
 @pytest.mark.parametrize("fails", [False, True])
