@@ -36,7 +36,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     server: Listener
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:
+    def answer(self) -> None:
         self.server.logins.append(self.headers.get("Authorization", ""))
         body = json.dumps({"errors": [{"code": "UNAUTHORIZED", "message": "authentication required"}]}).encode()
         self.send_response(401)
@@ -48,7 +48,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
+    def __getattr__(self, name: str) -> object:
+        """All methods have the same answer."""
+        if name.startswith("do_"):
+            return self.answer
+        raise AttributeError(name)
 
     def log_message(self, format: str, *args: object) -> None:
         pass
