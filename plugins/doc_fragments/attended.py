@@ -28,6 +28,7 @@ options:
   progress:
     description:
       - Whether it is shown how far the task has come, while blobs are sent for more than a few seconds.
+      - The lines go to standard error, and to the file of E(ANSIBLE_LOG_PATH).
       - Nothing is shown in check mode, with C(async), and with C(no_log).
     type: bool
     default: true
