@@ -371,8 +371,9 @@ def run(module: AnsibleModule, work: t.Callable[[Task], Plain]) -> t.NoReturn:
     if REQUESTS_IMPORT_ERROR:
         module.fail_json(
             msg=f"Failed to import the required Python library (requests) in {sys.executable}, which runs this module: "
-            f"{REQUESTS_IMPORT_ERROR.strip().splitlines()[-1]}. Install it there, or name a Python that has it in ansible_python_interpreter: an explicit localhost in an "
-            "inventory may run another Python than Ansible itself.",
+            f"{REQUESTS_IMPORT_ERROR.strip().splitlines()[-1]}. Install it there, or name a Python that has it in "
+            "ansible_python_interpreter: an explicit localhost in an inventory may run another Python than Ansible "
+            "itself.",
             exception=REQUESTS_IMPORT_ERROR,
         )
     task = Task(module)

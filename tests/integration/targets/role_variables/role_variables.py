@@ -86,7 +86,7 @@ def defaults_of_the_play() -> None:
             single = {f"imageops.registry.{name}": login_of_play for name in TOGETHER if name != "image_archive"}
             given = promotion(promote_source=connection("dev"), promote_destination=here)
             tasks.append(role(PROMOTE, given, refused, defaults=single))
-        single = {"imageops.registry.image_archive": logins[0], "group/imageops.registry.registry": logins[1]}
+        single = {"imageops.registry.image_archive": login_here, "group/imageops.registry.registry": logins[1]}
         export = transfer(transfer_parts=["export"], transfer_source=here)
         tasks.append(role(TRANSFER, export, refused, defaults=single))
         tasks.append(role(TRANSFER, transfer(transfer_parts=["export"], transfer_source=connection("dev"))))

@@ -341,10 +341,11 @@ def test_a_failure_names_its_place() -> None:
 
 
 def test_a_python_without_requests_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_arguments, "REQUESTS_IMPORT_ERROR", "Traceback")
+    monkeypatch.setattr(_arguments, "REQUESTS_IMPORT_ERROR", "Traceback\nImportError: no urllib3\n")
     end = ended(lambda task: {})
     assert end.failed and "(requests)" in end.result["msg"] and sys.executable in end.result["msg"]
-    assert end.result["exception"] == "Traceback"
+    assert ": ImportError: no urllib3. Install it" in end.result["msg"]
+    assert end.result["exception"] == "Traceback\nImportError: no urllib3\n"
 
 
 def test_connections_are_closed_however_a_task_ends(monkeypatch: pytest.MonkeyPatch) -> None:
