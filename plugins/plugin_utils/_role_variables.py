@@ -5,13 +5,15 @@
 
 """What is wrong with the variables of the collection's roles, said in their names.
 
-A task of a role looks at them before its module starts: a specification of the role with these types would answer a
-slip with all of itself, and pass over a variable whose name is misspelt.
+A task of a role looks at the two ends before its module starts, and the module at what else it is given: a
+specification of the role with these types would answer a slip with all of itself, and pass over a variable whose name
+is misspelt.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 import typing as t
 from collections.abc import Mapping
 
@@ -35,7 +37,6 @@ CONNECTION_OPTIONS = (
 _LOGIN = ("username", "token", "auth_file")
 """What must not be empty. A password may be: there are registries that take it."""
 _NEAR = 0.85
-_AN_IMAGE = '{repository: team/app, tag: "1.4.2"}'
 _IN_A_FILE = "On the command line, give it in a file, with -e @variables.yml"
 
 
@@ -64,20 +65,16 @@ class RoleVariables(t.NamedTuple):
         return found
 
     def mistake(self, arguments: Plain, template: t.Callable[[t.Any], t.Any]) -> str:
-        """The first variable with a value of another shape than the role can take, in one sentence; empty if none has.
+        """What is wrong with the source or the destination, in one sentence; empty if nothing is.
 
         ``arguments`` are those of the role's task, in which values are evaluated already.
         """
-        return (
-            self._mistake_in_ends(template)
-            or self._mistake_in_logins(arguments)
-            or self._mistake_in_images(arguments.get("images"))
-            or self._mistake_in_lists(template)
-        )
+        return self._mistake_in_ends(template) or self._mistake_in_logins(arguments)
 
     def named(self, message: str) -> str:
-        """The message of a module with the name that its list of images has in the role."""
-        return f"{self.prefix}{message}" if message.startswith("images[") else message
+        """The message of a module; an option that it begins with gets the name of the role's variable for it."""
+        option = re.match(r"[a-z_]*", message)
+        return f"{self.prefix}{message}" if option and f"{self.prefix}{option[0]}" in self.given else message
 
     def _is_default(self, name: str) -> bool:
         return self.given.get(name) is self.defaults[name]
@@ -111,30 +108,6 @@ class RoleVariables(t.NamedTuple):
                         f"{name}.{option} is empty. Give a value, or leave {option} out of {name}. An environment "
                         "variable that isn't set gives an empty text"
                     )
-        return ""
-
-    def _mistake_in_images(self, images: t.Any) -> str:
-        name = f"{self.prefix}images"
-        if images is None:
-            return ""
-        if not isinstance(images, list):
-            hint = f"Put it into a list: [{_AN_IMAGE}]" if isinstance(images, Mapping) else _IN_A_FILE
-            return f"{name} must be a list of mappings such as {_AN_IMAGE}, and is {_kind(images)}. {hint}"
-        for position, image in enumerate(images):
-            if not isinstance(image, Mapping):
-                return f"{name}[{position}] must be a mapping such as {_AN_IMAGE}, and is {_kind(image)}"
-        return ""
-
-    def _mistake_in_lists(self, template: t.Callable[[t.Any], t.Any]) -> str:
-        for name, default in self.defaults.items():
-            if not name.startswith(self.prefix) or not isinstance(default, list) or self._is_default(name):
-                continue
-            value = _resolved(self.given.get(name), template)
-            if isinstance(value, (Mapping, bool)):
-                return f"{name} must be a list, and is {_kind(value)}. Write it as [first, second]"
-            if isinstance(value, str) and "," in value and name.endswith("immutable_tags"):
-                # ansible-core cuts texts at commas, and what is left of a pattern may match nothing.
-                return f"{name} must be a list of patterns, and is text with a comma. Write it as ['first', 'second']"
         return ""
 
 

@@ -162,12 +162,17 @@ def names_that_are_misspelt() -> None:
 
 def values_of_another_kind() -> None:
     """Each is one sentence that names the variable, in place of ansible-core's specification of the role."""
+    dev = {**NO_REGISTRY, "registry": "dev.example"}
     given: list[tuple[Plain, str]] = [
         ({"promote_images": IMAGES[0]}, "promote_images must be a list of mappings"),
         ({"promote_images": ["team/app:1"]}, "promote_images[0] must be a mapping"),
         ({"promote_images": [{"repository": "team/app"}]}, "promote_images[0]: "),
+        (
+            {"promote_images": [{"repository": "dev.example/team/app", "tag": "1"}], "promote_source": dev},
+            "promote_images[0]",
+        ),
         ({"promote_immutable_tags": {"v1": True}}, "promote_immutable_tags must be a list"),
-        ({"promote_immutable_tags": "v[0-9]{1,3}"}, "promote_immutable_tags must be a list of patterns"),
+        ({"promote_immutable_tags": "v[0-9]{1,3}"}, "promote_immutable_tags must be a list of regular expressions"),
         ({"promote_source": "dev.example"}, "promote_source is text"),
         ({"promote_destination": {**NO_REGISTRY, "user": "x"}}, "promote_destination holds user"),
         (

@@ -104,16 +104,16 @@ def test_variables_of_other_roles_are_not_looked_at(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_mistake_in_a_variable_of_a_role_ends_its_task_before_the_module() -> None:
-    recording = Recording(0, role=Role("imageops.registry.promote"), images="text")
-    result = recording.run(task_vars=DEFAULTS)
-    assert result["failed"] and result["msg"].startswith("promote_images must be a list of mappings")
+    recording = Recording(0, role=Role("imageops.registry.promote"))
+    result = recording.run(task_vars={**DEFAULTS, "promote_source": "text"})
+    assert result["failed"] and result["msg"].startswith("promote_source and promote_destination must be mappings")
     assert recording.done == []
 
 
 def test_images_in_a_message_of_a_module_have_their_name_in_the_role() -> None:
     answer = {"failed": True, "msg": "images[0]: a tag or a digest is needed beside the repository."}
     recording = Recording(0, role=Role("imageops.registry.promote"), answer=answer)
-    assert recording.run(task_vars=DEFAULTS)["msg"] == f"promote_{answer['msg']}"
+    assert recording.run(task_vars={**DEFAULTS, "promote_images": []})["msg"] == f"promote_{answer['msg']}"
     assert Recording(0, answer=answer).run()["msg"] == answer["msg"]
 
 

@@ -78,9 +78,6 @@ def test_no_name_of_a_role_itself_counts_as_misspelt(role: str) -> None:
 def test_what_is_right_is_no_mistake() -> None:
     assert mistake() == ""
     assert mistake(promote_source=AN_END, promote_destination={**AN_END, "username": "a", "password": ""}) == ""
-    for value in (["v.*"], "v.*", None, 1.4, ["a,b"]):
-        assert mistake(promote_immutable_tags=value) == ""
-    assert mistake(promote_artifacts="application/spdx+json,application/vnd.example") == ""
 
 
 @pytest.mark.parametrize("end", ["source", "destination"])
@@ -112,26 +109,6 @@ def test_an_empty_login_is_named_with_its_end(option: str) -> None:
     assert mistake({**AN_END, option: "", "state": "imported"}).startswith(f"promote_destination.{option} is empty. ")
 
 
-@pytest.mark.parametrize(("value", "kind"), [("team/app:1", "text"), (IMAGES[0], "a mapping"), (7, "a number")])
-def test_images_that_are_no_list_are_named(value: t.Any, kind: str) -> None:
-    assert "promote_images must be a list of mappings such as {repository: team/app" in mistake({"images": value})
-    assert f", and is {kind}" in mistake({"images": value})
-
-
-def test_an_image_that_is_no_mapping_is_named_by_its_place() -> None:
-    assert mistake({"images": [*IMAGES, "team/app:1"]}).startswith("promote_images[1] must be a mapping such as ")
-
-
-@pytest.mark.parametrize("name", ["promote_immutable_tags", "promote_artifacts"])
-def test_a_mapping_in_place_of_a_list_is_named(name: str) -> None:
-    assert mistake(**{name: {"v1": None}}) == f"{name} must be a list, and is a mapping. Write it as [first, second]"
-
-
-def test_patterns_in_one_text_are_refused_where_it_would_be_cut() -> None:
-    said = mistake(promote_immutable_tags="v[0-9]{1,3}")
-    assert said.startswith("promote_immutable_tags must be a list of patterns, and is text with a comma. ")
-
-
 def test_what_is_a_template_is_evaluated_and_nothing_else_is() -> None:
     asked = []
 
@@ -140,15 +117,16 @@ def test_what_is_a_template_is_evaluated_and_nothing_else_is() -> None:
         return AN_END
 
     given = {"registry": "dev.example", "password": "{{ lookup('pipe', 'slow') }}"}
-    assert (
-        mistake(None, template, promote_source=given, promote_destination="{{ prod }}", promote_artifacts=["x"]) == ""
-    )
+    assert mistake(None, template, promote_source=given, promote_destination="{{ prod }}") == ""
     assert asked == ["{{ prod }}"]
 
 
-def test_images_of_a_message_get_their_name_in_the_role() -> None:
-    assert variables().named("images[3]: a tag is needed") == "promote_images[3]: a tag is needed"
-    assert variables().named("Cannot reach images[3]") == "Cannot reach images[3]"
+def test_an_option_that_a_message_begins_with_gets_its_name_in_the_role() -> None:
+    given = variables(promote_images=[])
+    assert given.named("images[3]: a tag is needed") == "promote_images[3]: a tag is needed"
+    assert given.named("immutable_tags must be a list") == "promote_immutable_tags must be a list"
+    for message in ("Cannot reach images[3]", "imagesque", "plan is wrong", ""):
+        assert given.named(message) == message
 
 
 def test_ends_may_hold_what_modules_take() -> None:
@@ -162,7 +140,7 @@ def test_the_specification_leaves_shapes_to_the_checks(role: str) -> None:
     lists = {name for name, value in read(role, "defaults/main.yml").items() if isinstance(value, list)}
     shaped = lists | {f"{role}_source", f"{role}_destination", f"{role}_images"}
     strict = {name for name in shaped if options[name]["type"] != "raw"}
-    assert strict <= {"transfer_parts"}
+    assert strict <= {"transfer_parts", f"{role}_notify"}
     for end in ("source", "destination"):
         assert set(options[f"{role}_{end}"]["options"]) == set(CONNECTION_OPTIONS)
 
