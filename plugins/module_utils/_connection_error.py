@@ -17,6 +17,21 @@ from ._proxy import proxy_error
 from ._requests import requests, urllib3
 from ._url import origin_of, without_query
 
+NAME_CERTIFICATE = "Name the file of the certificate in client_cert, and that of its key in client_key"
+CHECK_CERTIFICATE = "Check the certificate in client_cert: its dates, and that the registry knows the CA that signed it"
+
+_ABOUT_CLIENT = (
+    *("CERTIFICATE_REQUIRED", "BAD_CERTIFICATE", "UNSUPPORTED_CERTIFICATE", "CERTIFICATE_REVOKED"),
+    *("CERTIFICATE_EXPIRED", "CERTIFICATE_UNKNOWN", "UNKNOWN_CA", "ACCESS_DENIED", "HANDSHAKE_FAILURE"),
+)
+"""Alerts of a server that speak of a client certificate (RFC 8446, 6.2); the last one may mean something else."""
+_NO_CA = (2, 7, 18, 19, 20, 21, 27)
+"""X509_V_ERR_* of OpenSSL: no chain to a CA that is trusted."""
+_DATES = (9, 10)
+_OTHER_NAME = 62
+_NAMES = (_OTHER_NAME, 64)
+_WEAK = (66, 67, 68)
+
 
 def _causes(error: BaseException) -> t.Iterator[BaseException]:
     """An exception and all that it wraps, whichever way the libraries wrapped it."""
@@ -31,7 +46,18 @@ def _causes(error: BaseException) -> t.Iterator[BaseException]:
         waiting += [getattr(current, "reason", None), current.__cause__, current.__context__, *current.args]
 
 
-def connection_error(error: BaseException, method: str, url: str) -> RegistryError:
+class Handshake(t.NamedTuple):
+    """What was known before a connection, for what is said of a TLS handshake that failed."""
+
+    named_by: str = ""
+    """What CAs are named in; empty where only those are trusted that are trusted anyway."""
+    certificate: str = ""
+    """The file of the client certificate that was offered; empty for none."""
+    is_registry: bool = False
+    """Whether it is the registry itself: nobody else is offered a client certificate."""
+
+
+def connection_error(error: BaseException, method: str, url: str, handshake: Handshake = Handshake()) -> RegistryError:
     """The error that an exception of ``requests``, ``urllib3``, ``ssl`` or the operating system is."""
     origin = origin_of(url)
     where = f"{origin.host}:{origin.port}"
@@ -39,29 +65,9 @@ def connection_error(error: BaseException, method: str, url: str) -> RegistryErr
     causes = list(_causes(error))
     if any(isinstance(cause, requests.exceptions.ProxyError) for cause in causes):
         return proxy_error(causes, url, facts)
-    for cause in causes:
-        # Before version 2, urllib3 compares the names itself.
-        if isinstance(cause, (ssl.SSLCertVerificationError, urllib3.connection.CertificateError)):
-            return TLSFailed(
-                f"the certificate of {where} isn't trusted: {getattr(cause, 'verify_message', '') or cause}",
-                hint="Name the file of the CA that signed it in ca_path",
-                **facts,
-            )
-        if isinstance(cause, ssl.SSLError):
-            text = f"{cause.reason or ''} {cause.strerror or ''}".upper()
-            if "WRONG_VERSION_NUMBER" in text or "RECORD_LAYER_FAILURE" in text or "HTTP_REQUEST" in text:
-                return TLSFailed(
-                    f"{where} doesn't speak TLS",
-                    hint="If it is a registry without TLS, set plain_http to true",
-                    **facts,
-                )
-            if "EOF" not in text:
-                asks = "BAD_CERTIFICATE" in text or "CERTIFICATE_REQUIRED" in text
-                return TLSFailed(
-                    f"the TLS handshake with {where} failed: {cause.reason or 'no reason given'}",
-                    hint="It may ask for a client certificate that it knows: see client_cert" if asks else "",
-                    **facts,
-                )
+    failed = _handshake_error(causes, where, handshake, facts)
+    if failed:
+        return failed
     if isinstance(error, ValueError):
         return ProtocolViolation("the request has no valid URL or header", **facts)
     for cause in causes:
@@ -101,3 +107,63 @@ def connection_error(error: BaseException, method: str, url: str) -> RegistryErr
     )
     found.broke_off = not any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in causes)
     return found
+
+
+def _handshake_error(
+    causes: t.Sequence[BaseException], where: str, handshake: Handshake, facts: t.Mapping[str, t.Any]
+) -> TLSFailed | None:
+    for cause in causes:
+        # Before version 2, urllib3 compares the names itself.
+        if isinstance(cause, (ssl.SSLCertVerificationError, urllib3.connection.CertificateError)):
+            return TLSFailed(
+                f"the certificate of {where} isn't trusted: {getattr(cause, 'verify_message', '') or cause}",
+                hint=_how_to_trust(getattr(cause, "verify_code", _OTHER_NAME), handshake.named_by),
+                **facts,
+            )
+        if isinstance(cause, ssl.SSLError):
+            reason = cause.reason or "no reason given"
+            text = f"{cause.reason or ''} {cause.strerror or ''}".upper().replace(" ", "_")
+            if any(words in text for words in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST")):
+                return TLSFailed(
+                    f"{where} doesn't speak TLS",
+                    hint="If it is a registry without TLS, set plain_http to true",
+                    **facts,
+                )
+            if "ALERT" in text and any(words in text for words in _ABOUT_CLIENT):
+                return _client_certificate_error(text, reason, where, handshake, facts)
+            if "EOF" not in text:
+                return TLSFailed(f"the TLS handshake with {where} failed: {reason}", **facts)
+    return None
+
+
+def _how_to_trust(code: int, named_by: str) -> str:
+    """What to do about a certificate that was refused, by the code that OpenSSL has for the reason."""
+    if code in _DATES:
+        return "The registry needs a new certificate, unless the clock of the host on which the module runs is wrong"
+    if code in _NAMES:
+        return "Give the registry by a name that is in its certificate, or add the name to that"
+    if code in _WEAK:
+        return "The registry, or its CA, needs a certificate with a longer key or a newer signature"
+    if not named_by:
+        return "Name the file of the CA that signed it in ca_path"
+    if code in _NO_CA:
+        return f"No CA that signed it is in {named_by}. Name the file of that CA in ca_path"
+    return f"The CAs are those of {named_by}"
+
+
+def _client_certificate_error(
+    alert: str, reason: str, where: str, handshake: Handshake, facts: t.Mapping[str, t.Any]
+) -> TLSFailed:
+    failed = f"the TLS handshake with {where} failed: {reason}"
+    certain = "HANDSHAKE_FAILURE" not in alert
+    if not handshake.is_registry:
+        return TLSFailed(failed, hint="It may require a client certificate: only the registry is shown one", **facts)
+    if handshake.certificate:
+        return TLSFailed(
+            f"{where} doesn't accept the client certificate {handshake.certificate}: {reason}" if certain else failed,
+            hint=CHECK_CERTIFICATE,
+            **facts,
+        )
+    if certain:
+        return TLSFailed(f"{where} requires a client certificate: {reason}", hint=NAME_CERTIFICATE, **facts)
+    return TLSFailed(failed, hint=f"It may require a client certificate. {NAME_CERTIFICATE}", **facts)

@@ -3,20 +3,36 @@
 
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
 
-"""What to say of a file on the host on which a module runs: where it was looked for."""
+"""What to say of a path on the host on which a module runs: where it was looked for, and whether it is one."""
 
 from __future__ import annotations
 
 import os
+import re
 
 from ._errors import LocalFileError
+
+_CONTENT = re.compile(r".*?(?:[\r\n\0]|-----BEGIN )|\s*(?:[{\[]|LS0tLS1|eyJ)")
+"""What is no path: lines, PEM, JSON, and either in base64."""
+_LONGEST_PATH = 4096
+
+
+def check_is_path(path: str) -> None:
+    """Raise :class:`LocalFileError` for the content of a file where its path is wanted. Nothing of it is quoted."""
+    is_content = len(path) > _LONGEST_PATH or _CONTENT.match(path)
+    if is_content and ("\0" in path or not os.path.lexists(os.path.expanduser(path))):
+        raise LocalFileError(
+            "the path of a file is wanted, and what is given looks like the content of one",
+            hint="Put the content into a file that only its user can read, and give the path of that",
+        )
 
 
 def check_is_file(path: str) -> None:
     """Raise :class:`LocalFileError` for what is no file: a pipe may never be written to, and a device never end.
 
-    What isn't there is for whoever opens it.
+    What isn't there is for whoever opens it, but for content in the place of a path.
     """
+    check_is_path(path)
     if os.path.exists(path) and not os.path.isfile(path):
         raise LocalFileError(f"{absolute(path)} is no file")
 

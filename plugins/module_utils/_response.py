@@ -16,7 +16,7 @@ import re
 import time
 import typing as t
 
-from ._connection_error import connection_error
+from ._connection_error import CHECK_CERTIFICATE, NAME_CERTIFICATE, connection_error
 from ._errors import (
     CODES_DECIDE,
     TEMPORARY_STATUS,
@@ -48,6 +48,9 @@ _SHORTEST_SECRET = 6
 
 _TEMPORARY_CODES = ("UNKNOWN", "UNAVAILABLE", "TOOMANYREQUESTS", "BLOB_UPLOAD_INVALID")
 _EXPECTS_TLS = (b"HTTP request to an HTTPS server", b"HTTP request was sent to HTTPS port")
+_NO_CERTIFICATE = re.compile(rb"no required (?:ssl|tls) certificate|client certificate (?:is )?required", re.IGNORECASE)
+_BAD_CERTIFICATE = re.compile(rb"(?:ssl|tls) certificate error", re.IGNORECASE)
+"""What servers in front of registries say of a client certificate by HTTP, nginx among them."""
 _NO_SPACE = re.compile(r'"Err": ?28\b|no space left on device')
 """ENOSPC, as distribution passes on what its file system has said."""
 _WARNING = re.compile(
@@ -155,6 +158,11 @@ class Response:
             "status": self.status,
             "errors": details,
         }
+        if self.status in (400, 403, 495, 496):
+            if _NO_CERTIFICATE.search(self.body):
+                return TLSFailed("the registry requires a client certificate", hint=NAME_CERTIFICATE, **facts)
+            if _BAD_CERTIFICATE.search(self.body):
+                return TLSFailed("the registry doesn't accept the client certificate", hint=CHECK_CERTIFICATE, **facts)
         if self.status == 401:
             return AuthenticationFailed(
                 "the registry doesn't accept the credential",

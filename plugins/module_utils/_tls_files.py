@@ -16,10 +16,13 @@ import typing as t
 from ._certificate_directories import CertificateDirectory, find_certificate_directory
 from ._endpoint import Endpoint
 from ._errors import LocalFileError
-from ._local_path import absolute, relative_hint
+from ._local_path import absolute, check_is_path, relative_hint
+from ._requests import requests, urllib3
 
 _HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_PARTIAL_CHAIN = getattr(ssl, "VERIFY_X509_PARTIAL_CHAIN", 0x80000)
+"""X509_V_FLAG_PARTIAL_CHAIN of OpenSSL, for which Python 3.9 has no name."""
 
 
 class TLSFiles(t.NamedTuple):
@@ -29,6 +32,40 @@ class TLSFiles(t.NamedTuple):
     client_certificate: str | tuple[str, str] | None
     authorities: tuple[str, ...]
     """CAs that are trusted besides those of ``verify``."""
+    named_by: str = ""
+    """What the user has named CAs in, for messages; empty where only those are trusted that are trusted anyway."""
+
+    @property
+    def certificate_path(self) -> str:
+        """The file of the client certificate; empty where there is none."""
+        certificate = self.client_certificate or ""
+        return certificate if isinstance(certificate, str) else certificate[0]
+
+    def context(self, *, with_certificate: bool) -> ssl.SSLContext | None:
+        """The context of TLS in which the CAs that the user named are trusted; None where none are named.
+
+        Without RFC 5280's rules on the form of a CA's certificate, which Python has checked since 3.13: the private CAs
+        of many companies break them, and curl and the clients that are written in Go don't check them. As with those,
+        a CA that is named need not have signed itself. Chain, dates, names and the strength of keys are checked as ever.
+        """
+        if not self.named_by:
+            return None
+        context: ssl.SSLContext = urllib3.util.ssl_.create_urllib3_context()
+        context.verify_flags = (context.verify_flags & ~ssl.VERIFY_X509_STRICT) | _PARTIAL_CHAIN
+        for path in self.authorities:
+            context.load_verify_locations(path)
+        if with_certificate and self.client_certificate:
+            certificate = self.client_certificate
+            context.load_cert_chain(*((certificate,) if isinstance(certificate, str) else certificate))
+        return context
+
+    def proxy_context(self) -> ssl.SSLContext | None:
+        """The same for a proxy that is itself reached with TLS: without client certificate, and with all the CAs."""
+        context = self.context(with_certificate=False)
+        if context:
+            path = requests.certs.where() if self.verify is True else str(self.verify)
+            context.load_verify_locations(**{"capath" if os.path.isdir(path) else "cafile": path})
+        return context
 
 
 def tls_files(endpoint: Endpoint) -> TLSFiles:
@@ -41,15 +78,18 @@ def tls_files(endpoint: Endpoint) -> TLSFiles:
     if not endpoint.validate_certs:
         return TLSFiles(False, certificate, ())
     if endpoint.ca_path:
-        return TLSFiles(_authorities(endpoint.ca_path, "ca_path"), certificate, ())
+        path = _authorities(endpoint.ca_path, "ca_path")
+        return TLSFiles(path, certificate, (), f"{path}, which ca_path names")
     if directory and directory.authorities:
-        return TLSFiles(True, certificate, tuple(_authorities(path) for path in directory.authorities))
+        authorities = tuple(_authorities(path) for path in directory.authorities)
+        return TLSFiles(True, certificate, authorities, f"the directory {directory.path}")
     for name in _BUNDLES:
         if os.environ.get(name):
             # A bundle takes long to check, and without TLS few have a use for it: those whose registry redirects
             # elsewhere, or has its token server there.
             check = _readable if endpoint.plain_http else _authorities
-            return TLSFiles(check(os.environ[name], variable=name), certificate, ())
+            path = check(os.environ[name], variable=name)
+            return TLSFiles(path, certificate, (), f"{path}, which {name} names")
     return TLSFiles(True, certificate, ())
 
 
@@ -104,6 +144,10 @@ def _check_pem(path: str) -> None:
 
 
 def _readable(path: str, option: str = "", *, variable: str = "") -> str:
+    try:
+        check_is_path(path)
+    except LocalFileError as problem:
+        raise problem.at_option(option or variable)
     expanded = absolute(path)
     try:
         if os.path.isdir(expanded):

@@ -18,7 +18,7 @@ import typing as t
 import urllib.parse
 
 from ._auth import LOG_IN, NOTHING, Answer, Authenticator, Scopes, parse_challenges
-from ._connection_error import connection_error
+from ._connection_error import Handshake, connection_error
 from ._counters import Counters
 from ._credential import Credential
 from ._endpoint import Endpoint
@@ -40,7 +40,7 @@ from ._proxy import Proxy, proxy_for
 from ._reference import is_docker_hub
 from ._requests import requests, urllib3
 from ._response import MAXIMUM_ERROR_BODY, Response, read_limited, retry_after
-from ._tls_files import tls_files
+from ._tls_files import TLSFiles, tls_files
 from ._url import Origin, is_local_address, is_local_host, origin_of, resolve, without_query
 
 USER_AGENT = "imageops.registry"
@@ -131,11 +131,11 @@ class Transport:
         # By its name: requests 2.32.0 to 2.32.4 have one context of TLS for all that verify with True, in which certs.d
         # is not trusted, and a client certificate offered to everybody.
         self._verify = requests.certs.where() if self._tls.verify is True else self._tls.verify
-        # A client certificate is offered by the one only. Where CAs are given besides, all its connections have one
-        # context, into which threads must not load anything (https://github.com/python/cpython/issues/134698).
-        self._session = _new_session(endpoint.jobs, self._tls.authorities, self._tls.client_certificate)
-        self._certificate = None if self._tls.authorities else self._tls.client_certificate
-        self._foreign_session = _new_session(endpoint.jobs, self._tls.authorities)
+        # A client certificate is offered by the one only. Where the user has named CAs, all its connections have one
+        # context, into which threads must not load a key (https://github.com/python/cpython/issues/134698).
+        self._session = _new_session(endpoint.jobs, self._tls, with_certificate=True)
+        self._certificate = None if self._tls.named_by else self._tls.client_certificate
+        self._foreign_session = _new_session(endpoint.jobs, self._tls, with_certificate=False)
         self._pool: t.Any = None
         self._proxies: dict[Origin, Proxy | None] = {}
         self._astray: dict[Origin, bool] = {}
@@ -374,8 +374,8 @@ class Transport:
             response = send()
             if not self._contacted:
                 # This thread leads, and the others wait.
-                if response.status == 400 and request.method == "HEAD" and self.endpoint.plain_http:
-                    self._check_plain_http()
+                if response.status == 400 and request.method == "HEAD":
+                    self._check_tls()
                 if challenged(response):
                     self._learn(response, request)
                     # The first token too, so that a password that is refused is tried once.
@@ -459,8 +459,8 @@ class Transport:
         if response.authorisation and not response.is_temporary():
             self._accepted.add(self.credential_for(request.repository))
 
-    def _check_plain_http(self) -> None:
-        """An answer to HEAD has no body that would say it: whether the registry expects TLS."""
+    def _check_tls(self) -> None:
+        """An answer to HEAD has no body that would say it: whether TLS is expected, or a client certificate."""
         response = self._once(_Request("GET", self.base + "/v2/"))
         error = response.error()
         if isinstance(error, TLSFailed):
@@ -576,7 +576,8 @@ class Transport:
             return response
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             # They quote URLs with their queries, and headers.
-            raise connection_error(error, request.method, request.url) from None
+            handshake = Handshake(self._tls.named_by, self._tls.certificate_path if own else "", is_registry=own)
+            raise connection_error(error, request.method, request.url, handshake) from None
 
     def _is_own(self, url: str) -> bool:
         return url.startswith(f"{self.base}/") or origin_of(url) == self.origin
@@ -714,7 +715,7 @@ def _connection_pool(session: t.Any, url: str, verify: bool | str, certificate: 
     return pool
 
 
-def _new_session(jobs: int, authorities: t.Sequence[str], certificate: str | tuple[str, str] | None = None) -> t.Any:
+def _new_session(jobs: int, tls: TLSFiles, *, with_certificate: bool) -> t.Any:
     session = requests.Session()
     # With the environment trusted, a ~/.netrc would replace our Authorization header.
     session.trust_env = False
@@ -722,15 +723,17 @@ def _new_session(jobs: int, authorities: t.Sequence[str], certificate: str | tup
     session.get_redirect_target = lambda response: None
     session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
     adapter = paced_adapter(pool_connections=8, pool_maxsize=jobs + 1, max_retries=0, pool_block=False)
-    if authorities:
-        context = urllib3.util.ssl_.create_urllib3_context()
-        for path in authorities:
-            context.load_verify_locations(path)
-        if certificate:
-            context.load_cert_chain(*((certificate,) if isinstance(certificate, str) else certificate))
-        # requests loads its own CAs into it as well.
+    context = tls.context(with_certificate=with_certificate)
+    if context:
+        # requests loads the CAs of verify into it as well.
         adapter.poolmanager.connection_pool_kw["ssl_context"] = context
-        adapter.proxy_manager_for = functools.partial(adapter.proxy_manager_for, ssl_context=context)
+        adapter.proxy_manager_for = functools.partial(_proxy_manager, adapter.proxy_manager_for, context, tls)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
+
+
+def _proxy_manager(make: t.Callable[..., t.Any], context: t.Any, tls: TLSFiles, proxy: str) -> t.Any:
+    """The connections through a proxy, with ``context`` to what is behind it."""
+    own = {"proxy_ssl_context": tls.proxy_context()} if proxy.lower().startswith("https://") else {}
+    return make(proxy, ssl_context=context, **own)

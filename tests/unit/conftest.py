@@ -13,6 +13,7 @@ import typing as t
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils import _auth_files, _certificate_directories
 from ansible_collections.imageops.registry.tests.unit.support.certificates import Certificates, make_certificates
+from ansible_collections.imageops.registry.tests.unit.support.company_certificates import CompanyCA, make_company_ca
 from ansible_collections.imageops.registry.tests.unit.support.hostile_server import HostileServer
 from ansible_collections.imageops.registry.tests.unit.support.scripted_server import ScriptedServer
 
@@ -91,6 +92,14 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     if shutil.which("openssl") is None:
         pytest.fail("The openssl command is missing: apt-get install openssl", pytrace=False)
     return make_certificates(pathlib.Path(tmp_path_factory.mktemp("certificates")))
+
+
+@pytest.fixture(scope="session")
+def company(tmp_path_factory: pytest.TempPathFactory) -> CompanyCA:
+    """A private CA whose certificate breaks the rules on the form of one."""
+    if shutil.which("openssl") is None:
+        pytest.fail("The openssl command is missing: apt-get install openssl", pytrace=False)
+    return make_company_ca(pathlib.Path(tmp_path_factory.mktemp("company")))
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:

@@ -28,6 +28,7 @@ _MANIFESTS = "../plugins/module_utils/test__manifest.py::test_"
 _NOTICES = "../plugins/module_utils/test__notices.py::test_"
 _NAMES = "../plugins/module_utils/test__reference.py::test_"
 _SHAPES = "../plugins/module_utils/test__shapes.py::test_"
+_AUTHORITY = "test_private_authority.py::test_"
 _PLANS = "../plugins/module_utils/test__plan_conditions.py::test_"
 
 CREDENTIALS_KEPT = (
@@ -151,6 +152,27 @@ CREDENTIALS_KEPT = (
         "cert=self._certificate if own else None,",
         "cert=self._certificate,",
         f"{_KEPT}a_client_certificate_is_offered_to_its_registry_only",
+    ),
+    Guard(
+        "a client certificate is for the registry only, also where the user names CAs",
+        "_transport.py",
+        "self._foreign_session = _new_session(endpoint.jobs, self._tls, with_certificate=False)",
+        "self._foreign_session = _new_session(endpoint.jobs, self._tls, with_certificate=True)",
+        f"{_KEPT}a_client_certificate_is_offered_to_its_registry_only",
+    ),
+    Guard(
+        "a proxy is not shown the client certificate",
+        "_transport.py",
+        '{"proxy_ssl_context": tls.proxy_context()}',
+        '{"proxy_ssl_context": context}',
+        f"{_AUTHORITY}a_proxy_with_tls_is_trusted_by_the_same_ca_and_not_shown_the_client_certificate",
+    ),
+    Guard(
+        "CAs that the user doesn't name are checked as strictly as Python does",
+        "_tls_files.py",
+        "if not self.named_by:",
+        "if False:",
+        f"{_AUTHORITY}cas_that_the_user_does_not_name_are_checked_as_strictly_as_python_does",
     ),
     Guard(
         "no redirect to a local address",

@@ -30,6 +30,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._promotion._copy
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem
 from ansible_collections.imageops.registry.plugins.module_utils._reference import check_registry
 from ansible_collections.imageops.registry.plugins.module_utils._registry import Registry
+from ansible_collections.imageops.registry.plugins.module_utils._requests import requests
 from ansible_collections.imageops.registry.plugins.module_utils._transport import Body
 from ansible_collections.imageops.registry.tests.unit.support.certificates import Certificates
 from ansible_collections.imageops.registry.tests.unit.support.documents import (
@@ -361,7 +362,8 @@ def test_the_urls_of_layers_are_never_asked(hostile: Hostile, media_type: str) -
 
 
 def over_tls(server: HostileServer, certificates: Certificates, credential: Credential, **options: t.Any) -> Registry:
-    return registry(server, credential, plain_http=False, ca_path=certificates.good_ca, **options)
+    options.setdefault("ca_path", certificates.good_ca)
+    return registry(server, credential, plain_http=False, **options)
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1"])
@@ -442,8 +444,9 @@ def test_a_next_page_without_tls_is_asked_with_tls_or_not_at_all(hostile: Hostil
 
 @pytest.mark.parametrize("by", ["redirect", "Location", "realm"])
 @pytest.mark.parametrize("elsewhere", ["another port", "another host"])
+@pytest.mark.parametrize("trust", ["ca_path", "anyway"])
 def test_a_client_certificate_is_offered_to_its_registry_only(
-    hostile: Hostile, certificates: Certificates, by: str, elsewhere: str
+    hostile: Hostile, certificates: Certificates, monkeypatch: pytest.MonkeyPatch, by: str, elsewhere: str, trust: str
 ) -> None:
     name = "localhost" if elsewhere == "another port" else "127.0.0.1"
     other = filled(hostile(name=name, tls=certificates.curious_context()))
@@ -458,6 +461,9 @@ def test_a_client_certificate_is_offered_to_its_registry_only(
     home.on("GET", ".*/blobs/.*", redirect_to(other.url) if by == "redirect" else lambda seen: None)
     options: dict[str, t.Any] = {"client_cert": certificates.client_certificate, "client_key": certificates.client_key}
     options["trusted_realm_hosts"] = (name,)
+    if trust == "anyway":
+        monkeypatch.setattr(requests.certs, "where", lambda: certificates.good_ca)
+        options["ca_path"] = ""
     client = over_tls(home, certificates, Credential(USER, PASSWORD), **options)
     assert READS["blob GET"][2](client) == LAYER
     client.put_upload(client.start_upload("a/b"), DIGEST, LAYER)

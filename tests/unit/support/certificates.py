@@ -37,12 +37,13 @@ class Certificates(t.NamedTuple):
         return context
 
 
-def _openssl(folder: pathlib.Path, *arguments: str) -> None:
+def openssl(folder: pathlib.Path, *arguments: str) -> None:
+    """Run the command in the folder."""
     subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True, timeout=60)
 
 
 def _new_key(folder: pathlib.Path, name: str) -> None:
-    _openssl(folder, "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", f"{name}.key")
+    openssl(folder, "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", f"{name}.key")
 
 
 def _new_ca(folder: pathlib.Path, name: str) -> None:
@@ -53,7 +54,7 @@ def _new_ca(folder: pathlib.Path, name: str) -> None:
         "subjectKeyIdentifier = hash\n"
     )
     _new_key(folder, name)
-    _openssl(
+    openssl(
         folder,
         "req",
         "-x509",
@@ -78,8 +79,8 @@ def _new_leaf(folder: pathlib.Path, name: str, ca: str) -> None:
     )
     (folder / f"{name}.cnf").write_text(f"[req]\nprompt = no\ndistinguished_name = dn\n[dn]\nCN = {name}\n")
     _new_key(folder, name)
-    _openssl(folder, "req", "-new", "-sha256", "-config", f"{name}.cnf", "-key", f"{name}.key", "-out", f"{name}.csr")
-    _openssl(
+    openssl(folder, "req", "-new", "-sha256", "-config", f"{name}.cnf", "-key", f"{name}.key", "-out", f"{name}.csr")
+    openssl(
         folder,
         "x509",
         "-req",

@@ -43,8 +43,8 @@ def put(directory: pathlib.Path, certificates: Certificates, *names: str) -> Non
 
 
 def test_without_anything_the_usual_cas_are_trusted() -> None:
-    assert found() == (True, None, ())
-    assert found(validate_certs=False) == (False, None, ())
+    assert found()[:3] == (True, None, ())
+    assert found(validate_certs=False)[:3] == (False, None, ())
 
 
 def test_an_option_comes_before_the_directory_and_that_before_the_environment(
@@ -52,18 +52,31 @@ def test_an_option_comes_before_the_directory_and_that_before_the_environment(
 ) -> None:
     good, bad = certificates.good_ca, certificates.bad_ca
     monkeypatch.setenv("CURL_CA_BUNDLE", good)
-    assert found() == (good, None, ())
+    assert found()[:3] == (good, None, ())
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", bad)
-    assert found() == (bad, None, ())
+    assert found()[:3] == (bad, None, ())
     put(directory, certificates, "ca.crt", "bad.crt")
-    assert found() == (True, None, (str(directory / "bad.crt"), str(directory / "ca.crt")))
-    assert found(ca_path=good) == (good, None, ())
-    assert found(validate_certs=False) == (False, None, ())
+    assert found()[:3] == (True, None, (str(directory / "bad.crt"), str(directory / "ca.crt")))
+    assert found(ca_path=good)[:3] == (good, None, ())
+    assert found(validate_certs=False)[:3] == (False, None, ())
+
+
+def test_it_says_where_cas_were_named(
+    directory: pathlib.Path, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = certificates.good_ca
+    assert found().named_by == ""
+    monkeypatch.setenv("CURL_CA_BUNDLE", good)
+    assert found().named_by == f"{good}, which CURL_CA_BUNDLE names"
+    assert found(validate_certs=False).named_by == ""
+    put(directory, certificates, "ca.crt")
+    assert found().named_by == f"the directory {directory}"
+    assert found(ca_path=good).named_by == f"{good}, which ca_path names"
 
 
 def test_without_tls_the_directory_is_not_looked_at(directory: pathlib.Path) -> None:
     (directory / "client.key").touch()
-    assert found(plain_http=True) == (True, None, ())
+    assert found(plain_http=True)[:3] == (True, None, ())
     with pytest.raises(LocalFileError, match="without client.cert"):
         found()
 
@@ -76,7 +89,7 @@ def test_without_tls_a_bundle_of_the_environment_only_has_to_be_there(
     with pytest.raises(LocalFileError, match="REQUESTS_CA_BUNDLE.* can't be read"):
         found(plain_http=True)
     bundle.write_text("no certificates")
-    assert found(plain_http=True) == (str(bundle), None, ())
+    assert found(plain_http=True)[:3] == (str(bundle), None, ())
     with pytest.raises(LocalFileError, match="holds no valid certificates"):
         found()
 
@@ -87,9 +100,9 @@ def test_a_bundle_is_checked_once_for_both_ends(
     bundle = tmp_path / "bundle.pem"
     shutil.copyfile(certificates.good_ca, bundle)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
-    assert found() == (str(bundle), None, ())
+    assert found()[:3] == (str(bundle), None, ())
     bundle.write_text("no certificates")
-    assert found() == (str(bundle), None, ())
+    assert found()[:3] == (str(bundle), None, ())
 
 
 def test_a_directory_without_cas_leaves_the_environment_alone(
@@ -98,7 +111,7 @@ def test_a_directory_without_cas_leaves_the_environment_alone(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", certificates.good_ca)
     put(directory, certificates, "client.cert", "client.key")
     pair = (str(directory / "client.cert"), str(directory / "client.key"))
-    assert found() == (certificates.good_ca, pair, ())
+    assert found()[:3] == (certificates.good_ca, pair, ())
     assert found(validate_certs=False).client_certificate == pair
 
 

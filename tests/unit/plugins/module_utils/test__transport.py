@@ -392,7 +392,7 @@ def test_a_certificate_for_another_name_is_refused(
 
 def test_a_client_certificate_is_shown_to_the_registry(serve: Serve, certificates: Certificates) -> None:
     server = serve(tls=certificates.server_context(ask_client=True), name="localhost").expect("GET", "/v2/")
-    with pytest.raises((TLSFailed, ConnectionFailed)):
+    with pytest.raises((TLSFailed, ConnectionFailed), match="client_cert, .*client_key|broke off"):
         over_tls(server, ca_path=certificates.good_ca, retries=0)
     options = {"client_cert": certificates.client_certificate, "client_key": certificates.client_key}
     assert over_tls(server, ca_path=certificates.good_ca, **options).status == 200
@@ -434,6 +434,30 @@ def test_a_registry_that_expects_tls_is_recognised(server: ScriptedServer, metho
     if method == "HEAD":
         server.expect("GET", "/v2/", 400, text)
     with pytest.raises(TLSFailed, match="plain_http to false"):
+        raise transport(server.host).exchange(method, "/v2/x", NOTHING).error()
+
+
+NGINX = (
+    "<html>\r\n<head><title>400 {0}</title></head>\r\n<body>\r\n<center><h1>400 Bad Request</h1></center></body></html>"
+)
+
+
+@pytest.mark.parametrize(("method", "status"), [("GET", 400), ("HEAD", 400), ("GET", 496)])
+@pytest.mark.parametrize(
+    ("title", "said"),
+    [
+        ("No required SSL certificate was sent", "requires a client certificate .*client_cert, .*client_key"),
+        ("The SSL certificate error", "doesn't accept the client certificate .*Check the certificate in client_cert"),
+    ],
+)
+def test_a_client_certificate_that_is_asked_for_by_http_is_named(
+    server: ScriptedServer, method: str, status: int, title: str, said: str
+) -> None:
+    page = NGINX.format(title).encode()
+    server.expect(method, "/v2/x", status, page)
+    if method == "HEAD":
+        server.expect("GET", "/v2/", status, page)
+    with pytest.raises(TLSFailed, match=said):
         raise transport(server.host).exchange(method, "/v2/x", NOTHING).error()
 
 
