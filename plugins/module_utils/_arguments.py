@@ -8,8 +8,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import math
 import sys
 import typing as t
@@ -17,6 +15,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ._attachment import Attachment, take_directory
+from ._base64 import decode_base64
 from ._counters import Counters
 from ._credentials import credentials_from_options
 from ._digest import check_digest
@@ -33,6 +32,7 @@ from ._reference import Place, check_registry, check_repository, check_tag
 from ._registry import Registry
 from ._requests import REQUESTS_IMPORT_ERROR
 from ._shapes import misshapen
+from ._shown import shown_options
 from ._transport import Transport
 from ._upload_form import SMALLEST_CHUNK
 
@@ -84,6 +84,9 @@ _ONE_END: Plain = {
     "client_key": {"type": "path", "no_log": False},
     "trusted_realm_hosts": {"type": "list", "elements": "str", "default": []},
 }
+_PATHS = frozenset(
+    name for option, spec in _ONE_END.items() if spec["type"] == "path" for name in (option, *spec.get("aliases", ()))
+)
 _WHOLE_TASK: Plain = {
     "timeout": {"type": "int", "default": 60},
     "retries": {"type": "int", "default": 3},
@@ -180,11 +183,12 @@ def create_module(options: Plain, *, source: str = "", **rules: t.Any) -> Ansibl
 
 
 class CheckedModule(AnsibleModule):
-    """A module that says in its own words what has the wrong shape.
+    """A module that says in its own words what has the wrong shape, and shows no secret that stands in another option.
 
     ansible-core converts what it can, such as text with commas or the number 1.10 where a list is wanted, and says of
     the rest neither where it is nor what to do. It has collected the secrets when it fails, so that these words come in
-    place of its own.
+    place of its own. It adds the options to what fails: those that hold a login, or the content of a file in the place of
+    its path, are hidden.
     """
 
     def __init__(self, **options: t.Any) -> None:
@@ -197,6 +201,7 @@ class CheckedModule(AnsibleModule):
 
     def fail_json(self, msg: str, **result: t.Any) -> t.NoReturn:
         """Fail, for what has the wrong shape first of all."""
+        result.setdefault("invocation", {"module_args": shown_options(self.params, _PATHS)})
         super().fail_json(self.misshapen or msg, **result)
 
 
@@ -450,8 +455,8 @@ def failure(error: RegistryError, **place: t.Any) -> Plain:
 def decoded(text: str, option: str) -> bytes:
     """The bytes of a base64 option. Raises :class:`InvalidInput`."""
     try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
+        return decode_base64(text)
+    except ValueError as error:
         raise InvalidInput(f"{option} is no valid base64") from error
 
 

@@ -360,7 +360,7 @@ class Authenticator:
             # Some say so of a wrong password, others of what this account, or nobody, finds there.
             check = LOG_IN if credential.is_anonymous else f"{_CHECK_CREDENTIAL}, and the account's rights"
             raise NotGranted(
-                f"the token server doesn't grant {scopes} to {credential}", hint=credential.advice or check, **facts
+                f"the token server doesn't grant {scopes} to {credential}", hint=credential.hint(check), **facts
             )
         if answer.status in (400, 401, 403):
             raise AuthenticationFailed(f"the token server doesn't accept {credential}", hint=_CHECK_CREDENTIAL, **facts)

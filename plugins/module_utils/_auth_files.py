@@ -8,17 +8,18 @@ containers-auth.json(5)), and where they are looked for."""
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
 import sys
 import typing as t
 
+from ._base64 import decode_base64
 from ._credential import Credential
-from ._errors import CredentialError
-from ._local_path import absolute, relative_hint
+from ._errors import CredentialError, LocalFileError
+from ._local_path import absolute, check_is_path, relative_hint
 from ._reference import is_docker_hub
+from ._shown import HIDDEN, is_content
 
 RUNTIME_DIRECTORY = "/run/containers"
 """Where Linux has podman's file of each user, if XDG_RUNTIME_DIR isn't set."""
@@ -85,11 +86,14 @@ class Place(t.NamedTuple):
     def __str__(self) -> str:
         if self.is_text:
             return f"the environment variable {self.named_by}"
-        return f"{absolute(self.path)}{self.named_by and f' ({self.named_by})'}"
+        path = HIDDEN if is_content(self.path) else absolute(self.path)
+        return f"{path}{self.named_by and f' ({self.named_by})'}"
 
     def read(self) -> AuthFile | None:
         """What is there; None where nothing is. Raises :class:`CredentialError`, which quotes nothing of it."""
         name = str(self) if self.is_text else f"the auth file {self}"
+        if self.is_required:
+            self._check()
         try:
             content = os.environb[self.named_by.encode("ascii")] if self.is_text else self._content()
         except OSError as error:
@@ -103,6 +107,13 @@ class Place(t.NamedTuple):
             raise CredentialError(f"{name} is larger than {_MAXIMUM_SIZE} bytes")
         document = _parsed(content, name)
         return AuthFile(name, document, {}, "") if self.is_legacy else _checked(document, name)
+
+    def _check(self) -> None:
+        try:
+            check_is_path(self.path)
+        except LocalFileError as error:
+            where = f"{self.named_by}: " if self.named_by else ""
+            raise CredentialError(f"{where}{error.reason}", hint=error.hint) from None
 
     def _content(self) -> bytes:
         with open(absolute(self.path), "rb") as file:
@@ -201,7 +212,7 @@ def _credential_of(entry: t.Any, key: str, name: str, problem: CredentialError) 
     username, password = entry.get("username"), entry.get("password")
     if _text(entry, "auth"):
         try:
-            text = base64.b64decode(entry["auth"], validate=True).decode("utf-8")
+            text = decode_base64(entry["auth"]).decode("utf-8")
         except ValueError:  # no base64, no ASCII, or no UTF-8 in it
             raise problem from None
         username, colon, password = text.partition(":")
@@ -217,4 +228,5 @@ def _credential_of(entry: t.Any, key: str, name: str, problem: CredentialError) 
 
 
 def _text(entry: t.Mapping[str, t.Any], key: str) -> str:
-    return entry[key] if isinstance(entry.get(key), str) else ""
+    """A token, or ``auth``: white space around it is none of it."""
+    return entry[key].strip() if isinstance(entry.get(key), str) else ""

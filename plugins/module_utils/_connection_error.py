@@ -57,7 +57,10 @@ class Handshake(t.NamedTuple):
     """Whether it is the registry itself: nobody else is offered a client certificate."""
 
 
-def connection_error(error: BaseException, method: str, url: str, handshake: Handshake = Handshake()) -> RegistryError:
+_UNKNOWN = Handshake()
+
+
+def connection_error(error: BaseException, method: str, url: str, handshake: Handshake = _UNKNOWN) -> RegistryError:
     """The error that an exception of ``requests``, ``urllib3``, ``ssl`` or the operating system is."""
     origin = origin_of(url)
     where = f"{origin.host}:{origin.port}"

@@ -52,6 +52,23 @@ class Credential(t.NamedTuple):
         pair = self.basic if self.password else ""
         return tuple(secret for secret in (self.password, pair, self.token, self.identity_token) if secret)
 
+    @property
+    def flaw(self) -> str:
+        """What may be why it is refused, in a sentence that quotes nothing of it; empty where it is as usual."""
+        if self.is_anonymous:
+            return ""
+        if self.token or self.identity_token:
+            return _flaw_of("identity token", self.identity_token) if self.identity_token else ""
+        for name, text in (("user name", self.username), ("password", self.password)):
+            found = _flaw_of(name, text) if text else f"The {name} is empty"
+            if found:
+                return found
+        return ""
+
+    def hint(self, usual: str) -> str:
+        """What to do where it is refused; ``usual`` where there is no better advice."""
+        return ". ".join(filter(None, (self.flaw, self.advice or usual)))
+
     def __str__(self) -> str:
         """What it is called where it is refused."""
         if self.is_anonymous:
@@ -62,6 +79,18 @@ class Credential(t.NamedTuple):
 
     def __repr__(self) -> str:
         return "Credential(anonymous)" if self.is_anonymous else "Credential(hidden)"
+
+
+def _flaw_of(name: str, text: str) -> str:
+    if text.endswith(("\n", "\r")):
+        what = "ends in a line break"
+    elif text != text.strip():
+        what = "begins or ends with white space"
+    elif text.startswith("\ufeff"):
+        what = "begins with a byte order mark"
+    else:
+        return ""
+    return f"The {name} {what}, which is sent with it: trim it where it is read from a file"
 
 
 ANONYMOUS = Credential()

@@ -16,6 +16,7 @@ import re
 import typing as t
 
 from ._errors import ContentMismatch, InvalidInput, RegistryError
+from ._shown import quoted
 
 _ENCODED_LENGTH = {"sha256": 64, "sha512": 128}
 _DIGEST = re.compile(r"(sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})", re.ASCII)
@@ -33,7 +34,6 @@ def check_digest(text: object, option: str = "") -> str:
     """
     if is_digest(text):
         return t.cast(str, text)
-    shown = repr(str(text)[:160])
     algorithm, colon, encoded = str(text).partition(":")
     if "@" in algorithm:
         why = "it has more than a digest in it, in front of the '@'"
@@ -45,7 +45,7 @@ def check_digest(text: object, option: str = "") -> str:
         why = f"{algorithm} takes {_ENCODED_LENGTH[algorithm]} hexadecimal digits, this has {len(encoded)} characters"
     else:
         why = "only the digits 0-9 and a-f in lower case may follow the ':'"
-    raise InvalidInput(f"{option}: malformed digest {shown}: {why}" if option else f"malformed digest {shown}: {why}")
+    raise InvalidInput(f"{f'{option}: ' if option else ''}malformed digest {quoted(text)}: {why}")
 
 
 def algorithm_of(digest: str) -> str:

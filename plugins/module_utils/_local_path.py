@@ -8,19 +8,14 @@
 from __future__ import annotations
 
 import os
-import re
 
 from ._errors import LocalFileError
-
-_CONTENT = re.compile(r".*?(?:[\r\n\0]|-----BEGIN )|\s*(?:[{\[]|LS0tLS1|eyJ)")
-"""What is no path: lines, PEM, JSON, and either in base64."""
-_LONGEST_PATH = 4096
+from ._shown import is_content
 
 
 def check_is_path(path: str) -> None:
     """Raise :class:`LocalFileError` for the content of a file where its path is wanted. Nothing of it is quoted."""
-    is_content = len(path) > _LONGEST_PATH or _CONTENT.match(path)
-    if is_content and ("\0" in path or not os.path.lexists(os.path.expanduser(path))):
+    if is_content(path) and ("\0" in path or not os.path.lexists(os.path.expanduser(path))):
         raise LocalFileError(
             "the path of a file is wanted, and what is given looks like the content of one",
             hint="Put the content into a file that only its user can read, and give the path of that",

@@ -12,14 +12,15 @@ import typing as t
 
 from ._digest import check_digest, is_digest
 from ._errors import InvalidInput
+from ._shown import HIDDEN, quoted, without_login, without_secret
 
 _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*", re.ASCII)
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}", re.ASCII)
 _HOST_LABEL = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?", re.ASCII)
+_NO_PORT = re.compile(r":(?!//|[0-9]*(?:/|$))[^/\[\]]+(?=/|$)", re.ASCII)
 _IPV6_HOST = re.compile(r"\[[a-fA-F0-9:]+(?:\.[0-9.]+)?\]", re.ASCII)
 
-_HIDDEN = "***@"
-_DIGESTS = ("sha256:", "sha512:")
+_LOGIN = "A login, if it is one, belongs into username and password"
 
 _MAXIMUM_LENGTH = 255
 """Of host[:port], "/" and repository together, the limit that many clients share."""
@@ -66,7 +67,7 @@ def check_repository(text: object, place: Place = ANYWHERE) -> str:
     A name that begins with the registry that ``place`` names is refused: nobody means that, and few registries would
     say more than that it isn't there.
     """
-    shown = repr(without_login(str(text))[:160])
+    shown = quoted(text)
     if not isinstance(text, str) or not text:
         raise InvalidInput(f"malformed repository name {shown}: it is empty or no string")
     # The length is looked at first and the components one by one, so that no input makes the pattern slow.
@@ -95,9 +96,9 @@ def _is_of(parts: tuple[str, str, str], registry: str) -> bool:
 
 def _whole_reference(text: str, place: Place) -> InvalidInput:
     """A repository with something in it that is an option of its own: says what it is, and where it belongs."""
-    shown = without_login(text)
+    shown, hidden = without_secret(text), f"{HIDDEN}@"
     rest = shown.rpartition("://")[2]
-    rest = rest[len(_HIDDEN) :] if rest.startswith(_HIDDEN) else rest
+    rest = rest[len(hidden) :] if rest.startswith(hidden) else rest
     rest, _at_sign, digest = rest.partition("@")
     head, colon, last = rest.rpartition(":")
     rest, tag = (head, last) if colon and "/" not in last else (rest, "")
@@ -115,19 +116,9 @@ def _whole_reference(text: str, place: Place) -> InvalidInput:
     if registry and hint and place.registry_option:
         known = f" is {place.registry}, and" if place.registry else ""
         hint += f"; the registry{end}{known} is given by {place.registry_option}"
+    if text != without_login(text):
+        hint = ". ".join(filter(None, (hint, _LOGIN)))
     return InvalidInput(f"malformed repository name {shown[:160]!r}{end}: {why}", hint=hint)
-
-
-def without_login(text: str) -> str:
-    """The text to be shown of what may be a reference with a login in front, ``user:secret@host/repository``."""
-    rest, at_sign, digest = text.rpartition("@")
-    if not digest.startswith(_DIGESTS):
-        rest, at_sign, digest = text, "", ""
-    login, separator, name = rest.rpartition("@")
-    if separator and (":" in login or "/" in name):
-        scheme, mark, _secret = login.partition("://")
-        rest = f"{scheme if mark else ''}{mark}{_HIDDEN}{name}"
-    return rest + at_sign + digest
 
 
 def check_tag(text: object) -> str:
@@ -148,16 +139,22 @@ def check_tag(text: object) -> str:
     if is_digest(text):
         raise InvalidInput(f"malformed tag '{text}': it is a digest", hint="Give it as digest, in place of tag")
     raise InvalidInput(
-        f"malformed tag {str(text)[:160]!r}: up to 128 letters, digits, '.', '_' and '-' are allowed, "
+        f"malformed tag {quoted(text)}: up to 128 letters, digits, '.', '_' and '-' are allowed, "
         "the first a letter, digit or '_'"
     )
 
 
 def check_registry(text: object) -> str:
     """Return ``text`` if it is host[:port], else raise :class:`InvalidInput`."""
-    shown = repr(str(text)[:160])
     if not isinstance(text, str) or not text:
         raise InvalidInput("malformed registry: it is empty")
+    if "@" in text:
+        raise InvalidInput(
+            "malformed registry, which isn't shown: it has a login in front of '@'",
+            hint="Give user name and secret in username and password, and only host[:port] in registry",
+        )
+    # What stands where the port should may be the second part of a login.
+    shown = quoted(_NO_PORT.sub(f":{HIDDEN}", text))
     if "://" in text:
         raise InvalidInput(
             f"malformed registry {shown}: give host[:port] without a scheme (and plain_http for a registry without TLS)"
@@ -211,11 +208,14 @@ def parse_reference(text: object) -> Reference:
     Docker Hub's own names get ``library/`` as Docker Hub does it. Raises :class:`InvalidInput`.
     """
     if not isinstance(text, str) or not text:
-        raise InvalidInput(f"malformed reference {str(text)[:160]!r}: it is empty or no string")
-    if "://" in text:
+        raise InvalidInput(f"malformed reference {quoted(text)}: it is empty or no string")
+    if text != without_login(text):
         raise InvalidInput(
-            f"malformed reference {without_login(text)[:300]!r}: give it without the scheme in front of '://'"
+            f"malformed reference {quoted(text)}: only a digest can follow '@'",
+            hint=_LOGIN,
         )
+    if "://" in text:
+        raise InvalidInput(f"malformed reference {quoted(text)}: give it without the scheme in front of '://'")
     rest, at_sign, digest = text.rpartition("@")
     if not at_sign:
         rest, digest = text, ""
@@ -247,6 +247,5 @@ def parse_reference(text: object) -> Reference:
         if registry and len(registry) + 1 + len(rest) > _MAXIMUM_LENGTH:
             raise InvalidInput(f"registry and repository are longer than {_MAXIMUM_LENGTH} characters together")
     except InvalidInput as error:
-        shown = repr(without_login(text)[:300])
-        raise InvalidInput(f"malformed reference {shown}: {error.reason}{why_registry}") from error
+        raise InvalidInput(f"malformed reference {quoted(text)}: {error.reason}{why_registry}") from error
     return Reference(registry, rest, tag, digest)

@@ -77,6 +77,8 @@ class Response:
         self.body = body
         self.authorisation = authorisation
         """The Authorization header of the request that this answers; empty where it had none. A secret."""
+        self.flaw = ""
+        """What is conspicuous about the credential that was sent, in a sentence, where that may be the reason."""
         self._raw = raw
 
     def header_list(self, name: str) -> list[str]:
@@ -171,7 +173,9 @@ class Response:
             )
         if self.status == 403:
             return AccessDenied(
-                said or "the account may not do this", hint="Check the account's rights and quota", **facts
+                said or "the account may not do this",
+                hint=". ".join(filter(None, (self.flaw, "Check the account's rights and quota"))),
+                **facts,
             )
         if self.status == 404:
             if codes & {"NAME_UNKNOWN"}:

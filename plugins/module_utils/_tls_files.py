@@ -46,7 +46,7 @@ class TLSFiles(t.NamedTuple):
 
         Without RFC 5280's rules on the form of a CA's certificate, which Python has checked since 3.13: the private CAs
         of many companies break them, and curl and the clients that are written in Go don't check them. As with those,
-        a CA that is named need not have signed itself. Chain, dates, names and the strength of keys are checked as ever.
+        a CA that is named need not have signed itself. Chain, dates, names and the strength of keys are checked.
         """
         if not self.named_by:
             return None
@@ -147,7 +147,7 @@ def _readable(path: str, option: str = "", *, variable: str = "") -> str:
     try:
         check_is_path(path)
     except LocalFileError as problem:
-        raise problem.at_option(option or variable)
+        raise problem.at_option(option or variable) from None
     expanded = absolute(path)
     try:
         if os.path.isdir(expanded):

@@ -439,7 +439,8 @@ class Transport:
 
     @staticmethod
     def _advise(credential: Credential, error: AuthenticationFailed) -> None:
-        error.hint = credential.advice or (_RENEW_TOKEN if credential.token else error.hint)
+        if not credential.flaw or not error.hint.startswith(credential.flaw):
+            error.hint = credential.hint(_RENEW_TOKEN if credential.token else error.hint)
 
     def _end_contact(self) -> None:
         """Nobody waits any longer for the thread that leads: what all need to know of the registry is known."""
@@ -457,7 +458,10 @@ class Transport:
 
     def _note_accepted(self, response: Response, request: _Request) -> None:
         if response.authorisation and not response.is_temporary():
-            self._accepted.add(self.credential_for(request.repository))
+            credential = self.credential_for(request.repository)
+            # Some answer a wrong password so.
+            response.flaw = credential.flaw if response.status == 403 else ""
+            self._accepted.add(credential)
 
     def _check_tls(self) -> None:
         """An answer to HEAD has no body that would say it: whether TLS is expected, or a client certificate."""
@@ -488,7 +492,9 @@ class Transport:
             who += f" of {credential.source}"
         return AccessDenied(
             f"{who} isn't granted {self._wanted(request)}",
-            hint=(credential.advice or LOG_IN) if credential.is_anonymous else _CHECK_RIGHTS,
+            hint=credential.hint(LOG_IN)
+            if credential.is_anonymous
+            else credential._replace(advice=_CHECK_RIGHTS).hint(""),
             method=response.method,
             url=without_query(response.url),
             status=response.status,

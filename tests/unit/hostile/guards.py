@@ -281,8 +281,8 @@ CREDENTIALS_KEPT = (
     ),
     Guard(
         "a login in front of a name is not shown",
-        "_reference.py",
-        'if separator and (":" in login or "/" in name):',
+        "_shown.py",
+        'if login and name and (":" in login or "/" in name or "/" not in login):',
         "if False:",
         f"{_NAMES}a_login_in_front_of_a_reference_is_not_shown",
     ),
@@ -595,4 +595,28 @@ PLANS = (
     ),
 )
 
-GUARDS = (*CREDENTIALS_KEPT, *WRONG_CONTENT, *PLANS)
+SECRETS_SHOWN = (
+    Guard(
+        "a registry with a login in it is not shown",
+        "_reference.py",
+        'if "@" in text:\n        raise',
+        "if not text:\n        raise",
+        "../plugins/module_utils/test__reference.py::test_a_login_in_a_registry_is_not_shown",
+    ),
+    Guard(
+        "another name with a login in it is not shown",
+        "_shown.py",
+        "return repr(without_secret(str(value))[:_LONGEST])",
+        "return repr(str(value)[:_LONGEST])",
+        "../plugins/module_utils/test__reference.py::test_a_login_in_another_name_is_not_shown",
+    ),
+    Guard(
+        "the content of a file in place of its path is not shown",
+        "_local_path.py",
+        "if is_content(path) and",
+        "if not path and",
+        "../plugins/module_utils/test__tls_files.py::test_the_content_of_a_file_in_place_of_its_path_is_not_shown",
+    ),
+)
+
+GUARDS = (*CREDENTIALS_KEPT, *WRONG_CONTENT, *PLANS, *SECRETS_SHOWN)

@@ -23,7 +23,7 @@ from ansible_collections.imageops.registry.tests.unit.support.documents import t
 from ansible_collections.imageops.registry.tests.unit.support.hostile_server import HostileServer, redirect_to
 
 Hostile = t.Callable[..., HostileServer]
-Name = t.Callable[[str, HostileServer], t.Dict[str, t.Any]]
+Name = t.Callable[[str, HostileServer], t.Any]
 
 PLACES = ["ca_path", "a hashed directory", "certs.d", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"]
 

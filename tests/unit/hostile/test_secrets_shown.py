@@ -128,6 +128,35 @@ def test_a_registry_that_quotes_what_it_got_gets_it_into_no_message(hostile: Hos
         assert not leaked
 
 
+@pytest.mark.parametrize("how", ["basic 401", "basic 403", "token server 401", "token server 403", "bearer 403"])
+@pytest.mark.parametrize("odd", ["empty", "line break"])
+def test_what_is_odd_about_a_password_that_is_refused_is_said_and_the_password_is_not(
+    hostile: Hostile, how: str, odd: str
+) -> None:
+    by, _space, status = how.rpartition(" ")
+    home = hostile(login="" if by == "basic" and status == "403" else "basic" if by == "basic" else "bearer")
+    if by == "token server":
+        home.on("GET", "/token", lambda seen: Answer(int(status)))
+    elif status == "403":
+        home.on(".*", ".*/(blobs|manifests|tags|referrers|uploads)/.*|/uploads/.*", logged_in(Answer(403), by))
+    password = "" if odd == "empty" else f"odd-{PASSWORD}\n"
+    for error in failing(registry(home, Credential(USER, password))):
+        said = str(error)
+        assert ("The password is empty" if odd == "empty" else "The password ends in a line break") in said
+        assert said.count("The password") == 1
+        assert PASSWORD not in everything_said(error)
+
+
+def logged_in(found: Answer, by: str) -> Rule:
+    """That answer to those who log in, and to others the challenge of Basic, where ``by`` is that."""
+
+    def rule(seen: Seen) -> Answer:
+        challenge = Answer(401, (("WWW-Authenticate", 'Basic realm="tests"'),))
+        return challenge if by == "basic" and "authorization" not in dict(seen.headers) else found
+
+    return rule
+
+
 @pytest.mark.parametrize("login", LOGINS)
 def test_no_secret_is_in_what_is_chained_to_an_error(hostile: Hostile, login: str) -> None:
     home = hostile(login="basic" if login == "basic" else "bearer")

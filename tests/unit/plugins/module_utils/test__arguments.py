@@ -13,6 +13,7 @@ import typing as t
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.testing import patch_module_args
 from ansible_collections.imageops.registry.plugins.doc_fragments.connection import ModuleDocFragment
 from ansible_collections.imageops.registry.plugins.module_utils import _arguments
 from ansible_collections.imageops.registry.plugins.module_utils._arguments import (
@@ -637,10 +638,42 @@ def test_what_else_is_in_a_repository_is_named_with_its_place() -> None:
 
 
 @pytest.mark.parametrize("text", ["x", "a===", "eyJ\u00e9", "eyJh\n", "ey J"])
+@pytest.mark.parametrize("text", ["x", "a===", "eyJ\u00e9", "eyJh\n!", "ey\0J"])
 def test_what_is_no_base64_is_named_by_its_option(text: str) -> None:
     with pytest.raises(InvalidInput, match="content_base64 is no valid base64"):
         decoded(text, "content_base64")
     assert decoded("eyJh", "content_base64") == b'{"a'
+
+
+@pytest.mark.parametrize("text", ["eyJhIjoxfQ==", "eyJh\nIjox\nfQ==\n", "eyJhIjoxfQ", " eyJh\r\nIjoxfQ=="])
+def test_base64_may_be_broken_into_lines_and_lack_its_padding(text: str) -> None:
+    assert decoded(text, "content_base64") == b'{"a":1}'
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("registry", "user:hard-to-guess@r.example"),
+        ("registry", "https://user:hard-to-guess@r.example"),
+        ("ca_path", "-----BEGIN CERTIFICATE-----\nhard-to-guess\n"),
+        ("authfile", '{"auths": {"r.example": {"auth": "hard-to-guess"}}}'),
+    ],
+)
+@pytest.mark.parametrize("other", [{}, {"jobs": "many"}, {"no-such-option": 1}])
+def test_no_login_and_no_content_is_in_the_options_that_ansible_shows(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    option: str,
+    value: str,
+    other: dict[str, t.Any],
+) -> None:
+    given = {"registry": "r.example", **other, option: value}
+    given["source"] = {"registry": "r.example", option: value}
+    with patch_module_args(given), pytest.raises(SystemExit):
+        run(create_module({}, source="required"), lambda task: {"found": task.registry()})
+    shown = capsys.readouterr()
+    assert "hard-to-guess" not in shown.out + shown.err
+    assert json.loads(shown.out)["failed"] is True
 
 
 def test_a_file_is_read_up_to_the_size_of_a_manifest(tmp_path: pathlib.Path) -> None:

@@ -127,11 +127,18 @@ def test_the_key_that_is_the_registry_to_the_letter_comes_before_other_forms(tmp
         ({"auth": packed("ci:a:b:c")}, ("ci", "a:b:c", "", "")),
         ({"auth": packed(f"ci:{SECRET}\0\0")}, ("ci", SECRET, "", "")),
         ({"auth": packed("ci:p\u00e4ss")}, ("ci", "p\u00e4ss", "", "")),
+        ({"auth": packed()[:5] + "\n" + packed()[5:] + "\n"}, ("ci", SECRET, "", "")),
+        ({"auth": f"  {packed()[:4]}\r\n\t{packed()[4:9]} {packed()[9:]}\r\n"}, ("ci", SECRET, "", "")),
+        ({"auth": packed(f"ci:{SECRET}x").rstrip("=")}, ("ci", f"{SECRET}x", "", "")),
+        ({"auth": packed("ci:\u00ff\u00fe?>~").replace("+", "-").replace("/", "_")}, ("ci", "\u00ff\u00fe?>~", "", "")),
+        ({"auth": " \n", "username": "ci", "password": SECRET}, ("ci", SECRET, "", "")),
         ({"auth": packed("<token>:x")}, ("<token>", "x", "", "")),
         ({"username": "ci", "password": SECRET}, ("ci", SECRET, "", "")),
         ({"auth": "", "username": "ci", "password": SECRET}, ("ci", SECRET, "", "")),
         ({"auth": packed(), "username": "x", "password": "y"}, ("ci", SECRET, "", "")),
         ({"registrytoken": "tok", "auth": packed()}, ("", "", "tok", "")),
+        ({"registrytoken": "tok\n"}, ("", "", "tok", "")),
+        ({"identitytoken": "\nidt\r\n"}, ("", "", "", "idt")),
         ({"identitytoken": "idt", "auth": packed("00000000-0000-0000-0000-000000000000:")}, ("", "", "", "idt")),
     ],
 )
@@ -150,6 +157,8 @@ def test_every_form_of_an_entry_is_read(tmp_path: pathlib.Path, entry: t.Any, ex
         "x",
         {"auth": packed(SECRET)},
         {"auth": f"{SECRET}!"},
+        {"auth": packed()[:-3] + "\n!"},
+        {"auth": packed()[:5]},
         {"auth": base64.b64encode(b"\xff:" + SECRET.encode()).decode()},
         {"auth": packed(f":{SECRET}")},
         {"auth": 7},
@@ -277,6 +286,18 @@ def test_a_file_that_must_be_there_and_is_not_is_an_error(tmp_path: pathlib.Path
         Place(str(tmp_path), is_required=True).read()
     with pytest.raises(CredentialError, match=r"absent \(REGISTRY_AUTH_FILE\) can't be read.*A relative path"):
         Place("absent", "REGISTRY_AUTH_FILE", is_required=True).read()
+
+
+CONTENT = json.dumps({"auths": {"r": {"auth": packed()}}})
+
+
+@pytest.mark.parametrize("content", [CONTENT, f"\n{CONTENT}", base64.b64encode(CONTENT.encode()).decode()])
+@pytest.mark.parametrize("variable", ["", "REGISTRY_AUTH_FILE"])
+def test_the_content_of_a_file_in_place_of_its_path_is_not_shown(content: str, variable: str) -> None:
+    with pytest.raises(CredentialError, match=f"^{variable}.*the path of a file is wanted.*content") as caught:
+        Place(content, variable, is_required=True).read()
+    assert packed() not in str(caught.value) and content[:20] not in str(caught.value)
+    assert str(Place(content, "DOCKER_CONFIG")) == "*** (DOCKER_CONFIG)"
 
 
 def test_a_file_that_is_looked_for_need_not_be_there_but_must_be_readable(tmp_path: pathlib.Path) -> None:

@@ -192,6 +192,33 @@ def test_no_secret_is_in_a_credential_printed(credential: Credential) -> None:
     assert set(credential.secrets) == {SECRET, *pairs}
 
 
+@pytest.mark.parametrize(
+    ("credential", "flaw"),
+    [
+        (Credential("ci", ""), "The password is empty"),
+        (Credential("", SECRET), "The user name is empty"),
+        (Credential("ci", f"{SECRET}\n"), "The password ends in a line break"),
+        (Credential("ci", f"{SECRET}\r\n"), "The password ends in a line break"),
+        (Credential("ci\n", SECRET), "The user name ends in a line break"),
+        (Credential("ci", f" {SECRET}"), "The password begins or ends with white space"),
+        (Credential("ci", f"\ufeff{SECRET}"), "The password begins with a byte order mark"),
+        (Credential(identity_token=f"{SECRET}\n"), "The identity token ends in a line break"),
+    ],
+)
+def test_what_is_conspicuous_about_a_credential_is_said_without_showing_it(credential: Credential, flaw: str) -> None:
+    assert credential.flaw.startswith(flaw) and SECRET not in credential.flaw
+    assert credential.hint("Usual") == f"{credential.flaw}. Usual"
+    assert credential._replace(advice="Better").hint("Usual") == f"{credential.flaw}. Better"
+
+
+@pytest.mark.parametrize(
+    "credential", [ANONYMOUS, LOGIN, Credential("ci", "a b"), Credential(token="x"), Credential(identity_token="x")]
+)
+def test_nothing_is_said_about_a_usual_credential(credential: Credential) -> None:
+    assert credential.flaw == ""
+    assert credential.hint("Usual") == "Usual"
+
+
 def test_an_anonymous_credential_says_so() -> None:
     assert ANONYMOUS.is_anonymous and ANONYMOUS.secrets == ()
     assert repr(ANONYMOUS) == "Credential(anonymous)" and str(ANONYMOUS) == "anonymous access"

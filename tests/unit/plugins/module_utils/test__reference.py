@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._digest import check_digest
 from ansible_collections.imageops.registry.plugins.module_utils._errors import InvalidInput
 from ansible_collections.imageops.registry.plugins.module_utils._reference import (
     Place,
@@ -16,8 +18,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._reference impor
     is_docker_hub,
     parse_reference,
     split_host_port,
-    without_login,
-)
+)from ansible_collections.imageops.registry.plugins.module_utils._shown import without_login
 
 DIGEST = "sha256:" + "b" * 64
 
@@ -191,7 +192,7 @@ def test_registries_are_host_and_port(registry: str) -> None:
         ("r.example:x", "1 to 65535"),
         ("r.example:\u0661", "1 to 65535"),
         ("r.example:1:2", "1 to 65535"),
-        ("user@r.example", "no host name"),
+        ("user@r.example", "it has a login"),
         ("r..example", "no host name"),
         ("-r.example", "no host name"),
         ("r_x.example", "no host name"),
@@ -206,6 +207,61 @@ def test_registries_are_host_and_port(registry: str) -> None:
 def test_other_registries_are_refused_saying_why(registry: object, why: str) -> None:
     with pytest.raises(InvalidInput, match=why):
         check_registry(registry)
+
+
+SECRET = "hard-to-guess"
+
+
+@pytest.mark.parametrize(
+    "registry",
+    [
+        f"user:{SECRET}@r.example:5000",
+        f"https://user:{SECRET}@r.example",
+        f"https://user:{SECRET}@r.example/v2/",
+        f"user:x@{SECRET}@r.example",
+        f"user:x/{SECRET}@r.example",
+        f"{SECRET}@r.example",
+        f"user:x{' ' * 300}{SECRET}@r.example",
+    ],
+)
+def test_a_login_in_a_registry_is_not_shown_and_its_options_are_named(registry: str) -> None:
+    with pytest.raises(InvalidInput, match="has a login.*in username and password") as caught:
+        check_registry(registry)
+    assert SECRET not in str(caught.value) and "user:" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "registry", [f"user:{SECRET}", f"https://user:{SECRET}", f"https://r.example/?token={SECRET}", f"r:1:{SECRET}"]
+)
+def test_half_a_login_in_a_registry_is_not_shown(registry: str) -> None:
+    with pytest.raises(InvalidInput, match="malformed registry '.*[*?]") as caught:
+        check_registry(registry)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"user:{SECRET}@r.example:5000/team/app:1",
+        f"https://user:{SECRET}@r.example/team/app",
+        f"user:{SECRET}@r.example/team/app@{DIGEST}",
+        f"{SECRET}@r.example",
+        f"user:A$ {SECRET}@r.example/app",
+        f"https://r.example/app?token={SECRET}",
+    ],
+)
+def test_a_login_in_another_name_is_not_shown(text: str) -> None:
+    for check in (check_repository, check_tag, check_digest, parse_reference):
+        with pytest.raises(InvalidInput, match="^malformed") as caught:
+            check(text)
+        assert SECRET not in str(caught.value)
+        assert check in (check_tag, check_digest) or "?" in text or "username and password" in str(caught.value)
+
+
+def test_what_is_no_login_is_shown() -> None:
+    for text in ("team/app@latest", "r.example/Team/app:1", f"team/APP@{DIGEST}", "team/app@sha256:abc"):
+        with pytest.raises(InvalidInput, match=re.escape(repr(text))):
+            parse_reference(text)
 
 
 def test_host_and_port_are_split_and_ipv6_keeps_its_brackets() -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import pathlib
 import shutil
 import subprocess
@@ -175,3 +176,21 @@ def test_a_file_that_is_missing_is_named_with_its_option(
     options[option] = str(tmp_path / "absent")
     with pytest.raises(LocalFileError, match=f"^{option}: the file {tmp_path}/absent can't be read: No such file"):
         found(**options)
+
+
+PEM = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize("content", [PEM, PEM.replace("\n", "\\n"), base64.b64encode(PEM.encode()).decode(), "\n/x/ca"])
+@pytest.mark.parametrize("place", ["ca_path", "client_cert", "client_key", *BUNDLES])
+def test_the_content_of_a_file_in_place_of_its_path_is_not_shown(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch, place: str, content: str
+) -> None:
+    options = {"client_cert": certificates.client_certificate} if place == "client_key" else {}
+    if place in BUNDLES:
+        monkeypatch.setenv(place, content)
+    else:
+        options[place] = content
+    with pytest.raises(LocalFileError, match=f"^{place}: the path of a file is wanted.*content of one") as caught:
+        found(**options)
+    assert content.strip()[:12] not in str(caught.value)

@@ -1,0 +1,60 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""What is shown of a text that a user gave as a name or a path, and that may hold a secret: a login in front of a
+host, or the content of a file."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+HIDDEN = "***"
+_LONGEST = 160
+_DIGEST = re.compile(r"@(?:sha[0-9]+:[^@]*|[a-z0-9+._-]+:[0-9a-fA-F]{32,})\Z", re.ASCII)
+_CONTENT = re.compile(r".*?(?:[\r\n\0]|-----BEGIN )|\s*(?:[{\[]|LS0tLS1|eyJ)")
+"""What is no path: lines, PEM, JSON, and either in base64."""
+_LONGEST_PATH = 4096
+
+
+def without_login(text: str) -> str:
+    """A name or reference, to be shown, without what may be a login in front, ``user:secret@host/repository``.
+
+    ``team/app@latest`` stays as it is: what stands in front of its '@' is no login.
+    """
+    digest = _DIGEST.search(text)
+    rest = text[: digest.start()] if digest else text
+    login, _at_sign, name = rest.rpartition("@")
+    if login and name and (":" in login or "/" in name or "/" not in login):
+        scheme, mark, _secret = login.partition("://")
+        rest = f"{scheme if mark else ''}{mark}{HIDDEN}@{name}"
+    return rest + (digest[0] if digest else "")
+
+
+def without_secret(text: str) -> str:
+    """The same without a query, which may hold a token."""
+    shown, question, _query = without_login(text).partition("?")
+    return shown + question
+
+
+def quoted(value: object) -> str:
+    """A name or reference of a user in quotes, cut, and without what may be a login or a token in a query."""
+    return repr(without_secret(str(value))[:_LONGEST])
+
+
+def is_content(path: str) -> bool:
+    """Whether a text looks like the content of a file, where the path of one is wanted."""
+    return len(path) > _LONGEST_PATH or _CONTENT.match(path) is not None
+
+
+def shown_options(value: t.Any, paths: t.Collection[str], name: str = "") -> t.Any:
+    """Options of a task as plain values, fit to be shown: without logins, and without contents at ``paths``."""
+    if isinstance(value, dict):
+        return {key: shown_options(inner, paths, str(key)) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [shown_options(inner, paths, name) for inner in value]
+    if not isinstance(value, str):
+        return value
+    return HIDDEN if name in paths and is_content(value) else without_login(value)
