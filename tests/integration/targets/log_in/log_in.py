@@ -7,11 +7,13 @@ with certificates, through a proxy. And no secret of them in what is printed or 
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import secrets
 import shutil
 import subprocess
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +39,10 @@ from runs import (
     state_at,
     task,
 )
+from tls_front import TLSFront
 
 from access_log import read_requests
+from certificates import CertificateAuthority
 from fleet import start, stop
 from specification import Specification
 
@@ -187,7 +191,67 @@ def files(cases: Cases) -> None:
     broken = str(private_file("home-broken/.docker/config.json", "{").parents[1])
     cases.fails("a broken file", anonymous(BASIC), f"{broken}/.docker/config.json is no valid JSON", HOME=broken)
     cases.works("a broken file, and a registry that is open to all", anonymous(OPEN), HOME=broken)
+    packed = account(BASIC)["auth"]
+    for name, text in (
+        ("in lines", "\r\n".join(packed[begin : begin + 20] for begin in range(0, len(packed), 20)) + "\n"),
+        ("with spaces, and without its padding", f" {packed[:7]} {packed[7:].rstrip('=')}"),
+    ):
+        file = auths(f"{name.replace(' ', '-')}/auth.json", {address(BASIC): {"auth": text}})
+        cases.works(f"base64 {name}", anonymous(BASIC, auth_file=f"{file}/auth.json"))
     cases.works("where a credential comes from", connection(TOKEN, None), "registry_info", HOME=home)
+
+
+def odd(cases: Cases) -> None:
+    """Passwords that were read with more than is in them, or with nothing."""
+    for name in (TOKEN, BASIC):
+        login = {**anonymous(name), **connection(name)}
+        cases.fails(
+            f"a password with a line break ({name})",
+            {**login, "password": f"{login['password']}\n"},
+            "doesn't accept the ",
+            "The password ends in a line break",
+        )
+        cases.fails(f"an empty password ({name})", {**login, "password": ""}, "The password is empty")
+        cases.fails(
+            f"a user name with a line break ({name})",
+            {**login, "username": f"{login['username']}\n"},
+            "The user name ends in a line break",
+        )
+    entry = basic("main", f"{REGISTRIES[BASIC]['password']}\n")
+    file = auths("line-break/auth.json", {address(BASIC): entry})
+    cases.fails(
+        "a line break in the password of a file",
+        anonymous(BASIC, auth_file=f"{file}/auth.json"),
+        "doesn't accept the credential of the entry",
+        "The password ends in a line break",
+    )
+
+
+def misplaced(cases: Cases) -> None:
+    """Secrets where none belong: they aren't shown, and what is wanted is named."""
+    host, entry = address(BASIC), anonymous(BASIC)
+    for name, registry in (
+        ("a login in registry", f"main:{WRONG_PASSWORD}@{host}"),
+        ("a URL with a login as registry", f"https://main:{WRONG_PASSWORD}@{host}"),
+        ("a login in registry, with more in it", f"main:{WRONG_PASSWORD}@x/@{host}/v2"),
+    ):
+        cases.fails(name, {**entry, "registry": registry}, "registry: ", "a login", "username and password")
+    cases.fails("half a login in registry", {**entry, "registry": f"main:{WRONG_PASSWORD}"}, "registry: ", "port")
+    named = f"https://main:{WRONG_PASSWORD}@{host}/log-in/single"
+    cases.fails(
+        "a login in repository", {**entry, "repository": named}, "malformed repository", "username and password"
+    )
+    content = json.dumps({"auths": {host: {"auth": WRONG_PASSWORD}}})
+    key = f"-----BEGIN PRIVATE KEY-----\n{WRONG_PASSWORD}\n-----END PRIVATE KEY-----\n"
+    wanted = "the path of a file is wanted"
+    cases.fails("JSON as auth_file", {**entry, "auth_file": content}, "auth_file: ", wanted)
+    cases.fails("PEM as ca_path", {**entry, "ca_path": key}, "ca_path: ", wanted)
+    cases.fails("PEM as client_cert", {**entry, "client_cert": key}, "client_cert: ", wanted)
+    cases.fails("PEM as client_key", {**entry, "client_cert": WRONG_CA, "client_key": key}, "client_key: ", wanted)
+    source = {**connection(BASIC, None), "registry": f"main:{WRONG_PASSWORD}@{host}"}
+    images = [{"repository": "log-in/single", "tag": "1.0"}]
+    ends = {**connection(OPEN), "source": source, "images": images}
+    cases.fails("a login in source.registry", ends, "source.registry: ", "username and password", module="image_copy")
 
 
 def several(cases: Cases) -> None:
@@ -299,7 +363,14 @@ def certificates(cases: Cases) -> None:
         return {"HOME": str(OUTPUT / name)}
 
     files = {"client_cert": pair["client_cert"], "client_key": pair["client_key"], "ca_crt": str(OWN.load()["ca_path"])}
-    cases.fails("no client certificate", own, f"Cannot reach {host}", "see client_cert")
+    cases.fails(
+        "no client certificate",
+        own,
+        f"Cannot reach {host}",
+        "requires a client certificate",
+        "in client_cert",
+        "client_key",
+    )
     cases.works("a client certificate", {**own, **pair})
     cases.works("a directory with CA and client certificate", without_ca, **home("home-certificates", host, **files))
     cases.fails(
@@ -340,11 +411,67 @@ def certificates(cases: Cases) -> None:
     )
 
 
+def company(cases: Cases) -> contextlib.ExitStack:
+    """A registry behind a front with a certificate of a private CA, as companies have them; also with client ones.
+
+    Returns what must be closed when they are done.
+    """
+    folder = OUTPUT / "company"
+    folder.mkdir()
+    ca = str(folder / "ca.crt")
+    authority = CertificateAuthority.open(Path(ca), folder / "ca.key", "Company CA", bare=True)
+    CertificateAuthority.open(folder / "forged.crt", folder / "forged.key", "Company CA", bare=True)
+    authority.issue("localhost", folder / "front.crt", folder / "front.key")
+    authority.issue("localhost", folder / "old.crt", folder / "old.key", lifetime=timedelta(minutes=-30))
+    fronts = contextlib.ExitStack()
+
+    def front(certificate: str, client_ca: str = "") -> Plain:
+        files = folder / f"{certificate}.crt", folder / f"{certificate}.key"
+        where = fronts.enter_context(TLSFront(address(OPEN), *files, client_ca)).address
+        return {"registry": where, "repository": "log-in/single", "tag": "1.0", "retries": 0}
+
+    good, old = front("front"), front("old")
+    home = OUTPUT / "home-company/.config/containers/certs.d" / good["registry"]
+    home.mkdir(parents=True)
+    shutil.copyfile(ca, home / "ca.crt")
+    hashed = folder / "hashed"
+    hashed.mkdir()
+    shutil.copyfile(ca, hashed / "ca.crt")
+    subprocess.run(["openssl", "rehash", str(hashed)], check=True, capture_output=True)
+    cases.works("a private CA in ca_path", {**good, "ca_path": ca})
+    cases.works("a private CA in a directory in ca_path", {**good, "ca_path": str(hashed)})
+    cases.works("a private CA in certs.d", good, HOME=str(OUTPUT / "home-company"))
+    for bundle in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        cases.works(f"a private CA in {bundle}", good, **{bundle: ca})
+    cases.fails(
+        "a private CA that isn't named", good, "isn't trusted", "Name the file of the CA that signed it in ca_path"
+    )
+    other = {**good, "ca_path": str(folder / "forged.crt")}
+    cases.fails("another CA of the same name", other, "isn't trusted", f"No CA that signed it is in {other['ca_path']}")
+    cases.fails("an expired certificate", {**old, "ca_path": ca}, "has expired", "needs a new certificate")
+    by_address = {**good, "registry": good["registry"].replace("localhost", "127.0.0.2"), "ca_path": ca}
+    cases.fails("a certificate of another name", by_address, "isn't trusted", "by a name that is in its certificate")
+    asking = {**front("front", str(OWN.load()["ca_path"])), "ca_path": ca}
+    entry = REGISTRIES["mutual"]
+    pair = {"client_cert": entry["client_certificate"], "client_key": entry["client_key"]}
+    said = ("requires a client certificate", "in client_cert", "in client_key")
+    cases.fails("no client certificate, HEAD behind nginx", asking, *said, module="manifest_info")
+    cases.fails("no client certificate behind nginx", asking, *said, module="tag_info")
+    cases.works("a client certificate behind nginx", {**asking, **pair})
+    return fronts
+
+
 def ways() -> None:
     """All ways for which the environment holds no secret, in one playbook."""
     cases = Cases()
-    for add in (files, several, helpers, tokens, certificates):
+    for add in (files, odd, misplaced, several, helpers, tokens, certificates):
         add(cases)
+    with company(cases):
+        check_ways(cases)
+
+
+def check_ways(cases: Cases) -> None:
+    """Run them, and look at what came of some."""
     moment, post_moment = mark(), len(requests_of_post())
     done = cases.run(hidden())
     place = f"the entry '{address(TOKEN)}' of the auth file {OUTPUT}/home-docker/.docker/config.json"

@@ -668,7 +668,7 @@ def test_no_login_and_no_content_is_in_the_options_that_ansible_shows(
     other: dict[str, t.Any],
 ) -> None:
     given = {"registry": "r.example", **other, option: value}
-    given["source"] = {"registry": "r.example", option: value}
+    given.update(source={"registry": "r.example", option: value}, _ansible_inject_invocation=True)
     with patch_module_args(given), pytest.raises(SystemExit):
         run(create_module({}, source="required"), lambda task: {"found": task.registry()})
     shown = capsys.readouterr()
