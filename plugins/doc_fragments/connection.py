@@ -13,7 +13,7 @@ class ModuleDocFragment:
 options:
   registry:
     description:
-      - The registry that is read or changed, as V(host) or V(host:port), without a scheme.
+      - The registry that is read or changed, as V(host) or V(host:port), without a scheme and without a login.
     type: str
     required: true
   username:
@@ -25,6 +25,7 @@ options:
   password:
     description:
       - The password of O(username), or a token that the registry takes in its place.
+      - It is sent as it is. If it is refused and is empty, or ends in a line break, the message says so.
       - On ansible-core before 2.22, a password that also occurs in a repository, a tag, a digest or a manifest of the task
         would be cut out of the result. The task then fails before it writes. Give such a one in O(auth_file).
     type: str
@@ -72,6 +73,8 @@ options:
       - Without it, C(*.crt) in C(~/.config/containers/certs.d/REGISTRY), C(/etc/containers/certs.d/REGISTRY) or
         C(/etc/docker/certs.d/REGISTRY), the first that is there, are trusted besides the CAs that are trusted anyway. Without these,
         it is the environment variable E(REQUESTS_CA_BUNDLE) that names the CAs, then E(CURL_CA_BUNDLE).
+      - A CA that is named in one of these ways is trusted even if its certificate lacks extensions that Python has required since
+        3.13, as those of many private CAs do. Signatures, dates, names and the strength of keys are verified.
     type: path
     aliases: [ca_cert]
   client_cert:

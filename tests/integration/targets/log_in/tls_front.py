@@ -27,17 +27,19 @@ class TLSFront:
     With a ``client_ca`` it answers as nginx does to everybody who shows no certificate of that CA.
     """
 
-    def __init__(self, address: str, certificate: Path, key: Path, client_ca: str = "") -> None:
-        host, _colon, port = address.rpartition(":")
-        self._inner = (host, int(port))
+    def __init__(
+        self, address: str, certificate: Path, key: Path, *, client_ca: str = "", listens_at: str = "127.0.0.1"
+    ) -> None:
+        inner, _colon, port = address.rpartition(":")
+        self._inner = (inner, int(port))
         self._asks = bool(client_ca)
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(certificate, key)
         if client_ca:
             self._context.verify_mode = ssl.CERT_OPTIONAL
             self._context.load_verify_locations(client_ca)
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.address = f"localhost:{self._listening.getsockname()[1]}"
+        self._listening = socket.create_server((listens_at, 0))
+        self.port = int(self._listening.getsockname()[1])
 
     def __enter__(self) -> TLSFront:
         threading.Thread(target=self._listen, daemon=True).start()

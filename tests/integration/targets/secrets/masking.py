@@ -181,6 +181,15 @@ class Scene:
         self.secrets.tokens["the token option"] = token
         self.secrets.tokens["the wrong token"] = wrong_token = f"wrong-token-{secrets.token_hex(16)}"
         self.secrets.tokens["the broken token"] = broken = f"broken-token-{secrets.token_hex(16)}\nX-Other: 1"
+        misplaced = f"misplaced-{secrets.token_hex(8)}"
+        self.secrets.tokens["the misplaced secret"] = misplaced
+        for what, text in (
+            ("login", f"main:{misplaced}@{entry['address']}"),
+            ("URL", f"https://main:{misplaced}@{entry['address']}"),
+            ("PEM", f"-----BEGIN PRIVATE KEY-----\n{misplaced}\n-----END PRIVATE KEY-----\n"),
+            ("JSON", json.dumps({"auths": {entry["address"]: {"auth": misplaced}}})),
+        ):
+            self.secrets.tokens[f"the misplaced {what}"] = text
 
         self.source, self.destination = connection(SOURCE), connection(DESTINATION)
         self.odd = {"registry": entry["address"], "plain_http": True, "username": "main", "password": odd}
@@ -208,6 +217,16 @@ class Scene:
             "wrong auth_file": end(self.odd, auth_file=str(bad_file)),
             "both": {**self.source, "token": token},
             "no username": end(self.source, password=wrong),
+            "login in registry": {**self.odd, "registry": self.secrets.tokens["the misplaced login"]},
+            "URL as registry": {**self.odd, "registry": self.secrets.tokens["the misplaced URL"]},
+            "URL as registry, bad option": {
+                **self.odd,
+                "registry": self.secrets.tokens["the misplaced URL"],
+                "retries": "many",
+            },
+            "PEM as ca_path": {**self.source, "ca_path": self.secrets.tokens["the misplaced PEM"]},
+            "PEM as client_cert": {**self.source, "client_cert": self.secrets.tokens["the misplaced PEM"]},
+            "JSON as auth_file": end(self.odd, auth_file=self.secrets.tokens["the misplaced JSON"]),
             "bad option": {**self.source, "jobs": "many"},
             "unknown option": {**self.source, "passwort": "x"},
         }
@@ -335,6 +354,7 @@ def nothing_shown() -> None:
                 scene.promotion(scene.source, {**scene.destination, "validate_certs": "?"}),
             ),
             ("role, unknown argument", 2, "true", scene.promotion({**scene.source, "pass": "x"}, scene.destination)),
+            ("role, login in registry", 2, "true", scene.promotion(scene.wrong["URL as registry"], scene.destination)),
             ("role, bad value", 2, "true", scene.promotion(scene.source, scene.destination, promote_jobs="many")),
         ):
             environment["ANSIBLE_PIPELINING"] = pipelining
