@@ -187,8 +187,8 @@ class CheckedModule(AnsibleModule):
 
     ansible-core converts what it can, such as text with commas or the number 1.10 where a list is wanted, and says of
     the rest neither where it is nor what to do. It has collected the secrets when it fails, so that these words come in
-    place of its own. It adds the options to what fails: those that hold a login, or the content of a file in the place of
-    its path, are hidden.
+    place of its own. It adds the options to what fails, where a login in a name is hidden, and the content of a file in
+    place of its path.
     """
 
     def __init__(self, **options: t.Any) -> None:

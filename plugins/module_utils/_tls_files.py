@@ -146,8 +146,8 @@ def _check_pem(path: str) -> None:
 def _readable(path: str, option: str = "", *, variable: str = "") -> str:
     try:
         check_is_path(path)
-    except LocalFileError as problem:
-        raise problem.at_option(option or variable) from None
+    except LocalFileError as error:
+        raise error.at_option(option or variable) from None
     expanded = absolute(path)
     try:
         if os.path.isdir(expanded):

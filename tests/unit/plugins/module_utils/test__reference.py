@@ -18,7 +18,8 @@ from ansible_collections.imageops.registry.plugins.module_utils._reference impor
     is_docker_hub,
     parse_reference,
     split_host_port,
-)from ansible_collections.imageops.registry.plugins.module_utils._shown import without_login
+)
+from ansible_collections.imageops.registry.plugins.module_utils._shown import without_login
 
 DIGEST = "sha256:" + "b" * 64
 
