@@ -268,8 +268,8 @@ CREDENTIALS_KEPT = (
     Guard(
         "no signed URL is chained to an error",
         "_transport.py",
-        "raise connection_error(error, request.method, request.url) from None",
-        "raise connection_error(error, request.method, request.url) from error",
+        "raise connection_error(error, request.method, request.url, handshake) from None",
+        "raise connection_error(error, request.method, request.url, handshake) from error",
         f"{_SHOWN}no_signed_url_is_in_what_is_chained_to_an_error",
     ),
     Guard(
