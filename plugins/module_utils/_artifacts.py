@@ -209,7 +209,7 @@ def _look_at_destination(destination: End, graphs: t.Sequence[_Graph]) -> None:
     def ask(question: Question) -> Referrers | Descriptor | None:
         repository, name, kind = question
         if kind == "tag":
-            return destination.head_manifest(repository, name)
+            return destination.head_manifest(repository, name, is_guarded=question in guarded)
         return destination.list_referrers(repository, name)
 
     standing = [graph for graph in graphs if graph.error is None]
@@ -221,6 +221,12 @@ def _look_at_destination(destination: End, graphs: t.Sequence[_Graph]) -> None:
             if artifact.action == COPY
         )
     )
+    guarded = {
+        question_of(graph, artifact)
+        for graph in standing
+        for artifact in graph.artifacts
+        if artifact.tag and graph.wanted.on_conflict(artifact.tag) != REPLACE
+    }
     answers = dict(zip(questions, run_all(ask, questions, destination.jobs)))
     for graph in standing:
         for place, artifact in enumerate(graph.artifacts):

@@ -10,7 +10,14 @@ from __future__ import annotations
 import typing as t
 
 from ._end import End
-from ._errors import ConnectionFailed, ContentMismatch, NotFound, ProtocolViolation, RegistryError
+from ._errors import (
+    ConnectionFailed,
+    ContentMismatch,
+    NotFound,
+    ProtocolViolation,
+    RedirectFailed,
+    RegistryError,
+)
 from ._manifest import Descriptor, Manifest, blobs_of
 from ._parallel import run_all
 from ._transfer import RegistrySource, verified_pieces
@@ -96,7 +103,10 @@ def look_at_blob(end: End, repository: str, blob: Descriptor, *, read: bool) -> 
     :class:`ContentMismatch` where it isn't what the descriptor promises.
     """
     what = f"look for blob {blob.digest} in {end.name}/{repository}"
-    size = end.head_blob(repository, blob.digest)
+    try:
+        size = end.head_blob(repository, blob.digest)
+    except RedirectFailed as error:
+        raise _lost_by_storage(error, what) from error
     if size is None:
         raise NotFound("it isn't there").within(what)
     if size not in (blob.size, -1):
@@ -108,6 +118,8 @@ def look_at_blob(end: End, repository: str, blob: Descriptor, *, read: bool) -> 
             pass
     except NotFound as error:
         raise ContentMismatch("the registry says that it is there, and doesn't serve it").within(what) from error
+    except RedirectFailed as error:
+        raise _lost_by_storage(error, what) from error
     except ConnectionFailed as error:
         if not error.broke_off:
             raise
@@ -117,6 +129,11 @@ def look_at_blob(end: End, repository: str, blob: Descriptor, *, read: bool) -> 
         raise ContentMismatch(
             f"the registry says that it is there, and doesn't serve all of it: {error.reason}"
         ).within(what) from error
+
+
+def _lost_by_storage(error: RedirectFailed, what: str) -> RegistryError:
+    """What a storage's error says of a blob that the registry has: with 404 or 410, that its bytes are lost."""
+    return ContentMismatch(error.reason).within(what) if error.status in (404, 410) else error
 
 
 BlobPlace = tuple[str, Descriptor]

@@ -55,7 +55,7 @@ class End(t.Protocol):
     def lacks_repository(self, repository: str) -> bool:
         """See :meth:`._registry.Registry.lacks_repository`."""
 
-    def head_manifest(self, repository: str, reference: str) -> Descriptor | None:
+    def head_manifest(self, repository: str, reference: str, *, is_guarded: bool = False) -> Descriptor | None:
         """See :meth:`._registry.Registry.head_manifest`."""
 
     def is_unsure(self, repository: str, tag: str) -> bool:

@@ -219,6 +219,10 @@ class ProtocolViolation(RegistryError):
     """An answer that the distribution specification doesn't allow, or that isn't safe to follow."""
 
 
+class RedirectFailed(RegistryError):
+    """Another host, to which the registry redirects, answers with an error. That says nothing about the registry."""
+
+
 class UnexpectedAnswer(RegistryError):
     """A status that nothing above explains."""
 

@@ -25,7 +25,7 @@ from ._manifest import OCI_INDEX, OCI_MANIFEST, Descriptor, Manifest
 from ._parallel import AT_ONCE, Step, StepGraph, run_all
 from ._referrers_index import list_under_subject, unlist_from_subject
 from ._registry import Registry, referrers_tag
-from ._transfer import RegistrySource, upload_blob
+from ._transfer import RegistrySource, size_to_skip, upload_blob
 
 PUSH = "push"
 
@@ -256,7 +256,7 @@ def _upload_again(
     blobs = manifest.blobs()
     missing = [blob for blob in blobs if blob.digest in error.digests]
     if not error.digests and source is not None:
-        sizes = {blob.digest: destination.head_blob(item.repository, blob.digest) for blob in blobs}
+        sizes = {blob.digest: size_to_skip(destination, item.repository, blob.digest) for blob in blobs}
         missing = [blob for blob in blobs if sizes[blob.digest] not in (blob.size, -1)]
         if not missing and manifest.subject is None:
             missing = blobs

@@ -19,7 +19,7 @@ from ._manifest import Descriptor
 from ._parallel import Step, StepGraph, run_all
 from ._progress import Progress
 from ._registry import Registry, UploadSession
-from ._transfer import BlobSource, WatchedSource, abandon_upload, size_of, upload_blob
+from ._transfer import BlobSource, WatchedSource, abandon_upload, size_of, size_to_skip, upload_blob
 
 _MAXIMUM_MOUNTS_TRIED = 3
 _MANY_LOOKS = 3
@@ -211,7 +211,7 @@ class BlobPlacement:
 
     def _look(self, digest: str, copies: _Copies, wanted: _Wanted) -> BlobOutcome | None:
         """The outcome for a blob that is there already; None for one that has to be sent."""
-        found = self._destination.head_blob(wanted.repository, digest)
+        found = size_to_skip(self._destination, wanted.repository, digest)
         # Another size than promised is a damaged copy or a stale cache: sent again, most registries mend it.
         if found is None or not (found == -1 or wanted.size is None or found == wanted.size):
             return None
@@ -308,7 +308,7 @@ class BlobPlacement:
                 self._offers_own = error.temporary
             else:
                 return (self._there(digest, wanted, size), None) if session is None else (None, session)
-        if self._destination.head_blob(wanted.repository, digest) not in (size, -1):
+        if size_to_skip(self._destination, wanted.repository, digest) not in (size, -1):
             return None, session
         if session is not None:
             abandon_upload(self._destination, session)

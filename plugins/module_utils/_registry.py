@@ -17,6 +17,7 @@ import threading
 import typing as t
 import urllib.parse
 
+from ._absence import Absence
 from ._auth import CATALOG, NOTHING, Scopes, parse_challenges
 from ._digest import algorithm_of, check_digest, is_digest
 from ._errors import (
@@ -50,7 +51,7 @@ from ._reference import check_repository, check_tag
 from ._response import Response
 from ._transport import Body, Transport
 from ._upload_form import UploadForm
-from ._url import origin_of, resolve, with_digest
+from ._url import origin_of, resolve, with_digest, without_query
 
 _OCTETS = {"Content-Type": "application/octet-stream"}
 _MAXIMUM_PAGES = 10000
@@ -63,6 +64,8 @@ _MAXIMUM_LIST_SIZE = 128 * 1024 * 1024
 _UPLOAD_TIMEOUT = 300.0
 """Seconds of silence that the end of an upload may take: the registry then hashes and moves what it got."""
 _ABSENT_CODES = {"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN", "NOT_FOUND"}
+_RANGE_REFUSED = (400, 416)
+"""What is answered where a part of a blob isn't given; an empty one has none. Storages also say 403."""
 _DIGEST_IN_TEXT = re.compile(r"sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128}")
 _TYPE_REFUSED = re.compile(
     r"(?:unsupported|unknown|unrecogni[sz]ed|invalid|not supported|not allowed)\b.*\b(?:media|content)[ -]?type"
@@ -138,6 +141,12 @@ class Registry:
         self._pushed_to = pushed_to
         self._before_tag = before_tag
         self._unsure: set[tuple[str, str]] = set()
+        self._shown_registry: bool | None = None
+        self._identity_lock = threading.Lock()
+        self._sent: set[tuple[str, str]] = set()
+        """What was pushed here, by repository and reference: that this isn't there is never believed to HEAD."""
+        self._absent_manifests = Absence()
+        self._absent_blobs = Absence()
         self._lacking: dict[str, threading.Lock] = {}
         self._lacks: dict[str, bool] = {}
         self.name = transport.endpoint.registry
@@ -166,7 +175,7 @@ class Registry:
         :class:`TLSFailed` where TLS is expected, and plain HTTP was spoken.
         """
         what = f"check the API of {self.name}"
-        anonymous = self._ask(what, "GET", "/v2/", NOTHING, login=False)
+        anonymous = self._ask_anonymously(what, "/v2/")
         schemes = tuple(
             dict.fromkeys(challenge.scheme for challenge in parse_challenges(anonymous.header_list("WWW-Authenticate")))
         )
@@ -175,10 +184,8 @@ class Registry:
         if isinstance(problem, TLSFailed):
             raise problem.within(what)
         needs_login = anonymous.status == 401
-        if anonymous.status not in (200, 401) or (needs_login and not schemes):
+        if not _is_of_api(anonymous) or (needs_login and not schemes):
             return ApiCheck(False, needs_login, False, schemes, version)
-        if anonymous.status == 200 and not version and not _looks_like_json(anonymous):
-            return ApiCheck(False, False, False, schemes, version)
         if not needs_login:
             return ApiCheck(True, False, False, schemes, version)
         try:
@@ -245,20 +252,40 @@ class Registry:
     # Blobs ------------------------------------------------------------------------------------------------------------
 
     def head_blob(self, repository: str, digest: str) -> int | None:
-        """end-2, HEAD: the blob's size in bytes, None where it isn't there, -1 where the size isn't told."""
+        """end-2, HEAD: the blob's size in bytes, None where it isn't there, -1 where the size isn't told.
+
+        GET is asked where HEAD is refused, and where a storage answers it with an error, which may be open to GET only.
+        That a blob isn't there is confirmed as :class:`Absence` says.
+        """
         what = f"look for blob {digest} in {self._named(repository)}"
         try:
             response = self._ask(what, "HEAD", self._blob_path(repository, digest), self._scope(repository))
-            if response.status == 403:
+            if response.status == 200 and not response.is_page():
+                return _size_of(response)
+            if response.is_temporary():
                 raise response.error().within(what)
+            if response.status != 404 or response.is_foreign:
+                return self._size_by_get(what, repository, digest)
+            return self._absent_blobs.confirm(
+                lambda: self._size_by_get(what, repository, digest), always=(repository, digest) in self._sent
+            )
         except AccessDenied as error:
             if self._is_absent(repository, error):
                 return None
             raise
-        if response.status == 200:
-            size = _number(response.headers.get("Content-Length", ""))
-            return -1 if size is None else size
-        if response.status == 404:
+
+    def _size_by_get(self, what: str, repository: str, digest: str) -> int | None:
+        """The same by GET: of one byte, or of all of it where the registry refuses that; it isn't read."""
+        path = self._blob_path(repository, digest)
+        for headers in ({"Range": "bytes=0-0"}, {}):
+            response = self._ask(what, "GET", path, self._scope(repository), headers=headers, stream=True)
+            response.close()
+            if response.status not in _RANGE_REFUSED and not (response.status == 403 and response.is_foreign):
+                break
+        if response.status in (200, 206):
+            _check_no_page(response, what)
+            return _size_of(response)
+        if response.status == 404 and not response.is_foreign:
             return None
         raise response.error().within(what)
 
@@ -291,10 +318,12 @@ class Registry:
 
     # Manifests --------------------------------------------------------------------------------------------------------
 
-    def head_manifest(self, repository: str, reference: str) -> Descriptor | None:
+    def head_manifest(self, repository: str, reference: str, *, is_guarded: bool = False) -> Descriptor | None:
         """end-3, HEAD: what a tag or digest is; None where it isn't there.
 
-        A registry that doesn't give the digest, or the size, is asked again with GET.
+        GET is asked where HEAD is refused, and where it doesn't give the digest, or the size. That something isn't
+        there is confirmed as :class:`Absence` says: always where it ``is_guarded``, which means that the caller would
+        do something else if it were there, such as leave an immutable tag alone.
         """
         what = f"look for {self._manifest_name(repository, reference)}"
         path = self._manifest_path(repository, reference)
@@ -304,13 +333,16 @@ class Registry:
             if self._is_absent(repository, error, reference):
                 return None
             raise
-        if response.status == 404:
-            return None
-        if response.status in (403, 405):
+        if response.is_temporary():
+            raise response.error().within(what)
+        if response.status == 404 and not response.is_foreign:
+            return self._absent_manifests.confirm(
+                lambda: self._described_by_get(repository, reference),
+                always=is_guarded or (repository, reference) in self._sent,
+            )
+        if response.status != 200:
             # An answer to HEAD has no body that would say why.
             return self._described_by_get(repository, reference)
-        if response.status != 200:
-            raise response.error().within(what)
         digest = response.headers.get("Docker-Content-Digest", "")
         size = _number(response.headers.get("Content-Length", ""))
         media_type = bare_media_type(response.headers.get("Content-Type", ""))
@@ -345,8 +377,8 @@ class Registry:
             raise
         said = response.headers.get("Docker-Content-Digest", "")
         digest = reference if is_digest(reference) else ""
+        _check_no_page(response, what)
         try:
-            response.check_no_page()
             manifest = Manifest.parse(response.body, response.headers.get("Content-Type", ""), digest, media_type)
         except RegistryError as error:
             error.within(what)
@@ -369,6 +401,7 @@ class Registry:
         """
         what = f"push {self._manifest_name(repository, reference)}"
         self._check_tag_write(what, reference)
+        self._sent |= {(repository, reference), (repository, manifest.digest)}
         response = self._ask(
             what,
             "PUT",
@@ -379,6 +412,7 @@ class Registry:
         )
         if response.status not in (200, 201, 202):
             raise self._refused_manifest(response, reference, manifest).within(what)
+        _check_no_page(response, what)
         said = response.headers.get("Docker-Content-Digest", "")
         if is_digest(said) and algorithm_of(said) == algorithm_of(manifest.digest) and said != manifest.digest:
             raise ProtocolViolation(f"the registry stored another digest, {said}, than {manifest.digest}").within(what)
@@ -478,6 +512,7 @@ class Registry:
         path = self._path(repository, "blobs/uploads/") + "?" + query
         response = self._ask(what, "POST", path, scopes, body=b"", repeat=False)
         if response.status == 201:
+            self._sent.add((repository, digest))
             return None
         if response.status == 202:
             return self._session(response, repository, what)._replace(received=0)
@@ -495,6 +530,7 @@ class Registry:
         said = response.headers.get("Docker-Content-Digest", "")
         if is_digest(said) and algorithm_of(said) == algorithm_of(digest) and said != digest:
             raise ProtocolViolation(f"the registry stored another digest, {said}").within(what)
+        self._sent.add((session.repository, digest))
 
     def patch_upload(self, session: UploadSession, body: bytes | Body) -> UploadSession:
         """end-5, PATCH: one chunk. Returns the session with its new location and what the registry has now."""
@@ -542,16 +578,53 @@ class Registry:
 
     # What they share --------------------------------------------------------------------------------------------------
 
-    def _ask(
-        self, what: str, method: str, path: str, scopes: Scopes, *, login: bool = True, **options: t.Any
-    ) -> Response:
+    def _ask(self, what: str, method: str, path: str, scopes: Scopes, **options: t.Any) -> Response:
         try:
-            if not login:
-                return self._transport.exchange_anonymously(method, path)
-            return self._transport.exchange(method, path, scopes, **options)
+            response = self._transport.exchange(method, path, scopes, **options)
+            if path.startswith("/") and path != "/v2/":
+                # Absolute URLs were named by the registry.
+                self._check_identity(response)
         except RegistryError as error:
             error.within(what)
             raise
+        return response
+
+    def _ask_anonymously(self, what: str, path: str) -> Response:
+        try:
+            return self._transport.exchange_anonymously("GET", path)
+        except RegistryError as error:
+            error.within(what)
+            raise
+
+    def _check_identity(self, response: Response) -> None:
+        """Raise :class:`ProtocolViolation` where no registry answers: whatever is asked isn't there, or is a page.
+
+        Nothing is asked for that where an answer shows a registry. The first that doesn't leads to a look at ``/v2/``,
+        for which all threads wait. Answers that are looked into anyway, or asked again, say nothing.
+        """
+        if self._shown_registry or _is_looked_into(response):
+            return
+        if response.shows_a_registry() or self._transport.was_challenged:
+            self._shown_registry = True
+            return
+        with self._identity_lock:
+            if self._shown_registry is None:
+                self._shown_registry = self._has_api()
+        if not self._shown_registry:
+            raise ProtocolViolation(
+                f"{self.name} doesn't answer as a registry: not even GET /v2/ is answered with 200 or 401",
+                hint="Check the address of the registry: host and port, without a path",
+                method=response.method,
+                url=without_query(response.url),
+                status=response.status,
+            )
+
+    def _has_api(self) -> bool:
+        response = self._transport.exchange_anonymously("GET", "/v2/")
+        problem = response.error() if response.status not in (200, 401) else None
+        if isinstance(problem, (ConnectionFailed, TLSFailed)):
+            raise problem
+        return _is_of_api(response)
 
     def _ask_session(
         self,
@@ -596,6 +669,7 @@ class Registry:
     def _delete(self, what: str, path: str, repository: str) -> bool:
         response = self._ask(what, "DELETE", path, Scopes.repository(repository, "pull", "delete"))
         if response.status in (200, 202, 204):
+            _check_no_page(response, what)
             return True
         if response.status == 404:
             return False
@@ -826,8 +900,42 @@ def _type_refused(error: RegistryError, manifest: Manifest, *, nested: bool) -> 
     return Unsupported(reason, hint=hint, **facts)
 
 
-def _looks_like_json(response: Response) -> bool:
-    return bare_media_type(response.headers.get("Content-Type", "")) == "application/json"
+def _is_of_api(response: Response) -> bool:
+    """Whether an answer to GET ``/v2/`` is a registry's: 401, or a 200 that is no page or text of something else."""
+    return (response.status == 401 and not response.is_foreign) or (
+        response.status == 200
+        and (
+            "Docker-Distribution-Api-Version" in response.headers
+            or bare_media_type(response.headers.get("Content-Type", "")) == "application/json"
+        )
+    )
+
+
+def _is_looked_into(response: Response) -> bool:
+    """Whether an answer says nothing about who gives it: what it has is verified, or the request is sent again."""
+    if response.is_temporary():
+        return True
+    if response.method == "HEAD":
+        # But for a blob's size, what HEAD doesn't say is asked by GET.
+        return response.status != 200
+    return 200 <= response.status < 300 and (response.method == "GET" or "Location" in response.headers)
+
+
+def _check_no_page(response: Response, what: str) -> None:
+    try:
+        response.check_no_page()
+    except ProtocolViolation as error:
+        error.within(what)
+        raise
+
+
+def _size_of(response: Response) -> int:
+    """The size in bytes of the blob that HEAD or GET answers with; -1 where it isn't told."""
+    text = response.headers.get("Content-Length", "")
+    if response.status == 206:
+        text = response.headers.get("Content-Range", "").rpartition("/")[2]
+    size = _number(text)
+    return -1 if size is None else size
 
 
 def _parsed_index(body: bytes, what: str) -> Manifest:

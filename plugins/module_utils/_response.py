@@ -27,15 +27,17 @@ from ._errors import (
     NotFound,
     ProtocolViolation,
     RateLimited,
+    RedirectFailed,
     RegistryError,
     RepositoryMissing,
     TLSFailed,
     UnexpectedAnswer,
     Unsupported,
 )
+from ._manifest import MANIFEST_TYPES, bare_media_type
 from ._pace import LEAST_IN_A_WINDOW, Deadline
 from ._requests import urllib3
-from ._url import without_query
+from ._url import origin_of, without_query
 
 PIECE = 1024 * 1024
 """Bytes in which blobs are read and passed on."""
@@ -47,6 +49,15 @@ _SHORTEST_SECRET = 6
 """Bytes. A shorter one is part of many words."""
 
 _TEMPORARY_CODES = ("UNKNOWN", "UNAVAILABLE", "TOOMANYREQUESTS", "BLOB_UPLOAD_INVALID")
+_REGISTRY_HEADERS = (
+    "Docker-Distribution-Api-Version",
+    "Docker-Content-Digest",
+    "Docker-Upload-UUID",
+    "OCI-Subject",
+    "OCI-Chunk-Min-Length",
+    "OCI-Filters-Applied",
+)
+_CODE = re.compile(r"[A-Za-z_]+")
 _EXPECTS_TLS = (b"HTTP request to an HTTPS server", b"HTTP request was sent to HTTPS port")
 _NO_CERTIFICATE = re.compile(rb"no required (?:ssl|tls) certificate|client certificate (?:is )?required", re.IGNORECASE)
 _BAD_CERTIFICATE = re.compile(rb"(?:ssl|tls) certificate error", re.IGNORECASE)
@@ -59,6 +70,8 @@ _WARNING = re.compile(
 _MAXIMUM_WARNING = 8 * 1024
 _LONGEST_PAGE = 8 * 1024
 _HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+_XML = re.compile(rb"\s*<(?:\?xml\b|Error>)")
+"""As storages answer errors."""
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _INVISIBLE = re.compile(r"<(style|script)\b.*?(?:</\1>|$)", re.IGNORECASE | re.DOTALL)
 _MARKUP = re.compile(r"<[^>]*>?")
@@ -69,7 +82,17 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udf
 class Response:
     """The answer to one request, redirects followed. ``body`` is empty where the answer is streamed."""
 
-    def __init__(self, method: str, url: str, raw: t.Any, body: bytes, authorisation: str = "") -> None:
+    def __init__(
+        self,
+        method: str,
+        url: str,
+        raw: t.Any,
+        body: bytes,
+        authorisation: str = "",
+        *,
+        redirected: bool = False,
+        streamed: bool = False,
+    ) -> None:
         self.method = method
         self.url = url
         self.status: int = raw.status
@@ -80,6 +103,8 @@ class Response:
         self.flaw = ""
         """What is conspicuous about the credential that was sent, in a sentence, where that may be the reason."""
         self._raw = raw
+        self._redirected = redirected
+        self._streamed = streamed
 
     def header_list(self, name: str) -> list[str]:
         """Every header of that name, one by one."""
@@ -123,6 +148,19 @@ class Response:
         """Give a streamed answer up."""
         _give_back(self._raw)
 
+    def shows_a_registry(self) -> bool:
+        """Whether the answer has what only registries answer: a header of theirs, a manifest, or their error codes."""
+        return (
+            any(name in self.headers for name in _REGISTRY_HEADERS)
+            or bare_media_type(self.headers.get("Content-Type", "")) in MANIFEST_TYPES
+            or any(_CODE.fullmatch(detail.code) for detail in self.error_details())
+        )
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it is the answer of another host, to which the registry has redirected, and which is no registry."""
+        return self._redirected and not self.shows_a_registry()
+
     def error_details(self) -> tuple[ErrorDetail, ...]:
         """The registry's error codes, shortened and without control characters: they go to the user's screen."""
         try:
@@ -160,6 +198,14 @@ class Response:
             "status": self.status,
             "errors": details,
         }
+        if self.is_foreign:
+            who = f"{origin_of(self.url).host}, to which the registry redirects,"
+            return RedirectFailed(
+                f"{who} answers {said}" if said else _text_of(self._shown(), who),
+                hint="Check that host: it may be the storage of the registry, or the address to give as registry",
+                temporary=self.is_temporary(),
+                **facts,
+            )
         if self.status in (400, 403, 495, 496):
             if _NO_CERTIFICATE.search(self.body):
                 return TLSFailed("the registry requires a client certificate", hint=NAME_CERTIFICATE, **facts)
@@ -216,11 +262,18 @@ class Response:
             said or _text_of(self._shown()), hint=_hint_of(self.status, details), temporary=self.is_temporary(), **facts
         )
 
+    def is_page(self) -> bool:
+        """Whether it is a page for people. Where the body isn't read, its type says so, unless there is a digest."""
+        if self.method != "HEAD" and not self._streamed:
+            return _is_html(self.body)
+        is_typed = bare_media_type(self.headers.get("Content-Type", "")) == "text/html"
+        return is_typed and "Docker-Content-Digest" not in self.headers
+
     def check_no_page(self) -> None:
         """Raise :class:`ProtocolViolation` where a success is a page for people, such as that of a login."""
-        if _is_html(self.body):
+        if self.is_page():
             raise ProtocolViolation(
-                _text_of(self._shown()),
+                _text_of(self._shown() or b"<html>"),
                 hint="Check the address of the registry, and whether a login in the browser stands in front of it",
                 method=self.method,
                 url=without_query(self.url),
@@ -307,15 +360,17 @@ def _hint_of(status: int, details: t.Sequence[ErrorDetail]) -> str:
     return ""
 
 
-def _text_of(body: bytes) -> str:
+def _text_of(body: bytes, who: str = "the registry") -> str:
     text = body[:_LONGEST_PAGE].decode("utf-8", "replace")
     if _is_html(body):
         titles = _TITLE.findall(text) or [_INVISIBLE.sub(" ", text)]
         title = " ".join(_CONTROL.sub(" ", html.unescape(_MARKUP.sub(" ", titles[0]))).split())[:200]
         page = f"the page {title!r}" if title else "a page"
         return f"{page} in HTML was answered, probably by something in front of the registry"
+    if _XML.match(body):
+        text = _MARKUP.sub(" ", text)
     text = _CONTROL.sub(" ", text[:200]).strip()
-    return f"the registry answers {text!r}" if text else "the registry gives no reason"
+    return f"{who} answers {text!r}" if text else f"{who} gives no reason"
 
 
 def _is_html(body: bytes) -> bool:

@@ -35,6 +35,8 @@ class TagItem(t.NamedTuple):
     """The digest on which the tag must still stand; empty where there must be no tag, None where it doesn't matter."""
     content: bytes | None = None
     """The manifest; without it, it is read from the repository."""
+    is_guarded: bool = False
+    """Whether it decides over more than the outcome that there is no such tag: see :meth:`.Registry.head_manifest`."""
 
 
 class TagOutcome(t.NamedTuple):
@@ -77,7 +79,7 @@ def verify_tags(registry: End, outcomes: t.Sequence[TagOutcome]) -> list[tuple[T
 def _move(registry: End, item: TagItem, check: bool, before_write: BeforeWrite) -> TagOutcome:
     what = f"tag {registry.name}/{item.repository}:{item.tag}"
     # Looked at right before the move, although it was compared before: content takes its time to arrive.
-    current = registry.head_manifest(item.repository, item.tag)
+    current = registry.head_manifest(item.repository, item.tag, is_guarded=item.is_guarded)
     standing = "" if current is None else current.digest
     if standing == item.digest:
         return TagOutcome(item.repository, item.tag, item.digest, standing, EXISTS)
@@ -170,7 +172,7 @@ def delete_tags(
     """
 
     def delete(item: TagItem) -> TagOutcome:
-        current = registry.head_manifest(item.repository, item.tag)
+        current = registry.head_manifest(item.repository, item.tag, is_guarded=item.is_guarded)
         if current is None:
             return TagOutcome(item.repository, item.tag, "", "", ABSENT)
         _check_expected(item, current.digest, f"delete {registry.name}/{item.repository}:{item.tag}")

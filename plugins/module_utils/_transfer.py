@@ -25,6 +25,7 @@ from ._errors import (
     LocalFileError,
     NotFound,
     ProtocolViolation,
+    RedirectFailed,
     RegistryError,
     UnexpectedAnswer,
     UploadGone,
@@ -189,6 +190,19 @@ def size_at(registry: End, repository: str, digest: str) -> int:
     if found > MAXIMUM_BLOB_SIZE:
         raise ProtocolViolation(f"the registry says that it has {found} bytes").within(what)
     return found
+
+
+def size_to_skip(destination: End, repository: str, digest: str) -> int | None:
+    """What :meth:`.Registry.head_blob` says before a blob is sent; None as well where only the registry has it.
+
+    Where its storage has lost the blob, it is sent again.
+    """
+    try:
+        return destination.head_blob(repository, digest)
+    except RedirectFailed as error:
+        if error.temporary:
+            raise
+        return None
 
 
 def size_of(size: int | None, source: BlobSource, digest: str) -> int:

@@ -178,6 +178,11 @@ class Transport:
             self._astray[there] = is_local_address(there.host) or by_name
         return self._astray[there]
 
+    @property
+    def was_challenged(self) -> bool:
+        """Whether the registry has asked for a login."""
+        return bool(self._authenticator.scheme)
+
     def credential_for(self, repository: str) -> Credential:
         """The credential for a repository, or, where that is empty, for the registry.
 
@@ -576,7 +581,10 @@ class Transport:
             raw.enforce_content_length = True
             streamed = request.stream and raw.status in (200, 206)
             content = b"" if streamed else read_limited(raw, request.method, request.url, request.limit, timeout)
-            response = Response(request.method, request.url, raw, content, headers.get("Authorization", ""))
+            authorisation = headers.get("Authorization", "")
+            response = Response(
+                request.method, request.url, raw, content, authorisation, redirected=not own, streamed=streamed
+            )
             if own and "Warning" in response.headers:
                 self._notices.add(self.endpoint.registry, response.warnings())
             return response

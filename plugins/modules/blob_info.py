@@ -177,7 +177,7 @@ def look(task: Task) -> dict[str, t.Any]:
         for group in missing_blobs(groups, found)
     ]
     task.check_secrets(blobs)
-    return {"exists": not missing, "blobs": blobs, "missing": missing, "failures": failures}
+    return {"exists": not missing and not failures, "blobs": blobs, "missing": missing, "failures": failures}
 
 
 def main() -> None:

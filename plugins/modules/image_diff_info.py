@@ -95,7 +95,7 @@ images:
       type: str
       sample: team/app
     exists:
-      description: Whether the image is at the source.
+      description: Whether the image is at the source. V(null) where the question for it has failed.
       type: bool
       sample: true
     digest:

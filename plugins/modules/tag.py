@@ -211,6 +211,7 @@ def tag_item(entry: dict[str, t.Any], params: dict[str, t.Any]) -> TagItem:
         digest=check_digest(entry["digest"]) if entry["digest"] else "",
         previous_digest=check_digest(previous, "previous_digest") if previous else previous,
         content=decoded(entry["content_base64"], "content_base64") if entry["content_base64"] else None,
+        is_guarded=previous is not None,
     )
 
 

@@ -285,16 +285,18 @@ def listed(task: Task, repositories: list[str], selection: TagSelection) -> dict
     result: dict[str, t.Any] = {}
     if task.params["resolve"]:
         result["resolved"] = []
+        gone: set[tuple[str, str]] = set()
         for (repository, tag), outcome in zip(images, resolve_tags(registry, images)):
             if isinstance(outcome, RegistryError):
                 failures.append(failure(outcome, repository=repository, tag=tag))
-            elif outcome is not None:
+            elif outcome is None:
+                gone.add((repository, tag))
+            else:
                 result["resolved"].append({"repository": repository, "tag": tag, **outcome})
         names = ("repository", "tag", "digest")
         result["images"] = [{name: image[name] for name in names} for image in result["resolved"]]
-        there = {(image["repository"], image["tag"]) for image in result["images"]}
         for entry in entries:
-            entry["tags"] = [tag for tag in entry["tags"] if (entry["repository"], tag) in there]
+            entry["tags"] = [tag for tag in entry["tags"] if (entry["repository"], tag) not in gone]
     else:
         result["images"] = [{"repository": repository, "tag": tag} for repository, tag in images]
     return {

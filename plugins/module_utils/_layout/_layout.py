@@ -160,7 +160,7 @@ class Layout:
         """Never: all names of a layout share their content, and to look for it costs nothing."""
         return False
 
-    def head_manifest(self, repository: str, reference: str) -> Descriptor | None:
+    def head_manifest(self, repository: str, reference: str, *, is_guarded: bool = False) -> Descriptor | None:
         """What a tag or digest is; None where it isn't there, for a writer also where it isn't whole."""
         with self._lock:
             found = self._reachable(reference) if is_digest(reference) else self._named(repository, reference)

@@ -89,14 +89,18 @@ class _Heads:
     """What the tags of all images stand on, at both ends. Both are asked at the same time, and neither waits."""
 
     def __init__(self, source: End, destination: End, items: t.Sequence[ImageItem]) -> None:
-        places: dict[tuple[str, str, str], End] = {}
+        ends = {"source": source, "destination": destination}
+        places: dict[tuple[str, str, str], bool] = {}
+        """Each with whether a guard rests on it."""
         for item in items:
             if not item.digest:
-                places["source", item.repository, item.tag] = source
-            places.update((("destination", item.target, tag), destination) for tag in item.tags)
+                place = ("source", item.repository, item.tag)
+                places[place] = places.get(place, False) or bool(item.expected_digest)
+            places.update((("destination", item.target, tag), is_guarded(item, tag)) for tag in item.tags)
 
         def look(place: tuple[str, str, str]) -> Descriptor | None:
-            return places[place].head_manifest(*place[1:])
+            end, repository, tag = place
+            return ends[end].head_manifest(repository, tag, is_guarded=places[place])
 
         # Each end bounds by itself how much is asked of it at a time.
         self._found = dict(zip(places, run_all(look, list(places), source.jobs + destination.jobs)))
@@ -285,8 +289,7 @@ def _compare_tag(destination: End, item: ImageItem, tag: str, digest: str, heads
     if previous == digest:
         return TagComparison(tag, previous, EXISTS)
     expected = item.expected_destination_digest
-    has_to_know = expected is not None or conflict_action(item, tag) != REPLACE
-    if not previous and has_to_know and destination.is_unsure(item.target, tag):
+    if not previous and is_guarded(item, tag) and destination.is_unsure(item.target, tag):
         raise Conflict(
             "the registry doesn't tell this account whether it is there, and on_conflict, immutable_tags or "
             "expected_destination_digest have to know it",
@@ -297,6 +300,11 @@ def _compare_tag(destination: End, item: ImageItem, tag: str, digest: str, heads
     if not previous:
         return TagComparison(tag, previous, CREATE)
     return TagComparison(tag, previous, conflict_action(item, tag))
+
+
+def is_guarded(item: ImageItem, tag: str) -> bool:
+    """Whether what a tag stands on at the destination decides whether it may move."""
+    return item.expected_destination_digest is not None or conflict_action(item, tag) != REPLACE
 
 
 def conflict_action(item: ImageItem, tag: str) -> str:

@@ -23,7 +23,7 @@ from .._placement import BlobGroup, BlobOutcome, BlobPlacement, outcomes_by_grou
 from .._progress import Progress
 from .._tagging import TagItem, TagOutcome, move_tags, verify_tags
 from .._transfer import RegistrySource
-from ._comparison import compare_images
+from ._comparison import compare_images, is_guarded
 from ._given_plan import given_plan
 from ._items import STOPPING, ImageItem, Plain
 from ._plan import contents, plan, summarise_sources
@@ -90,8 +90,8 @@ class Promotion:
         else:
             self._place_content()
             self._compare_again(items)
-            self._move_tags("artifact_tags")
-            self._move_tags("tags")
+            self._move_tags("artifact_tags", items)
+            self._move_tags("tags", items)
         moved = {name: self._results.get(name, {}).get("tags", []) for name in ("artifact_tags", "tags")}
         summary = summarise(self._planned, self._results, parse=self._parse)
         return {**summary, **moved, "given_up": self._given_up()}
@@ -233,7 +233,8 @@ class Promotion:
             compared = compare_images(self._source, self._destination, expected)
             self._results["compared_again"] = plan(compared, self._source, self._destination, {})
 
-    def _move_tags(self, name: str) -> None:
+    def _move_tags(self, name: str, images: t.Sequence[ImageItem]) -> None:
+        guarded = {(image.target, tag) for image in images for tag in image.tags if is_guarded(image, tag)}
         items = [
             TagItem(
                 entry["repository"],
@@ -241,6 +242,7 @@ class Promotion:
                 entry["digest"],
                 entry["previous_digest"],
                 base64.b64decode(entry["content_base64"]) if "content_base64" in entry else None,
+                is_guarded=(entry["repository"], entry["tag"]) in guarded,
             )
             for entry in self._whole()[name]
         ]

@@ -18,7 +18,7 @@ from .._inspection import describe, describe_tree
 from .._manifest import Descriptor, Manifest, blobs_of
 from .._parallel import run_all
 from ._comparison import Comparison
-from ._items import MISSING, PROMOTE, ImageItem, Plain
+from ._items import FAILED, PROMOTE, ImageItem, Plain
 
 Summaries = dict[tuple[str, str], Plain]
 """What images are in the words of people, by repository at the source and digest."""
@@ -128,7 +128,8 @@ def _image(comparison: Comparison, source: End, destination: End) -> Plain:
         "destination": f"{destination.name}/{item.target}",
         "repository": item.repository,
         "destination_repository": item.target,
-        "exists": comparison.action != MISSING and found is not None,
+        # What failed says nothing: not that the image isn't there, either.
+        "exists": None if comparison.action == FAILED and found is None else found is not None,
         "digest": "" if chosen is None else chosen.digest,
         "source_digest": "" if found is None else found.digest,
         "media_type": "" if chosen is None else chosen.media_type,

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from errors import HarnessError
+from faults.absence import HeadAbsent, HeadRefused, NoRegistry, PullPolicy, SignedForGet
 from faults.answers import AbsentIsDenied, HtmlErrors, HtmlPages, NoDigestHeader, RepositoryMustExist
 from faults.base import Fault
 from faults.connections import (
@@ -48,6 +49,10 @@ DIFFERENCES = _by_name(
     AbsentIsDenied,
     HtmlErrors,
     HtmlPages,
+    HeadAbsent,
+    HeadRefused,
+    PullPolicy,
+    SignedForGet,
     RepositoryMustExist,
     MountRefused,
     RangeStandsStill,
@@ -100,6 +105,7 @@ FAILURES = _by_name(
     ContentEncoding,
     LargeManifest,
     EndlessBody,
+    NoRegistry,
 )
 """Ways in which networks and registries fail, or give wrong content."""
 

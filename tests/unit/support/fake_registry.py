@@ -65,7 +65,7 @@ class FakeRegistry:
         self._call("TAGS", repository, "")
         return all(name != repository for name, _reference in self.manifests)
 
-    def head_manifest(self, repository: str, reference: str) -> Descriptor | None:
+    def head_manifest(self, repository: str, reference: str, *, is_guarded: bool = False) -> Descriptor | None:
         found = self._call("HEAD", repository, reference)
         return self.found.get(reference) if found is None else found.descriptor
 

@@ -5,6 +5,10 @@
 
 A test names every request that may be made. An extra, missing or different request is a problem, and
 :meth:`ScriptedServer.check` raises for it. Every request is kept, to be looked at afterwards.
+
+Two things that clients ask of any registry are no part of a script, unless ``is_plain`` is set: as registries do, all
+answers but that of ``/v2/`` name the version of the API; and where HEAD is answered with 404, so is a GET that follows,
+and isn't kept.
 """
 
 from __future__ import annotations
@@ -60,8 +64,10 @@ class ScriptedServer:
         self.problems: list[str] = []
         self.connections = 0
         self.tls = tls
+        self.is_plain = False
         self.stopping = threading.Event()
         self._steps: list[Step] = []
+        self._absent: set[str] = set()
         self._ordered = ordered
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -103,12 +109,17 @@ class ScriptedServer:
     def take(self, request: Recorded) -> Step | None:
         """The step that answers a request; None where none does."""
         with self._lock:
-            self.requests.append(request)
             candidates = self._steps[:1] if self._ordered else self._steps
             for step in candidates:
                 if (step.method, step.target) == (request.method, request.target):
                     self._steps.remove(step)
+                    self.requests.append(request)
+                    if (step.method, step.status) == ("HEAD", 404):
+                        self._absent.add(step.target)
                     return step
+            if not self.is_plain and request.method == "GET" and request.target in self._absent:
+                return Step("GET", request.target, 404, (), b"", "", False, False, None, 0, False)
+            self.requests.append(request)
             wanted = f"{candidates[0].method} {candidates[0].target}" if candidates else "nothing"
             self.problems.append(f"{request.method} {request.target} came, {wanted} was expected")
             return None
@@ -210,6 +221,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         lines = [f"HTTP/1.1 {step.status} Scripted"]
         lines += [f"{name}: {value}" for name, value in step.headers]
         named = {name.lower() for name, _value in step.headers}
+        if not script.is_plain and target.startswith("/v2/") and target != "/v2/":
+            lines.append("Docker-Distribution-Api-Version: registry/2.0")
         if step.length is not None and "content-length" not in named and step.status != 204:
             lines.append(f"Content-Length: {step.length or len(step.body)}")
         if step.cut or "connection" in named:

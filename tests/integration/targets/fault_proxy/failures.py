@@ -332,6 +332,14 @@ def endless_body(client: Client) -> None:
     client.ask("GET", ABSENT, 404)
 
 
+def no_registry(client: Client) -> None:
+    for method, target in (("GET", "/v2/"), ("GET", MANIFEST), ("DELETE", ABSENT), ("POST", UPLOADS)):
+        check(client.ask(method, target, 404).text == "404 page not found\n", f"the text of {method} {target}")
+    client.proxy.switch("no-registry=html")
+    for method, target in (("GET", "/v2/"), ("GET", MANIFEST), ("DELETE", ABSENT)):
+        check(client.ask(method, target, 200).text.startswith("<!DOCTYPE"), f"{method} {target} isn't in HTML")
+
+
 ROWS: dict[str, Callable[[Client], None]] = {
     "refused=2": refused,
     "reset=2": reset,
@@ -360,4 +368,5 @@ ROWS: dict[str, Callable[[Client], None]] = {
     "content-encoding": content_encoding,
     "large-manifest": large_manifest,
     "endless-body": endless_body,
+    "no-registry": no_registry,
 }

@@ -71,6 +71,35 @@ def html_pages(client: Client) -> None:
         check(client.ask("GET", target, 200).text.startswith("<!DOCTYPE"), f"{target} isn't in HTML")
 
 
+def head_absent(client: Client) -> None:
+    blob = f"/v2/{REPOSITORY}/blobs/{IMAGE['blobs'][0]['digest']}"
+    for choice, statuses in (("", (404, 404)), ("=manifest", (404, 200)), ("=blob", (200, 404))):
+        client.proxy.switch(f"head-absent{choice}")
+        for target, status in zip((MANIFEST, blob), statuses):
+            client.ask("HEAD", target, status)
+            client.ask("GET", target, 200)
+
+
+def head_refused(client: Client) -> None:
+    client.ask("HEAD", MANIFEST, 501)
+    client.ask("GET", MANIFEST, 200)
+
+
+def pull_policy(client: Client) -> None:
+    client.ask("HEAD", MANIFEST, 412)
+    check(client.codes("GET", MANIFEST, 412) == ["PROJECTPOLICYVIOLATION"], "the code")
+
+
+def signed_for_get(client: Client) -> None:
+    blob = f"/v2/{REPOSITORY}/blobs/{IMAGE['blobs'][0]['digest']}"
+    location = client.ask("HEAD", blob, 307).headers["Location"]
+    check(location.startswith("http://127.0.0.1:"), f"it leads to {location}")
+    check("Code" not in client.ask("HEAD", location, 403).headers, "a code in the head")
+    check(DIGEST not in client.ask("GET", location, 200).headers, "the storage knows the digest")
+    client.proxy.switch("signed-for-get=lost")
+    client.ask("GET", client.ask("GET", blob, 307).headers["Location"], 404)
+
+
 def repository_must_exist(client: Client) -> None:
     check(client.codes("POST", "/v2/proxy/new/blobs/uploads/", 404) == ["NAME_UNKNOWN"], "the code")
     client.session()
@@ -211,6 +240,10 @@ ROWS: dict[str, Callable[[Client], None]] = {
     "absent-is-denied": absent_is_denied,
     "html-errors": html_errors,
     "html-pages": html_pages,
+    "head-absent": head_absent,
+    "head-refused=501": head_refused,
+    "pull-policy": pull_policy,
+    "signed-for-get": signed_for_get,
     "repository-must-exist": repository_must_exist,
     "mount-refused": mount_refused,
     "range-stands-still": range_stands_still,

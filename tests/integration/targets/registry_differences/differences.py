@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 
+import absence
 from media_types import MEDIA_TYPES, notices_through_the_role
 from played import (
     BLOB_DIGEST,
@@ -281,6 +282,7 @@ ROWS: list[Row] = [
         finds_referrers(1, 0),
         has_image=True,
     ),
+    *absence.ROWS,
     *MEDIA_TYPES,
 ]
 
@@ -298,4 +300,4 @@ def every_difference() -> None:
 
 
 if __name__ == "__main__":
-    main([prepare, every_difference, every_row, notices_through_the_role])
+    main([prepare, every_difference, every_row, absence.hosts_that_are_no_registry, notices_through_the_role])

@@ -132,7 +132,9 @@ def referrer(at: Place) -> str:
 # What must come of them ----------------------------------------------------------------------------------------------
 
 
-def changed(*expected: bool) -> Judge:
+def changed(*expected: bool | None) -> Judge:
+    """What the tasks say of it, in their order; None for those that only read."""
+
     def judge(seen: Seen) -> None:
         found = [result.get("changed") for result in seen.results]
         check(found == list(expected), f"changed: {found}, not {list(expected)}: {seen.message}")

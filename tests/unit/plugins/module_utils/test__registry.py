@@ -160,11 +160,10 @@ def test_check_api_raises_where_there_is_no_way_to_log_in(server: ScriptedServer
 def test_check_api_does_not_learn_from_a_redirects_target(serve: Serve) -> None:
     server, foreign = serve(), serve()
     asks = {"WWW-Authenticate": 'Basic realm="x"'}
-    server.expect("GET", "/v2/", 307, headers={"Location": foreign.url + "/v2/"}, times=2)
-    foreign.expect("GET", "/v2/", 401, headers=asks, times=2)
-    with pytest.raises(AuthenticationFailed):
-        registry(server, credential=LOGIN).check_api()
-    assert [request.header("Authorization") for request in [*server.requests, *foreign.requests]] == [None] * 4
+    server.expect("GET", "/v2/", 307, headers={"Location": foreign.url + "/v2/"})
+    foreign.expect("GET", "/v2/", 401, headers=asks)
+    assert not registry(server, credential=LOGIN).check_api().is_registry
+    assert [request.header("Authorization") for request in [*server.requests, *foreign.requests]] == [None] * 2
 
 
 @pytest.mark.parametrize(
@@ -218,7 +217,7 @@ def test_head_blob_of_nothing_is_none(server: ScriptedServer) -> None:
 
 
 def test_head_blob_that_is_refused_names_operation_and_object(server: ScriptedServer) -> None:
-    server.expect("HEAD", BLOB, 403)
+    server.expect("HEAD", BLOB, 403).expect("GET", BLOB, 403)
     with pytest.raises(AccessDenied, match=f"Cannot look for blob {DIGEST} in {server.host}/a/b: "):
         registry(server).head_blob("a/b", DIGEST)
 
@@ -1267,14 +1266,15 @@ def test_where_everything_is_denied_only_who_pushes_may_take_it_for_absent(serve
 
 def test_blobs_and_referrers_that_are_denied_are_absent_to_who_pushes(server: ScriptedServer) -> None:
     referrers = f"/v2/a/b/referrers/{DIGEST}"
-    server.expect("HEAD", BLOB, 403).expect("GET", referrers, 403, DENIED)
+    server.expect("HEAD", BLOB, 403).expect("GET", BLOB, 403, DENIED).expect("GET", referrers, 403, DENIED)
     client = pushed_to(server)
     assert client.head_blob("a/b", DIGEST) is None
     assert found_in(client.list_referrers("a/b", DIGEST)) == []
 
 
 def test_blobs_and_referrers_that_are_denied_are_an_error_to_who_reads(server: ScriptedServer) -> None:
-    server.expect("HEAD", BLOB, 403).expect("GET", f"/v2/a/b/referrers/{DIGEST}", 403, DENIED)
+    server.expect("HEAD", BLOB, 403).expect("GET", BLOB, 403, DENIED)
+    server.expect("GET", f"/v2/a/b/referrers/{DIGEST}", 403, DENIED)
     client = registry(server)
     with pytest.raises(AccessDenied, match="Cannot look for blob"):
         client.head_blob("a/b", DIGEST)
