@@ -511,7 +511,7 @@ class Registry:
         scopes = self._push(repository).union(Scopes.repository(from_repository, "pull"))
         path = self._path(repository, "blobs/uploads/") + "?" + query
         response = self._ask(what, "POST", path, scopes, body=b"", repeat=False)
-        if response.status == 201:
+        if response.status == 201 and not response.is_page():
             self._sent.add((repository, digest))
             return None
         if response.status == 202:
@@ -574,7 +574,7 @@ class Registry:
             except RegistryError:
                 return False
         gone = response.status == 404 and "BLOB_UPLOAD_UNKNOWN" in response.error().codes
-        return gone or response.status in (200, 202, 204)
+        return gone or (response.status in (200, 202, 204) and not response.is_page())
 
     # What they share --------------------------------------------------------------------------------------------------
 

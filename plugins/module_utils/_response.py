@@ -69,6 +69,7 @@ _WARNING = re.compile(
 )
 _MAXIMUM_WARNING = 8 * 1024
 _LONGEST_PAGE = 8 * 1024
+_PAGE_TYPES = ("text/html", "application/xhtml+xml")
 _HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _XML = re.compile(rb"\s*<(?:\?xml\b|Error>)")
 """As storages answer errors."""
@@ -266,7 +267,7 @@ class Response:
         """Whether it is a page for people. Where the body isn't read, its type says so, unless there is a digest."""
         if self.method != "HEAD" and not self._streamed:
             return _is_html(self.body)
-        is_typed = bare_media_type(self.headers.get("Content-Type", "")) == "text/html"
+        is_typed = bare_media_type(self.headers.get("Content-Type", "")) in _PAGE_TYPES
         return is_typed and "Docker-Content-Digest" not in self.headers
 
     def check_no_page(self) -> None:

@@ -68,7 +68,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 differs:
-  description: Whether anything is to be promoted.
+  description: Whether anything is to be promoted. V(null) where only images are equal that could be compared, and others couldn't.
   returned: success
   type: bool
   sample: true
@@ -308,12 +308,13 @@ def compare(task: Task) -> dict[str, t.Any]:
     comparisons = verify_contents(source, destination, comparisons, depth, repair=repair)
     summaries = summarise_sources(comparisons, source) if task.diff_mode else {}
     planned = plan(comparisons, source, destination, summaries)
-    result = dict(planned, differs=any(image["action"] == PROMOTE for image in planned["images"]))
-    result["failures"] = [
+    failures = [
         {"repository": image["repository"], "reference": image["reference"], "msg": image["reason"]}
         for image in planned["images"]
         if image["action"] == FAILED
     ]
+    differs = any(image["action"] == PROMOTE for image in planned["images"])
+    result = dict(planned, differs=None if failures and not differs else differs, failures=failures)
     task.check_secrets(result)
     return result
 

@@ -23,7 +23,7 @@ from .._placement import BlobGroup, BlobOutcome, BlobPlacement, outcomes_by_grou
 from .._progress import Progress
 from .._tagging import TagItem, TagOutcome, move_tags, verify_tags
 from .._transfer import RegistrySource
-from ._comparison import compare_images, is_guarded
+from ._comparison import compare_images, conflict_action, is_guarded
 from ._given_plan import given_plan
 from ._items import STOPPING, ImageItem, Plain
 from ._plan import contents, plan, summarise_sources
@@ -235,6 +235,13 @@ class Promotion:
 
     def _move_tags(self, name: str, images: t.Sequence[ImageItem]) -> None:
         guarded = {(image.target, tag) for image in images for tag in image.tags if is_guarded(image, tag)}
+        if name == "artifact_tags":
+            guarded = {
+                (image.target, entry["tag"])
+                for image in images
+                for entry in self._planned[name]
+                if conflict_action(image, entry["tag"]) != REPLACE
+            }
         items = [
             TagItem(
                 entry["repository"],

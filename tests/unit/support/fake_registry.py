@@ -39,6 +39,8 @@ class FakeRegistry:
         self.accepted: dict[str, str] = {}
         """The types by which manifests were asked for, by reference."""
         self.unsure: set[tuple[str, str]] = set()
+        self.guarded: set[str] = set()
+        """What was looked for with a guard on it, as ``repository reference``."""
         self.referrers_api = True
 
     @property
@@ -66,6 +68,8 @@ class FakeRegistry:
         return all(name != repository for name, _reference in self.manifests)
 
     def head_manifest(self, repository: str, reference: str, *, is_guarded: bool = False) -> Descriptor | None:
+        if is_guarded:
+            self.guarded.add(f"{repository} {reference}")
         found = self._call("HEAD", repository, reference)
         return self.found.get(reference) if found is None else found.descriptor
 

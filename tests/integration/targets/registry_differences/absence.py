@@ -63,6 +63,16 @@ def deeper(at: Place) -> Plain:
     return task("image_copy", connection("faulty", source=connection("dev"), images=[item], verify="blobs"))
 
 
+def difference(at: Place) -> Plain:
+    item = {"repository": at.repository, "tag": TAG}
+    return task("image_diff_info", connection("prod", source=connection("faulty"), images=[item]))
+
+
+def claims_no_image(seen: Seen) -> None:
+    found = [image["exists"] for image in seen.results[-1]["images"]]
+    check(found == [None], f"images exist: {found}")
+
+
 def copy_from(at: Place, name: str) -> Plain:
     item = {"repository": at.repository, "tag": TAG, "destination_repository": f"{name}-{RUN}"}
     return task("image_copy", connection("prod", source=connection("faulty"), images=[item]))
@@ -160,6 +170,21 @@ ROWS: list[Row] = [
         "pull-policy",
         lambda at: [read("manifest_info", at, tag=TAG)],
         says("PROJECTPOLICYVIOLATION", "vulnerability scanning", exists=False),
+        has_image=True,
+    ),
+    # What failed claims nothing.
+    Row(
+        "claims-tags",
+        "pull-policy",
+        lambda at: [read("tag_info", at, resolve=True)],
+        says("PROJECTPOLICYVIOLATION", exists=False, tags=[TAG], resolved=[]),
+        has_image=True,
+    ),
+    Row(
+        "claims-difference",
+        "pull-policy",
+        lambda at: [difference(at)],
+        both(says("PROJECTPOLICYVIOLATION", differs=None), claims_no_image),
         has_image=True,
     ),
     # A storage that is signed for GET only.

@@ -101,6 +101,17 @@ def test_what_stands_is_not_taken_for_missing_since_another_tag_of_it_is_left_al
     assert heads(destination, INDEX_DIGEST) == 1
 
 
+@pytest.mark.parametrize("on_conflict", ["replace", "fail"])
+def test_tags_with_a_guard_are_looked_for_with_more_care_before_they_move(
+    source: FakeRegistry, destination: FakeRegistry, on_conflict: str
+) -> None:
+    comparisons = compare_images(source.client, destination.client, [BY_TAG])
+    given = json.loads(json.dumps(plan(comparisons, source.client, destination.client, {})))
+    assert not destination.guarded
+    copied(source, destination, CHECK_ONLY, BY_TAG._replace(on_conflict=on_conflict), given=given)
+    assert destination.guarded == ({"team/app 1"} if on_conflict == "fail" else set())
+
+
 def test_a_diff_has_blobs_and_manifests_beside_the_tags(source: FakeRegistry, destination: FakeRegistry) -> None:
     promotion, _result = copied(source, destination, CHECK_ONLY, BY_TAG)
     rows = promotion.content_diff()

@@ -205,6 +205,26 @@ def test_a_tag_of_which_nothing_is_told_is_new_unless_its_conditions_have_to_kno
 
 
 @pytest.mark.parametrize(
+    ("conditions", "at_source", "at_destination"),
+    [
+        ({}, set(), set()),
+        ({"on_conflict": "replace", "immutable_tags": ("v.*",)}, set(), set()),
+        ({"on_conflict": "fail"}, set(), {"team/app 1", "team/app stable"}),
+        ({"on_conflict": "skip"}, set(), {"team/app 1", "team/app stable"}),
+        ({"immutable_tags": (r"\d+",)}, set(), {"team/app 1"}),
+        ({"expected_destination_digest": ""}, set(), {"team/app 1", "team/app stable"}),
+        ({"expected_destination_digest": OTHER_DIGEST}, set(), {"team/app 1", "team/app stable"}),
+        ({"expected_digest": INDEX_DIGEST}, {"team/app 1"}, set()),
+    ],
+)
+def test_tags_on_which_a_guard_rests_are_looked_for_with_more_care(
+    source: FakeRegistry, destination: FakeRegistry, conditions: Plain, at_source: set[str], at_destination: set[str]
+) -> None:
+    compare(source, destination, BY_TAG._replace(**conditions))
+    assert (source.guarded, destination.guarded) == (at_source, at_destination)
+
+
+@pytest.mark.parametrize(
     ("conditions", "action", "tag", "reason"),
     [
         ({}, "promote", "replace", ""),

@@ -55,6 +55,13 @@ def test_a_tag_is_created(registry: FakeRegistry, check: bool) -> None:
     assert registry.calls == ["HEAD a 1"] + ([] if check else ["PUT a 1"])
 
 
+@pytest.mark.parametrize("is_guarded", [True, False])
+def test_a_tag_is_looked_for_with_the_care_that_was_asked_for(registry: FakeRegistry, is_guarded: bool) -> None:
+    move(registry, TagItem("a", "1", NEW_DIGEST, content=NEW, is_guarded=is_guarded), check=True)
+    delete_tags(registry.client, [TagItem("a", "2", "", is_guarded=is_guarded)], delete_manifest=False, check=True)
+    assert registry.guarded == ({"a 1", "a 2"} if is_guarded else set())
+
+
 @pytest.mark.parametrize("check", [True, False])
 def test_a_tag_is_moved(registry: FakeRegistry, old: str, check: bool) -> None:
     outcome = move(registry, TagItem("a", "1", NEW_DIGEST, old, NEW), check=check)
