@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from errors import HarnessError
-from faults.absence import HeadAbsent, HeadRefused, NoRegistry, PullPolicy, SignedForGet
+from faults.absence import HeadAbsent, HeadRefused, NoRegistry, SignedForGet
 from faults.answers import AbsentIsDenied, HtmlErrors, HtmlPages, NoDigestHeader, RepositoryMustExist
 from faults.base import Fault
 from faults.connections import (
@@ -51,7 +51,6 @@ DIFFERENCES = _by_name(
     HtmlPages,
     HeadAbsent,
     HeadRefused,
-    PullPolicy,
     SignedForGet,
     RepositoryMustExist,
     MountRefused,

@@ -9,7 +9,7 @@ import http.client
 import secrets
 from typing import ClassVar
 
-from faults.base import Answer, Fault, Request, error_answer, status_of
+from faults.base import Answer, Fault, Request, status_of
 
 _KINDS = ("manifest", "blob")
 
@@ -42,18 +42,6 @@ class HeadRefused(Fault):
             return None
         request.acted.append(self.name)
         return Answer(self._status)
-
-
-class PullPolicy(Fault):
-    name = "pull-policy"
-    summary = "manifests are answered with 412, and only GET says why, as Harbor does with what isn't scanned"
-
-    def before(self, request: Request) -> Answer | None:
-        if request.method not in ("HEAD", "GET") or request.kind != "manifest":
-            return None
-        request.acted.append(self.name)
-        message = 'current image with "Pending" status of vulnerability scanning cannot be pulled'
-        return error_answer(412, "PROJECTPOLICYVIOLATION", message)
 
 
 class SignedForGet(Fault):

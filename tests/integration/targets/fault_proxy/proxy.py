@@ -85,11 +85,6 @@ def head_refused(client: Client) -> None:
     client.ask("GET", MANIFEST, 200)
 
 
-def pull_policy(client: Client) -> None:
-    client.ask("HEAD", MANIFEST, 412)
-    check(client.codes("GET", MANIFEST, 412) == ["PROJECTPOLICYVIOLATION"], "the code")
-
-
 def signed_for_get(client: Client) -> None:
     blob = f"/v2/{REPOSITORY}/blobs/{IMAGE['blobs'][0]['digest']}"
     location = client.ask("HEAD", blob, 307).headers["Location"]
@@ -242,7 +237,6 @@ ROWS: dict[str, Callable[[Client], None]] = {
     "html-pages": html_pages,
     "head-absent": head_absent,
     "head-refused=501": head_refused,
-    "pull-policy": pull_policy,
     "signed-for-get": signed_for_get,
     "repository-must-exist": repository_must_exist,
     "mount-refused": mount_refused,

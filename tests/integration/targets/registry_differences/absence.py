@@ -165,24 +165,17 @@ ROWS: list[Row] = [
         )
         for status in (400, 403, 405, 406, 412, 501)
     ),
-    Row(
-        "pull-policy",
-        "pull-policy",
-        lambda at: [read("manifest_info", at, tag=TAG)],
-        says("PROJECTPOLICYVIOLATION", "vulnerability scanning", exists=False),
-        has_image=True,
-    ),
     # What failed claims nothing.
     Row(
         "claims-tags",
-        "pull-policy",
+        "policy",
         lambda at: [read("tag_info", at, resolve=True)],
         says("PROJECTPOLICYVIOLATION", exists=False, tags=[TAG], resolved=[]),
         has_image=True,
     ),
     Row(
         "claims-difference",
-        "pull-policy",
+        "policy",
         lambda at: [difference(at)],
         both(says("PROJECTPOLICYVIOLATION", differs=None), claims_no_image),
         has_image=True,
