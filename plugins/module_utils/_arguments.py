@@ -18,6 +18,7 @@ from ._attachment import Attachment, take_directory
 from ._base64 import decode_base64
 from ._counters import Counters
 from ._credentials import credentials_from_options
+from ._deletion import outcome_as_plain
 from ._digest import check_digest
 from ._endpoint import Endpoint
 from ._errors import CredentialError, InvalidInput, LocalFileError, RegistryError, RepositoryMissing, at_entry
@@ -60,6 +61,8 @@ _BOUNDS = {
     "chunk_size": (0, MAXIMUM_BLOB_SIZE),
 }
 """What the numbers of a connection may be."""
+_MOST_NAMED = 20
+"""Things that one warning names."""
 _SLOWEST = 0.001
 """Requests in a second."""
 _WORDS = (
@@ -240,6 +243,16 @@ class Task:
         if not options:
             raise InvalidInput("no source is given")
         return self._open(options, False, False)
+
+    def warn_of_pending(self, names: t.Sequence[str]) -> None:
+        """Warn of deletes that the registry has accepted, and has not carried out."""
+        if names:
+            others = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+            self.module.warn(
+                f"{self.params['registry']} has accepted to delete {', '.join(names[:_MOST_NAMED])}{others}, but still "
+                "has it after 10 seconds. It may delete in the background, or keep what an index or another repository "
+                "uses. Run the task again later to see whether it is gone."
+            )
 
     def close(self) -> None:
         """Close all connections, and end the bond to Ansible."""
@@ -589,10 +602,7 @@ def group_as_plain(group: BlobGroup, blobs: list[Plain]) -> Plain:
 
 
 def blob_as_plain(outcome: BlobOutcome) -> Plain:
-    """What happened to one blob, as a result."""
-    return {
-        "digest": outcome.digest,
-        "size": outcome.size,
-        "action": outcome.action,
-        "given_up": list(outcome.given_up),
-    }
+    """What happened to one blob, as a result of its group."""
+    plain = {**outcome_as_plain(outcome), "given_up": list(outcome.given_up)}
+    del plain["repository"]
+    return plain

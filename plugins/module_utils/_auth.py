@@ -199,7 +199,7 @@ class Authenticator:
 
     ``host`` is the registry's host, in lower case; ``secure`` whether it is spoken to over TLS. ``trusted_realm_hosts``
     may get the password although the registry itself is on another host. ``leads_astray`` tells of a URL whether it
-    leads to where local services listen.
+    leads to where local services listen. ``base`` is the registry's own URL, without a path.
     """
 
     def __init__(
@@ -211,6 +211,7 @@ class Authenticator:
         trusted_realm_hosts: t.Sequence[str] = (),
         on_secret: t.Callable[[str], None] = lambda secret: None,
         leads_astray: t.Callable[[str], bool] | None = None,
+        base: str = "",
         clock: t.Callable[[], float] = time.monotonic,
     ) -> None:
         self._host = host
@@ -219,6 +220,7 @@ class Authenticator:
         self._trusted = {name.lower() for name in (*trusted_realm_hosts, *_TRUSTED_REALMS.get(host, ()))}
         self._on_secret = on_secret
         self._leads_astray = leads_astray or _names_local_address
+        self._base = base or f"{'https' if secure else 'http'}://{host}"
         self._clock = clock
         self._scheme = ""
         self._server: _Server | None = None
@@ -379,7 +381,11 @@ class Authenticator:
             )
 
     def _checked_realm(self, realm: str) -> str:
+        """The URL of the token server, if it may be asked. A relative one is below the registry's own URL."""
         parts = _split(realm)
+        if parts is not None and _is_relative(parts):
+            realm = urllib.parse.urljoin(f"{self._base}/", realm)
+            parts = _split(realm)
         host = (parts.hostname or "").lower() if parts else ""
         if parts is None or not host or parts.scheme not in ("http", "https") or "@" in parts.netloc:
             raise ProtocolViolation(
@@ -405,6 +411,12 @@ def _split(url: str) -> urllib.parse.SplitResult | None:
         return None if parts.fragment or parts.port == 0 else parts
     except ValueError:
         return None
+
+
+def _is_relative(parts: urllib.parse.SplitResult) -> bool:
+    """Whether a realm leaves out the scheme: a path, or ``//host/path``. ``host/path`` is no path."""
+    named = parts.netloc or parts.path.startswith("/") or "." not in parts.path.partition("/")[0].lstrip(".")
+    return not parts.scheme and bool(parts.netloc or parts.path) and bool(named)
 
 
 def _read_token(body: bytes, where: str, method: str) -> tuple[str, float, str]:

@@ -21,8 +21,12 @@ def blob_diff(registry: str, groups: t.Sequence[Plain], *, absent: bool = False)
     """
     rows = []
     for group in groups:
-        there = {entry["digest"]: entry["size"] for entry in group["blobs"] if entry["action"] == EXISTS}
-        moved = {entry["digest"]: entry["size"] for entry in group["blobs"] if entry["action"] not in (EXISTS, ABSENT)}
+        there, moved = {}, {}
+        for entry in group["blobs"]:
+            if entry["action"] == EXISTS or "deletion_pending" in entry:
+                there[entry["digest"]] = entry["size"]
+            elif entry["action"] != ABSENT:
+                moved[entry["digest"]] = entry["size"]
         whole = {**there, **moved}
         if moved:
             before, after = (whole, there) if absent else (there, whole)

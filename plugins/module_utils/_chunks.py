@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ._blob_reader import BlobReader
 from ._end import End
-from ._errors import BodyTooLarge, ChunksRefused, ProtocolViolation, RegistryError, UploadGone
+from ._errors import BodyTooLarge, ChunksRefused, ProtocolViolation, RegistryError, UploadGone, UploadStuck
 from ._registry import UploadSession
 from ._transport import Body
 
@@ -38,9 +38,9 @@ class ChunkedUpload:
 
         A chunk that fails for a while is sent again from where the registry says that it is, and one of which it took
         a part is gone on from there; both a few times only before it has another chunk's worth of bytes. Raises
-        :class:`BodyTooLarge`, :class:`ChunksRefused`, and what else an upload raises.
+        :class:`BodyTooLarge`, :class:`ChunksRefused`, :class:`UploadStuck`, and what else an upload raises.
         """
-        begin = mark = self.session.received
+        begin = mark = sent = self.session.received
         failures = short = 0
         while begin < self._size:
             length = min(self._chunk, self._size - begin)
@@ -48,13 +48,23 @@ class ChunkedUpload:
             try:
                 answered = self._destination.patch_upload(self.session._replace(received=begin), body)
             except RegistryError as error:
+                if error.status == 416 and begin < sent:
+                    # It said that it has a part only, or counted the bytes of one chunk only. It may have more.
+                    known, sent = self._asked_for(begin, sent), begin
+                    if known > begin:
+                        begin = known
+                        continue
                 if not error.temporary or isinstance(error, UploadGone) or failures >= self._destination.retries:
                     raise _judged(error, begin, length) from error
+                if failures and self.session.is_silent and error.status is not None:
+                    # A registry that was killed within a chunk may know the session, and never take anything again.
+                    raise _stuck(error) from error
                 failures += 1
                 begin = min(self._state_after(failures, begin), begin + length)
                 continue
             self.session = answered
-            taken = self._end_of(answered, begin, begin + length)
+            sent = begin + length
+            taken = self._end_of(answered, begin, sent)
             short += taken < begin + length
             if taken >= mark + self._chunk:
                 mark, failures, short = taken, 0, 0
@@ -74,17 +84,35 @@ class ChunkedUpload:
         return self.session.received
 
     def _end_of(self, answered: UploadSession, begin: int, sent: int) -> int:
-        """How many bytes the registry has after a chunk."""
+        """How many bytes the registry has after a chunk. Raises :class:`ChunksRefused` where that is none of it."""
         if not self._destination.upload_form.trusts_range:
             return sent
-        if answered.received <= begin:
-            raise self._refused(answered.received, sent)
-        return answered.received
+        received = answered.received
+        if received <= begin:
+            # It stands still, or counts the bytes of this chunk only. What the registry has may be more.
+            received = max(received, self._asked_for(begin, sent))
+        if received <= begin:
+            raise self._refused(received, sent)
+        return received
+
+    def _asked_for(self, begin: int, sent: int) -> int:
+        """How many bytes the registry has, as it says where it is asked for it; ``begin`` where it doesn't say more."""
+        try:
+            self.session = self._destination.get_upload(self.session._replace(received=begin))
+        except RegistryError:
+            # Then the answer to the chunk is all there is.
+            return begin
+        return self.session.received if self.session.received <= sent else begin
 
     def _refused(self, received: int, sent: int) -> RegistryError:
         return ChunksRefused(
             f"the registry's Range stands at {received} bytes, although {sent} were sent", by_range=True
         ).within(f"upload blob {self._digest} to {self._destination.name}/{self.session.repository}")
+
+
+def _stuck(error: RegistryError) -> RegistryError:
+    facts = {name: getattr(error, name) for name in ("method", "url", "status", "errors", "hint", "temporary")}
+    return UploadStuck(error.reason, **facts).within(error.operation)
 
 
 def _judged(error: RegistryError, begin: int, length: int) -> RegistryError:

@@ -3,21 +3,106 @@
 
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
 
-"""Deletes that are known to have happened."""
+"""Deletes that are known to have happened: what a registry accepted is looked for until it is gone."""
 
 from __future__ import annotations
 
+import time
 import typing as t
 
-from ._errors import Unsupported
+from ._errors import AccessDenied, NotGranted, RegistryError, Unsupported
+from ._parallel import run_all
+
+Key = t.TypeVar("Key", bound=t.Hashable)
+
+_FIRST_PAUSE = 0.5
+"""Seconds between the first two looks. Every further pause is twice as long."""
 
 
-def delete_for_sure(delete: t.Callable[[], bool], is_there: t.Callable[[], bool], what: str) -> None:
-    """Delete what is there. ``delete`` returns whether the registry says that it was.
+class Patience(t.NamedTuple):
+    """How long accepted deletes may take, in ``seconds`` for all of them together."""
 
-    Some registries without deletes answer 404. Raises :class:`Unsupported` where it is still there then.
+    seconds: float = 10.0
+    clock: t.Callable[[], float] = time.monotonic
+    sleep: t.Callable[[float], None] = time.sleep
+
+
+TEN_SECONDS = Patience()
+
+
+class Outcome(t.Protocol):
+    """What happened to one thing: a named tuple with the field ``deletion_pending``."""
+
+    def _asdict(self) -> dict[str, t.Any]:
+        """All fields by their names."""
+
+
+def outcome_as_plain(outcome: Outcome) -> dict[str, t.Any]:
+    """An outcome as a result. Only what is still there has ``deletion_pending``."""
+    plain = outcome._asdict()
+    if not plain["deletion_pending"]:
+        del plain["deletion_pending"]
+    return plain
+
+
+class Deletions(t.Generic[Key]):
+    """The deletes of one task, each under a key. Shared by all its threads.
+
+    An accepted delete may still be pending. Some registries delete in the background. Others keep what an index still
+    has, or what another repository shares, for good.
     """
-    if not delete() and is_there():
-        raise Unsupported(
-            "the registry answers that it isn't there, although it is", hint="It may not offer deletes"
-        ).within(what)
+
+    def __init__(self, jobs: int, patience: Patience) -> None:
+        self._jobs = jobs
+        self._patience = patience
+        self._accepted: dict[Key, t.Callable[[], bool]] = {}
+
+    def delete(self, key: Key, delete: t.Callable[[], bool], is_there: t.Callable[[], bool], what: str) -> None:
+        """Delete what is there. ``delete`` returns whether the registry accepts it; else it says that it isn't there.
+
+        Some registries without deletes say so. Raises :class:`Unsupported` where it is still there then.
+        """
+        if delete():
+            self.accepted(key, is_there)
+        elif is_there():
+            raise Unsupported(
+                "the registry answers that it isn't there, although it is", hint="It may not offer deletes"
+            ).within(what)
+
+    def accepted(self, key: Key, is_there: t.Callable[[], bool]) -> None:
+        """Note a delete that the registry has accepted."""
+        self._accepted[key] = is_there
+
+    def settle(self) -> dict[Key, RegistryError | None]:
+        """Look for all that was accepted, until it is gone or the patience ends.
+
+        Returns what isn't known to be gone: None for what is still there, or the error that keeps it from being known.
+        """
+        left = dict(self._accepted)
+        errors: dict[Key, RegistryError] = {}
+        end = self._patience.clock() + self._patience.seconds
+        pause = _FIRST_PAUSE
+        while left:
+            keys = list(left)
+            for key, found in zip(keys, run_all(lambda key: _is_still_there(left[key]), keys, self._jobs)):
+                if found is True:
+                    continue
+                del left[key]
+                if isinstance(found, RegistryError):
+                    errors[key] = found
+            rest = end - self._patience.clock()
+            if not left or rest <= 0:
+                break
+            self._patience.sleep(min(pause, rest))
+            pause *= 2
+        return {**dict.fromkeys(left), **errors}
+
+
+def _is_still_there(is_there: t.Callable[[], bool]) -> bool:
+    try:
+        return is_there()
+    except NotGranted:
+        raise
+    except AccessDenied:
+        # It could be read right before. Some registries deny what isn't there.
+        return False

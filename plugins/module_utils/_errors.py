@@ -199,6 +199,10 @@ class UploadGone(RegistryError):
     """An upload session is unknown, finished, expired or out of step (404 BLOB_UPLOAD_*, 416)."""
 
 
+class UploadStuck(RegistryError):
+    """An upload session is known and takes nothing any more: another one may."""
+
+
 class BodyTooLarge(RegistryError):
     """The body of a request is larger than the registry, or something in front of it, takes (413)."""
 

@@ -25,7 +25,7 @@ def manifest_diff(
     """
     rows = []
     for entry in done:
-        if entry["action"] in (PUSH, DELETE):
+        if entry["action"] in (PUSH, DELETE) and "deletion_pending" not in entry:
             content = content_of(entry["repository"], entry["digest"])
             shown = describe_descriptor(entry) if content is None else describe_content(content)
             before, after = ({}, shown) if entry["action"] == PUSH else (shown, {})

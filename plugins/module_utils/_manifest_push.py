@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ._actions import ABSENT, DELETE, EXISTS
-from ._deletion import delete_for_sure
+from ._deletion import TEN_SECONDS, Deletions, Patience
 from ._end import End
 from ._errors import (
     Conflict,
@@ -56,6 +56,8 @@ class ManifestOutcome(t.NamedTuple):
     """The tag of its subject's list of referrers, where it had to be added to that or taken off it."""
     given_up: tuple[str, ...] = ()
     """What was tried in vain, in words."""
+    deletion_pending: bool = False
+    """Whether the registry has accepted the delete, and the manifest is still there."""
 
 
 class ManifestPush:
@@ -290,13 +292,14 @@ def _subject_of(registry: Registry, repository: str, manifest: Descriptor) -> De
 
 
 def delete_manifests(
-    registry: Registry, items: t.Sequence[tuple[str, str]], *, check: bool
+    registry: Registry, items: t.Sequence[tuple[str, str]], *, check: bool, patience: Patience = TEN_SECONDS
 ) -> list[ManifestOutcome | RegistryError]:
-    """Delete manifests, given as repository and digest. All tags on them go with them. Outcomes in the items' order.
+    """Delete manifests, given as repository and digest, and see that they are gone. All tags on them go with them.
 
     Where the registry has no referrers API, what had a subject is taken out of the list of the subject's referrers.
+    Outcomes in the items' order.
     """
-
+    deletions: Deletions[tuple[str, str]] = Deletions(registry.jobs, patience)
     subjects: dict[tuple[str, str], str] = {}
 
     def delete(item: tuple[str, str]) -> ManifestOutcome:
@@ -306,7 +309,8 @@ def delete_manifests(
             return ManifestOutcome(repository, digest, "", 0, ABSENT)
         if not check:
             subject = _subject_of(registry, repository, there)
-            delete_for_sure(
+            deletions.delete(
+                item,
                 lambda: registry.delete_manifest(repository, digest),
                 lambda: registry.head_manifest(repository, digest) is not None,
                 f"delete {registry.name}/{repository}@{digest}",
@@ -321,12 +325,21 @@ def delete_manifests(
     for (repository, digest), subject in subjects.items():
         lists.setdefault((repository, subject), set()).add(digest)
     told = {place: _unlist(registry, *place, digests) for place, digests in lists.items()}
+    # Looked for when they have left the lists: a registry may keep what a list still has.
+    pending = deletions.settle()
     for position, item in enumerate(items):
         outcome = outcomes[position]
-        if item in subjects and isinstance(outcome, ManifestOutcome):
+        if not isinstance(outcome, ManifestOutcome):
+            continue
+        if item in subjects:
             tag, given_up = told[item[0], subjects[item]]
-            outcomes[position] = outcome._replace(referrers_tag=tag, given_up=given_up)
+            outcome = outcome._replace(referrers_tag=tag, given_up=given_up)
+        outcomes[position] = outcome if item not in pending else _pending(outcome, pending[item])
     return outcomes
+
+
+def _pending(outcome: ManifestOutcome, error: RegistryError | None) -> ManifestOutcome | RegistryError:
+    return error or outcome._replace(deletion_pending=True)
 
 
 def _unlist(registry: Registry, repository: str, subject: str, digests: set[str]) -> tuple[str, tuple[str, ...]]:
@@ -335,5 +348,7 @@ def _unlist(registry: Registry, repository: str, subject: str, digests: set[str]
         written = unlist_from_subject(registry, repository, subject, digests)
     except RegistryError as error:
         # The manifests are gone all the same.
+        if isinstance(error, (NotFound, ReferencesMissing)):
+            error.hint = f"The list under {referrers_tag(subject)} still names what was deleted"
         return "", (str(error),)
     return referrers_tag(subject) if written else "", ()

@@ -12,7 +12,7 @@ import typing as t
 
 from ._actions import ABSENT, DELETE, EXISTS, MOUNT, MOUNT_OR_UPLOAD, UPLOAD
 from ._contents import look_at_blob, not_replaced
-from ._deletion import delete_for_sure
+from ._deletion import TEN_SECONDS, Deletions, Patience
 from ._end import End
 from ._errors import RegistryError
 from ._manifest import Descriptor
@@ -47,6 +47,8 @@ class BlobOutcome(t.NamedTuple):
     action: str
     given_up: tuple[str, ...] = ()
     """Mounts and forms of upload that were tried in vain, in words."""
+    deletion_pending: bool = False
+    """Whether the registry has accepted the delete, and the blob is still there."""
 
 
 def look_for_blobs(registry: End, groups: t.Sequence[BlobGroup]) -> list[int | None | RegistryError]:
@@ -352,9 +354,10 @@ def place_blobs(
 
 
 def delete_blobs(
-    registry: Registry, groups: t.Sequence[BlobGroup], *, check: bool
+    registry: Registry, groups: t.Sequence[BlobGroup], *, check: bool, patience: Patience = TEN_SECONDS
 ) -> list[BlobOutcome | RegistryError]:
-    """Delete blobs from the repositories of their groups; outcomes in their order."""
+    """Delete blobs from the repositories of their groups, and see that they are gone; outcomes in their order."""
+    deletions: Deletions[tuple[str, str]] = Deletions(registry.jobs, patience)
 
     def delete(place: tuple[str, str]) -> BlobOutcome:
         repository, digest = place
@@ -362,7 +365,8 @@ def delete_blobs(
         if size is None:
             return BlobOutcome(repository, digest, 0, ABSENT)
         if not check:
-            delete_for_sure(
+            deletions.delete(
+                place,
                 lambda: registry.delete_blob(repository, digest),
                 lambda: registry.head_blob(repository, digest) is not None,
                 f"delete blob {digest} from {registry.name}/{repository}",
@@ -370,4 +374,14 @@ def delete_blobs(
         return BlobOutcome(repository, digest, max(size, 0), DELETE)
 
     places = [(group.repository, digest) for group in groups for digest, _size in group.blobs]
-    return run_all(delete, places, registry.jobs)
+    outcomes = run_all(delete, places, registry.jobs)
+    pending = deletions.settle()
+    return [_settled(outcome, pending) for outcome in outcomes]
+
+
+def _settled(
+    outcome: BlobOutcome | RegistryError, pending: t.Mapping[tuple[str, str], RegistryError | None]
+) -> BlobOutcome | RegistryError:
+    if not isinstance(outcome, BlobOutcome) or (outcome.repository, outcome.digest) not in pending:
+        return outcome
+    return pending[outcome.repository, outcome.digest] or outcome._replace(deletion_pending=True)

@@ -22,11 +22,13 @@ from ._auth import CATALOG, NOTHING, Scopes, parse_challenges
 from ._digest import algorithm_of, check_digest, is_digest
 from ._errors import (
     AccessDenied,
+    AuthenticationFailed,
     BodyTooLarge,
     ConnectionFailed,
     NotFound,
     NotGranted,
     ProtocolViolation,
+    RateLimited,
     ReferencesMissing,
     RegistryError,
     RepositoryMissing,
@@ -51,7 +53,7 @@ from ._reference import check_repository, check_tag
 from ._response import Response
 from ._transport import Body, Transport
 from ._upload_form import UploadForm
-from ._url import origin_of, resolve, with_digest, without_query
+from ._url import misled, origin_of, resolve, with_digest, without_query
 
 _OCTETS = {"Content-Type": "application/octet-stream"}
 _MAXIMUM_PAGES = 10000
@@ -78,6 +80,8 @@ _MAXIMUM_LINK = 8 * 1024
 _LINK = re.compile(r'<([^>]*)>((?:[^,"]|"(?:[^"\\]|\\.)*")*)')
 _LINK_PARAMETER = re.compile(r';\s*([^\s=;,"]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?')
 _RANGE = re.compile(r"(?:bytes=)?0-(\d{1,18})", re.ASCII)
+_WHOLE_RANGE = re.compile(r"bytes \*/(\d{1,18})", re.ASCII)
+"""What a refusal of a range may say: the size of the whole."""
 
 
 class UploadSession(t.NamedTuple):
@@ -89,6 +93,8 @@ class UploadSession(t.NamedTuple):
     """Bytes that the registry has."""
     minimum_chunk: int = 0
     """Bytes that every chunk but the last must have (``OCI-Chunk-Min-Length``)."""
+    is_silent: bool = False
+    """Whether the registry was asked for ``received``, and didn't say it."""
 
 
 class ApiCheck(t.NamedTuple):
@@ -292,14 +298,19 @@ class Registry:
     def get_blob(self, repository: str, digest: str, offset: int = 0) -> tuple[t.Iterator[bytes], int]:
         """end-2, GET: the blob's bytes in pieces as they come, unverified, and the offset at which they really start.
 
-        ``offset`` asks for the bytes from there on; a registry that ignores ``Range`` starts at 0. It must be less than
-        the blob's size. Raises :class:`NotFound`.
+        ``offset`` asks for the bytes from there on; a registry that ignores ``Range``, or refuses it, starts at 0. It
+        must be less than the blob's size. Raises :class:`NotFound`.
         """
         what = f"read blob {digest} from {self._named(repository)}"
-        headers = {"Range": f"bytes={offset}-"} if offset else {}
-        response = self._ask(
-            what, "GET", self._blob_path(repository, digest), self._pull(repository), headers=headers, stream=True
-        )
+        response = self._ask_for_blob(what, repository, digest, f"bytes={offset}-" if offset else "")
+        if offset and response.status == 416:
+            # Some registries understand a range with an end only.
+            last = self._last_byte(response, repository, digest)
+            if last >= offset:
+                response = self._ask_for_blob(what, repository, digest, f"bytes={offset}-{last}")
+        if offset and (response.status == 500 or (response.status >= 400 and not response.is_temporary())):
+            # It may be the range that is refused, by the registry or by a storage. The whole is as good.
+            response = self._ask_for_blob(what, repository, digest, "")
         if response.status == 206 and offset:
             start = re.match(r"bytes (\d{1,18})-", response.headers.get("Content-Range", ""))
             if start is None or int(start.group(1)) != offset:
@@ -310,6 +321,24 @@ class Registry:
             return _named_errors(response.pieces(), what), 0
         response.close()
         raise response.error().within(what)
+
+    def _ask_for_blob(self, what: str, repository: str, digest: str, asked: str) -> Response:
+        """GET of a blob, or of the range that is asked for."""
+        headers = {"Range": asked} if asked else {}
+        path = self._blob_path(repository, digest)
+        return self._ask(what, "GET", path, self._pull(repository), headers=headers, stream=True)
+
+    def _last_byte(self, refusal: Response, repository: str, digest: str) -> int:
+        """The position of a blob's last byte, as the refusal of a range says it, or else HEAD; -1 where none does."""
+        said = _WHOLE_RANGE.fullmatch(refusal.headers.get("Content-Range", ""))
+        if said is not None:
+            return int(said.group(1)) - 1
+        try:
+            size = self.head_blob(repository, digest)
+        except RegistryError:
+            # Nothing depends on it but how much is read.
+            return -1
+        return -1 if size is None else size - 1
 
     def delete_blob(self, repository: str, digest: str) -> bool:
         """end-10, DELETE. Returns whether it was there. Raises :class:`Unsupported` where deletes are off."""
@@ -510,13 +539,17 @@ class Registry:
         query = urllib.parse.urlencode({"mount": check_digest(digest), "from": check_repository(from_repository)})
         scopes = self._push(repository).union(Scopes.repository(from_repository, "pull"))
         path = self._path(repository, "blobs/uploads/") + "?" + query
-        response = self._ask(what, "POST", path, scopes, body=b"", repeat=False)
-        if response.status == 201 and not response.is_page():
-            self._sent.add((repository, digest))
-            return None
-        if response.status == 202:
-            return self._session(response, repository, what)._replace(received=0)
-        raise self._refused_push(response).within(what)
+        try:
+            response = self._ask(what, "POST", path, scopes, body=b"", repeat=False)
+            if response.status == 201 and not response.is_page():
+                self._sent.add((repository, digest))
+                return None
+            if response.status != 202:
+                raise response.error().within(what)
+        except RegistryError as error:
+            _explain_mount(error, from_repository)
+            raise
+        return self._session(response, repository, what)._replace(received=0)
 
     def put_upload(self, session: UploadSession, digest: str, body: bytes | Body = b"") -> None:
         """end-6, PUT: the rest of the blob (all of it after POST), and the end of the session."""
@@ -524,9 +557,8 @@ class Registry:
         headers = dict(_OCTETS)
         if session.received and len(body):
             headers["Content-Range"] = f"{session.received}-{session.received + len(body) - 1}"
-        response = self._ask_session(what, "PUT", with_digest(session.location, digest), session, headers, body)
-        if response.status not in (201, 204):
-            raise _upload_error(response).within(what)
+        url = with_digest(session.location, digest)
+        response = self._ask_session(what, "PUT", url, session, headers, body, (201, 204))
         said = response.headers.get("Docker-Content-Digest", "")
         if is_digest(said) and algorithm_of(said) == algorithm_of(digest) and said != digest:
             raise ProtocolViolation(f"the registry stored another digest, {said}").within(what)
@@ -537,9 +569,7 @@ class Registry:
         what = f"upload a chunk to {self._named(session.repository)}"
         headers = dict(_OCTETS)
         headers["Content-Range"] = f"{session.received}-{session.received + len(body) - 1}"
-        response = self._ask_session(what, "PATCH", session.location, session, headers, body)
-        if not 200 <= response.status < 300:
-            raise _upload_error(response).within(what)
+        response = self._ask_session(what, "PATCH", session.location, session, headers, body, range(200, 300))
         sent = session.received + len(body)
         found = self._session(response, session.repository, what, sent)
         if found.received > sent:
@@ -551,10 +581,9 @@ class Registry:
     def get_upload(self, session: UploadSession) -> UploadSession:
         """end-13, GET: how far the session is, and its newest location. Raises :class:`UploadGone`."""
         what = f"ask for the state of an upload to {self._named(session.repository)}"
-        response = self._ask_session(what, "GET", session.location, session, {}, None)
-        if response.status not in (200, 204):
-            raise _upload_error(response).within(what)
-        return self._session(response, session.repository, what, session.received)
+        response = self._ask_session(what, "GET", session.location, session, {}, None, (200, 204))
+        found = self._session(response, session.repository, what, session.received)
+        return found._replace(is_silent=not response.headers.get("Range"))
 
     def cancel_upload(self, session: UploadSession) -> bool:
         """end-14, DELETE, best effort: whether the session is gone. Most accounts may not end one.
@@ -634,10 +663,38 @@ class Registry:
         session: UploadSession,
         headers: t.Mapping[str, str],
         body: bytes | Body | None,
+        accepted: t.Container[int],
     ) -> Response:
+        """Ask the place that the registry named for uploads. Raises the error that a status is which isn't accepted."""
         timeout = max(_UPLOAD_TIMEOUT, self._transport.endpoint.timeout) if body is not None else 0.0
         scopes = self._push(session.repository)
-        return self._ask(what, method, url, scopes, headers=headers, body=body, timeout=timeout)
+        try:
+            response = self._ask(what, method, url, scopes, headers=headers, body=body, timeout=timeout)
+            if response.status not in accepted:
+                raise _upload_error(response).within(what)
+        except RegistryError as error:
+            self._explain_place(error, url)
+            raise
+        return response
+
+    def _explain_place(self, error: RegistryError, url: str) -> None:
+        """Say of an upload that fails at another address than the registry's that it may be the wrong one.
+
+        At another port of its host that is all but sure, so it isn't tried again.
+        """
+        own, there = self._transport.origin, origin_of(url)
+        same = own.host == there.host
+        unreachable = isinstance(error, TLSFailed) or (
+            isinstance(error, ConnectionFailed)
+            and (error.refused or not error.temporary or (same and not error.broke_off))
+        )
+        unknown = same and error.status in (401, 403, 404, 405) and not error.errors
+        if there == own or not (unreachable or unknown):
+            return
+        error.temporary = error.temporary and not same
+        error.hint = misled(own, there, "upload")
+        if error.status == 401:
+            error.reason = f"{there.host}:{there.port} requires authentication, and no credential is sent there"
 
     def _named(self, repository: str) -> str:
         return f"{self.name}/{repository}"
@@ -853,12 +910,14 @@ class Registry:
                 return
             try:
                 url = self._upgraded(resolve(response.url, following))
-                foreign = origin_of(url) != self._transport.origin
+                own, there = self._transport.origin, origin_of(url)
             except RegistryError as error:
                 error.within(what)
                 raise
-            if foreign:
-                raise ProtocolViolation("the registry's next page is on another host").within(what)
+            if there != own:
+                raise ProtocolViolation(
+                    "the registry's next page is on another host", hint=misled(own, there, "client")
+                ).within(what)
 
 
 def _named_errors(pieces: t.Iterator[bytes], what: str) -> t.Iterator[bytes]:
@@ -960,6 +1019,18 @@ def _next_link(headers: t.Iterable[str]) -> str:
                 if name.lower() == "rel" and "next" in (quoted or bare).lower().split():
                     return str(target)
     return ""
+
+
+def _explain_mount(error: RegistryError, from_repository: str) -> None:
+    """Say of a refused mount what that means for a mount: as a rule, nothing but that an upload comes next."""
+    if isinstance(error, NotFound):
+        # NAME_UNKNOWN and BLOB_UNKNOWN may be said of either repository.
+        error.reason = f"the blob couldn't be mounted ({error.reason})"
+        error.hint = ""
+    elif isinstance(error, (AccessDenied, AuthenticationFailed)):
+        error.hint = f"A mount needs the right to read {from_repository}"
+    elif isinstance(error, RateLimited):
+        error.hint = ""
 
 
 def _upload_error(response: Response) -> RegistryError:

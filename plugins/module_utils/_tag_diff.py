@@ -42,7 +42,9 @@ def tag_diff(
     What they have no word for is described by the registry. Tags have moved by then, so nothing is raised: of what
     can't be read, the digest is all that is said.
     """
-    moved = [outcome for outcome in outcomes if outcome.action in (CREATE, REPLACE, DELETE)]
+    moved = [
+        outcome for outcome in outcomes if outcome.action in (CREATE, REPLACE, DELETE) and not outcome.deletion_pending
+    ]
     served = [(one.repository, one.digest) for one in moved if not summaries.get((one.repository, one.tag))]
     asked = [place for place in dict.fromkeys(served) if place[1]]
     described = dict(zip(asked, _describe_all(registry, asked)))

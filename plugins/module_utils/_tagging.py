@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ._actions import ABSENT, CREATE, DELETE, EXISTS, REPLACE
-from ._deletion import delete_for_sure
+from ._deletion import TEN_SECONDS, Deletions, Patience
 from ._end import End
 from ._errors import AccessDenied, Conflict, NotFound, ReferencesMissing, RegistryError, UnexpectedAnswer, Unsupported
 from ._manifest import Manifest
@@ -47,6 +47,8 @@ class TagOutcome(t.NamedTuple):
     digest: str
     previous_digest: str
     action: str
+    deletion_pending: bool = False
+    """Whether the registry has accepted the delete, and the tag still serves its digest."""
 
 
 BeforeWrite = t.Callable[[TagOutcome], None]
@@ -164,12 +166,14 @@ def delete_tags(
     delete_manifest: bool,
     check: bool,
     before_write: BeforeWrite = lambda outcome: None,
+    patience: Patience = TEN_SECONDS,
 ) -> list[TagOutcome | RegistryError]:
-    """Remove tags, and nothing else; outcomes in the items' order.
+    """Remove tags, and nothing else, and see that they are gone; outcomes in the items' order.
 
     Where the registry can't delete a tag alone, :class:`Unsupported` is raised, unless ``delete_manifest`` allows to
     delete the manifest, and with it every other tag on it.
     """
+    deletions: Deletions[tuple[str, str]] = Deletions(registry.jobs, patience)
 
     def delete(item: TagItem) -> TagOutcome:
         current = registry.head_manifest(item.repository, item.tag, is_guarded=item.is_guarded)
@@ -179,19 +183,40 @@ def delete_tags(
         outcome = TagOutcome(item.repository, item.tag, "", current.digest, DELETE)
         before_write(outcome)
         if not check:
-            _delete(registry, item, current.digest, delete_manifest)
+            _delete(registry, item, current.digest, delete_manifest, deletions)
         return outcome
 
-    return run_all(delete, items, registry.jobs)
+    outcomes = run_all(delete, items, registry.jobs)
+    pending = deletions.settle()
+    return [_settled(outcome, pending) for outcome in outcomes]
 
 
-def _delete(registry: Registry, item: TagItem, digest: str, delete_manifest: bool) -> None:
+def _settled(
+    outcome: TagOutcome | RegistryError, pending: t.Mapping[tuple[str, str], RegistryError | None]
+) -> TagOutcome | RegistryError:
+    if not isinstance(outcome, TagOutcome) or (outcome.repository, outcome.tag) not in pending:
+        return outcome
+    error = pending[outcome.repository, outcome.tag]
+    return error or outcome._replace(digest=outcome.previous_digest, deletion_pending=True)
+
+
+def _delete(
+    registry: Registry, item: TagItem, digest: str, delete_manifest: bool, deletions: Deletions[tuple[str, str]]
+) -> None:
+    place = (item.repository, item.tag)
+
+    def serves_it() -> bool:
+        # Another digest was pushed since: the delete has happened before that.
+        found = registry.head_manifest(*place)
+        return found is not None and found.digest == digest
+
     refusal: RegistryError | None = None
     try:
-        # A registry that knows no deletes of tags may answer that the tag isn't there, although it is.
-        if registry.delete_manifest(item.repository, item.tag):
+        if registry.delete_manifest(*place):
+            deletions.accepted(place, serves_it)
             return
-        if registry.head_manifest(item.repository, item.tag) is None:
+        # A registry that knows no deletes of tags may answer that the tag isn't there, although it is.
+        if registry.head_manifest(*place) is None:
             return
     except (Unsupported, UnexpectedAnswer) as error:
         # distribution 2.x answers 400 DIGEST_INVALID: to it, only a digest can be deleted.
@@ -207,8 +232,9 @@ def _delete(registry: Registry, item: TagItem, digest: str, delete_manifest: boo
             hint="delete_manifest: true deletes the manifest, and with it all other tags on it",
             **facts,
         ).within(f"delete {registry.name}/{item.repository}:{item.tag}")
-    delete_for_sure(
+    deletions.delete(
+        place,
         lambda: registry.delete_manifest(item.repository, digest),
-        lambda: registry.head_manifest(item.repository, digest) is not None,
+        serves_it,
         f"delete {registry.name}/{item.repository}@{digest}",
     )

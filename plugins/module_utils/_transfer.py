@@ -29,6 +29,7 @@ from ._errors import (
     RegistryError,
     UnexpectedAnswer,
     UploadGone,
+    UploadStuck,
 )
 from ._local_path import absolute, check_is_file, relative_hint
 from ._manifest import MAXIMUM_BLOB_SIZE
@@ -263,7 +264,8 @@ def _upload(
     while True:
         current = session or destination.start_upload(repository)
         session = None
-        continued = current.received > 0
+        begun = current.received
+        continued = begun > 0
         chunk = destination.upload_form.chunk_for(size, current.minimum_chunk)
         try:
             if chunk or continued:
@@ -298,8 +300,11 @@ def _upload(
             if isinstance(error, AuthenticationFailed):
                 continue
             arrived = destination.head_blob(repository, digest) == size
-            if not arrived and not gone:
+            if not arrived and not gone and not isinstance(error, UploadStuck):
                 session = _continued(destination, current, size)
+                if continued and session is not None and session.received <= begun:
+                    # It takes nothing any more: another one may.
+                    session = None
             if not gone and (arrived or session is not None):
                 # It goes on, or has ended with the blob, unless somebody else has brought that.
                 left.pop()
@@ -322,7 +327,7 @@ def _continued(destination: End, session: UploadSession, size: int) -> UploadSes
     except RegistryError:
         # distribution 2.x knows a session only by the location that its last whole answer gave.
         return None
-    return found if _LEAST_CONTINUED <= found.received <= size else None
+    return found if _LEAST_CONTINUED <= found.received <= size and not found.is_silent else None
 
 
 def abandon_upload(destination: End, session: UploadSession) -> None:

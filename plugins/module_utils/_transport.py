@@ -41,7 +41,16 @@ from ._reference import is_docker_hub
 from ._requests import requests, urllib3
 from ._response import MAXIMUM_ERROR_BODY, Response, read_limited, retry_after
 from ._tls_files import TLSFiles, tls_files
-from ._url import Origin, is_local_address, is_local_host, origin_of, resolve, without_query
+from ._url import (
+    Origin,
+    is_local_address,
+    is_local_host,
+    lost_port,
+    misled,
+    origin_of,
+    resolve,
+    without_query,
+)
 
 USER_AGENT = "imageops.registry"
 
@@ -146,6 +155,7 @@ class Transport:
             trusted_realm_hosts=endpoint.trusted_realm_hosts,
             on_secret=on_secret,
             leads_astray=self.leads_astray,
+            base=self.base,
         )
         self._widened: dict[Scopes, Scopes] = {}
         self._contact = threading.Lock()
@@ -590,8 +600,15 @@ class Transport:
             return response
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             # They quote URLs with their queries, and headers.
-            handshake = Handshake(self._tls.named_by, self._tls.certificate_path if own else "", is_registry=own)
-            raise connection_error(error, request.method, request.url, handshake) from None
+            raise self._connection_error(error, request, is_own=own) from None
+
+    def _connection_error(self, error: Exception, request: _Request, *, is_own: bool) -> RegistryError:
+        handshake = Handshake(self._tls.named_by, self._tls.certificate_path if is_own else "", is_registry=is_own)
+        found = connection_error(error, request.method, request.url, handshake)
+        there = origin_of(request.url)
+        if lost_port(self.origin, there):
+            found.hint = misled(self.origin, there, "client")
+        return found
 
     def _is_own(self, url: str) -> bool:
         return url.startswith(f"{self.base}/") or origin_of(url) == self.origin

@@ -47,6 +47,21 @@ def origin_of(url: str) -> Origin:
     return Origin(parts.scheme, host.lower().rstrip("."), port or _DEFAULT_PORTS[parts.scheme])
 
 
+def lost_port(own: Origin, there: Origin) -> bool:
+    """Whether a URL that a registry handed out is its own without the port, as proxies in front of it write it."""
+    return own.host == there.host and own.port != there.port == _DEFAULT_PORTS[there.scheme]
+
+
+def misled(own: Origin, there: Origin, what: str) -> str:
+    """The advice where a registry sends ``what`` to another address than its own, and that fails."""
+    lost = f": a proxy in front of the registry seems to have lost the port {own.port}" if lost_port(own, there) else ""
+    return (
+        f"The registry is at {own.scheme}://{own.host}:{own.port}, and its answer sends the {what} to "
+        f"{there.scheme}://{there.host}:{there.port}{lost}. Have the proxy pass on the registry's own address, in Host "
+        "or in X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-Port, or set it in the registry's configuration"
+    )
+
+
 def resolve(base: str, location: str) -> str:
     """Join a ``Location`` or ``Link`` with the URL whose answer it came in (RFC 3986), its query kept to the byte.
 

@@ -169,6 +169,14 @@ blobs:
           type: list
           elements: str
           sample: []
+        deletion_pending:
+          description:
+            - The registry has accepted the delete, and the blob is still there after 10 seconds. It isn't counted in C(changed),
+              and a warning names it.
+            - Some registries delete in the background. Others keep a blob that another repository uses.
+          returned: O(state=absent), and the blob is still there
+          type: bool
+          sample: true
 failures:
   description: What failed, and why. The rest of the result is returned beside it.
   returned: failure of single things
@@ -213,7 +221,7 @@ transfer:
 
 import typing as t
 
-from ..module_utils._actions import EXISTS
+from ..module_utils._actions import ABSENT, EXISTS
 from ..module_utils._arguments import (
     BLOB_GROUPS,
     PROGRESS,
@@ -285,6 +293,14 @@ def work(task: Task) -> dict[str, t.Any]:
         registry = task.registry(writing=True, pushed_to=True)
         outcomes = place_blobs(registry, groups, finder, check=task.check_mode, progress=task.progress)
     result = report(groups, outcomes)
+    task.warn_of_pending(
+        [
+            f"blob {blob['digest']} from {group['repository']}"
+            for group in result["blobs"]
+            for blob in group["blobs"]
+            if "deletion_pending" in blob
+        ]
+    )
     if params["repository"] is not None:
         result["digest"] = params["digest"]
     if task.diff_mode:
@@ -302,7 +318,11 @@ def report(groups: t.Sequence[BlobGroup], outcomes: t.Sequence[BlobOutcome | Reg
             else:
                 entries.append(blob_as_plain(outcome))
         blobs.append(group_as_plain(group, entries))
-    changed = any(entry["action"] not in (EXISTS, "absent") for group in blobs for entry in group["blobs"])
+    changed = any(
+        entry["action"] not in (EXISTS, ABSENT) and "deletion_pending" not in entry
+        for group in blobs
+        for entry in group["blobs"]
+    )
     return {"changed": changed, "blobs": blobs, "failures": failures}
 
 

@@ -187,6 +187,14 @@ manifests:
       type: list
       elements: str
       sample: []
+    deletion_pending:
+      description:
+        - The registry has accepted the delete, and the manifest is still there after 10 seconds. It isn't counted in
+          C(changed), and a warning names it.
+        - Some registries delete in the background. Others keep a manifest that an index refers to.
+      returned: O(state=absent), and the manifest is still there
+      type: bool
+      sample: true
     uploaded_again:
       description: Blobs that the registry claimed to have and then missed.
       type: list
@@ -249,6 +257,7 @@ from ..module_utils._arguments import (
     source_place,
 )
 from ..module_utils._contents import verify_pushed
+from ..module_utils._deletion import outcome_as_plain
 from ..module_utils._digest import check_digest
 from ..module_utils._errors import InvalidInput, at_entry
 from ..module_utils._image_arguments import depth_of
@@ -320,7 +329,9 @@ def work(task: Task) -> dict[str, t.Any]:
         source = task.source() if params["source"] else None
         outcomes = push_manifests(registry, items, source, check=task.check_mode)
     pairs, failures = divided([{"repository": item.repository, "digest": item.digest} for item in items], outcomes)
-    done = [outcome._asdict() for _place, outcome in pairs]
+    done = [outcome_as_plain(outcome) for _place, outcome in pairs]
+    pending = [f"manifest {entry['repository']}@{entry['digest']}" for entry in done if "deletion_pending" in entry]
+    task.warn_of_pending(pending)
     if depth.is_deep and not absent and not task.check_mode:
         pushed = [(outcome.repository, outcome.digest) for _place, outcome in pairs]
         failures += [
@@ -328,7 +339,10 @@ def work(task: Task) -> dict[str, t.Any]:
             for entry in verify_pushed(registry, pushed, depth)
         ]
     result = {
-        "changed": any(entry["action"] in (PUSH, DELETE) or entry["referrers_tag"] for entry in done),
+        "changed": any(
+            (entry["action"] in (PUSH, DELETE) and "deletion_pending" not in entry) or entry["referrers_tag"]
+            for entry in done
+        ),
         "manifests": done,
         "failures": failures,
     }

@@ -147,6 +147,14 @@ tags:
       description: V(exists), V(create) or V(replace). With O(state=absent), V(delete) or V(absent).
       type: str
       sample: create
+    deletion_pending:
+      description:
+        - The registry has accepted the delete, and the tag still serves its digest after 10 seconds. It isn't counted in
+          C(changed), and a warning names it.
+        - Some registries delete in the background.
+      returned: O(state=absent), and the tag is still there
+      type: bool
+      sample: true
 failures:
   description: What failed, and why. The rest of the result is returned beside it.
   returned: failure of single things
@@ -193,6 +201,7 @@ import typing as t
 
 from ..module_utils._actions import CREATE, REPLACE
 from ..module_utils._arguments import TAGS, Task, create_module, decoded, divided, failure, own_place, run
+from ..module_utils._deletion import outcome_as_plain
 from ..module_utils._digest import check_digest
 from ..module_utils._errors import InvalidInput, at_entry
 from ..module_utils._reference import check_repository, check_tag
@@ -257,8 +266,10 @@ def work(task: Task) -> dict[str, t.Any]:
     if present and params["verify"] and not task.check_mode:
         for outcome, problem in verify_tags(registry, [outcome for _place, outcome in pairs]):
             failures.append(failure(problem, repository=outcome.repository, tag=outcome.tag, digest=outcome.digest))
-    done = [outcome._asdict() for _place, outcome in pairs]
-    changed = any(entry["action"] in (CREATE, REPLACE, DELETE) for entry in done)
+    done = [outcome_as_plain(outcome) for _place, outcome in pairs]
+    pending = [f"tag {entry['repository']}:{entry['tag']}" for entry in done if "deletion_pending" in entry]
+    task.warn_of_pending(pending)
+    changed = sum(entry["action"] in (CREATE, REPLACE, DELETE) for entry in done) > len(pending)
     result = {"changed": changed, "tags": done, "failures": failures}
     if task.diff_mode:
         summaries = {(entry["repository"], entry["tag"]): entry.get("summary") for entry in params["tags"] or ()}

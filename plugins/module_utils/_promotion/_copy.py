@@ -13,6 +13,7 @@ import typing as t
 from .._actions import CREATE, EXISTS, REPLACE
 from .._blob_diff import blob_diff
 from .._contents import Depth, verify_pushed
+from .._deletion import outcome_as_plain
 from .._end import End
 from .._errors import RegistryError, RepositoryMissing
 from .._manifest import Manifest
@@ -209,7 +210,7 @@ class Promotion:
                 if isinstance(outcome, RegistryError):
                     failures.append(_failure(outcome, repository=group.repository, digest=digest))
                 else:
-                    entries.append(outcome._asdict())
+                    entries.append(outcome_as_plain(outcome))
             blobs.append({"repository": group.repository, "blobs": entries})
         changed = any(entry["action"] != EXISTS for group in blobs for entry in group["blobs"])
         self._results["blobs"] = {"changed": changed, "blobs": blobs, "failures": failures}
@@ -222,7 +223,7 @@ class Promotion:
             if isinstance(outcome, RegistryError):
                 failures.append(_failure(outcome, repository=item.repository, digest=item.digest))
             else:
-                pushed.append(outcome._asdict())
+                pushed.append(outcome_as_plain(outcome))
                 changed = changed or outcome.action == PUSH or bool(outcome.referrers_tag)
         self._results["manifests"] = {"changed": changed, "manifests": pushed, "failures": failures}
 
@@ -267,7 +268,7 @@ class Promotion:
         ]
         self.tags += moved
         changed = any(outcome.action in (CREATE, REPLACE) for outcome in moved)
-        tags = [outcome._asdict() for outcome in moved]
+        tags = [outcome_as_plain(outcome) for outcome in moved]
         self._results[name] = {"changed": changed, "tags": tags, "failures": failures}
 
     def _whole(self) -> Plain:

@@ -510,8 +510,11 @@ def test_scopes_belong_to_the_repository_that_is_pushed_to() -> None:
     "realm",
     [
         "null://r.example/v2/token",
-        "/token",
-        "token",
+        "r.example/token",
+        "?x=1",
+        "//ci@r.example/token",
+        "/a b",
+        "/token#x",
         "ftp://r.example/",
         "https:///token",
         "https://ci@r.example/token",
@@ -530,7 +533,31 @@ def test_a_realm_that_is_no_safe_url_is_refused(realm: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "realm", ["https://evil.example/token", "https://r.example.evil.example/", "https://evilr.example/"]
+    ("realm", "url"),
+    [
+        ("/token", "https://r.example:5000/token"),
+        ("/service/token?x=1", "https://r.example:5000/service/token?x=1"),
+        ("token", "https://r.example:5000/token"),
+        ("./token", "https://r.example:5000/token"),
+        ("//r.example:5001/token", "https://r.example:5001/token"),
+    ],
+)
+def test_a_relative_realm_is_below_the_registry(realm: str, url: str) -> None:
+    server = TokenServer()
+    client = learned(server, f'Bearer realm="{realm}"', base="https://r.example:5000")
+    client.header(PULL)
+    (asked,) = [request[0] for request in server.requests]
+    assert asked.partition("scope=")[0][:-1] == url
+
+
+@pytest.mark.parametrize(
+    "realm",
+    [
+        "https://evil.example/token",
+        "https://r.example.evil.example/",
+        "https://evilr.example/",
+        "//evil.example/token",
+    ],
 )
 def test_the_password_is_not_sent_to_a_token_server_on_another_host(realm: str) -> None:
     server = TokenServer()

@@ -61,6 +61,11 @@ def whole(server: ScriptedServer, *, number: int = 1, status: int = 201, body: t
     return put(server, f"/u{number}?s=0", status, body)
 
 
+def state(server: ScriptedServer, target: str, following: str, received: str = "") -> ScriptedServer:
+    headers = {"Location": following, **({"Range": received} if received else {})}
+    return server.expect("GET", target, 204, headers=headers)
+
+
 def cancelled(server: ScriptedServer, location: str) -> ScriptedServer:
     return server.expect("DELETE", location, 204)
 
@@ -204,14 +209,103 @@ def test_a_registry_that_takes_no_chunks_gets_the_blob_whole(server: ScriptedSer
     assert upload(client) == []
 
 
-def test_a_range_that_stands_still_is_followed_by_the_whole(server: ScriptedServer) -> None:
+@pytest.mark.parametrize("received", [FIRST, "", "0-0", f"0-{2 * CHUNK}"])
+def test_a_range_that_stands_still_is_followed_by_the_whole(server: ScriptedServer, received: str) -> None:
     start(server)
     patch(server, "/u1?s=0", "/u1?s=1", FIRST, 201)
     patch(server, "/u1?s=1", "/u1?s=2", FIRST, 201)
-    cancelled(server, "/u1?s=2")
+    state(server, "/u1?s=2", "/u1?s=3", received)
+    cancelled(server, "/u1?s=3")
     whole(server, number=2)
     (given_up,) = upload(registry(server))
     assert f"Range stands at {CHUNK} bytes, although {2 * CHUNK} were sent" in given_up
+
+
+def test_a_range_that_stands_still_is_asked_for(server: ScriptedServer) -> None:
+    start(server)
+    patch(server, "/u1?s=0", "/u1?s=1", FIRST)
+    patch(server, "/u1?s=1", "/u1?s=2", FIRST)
+    state(server, "/u1?s=2", "/u1?s=3", f"0-{2 * CHUNK - 1}")
+    patch(server, "/u1?s=3", "/u1?s=4", FIRST)
+    state(server, "/u1?s=4", "/u1?s=5", f"0-{len(BLOB) - 1}")
+    put(server, "/u1?s=5")
+    assert upload(registry(server)) == []
+    assert [content_range for content_range, _body in sent(server)] == [FIRST, SECOND, LAST]
+
+
+def test_a_range_that_stands_still_at_nothing_is_asked_for(server: ScriptedServer) -> None:
+    start(server)
+    patch(server, "/u1?s=0", "/u1?s=1", "0-0")
+    server.expect("PATCH", "/u1?s=1", 416, errors("RANGE_INVALID"))
+    state(server, "/u1?s=1", "/u1?s=2", FIRST)
+    patch(server, "/u1?s=2", "/u1?s=3", "0-0")
+    state(server, "/u1?s=3", "/u1?s=4", f"0-{2 * CHUNK - 1}")
+    patch(server, "/u1?s=4", "/u1?s=5", "0-0")
+    state(server, "/u1?s=5", "/u1?s=6", f"0-{len(BLOB) - 1}")
+    put(server, "/u1?s=6")
+    assert upload(registry(server)) == []
+    # What was sent again is where the registry said that it has one byte.
+    assert [body for _range, body in sent(server)] == [
+        BLOB[:CHUNK],
+        BLOB[1 : CHUNK + 1],
+        BLOB[CHUNK : 2 * CHUNK],
+        BLOB[2 * CHUNK :],
+    ]
+
+
+def test_a_range_that_counts_the_bytes_of_each_chunk_is_asked_for(server: ScriptedServer) -> None:
+    start(server)
+    patch(server, "/u1?s=0", "/u1?s=1", "0-9")
+    # This chunk is longer than all before it: it looks like one of which a part was taken, until the next is refused.
+    patch(server, "/u1?s=1", "/u1?s=2", FIRST)
+    server.expect("PATCH", "/u1?s=2", 416, errors("RANGE_INVALID"))
+    state(server, "/u1?s=2", "/u1?s=3", f"0-{CHUNK + 9}")
+    patch(server, "/u1?s=3", "/u1?s=4", f"0-{len(BLOB) - CHUNK - 11}")
+    state(server, "/u1?s=4", "/u1?s=5", f"0-{2 * CHUNK - 1}")
+    patch(server, "/u1?s=5", "/u1?s=6", f"0-{len(BLOB) - 2 * CHUNK - 1}")
+    state(server, "/u1?s=6", "/u1?s=7", f"0-{len(BLOB) - 1}")
+    put(server, "/u1?s=7")
+    assert upload(registry(server)) == []
+    kept = [(0, 10), (1, CHUNK), (3, CHUNK - 10), (4, CHUNK)]
+    assert b"".join(sent(server)[number][1][:length] for number, length in kept) == BLOB
+
+
+def test_a_chunk_that_is_refused_where_the_session_can_not_be_asked_ends_the_upload(server: ScriptedServer) -> None:
+    start(server)
+    patch(server, "/u1?s=0", "/u1?s=1", "0-9")
+    server.expect("PATCH", "/u1?s=1", 416, errors("RANGE_INVALID"))
+    server.expect("GET", "/u1?s=1", 405)
+    with pytest.raises(UploadGone):
+        upload(registry(server))
+
+
+def test_a_session_that_takes_nothing_any_more_is_given_up_after_the_second_try(server: ScriptedServer) -> None:
+    start(server)
+    server.expect("PATCH", "/u1?s=0", 0, cut=True)
+    state(server, "/u1?s=0", "/u1?s=1")
+    server.expect("PATCH", "/u1?s=1", 500)
+    server.expect("HEAD", f"/v2/a/b/blobs/{DIGEST}", 404)
+    start(server, 2)
+    patch(server, "/u2?s=0", "/u2?s=1", FIRST)
+    patch(server, "/u2?s=1", "/u2?s=2", f"0-{2 * CHUNK - 1}")
+    patch(server, "/u2?s=2", "/u2?s=3", f"0-{len(BLOB) - 1}")
+    put(server, "/u2?s=3")
+    cancelled(server, "/u1?s=1")
+    client = registry(server, retries=3)
+    assert upload(client) == []
+    assert client.counters.as_dict()["sessions_left_open"] == 0
+
+
+def test_a_session_that_says_how_far_it_is_gets_all_tries(server: ScriptedServer) -> None:
+    start(server)
+    patch(server, "/u1?s=0", "/u1?s=1", FIRST)
+    for _time in range(3):
+        server.expect("PATCH", "/u1?s=1", 503)
+        state(server, "/u1?s=1", "/u1?s=1", FIRST)
+    patch(server, "/u1?s=1", "/u1?s=2", f"0-{2 * CHUNK - 1}")
+    patch(server, "/u1?s=2", "/u1?s=3", f"0-{len(BLOB) - 1}")
+    put(server, "/u1?s=3")
+    assert upload(registry(server, retries=3)) == []
 
 
 def test_a_range_that_goes_on_byte_by_byte_is_not_followed_for_ever(server: ScriptedServer) -> None:
@@ -266,6 +360,7 @@ def test_a_range_that_stands_still_is_ignored_where_the_whole_is_too_large(serve
         for state in (0, 1):
             patch(server, f"/u{number}?s={state}", f"/u{number}?s={state + 1}", f"0-{half - 1}", 201)
         if number == 2:
+            server.expect("GET", "/u2?s=2", 404, errors("BLOB_UPLOAD_UNKNOWN"))
             cancelled(server, "/u2?s=2")
     put(server, "/u3?s=2")
     assert len(upload(registry(server, 0))) == 2

@@ -252,6 +252,58 @@ def test_get_blob_refuses_another_range(server: ScriptedServer, content_range: s
         registry(server).get_blob("a/b", DIGEST, 5)
 
 
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 412, 416, 500, 501])
+def test_get_blob_reads_the_whole_where_a_range_is_refused(server: ScriptedServer, status: int) -> None:
+    server.expect("GET", BLOB, status, b"<Error><Code>InvalidRange</Code></Error>")
+    if status == 416:
+        server.expect("HEAD", BLOB, 405)
+    server.expect("GET", BLOB, 200, LAYER)
+    pieces, start = registry(server).get_blob("a/b", DIGEST, 5)
+    assert (b"".join(pieces), start) == (LAYER, 0)
+    assert [seen.header("Range") for seen in server.requests if seen.method == "GET"] == ["bytes=5-", None]
+
+
+@pytest.mark.parametrize("said", ["", f"bytes */{len(LAYER)}", "bytes */x"])
+def test_get_blob_names_the_end_where_an_open_range_is_refused(server: ScriptedServer, said: str) -> None:
+    server.expect("GET", BLOB, 416, errors("BLOB_UNKNOWN"), {"Content-Range": said} if said else {})
+    if not said[-1:].isdigit():
+        server.expect("HEAD", BLOB, 200, length=str(len(LAYER)))
+    end = len(LAYER) - 1
+    server.expect("GET", BLOB, 206, LAYER[5:], {"Content-Range": f"bytes 5-{end}/{len(LAYER)}"})
+    pieces, start = registry(server).get_blob("a/b", DIGEST, 5)
+    assert (b"".join(pieces), start) == (LAYER[5:], 5)
+    assert server.requests[-1].header("Range") == f"bytes=5-{end}"
+
+
+@pytest.mark.parametrize("size", ["5", None])
+def test_get_blob_names_no_end_that_is_not_known_or_before_the_offset(server: ScriptedServer, size: str | None) -> None:
+    server.expect("GET", BLOB, 416).expect("HEAD", BLOB, 200, length=size).expect("GET", BLOB, 200, LAYER)
+    pieces, start = registry(server).get_blob("a/b", DIGEST, 5)
+    assert (b"".join(pieces), start) == (LAYER, 0)
+
+
+def test_get_blob_reads_the_whole_where_every_range_is_refused(server: ScriptedServer) -> None:
+    server.expect("GET", BLOB, 416, b"", {"Content-Range": f"bytes */{len(LAYER)}"}, times=2)
+    server.expect("GET", BLOB, 200, LAYER)
+    pieces, start = registry(server).get_blob("a/b", DIGEST, 5)
+    assert (b"".join(pieces), start) == (LAYER, 0)
+
+
+@pytest.mark.parametrize(("status", "kind"), [(403, AccessDenied), (404, NotFound)])
+def test_get_blob_that_is_refused_whole_as_well_is_an_error(
+    server: ScriptedServer, status: int, kind: type[RegistryError]
+) -> None:
+    server.expect("GET", BLOB, status, times=2)
+    with pytest.raises(kind, match="Cannot read blob"):
+        registry(server).get_blob("a/b", DIGEST, 5)
+
+
+def test_get_blob_of_a_registry_that_is_busy_is_not_asked_for_the_whole(server: ScriptedServer) -> None:
+    server.expect("GET", BLOB, 503)
+    with pytest.raises(UnexpectedAnswer):
+        registry(server).get_blob("a/b", DIGEST, 5)
+
+
 @pytest.mark.parametrize(
     ("status", "kind"), [(404, NotFound), (416, RegistryError), (206, RegistryError), (500, UnexpectedAnswer)]
 )
@@ -932,6 +984,88 @@ def test_mount_answered_otherwise_is_an_error(server: ScriptedServer, status: in
         registry(server).mount_blob("a/b", DIGEST, "c/d")
 
 
+@pytest.mark.parametrize(
+    ("status", "codes", "reason", "hint"),
+    [
+        (404, ["BLOB_UNKNOWN"], "the blob couldn't be mounted (BLOB_UNKNOWN: blob_unknown)", ""),
+        (404, ["NAME_UNKNOWN"], "the blob couldn't be mounted (NAME_UNKNOWN: name_unknown)", ""),
+        (404, [], "the blob couldn't be mounted (it isn't there)", ""),
+        (403, ["DENIED"], "DENIED: denied", "A mount needs the right to read c/d"),
+        (
+            401,
+            [],
+            "the registry offers no way to log in that is supported (schemes: none)",
+            "A mount needs the right to read c/d",
+        ),
+        (429, [], "too many requests", ""),
+    ],
+)
+def test_a_refused_mount_says_what_that_means_for_a_mount(
+    server: ScriptedServer, status: int, codes: list[str], reason: str, hint: str
+) -> None:
+    server.expect("POST", mount_target(), status, errors(*codes) if codes else b"")
+    with pytest.raises(RegistryError) as caught:
+        registry(server, credential=TOKEN).mount_blob("a/b", DIGEST, "c/d")
+    assert (caught.value.reason, caught.value.hint) == (reason, hint)
+
+
+# An upload that is sent elsewhere ------------------------------------------------------------------------------------
+
+
+def moved(server: ScriptedServer, there: str) -> Registry:
+    """A registry whose uploads are said to be at another address."""
+    server.expect("POST", UPLOADS, 202, headers={"Location": f"{there}/u?s=1"})
+    return registry(server, retries=3, credential=LOGIN)
+
+
+LOST = (
+    "its answer sends the upload to http://127.0.0.1:80: a proxy in front of the registry seems to have lost the port "
+    "{port}. Have the proxy pass on the registry's own address, in Host or in X-Forwarded-Proto, X-Forwarded-Host and "
+    "X-Forwarded-Port"
+)
+
+
+@pytest.mark.parametrize("call", ["put", "patch", "get"])
+def test_an_upload_whose_port_was_lost_says_so_at_once(server: ScriptedServer, call: str) -> None:
+    client = moved(server, "http://127.0.0.1")
+    session = client.start_upload("a/b")
+    with pytest.raises(ConnectionFailed) as caught:
+        if call == "put":
+            client.put_upload(session, DIGEST, Body([LAYER], len(LAYER)))
+        elif call == "patch":
+            client.patch_upload(session, Body([LAYER], len(LAYER)))
+        else:
+            client.get_upload(session)
+    assert LOST.format(port=server.port) in str(caught.value)
+    assert not caught.value.temporary
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 405])
+def test_an_upload_that_is_sent_to_another_server_of_the_host_says_so(serve: Serve, status: int) -> None:
+    server, other = serve(), serve()
+    other.expect("PUT", f"/u?s=1&digest={ENCODED_DIGEST}", status, b"<html></html>")
+    client = moved(server, other.url)
+    with pytest.raises(RegistryError) as caught:
+        client.put_upload(client.start_upload("a/b"), DIGEST, Body([LAYER], len(LAYER)))
+    assert f"The registry is at {server.url}, and its answer sends the upload to {other.url}. Have" in str(caught.value)
+    assert not caught.value.temporary
+    assert other.requests[0].header("Authorization") is None
+    if status == 401:
+        assert caught.value.reason == f"{other.host} requires authentication, and no credential is sent there"
+
+
+@pytest.mark.parametrize(("status", "code"), [(404, "BLOB_UPLOAD_UNKNOWN"), (503, "UNAVAILABLE"), (413, "")])
+def test_a_registry_whose_uploads_are_on_another_port_says_what_fails(serve: Serve, status: int, code: str) -> None:
+    server, other = serve(), serve()
+    body = errors(code) if code else b""
+    other.expect("PUT", f"/u?s=1&digest={ENCODED_DIGEST}", status, body)
+    client = moved(server, other.url)
+    with pytest.raises(RegistryError) as caught:
+        client.put_upload(client.start_upload("a/b"), DIGEST, Body([LAYER], len(LAYER)))
+    assert "its answer sends" not in str(caught.value)
+    assert caught.value.temporary is (status != 413)
+
+
 # Lists ---------------------------------------------------------------------------------------------------------------
 
 
@@ -1010,7 +1144,8 @@ def test_pages_without_end_are_given_up_when_they_add_nothing(server: ScriptedSe
 def test_a_next_page_on_another_host_is_refused(serve: Serve) -> None:
     server, foreign = serve(), serve()
     server.expect("GET", "/v2/a/b/tags/list", 200, {"tags": []}, {"Link": f'<{foreign.url}/v2/x>; rel="next"'})
-    with pytest.raises(ProtocolViolation, match="next page is on another host"):
+    sends = f"its answer sends the client to {foreign.url}"
+    with pytest.raises(ProtocolViolation, match=f"next page is on another host.*{sends}"):
         registry(server).list_tags("a/b")
     assert foreign.connections == 0
 

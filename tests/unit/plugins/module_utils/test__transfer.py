@@ -404,6 +404,27 @@ def test_what_is_continued_in_vain_again_and_again_ends(server: ScriptedServer) 
         upload_blob(client, "a/b", DIGEST, len(LARGE), ContentSource(LARGE))
 
 
+def test_a_session_that_does_not_say_what_it_has_is_not_continued(server: ScriptedServer) -> None:
+    server.expect("POST", UPLOADS, 202, headers=at("/u?s=1")).expect("PUT", put(), 503)
+    server.expect("HEAD", blob(), 404).expect("GET", "/u?s=1", 204, headers=at("/u?s=5"))
+    server.expect("POST", UPLOADS, 202, headers=at("/u?s=2")).expect("PUT", put(session="/u?s=2"), 201)
+    server.expect("DELETE", "/u?s=1", 204)
+    upload_blob(registry(server, retries=1), "a/b", DIGEST, len(LARGE), ContentSource(LARGE))
+
+
+def test_a_session_that_is_continued_and_takes_nothing_is_given_up(server: ScriptedServer) -> None:
+    broken_off(server)
+    # All tries of the chunk, and then one more look: it is where it was.
+    for _try in range(2):
+        server.expect("PATCH", "/u?s=5", 500)
+        server.expect("GET", "/u?s=5", 204, headers={**at("/u?s=5"), "Range": f"0-{CUT - 1}"})
+    server.expect("PATCH", "/u?s=5", 500).expect("HEAD", blob(), 404)
+    server.expect("GET", "/u?s=5", 204, headers={**at("/u?s=5"), "Range": f"0-{CUT - 1}"})
+    server.expect("POST", UPLOADS, 202, headers=at("/u?s=2")).expect("PUT", put(session="/u?s=2"), 201)
+    server.expect("DELETE", "/u?s=5", 204)
+    upload_blob(registry(server, retries=2), "a/b", DIGEST, len(LARGE), ContentSource(LARGE))
+
+
 def test_a_source_that_fails_for_good_is_read_once(serve: Serve) -> None:
     origin, server = serve(), serve(ordered=False)
     origin.expect("GET", blob(), 503, times=2)
@@ -727,6 +748,7 @@ def test_blobs_are_deleted_where_they_are(server: ScriptedServer, check: bool) -
     server.expect("HEAD", blob(EMPTY_DIGEST), 200, length=None)
     if not check:
         server.expect("DELETE", blob(EMPTY_DIGEST), 405)
+        server.expect("HEAD", blob(), 404)
     outcomes = delete_blobs(
         registry(server), [group((DIGEST, None), (SMALL_DIGEST, None), (EMPTY_DIGEST, None))], check=check
     )
