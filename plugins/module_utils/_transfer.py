@@ -264,8 +264,7 @@ def _upload(
     while True:
         current = session or destination.start_upload(repository)
         session = None
-        begun = current.received
-        continued = begun > 0
+        continued = current.received > 0
         chunk = destination.upload_form.chunk_for(size, current.minimum_chunk)
         try:
             if chunk or continued:
@@ -302,9 +301,6 @@ def _upload(
             arrived = destination.head_blob(repository, digest) == size
             if not arrived and not gone and not isinstance(error, UploadStuck):
                 session = _continued(destination, current, size)
-                if continued and session is not None and session.received <= begun:
-                    # It takes nothing any more: another one may.
-                    session = None
             if not gone and (arrived or session is not None):
                 # It goes on, or has ended with the blob, unless somebody else has brought that.
                 left.pop()

@@ -31,6 +31,7 @@ from faults.contents import (
     WrongSize,
 )
 from faults.media_types import ForeignReferrer, Notice, Policy, Throttled, TypeRefused, WrongType
+from faults.moves import DeletePending, PortLost, RangePerChunk, RangeRefused, RelativeRealm, SessionStuck
 from faults.network import Delay
 from faults.referrers import ReferrersAPI
 from faults.sessions import BlobForgotten, SessionGone
@@ -65,6 +66,7 @@ DIFFERENCES = _by_name(
     NullTags,
     DeletesOff,
     DeleteUntaggedOnly,
+    DeletePending,
     ReferrersAPI,
     ForeignReferrer,
     WrongType,
@@ -72,6 +74,11 @@ DIFFERENCES = _by_name(
     Policy,
     Throttled,
     Notice,
+    RangeRefused,
+    RangePerChunk,
+    SessionStuck,
+    PortLost,
+    RelativeRealm,
 )
 """Ways in which registries differ that work."""
 

@@ -40,8 +40,10 @@ class _Sessions(Fault):
 class RangeStandsStill(_Sessions):
     name = "range-stands-still"
     summary = "every PATCH is answered with 201 and the Range of the first chunk, whether it was taken or not"
-    argument = "taken (default), or dropped: all chunks but the first are thrown away"
-    choices = ("taken", "dropped")
+    argument = (
+        "taken (default); silent: taken, and GET of the session says the same; or dropped: the others are thrown away"
+    )
+    choices = ("taken", "silent", "dropped")
 
     def before(self, request: Request) -> Answer | None:
         if request.method != "PATCH" or request.reference not in self._kept or self.choice != "dropped":
@@ -52,6 +54,10 @@ class RangeStandsStill(_Sessions):
         return Answer(201, [("Location", location), ("Range", f"0-{self._kept[request.reference]}")])
 
     def after(self, request: Request, answer: Answer) -> None:
+        asked = self.choice == "silent" and request.method == "GET" and request.reference in self._kept
+        if asked and answer.status == 204:
+            answer.put("Range", f"0-{self._kept[request.reference]}")
+            request.acted.append(self.name)
         if request.method != "PATCH" or answer.status not in (201, 202):
             return
         with self.lock:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import failures
 import media_types
+import moves
 import requests
 from probe import ABSENT, BY_DIGEST, DIGEST, ENTRY, IMAGE, KIB, MANIFEST, REPOSITORY, TAGS, UPLOADS, Client
 from runs import CONFIG, REGISTRIES, Failed, check, harness, main, mark, requests_since, seed, state_at
@@ -116,13 +117,16 @@ def mount_refused(client: Client) -> None:
 def range_stands_still(client: Client) -> None:
     content = secrets.token_bytes(96 * KIB)
     parts = [content[begin : begin + 32 * KIB] for begin in range(0, len(content), 32 * KIB)]
-    for argument, status in (("taken", 201), ("dropped", 400)):
+    for argument, status in (("taken", 201), ("silent", 201), ("dropped", 400)):
         client.proxy.switch(f"range-stands-still={argument}")
         location = client.session()
         for number, part in enumerate(parts):
             answer = client.patch(location, part, number * 32 * KIB, 201)
             check(answer.headers["Range"] == f"0-{32 * KIB - 1}", f"the range is {answer.headers['Range']}")
             location = answer.headers["Location"]
+        received = 96 * KIB if argument == "taken" else 32 * KIB
+        said = client.ask("GET", location, 204).headers["Range"]
+        check(said == f"0-{received - 1}", f"the range of the session is {said}")
         client.finish(location, b"", content, status)
 
 
@@ -254,6 +258,7 @@ ROWS: dict[str, Callable[[Client], None]] = {
     "referrers-api": referrers_api,
     **media_types.ROWS,
     **failures.ROWS,
+    **moves.ROWS,
 }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 
 import absence
+import moves
 from media_types import MEDIA_TYPES, notices_through_the_role
 from played import (
     BLOB_DIGEST,
@@ -171,6 +172,12 @@ ROWS: list[Row] = [
         lambda at: [upload(at, chunk_size=64 * KIB)],
         writes("POST 202", "PATCH 405", "DELETE 204", *WHOLE, given_up=1),
     ),
+    Row(
+        "range-taken",
+        "range-stands-still=taken",
+        lambda at: [upload(at, chunk_size=64 * KIB)],
+        writes("POST 202", *["PATCH 201"] * 4, "PUT 201", given_up=0),
+    ),
     *(
         Row(
             f"range-{argument}",
@@ -178,11 +185,11 @@ ROWS: list[Row] = [
             lambda at: [upload(at, chunk_size=64 * KIB)],
             writes(*GIVEN_UP, *WHOLE, given_up=1),
         )
-        for argument in ("taken", "dropped")
+        for argument in ("silent", "dropped")
     ),
     Row(
         "range-too-large",
-        "range-stands-still=taken+body-limit=150000",
+        "range-stands-still=silent+body-limit=150000",
         lambda at: [upload(at)],
         writes("POST 202", "PUT 413", "DELETE 204", *GIVEN_UP, *GIVEN_UP[:3], "PUT 201", given_up=2),
     ),
@@ -284,20 +291,34 @@ ROWS: list[Row] = [
     ),
     *absence.ROWS,
     *MEDIA_TYPES,
+    *moves.ROWS,
 ]
 
 
 def prepare() -> None:
-    inject(ROWS)
+    inject([*ROWS, *moves.KEPT])
 
 
 def every_row() -> None:
     run_rows(ROWS)
 
 
+def kept_rows() -> None:
+    run_rows(moves.KEPT, at_a_time=len(moves.KEPT))
+
+
 def every_difference() -> None:
-    check_every_difference(ROWS)
+    check_every_difference([*ROWS, *moves.KEPT])
 
 
 if __name__ == "__main__":
-    main([prepare, every_difference, every_row, absence.hosts_that_are_no_registry, notices_through_the_role])
+    main(
+        [
+            prepare,
+            every_difference,
+            every_row,
+            kept_rows,
+            absence.hosts_that_are_no_registry,
+            notices_through_the_role,
+        ]
+    )

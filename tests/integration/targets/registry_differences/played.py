@@ -214,15 +214,15 @@ def inject(rows: Sequence[Row]) -> None:
         FaultControl(REGISTRIES[registry]["faults_path"]).switch({"": "", **played})
 
 
-def run_rows(rows: Sequence[Row]) -> None:
-    """Run the tasks of all rows, and judge each. Raises :class:`Failed` with the problems of all."""
+def run_rows(rows: Sequence[Row], *, at_a_time: int = 1) -> None:
+    """Run the tasks of all rows, so many at a time, and judge each. Raises :class:`Failed` with the problems of all."""
     moment = mark()
     tasks = [
         {**entry, "name": f"{row.name} {number}", "ignore_errors": True}
         for row in rows
         for number, entry in enumerate(row.tasks(row.place))
     ]
-    run = call(tasks)
+    run = call(tasks, at_a_time=at_a_time)
     seen = {name: requests_since(moment, name, "proxy") for name in REGISTRIES_OF_ROWS}
     problems = []
     for row in rows:

@@ -412,19 +412,6 @@ def test_a_session_that_does_not_say_what_it_has_is_not_continued(server: Script
     upload_blob(registry(server, retries=1), "a/b", DIGEST, len(LARGE), ContentSource(LARGE))
 
 
-def test_a_session_that_is_continued_and_takes_nothing_is_given_up(server: ScriptedServer) -> None:
-    broken_off(server)
-    # All tries of the chunk, and then one more look: it is where it was.
-    for _try in range(2):
-        server.expect("PATCH", "/u?s=5", 500)
-        server.expect("GET", "/u?s=5", 204, headers={**at("/u?s=5"), "Range": f"0-{CUT - 1}"})
-    server.expect("PATCH", "/u?s=5", 500).expect("HEAD", blob(), 404)
-    server.expect("GET", "/u?s=5", 204, headers={**at("/u?s=5"), "Range": f"0-{CUT - 1}"})
-    server.expect("POST", UPLOADS, 202, headers=at("/u?s=2")).expect("PUT", put(session="/u?s=2"), 201)
-    server.expect("DELETE", "/u?s=5", 204)
-    upload_blob(registry(server, retries=2), "a/b", DIGEST, len(LARGE), ContentSource(LARGE))
-
-
 def test_a_source_that_fails_for_good_is_read_once(serve: Serve) -> None:
     origin, server = serve(), serve(ordered=False)
     origin.expect("GET", blob(), 503, times=2)
