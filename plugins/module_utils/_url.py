@@ -29,6 +29,12 @@ class Origin(t.NamedTuple):
     host: str
     port: int
 
+    @property
+    def shown(self) -> str:
+        """As a URL without a path, its port always in it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
 
 def origin_of(url: str) -> Origin:
     """The origin of an absolute http or https URL. Raises :class:`ProtocolViolation` for anything else."""
@@ -56,9 +62,9 @@ def misled(own: Origin, there: Origin, what: str) -> str:
     """The advice where a registry sends ``what`` to another address than its own, and that fails."""
     lost = f": a proxy in front of the registry seems to have lost the port {own.port}" if lost_port(own, there) else ""
     return (
-        f"The registry is at {own.scheme}://{own.host}:{own.port}, and its answer sends the {what} to "
-        f"{there.scheme}://{there.host}:{there.port}{lost}. Have the proxy pass on the registry's own address, in Host "
-        "or in X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-Port, or set it in the registry's configuration"
+        f"The registry is at {own.shown}, and its answer sends the {what} to {there.shown}{lost}. Have the proxy pass "
+        "on the registry's own address, in Host or in X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-Port, or set "
+        "it in the registry's configuration"
     )
 
 

@@ -557,6 +557,29 @@ def test_a_redirect_from_tls_to_plain_http_is_refused(
     assert plain.connections == 0
 
 
+def test_a_relative_token_server_is_asked_at_the_registry(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/x", 401, headers={"WWW-Authenticate": 'Bearer realm="/token",service="svc"'})
+    server.expect("GET", token_target("repository:a/b:pull"), 200, {"token": "t"}).expect("GET", "/v2/x")
+    transport(server.host, credential=LOGIN).exchange("GET", "/v2/x", Scopes.repository("a/b", "pull"))
+    assert server.requests[-1].header("Authorization") == "Bearer t"
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        (307, {"Location": "http://127.0.0.1/x"}),
+        (401, {"WWW-Authenticate": 'Bearer realm="http://127.0.0.1/token",service="svc"'}),
+    ],
+    ids=["redirect", "token server"],
+)
+def test_an_answer_that_has_lost_the_port_is_explained(
+    server: ScriptedServer, status: int, headers: dict[str, str]
+) -> None:
+    server.expect("GET", "/v2/x", status, headers=headers)
+    with pytest.raises(ConnectionFailed, match=f"lost the port {server.port}. Have the proxy pass on"):
+        transport(server.host, retries=0).exchange("GET", "/v2/x", Scopes.repository("a/b", "pull"))
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_loop_of_redirects_ends(server: ScriptedServer, method: str) -> None:
     server.expect(method, "/v2/x", 302, headers={"Location": "/v2/x"}, times=6)

@@ -8,6 +8,8 @@ from ansible_collections.imageops.registry.plugins.module_utils._errors import P
 from ansible_collections.imageops.registry.plugins.module_utils._url import (
     Origin,
     is_local_address,
+    lost_port,
+    misled,
     origin_of,
     resolve,
     with_digest,
@@ -29,6 +31,33 @@ BASE = "https://r.example:5000/v2/a/b/blobs/uploads/"
 )
 def test_an_origin_is_scheme_host_and_the_port_really_used(url: str, origin: tuple[str, str, int]) -> None:
     assert origin_of(url) == Origin(*origin)
+
+
+@pytest.mark.parametrize(
+    ("own", "there", "expected"),
+    [
+        ("http://r.example:5000", "http://r.example/v2/", True),
+        ("https://r.example:5000", "https://r.example/v2/", True),
+        ("http://r.example:5000", "https://r.example/v2/", True),
+        ("http://r.example:5000", "http://r.example:5001/v2/", False),
+        ("http://r.example:5000", "http://r.example:5000/v2/", False),
+        ("http://r.example", "http://r.example/v2/", False),
+        ("http://r.example:5000", "http://other.example/v2/", False),
+    ],
+)
+def test_a_port_is_lost_where_the_default_one_is_in_its_place(own: str, there: str, expected: bool) -> None:
+    assert lost_port(origin_of(own), origin_of(there)) is expected
+
+
+def test_who_is_misled_is_told_where_to() -> None:
+    own = origin_of("http://[::1]:5000")
+    advice = misled(own, origin_of("http://[::1]/v2/"), "upload")
+    assert advice.startswith(
+        "The registry is at http://[::1]:5000, and its answer sends the upload to http://[::1]:80: a proxy in front of "
+        "the registry seems to have lost the port 5000. Have"
+    )
+    elsewhere = misled(own, origin_of("https://other.example/v2/"), "upload")
+    assert "sends the upload to https://other.example:443. Have the proxy pass on" in elsewhere
 
 
 UNSAFE = [
