@@ -910,13 +910,14 @@ class Registry:
                 return
             try:
                 url = self._upgraded(resolve(response.url, following))
-                own, there = self._transport.origin, origin_of(url)
+                foreign = origin_of(url) != self._transport.origin
             except RegistryError as error:
                 error.within(what)
                 raise
-            if there != own:
+            if foreign:
                 raise ProtocolViolation(
-                    "the registry's next page is on another host", hint=misled(own, there, "client")
+                    "the registry's next page is on another host",
+                    hint=misled(self._transport.origin, origin_of(url), "client"),
                 ).within(what)
 
 

@@ -571,7 +571,13 @@ class Transport:
         self.counters.add(requests=1)
         # Whole exchanges are bounded; a body that is streamed is the caller's, who bounds those.
         with self._slots:
-            return self._answer_to(request, sent, data, timeout)
+            try:
+                return self._answer_to(request, sent, data, timeout)
+            except (ConnectionFailed, TLSFailed) as error:
+                there = origin_of(request.url)
+                if lost_port(self.origin, there):
+                    error.hint = misled(self.origin, there, "client")
+                raise
 
     def _answer_to(
         self, request: _Request, headers: t.Mapping[str, str], data: bytes | Body | None, timeout: float
@@ -600,15 +606,8 @@ class Transport:
             return response
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             # They quote URLs with their queries, and headers.
-            raise self._connection_error(error, request, is_own=own) from None
-
-    def _connection_error(self, error: Exception, request: _Request, *, is_own: bool) -> RegistryError:
-        handshake = Handshake(self._tls.named_by, self._tls.certificate_path if is_own else "", is_registry=is_own)
-        found = connection_error(error, request.method, request.url, handshake)
-        there = origin_of(request.url)
-        if lost_port(self.origin, there):
-            found.hint = misled(self.origin, there, "client")
-        return found
+            handshake = Handshake(self._tls.named_by, self._tls.certificate_path if own else "", is_registry=own)
+            raise connection_error(error, request.method, request.url, handshake) from None
 
     def _is_own(self, url: str) -> bool:
         return url.startswith(f"{self.base}/") or origin_of(url) == self.origin
