@@ -20,7 +20,7 @@ from ._errors import ForeignType, InvalidInput, NotFound, RegistryError
 from ._inspection import manifest_digests, read_tree
 from ._manifest import INDEX_TYPES, Descriptor, Manifest, foreign_type, is_foreign
 from ._parallel import run_all
-from ._referrers import Found, referrers_of
+from ._referrers import UNTYPED, Found, own_types, referrers_of
 from ._registry import Referrers
 
 ALL = "all"
@@ -90,6 +90,13 @@ def compare_artifacts(
     return [graph.error or tuple(graph.artifacts) for graph in graphs]
 
 
+Place = tuple[str, str]
+"""A repository and a digest at the source."""
+Answers = t.Mapping[Place, t.Union[Found, RegistryError]]
+Types = t.Mapping[Place, t.Union[str, RegistryError, None]]
+"""Artifact types that manifests have themselves; None where that can't be told."""
+
+
 class _Graph:
     """What belongs to one image, as far as it is known."""
 
@@ -102,8 +109,20 @@ class _Graph:
         self.open = dict.fromkeys([*wanted.digests, *wanted.left_behind], "")
         """Digests that are to be asked about next, and the media types of those that aren't known to be no index."""
 
-    def advance(self, answers: t.Mapping[tuple[str, str], Found | RegistryError]) -> None:
-        """Take in what belongs to the digests that were open; what was found is open next."""
+    def doubtful(self, answers: Answers) -> t.Iterator[Place]:
+        """What a list gives another type than those asked for: only its manifest can say whether it is of one."""
+        for digest in self.open:
+            answer = answers[self.wanted.repository, digest]
+            if isinstance(answer, Found) and digest not in self.wanted.left_behind:
+                for listed in answer.referrers.descriptors:
+                    if not self.is_wanted([listed.artifact_type]):
+                        yield self.wanted.repository, listed.digest
+
+    def advance(self, answers: Answers, types: Types) -> None:
+        """Take in what belongs to the digests that were open; what was found is open next.
+
+        ``types`` are those of what was doubtful.
+        """
         asked, self.open = self.open, {}
         self._asked.update(asked)
         for digest in asked:
@@ -112,6 +131,14 @@ class _Graph:
                 self._fail(answer)
                 return
             for artifact in _artifacts_of(digest, answer):
+                own = types.get((self.wanted.repository, artifact.digest))
+                if isinstance(own, RegistryError):
+                    self._fail(own)
+                    return
+                if own is not None and artifact.subject not in self.wanted.left_behind:
+                    if not self.is_wanted([own]):
+                        continue
+                    artifact = artifact._replace(artifact_type=own)
                 self._add(artifact)
         if len(self.artifacts) > _MAXIMUM_ARTIFACTS:
             self._fail(InvalidInput(f"more than {_MAXIMUM_ARTIFACTS} artifacts belong to the image"))
@@ -124,7 +151,8 @@ class _Graph:
         if artifact.subject in self.wanted.left_behind:
             reason = "it belongs to the whole index, of which only a part is promoted"
             self.artifacts.append(artifact._replace(action=LEFT_OUT, reason=reason))
-        elif artifact.tag or self.is_wanted([artifact.artifact_type]):
+        elif artifact.tag or artifact.artifact_type in UNTYPED or self.is_wanted([artifact.artifact_type]):
+            # What has no type can't be read either: it is taken, and then it is said why it can't be brought over.
             self.artifacts.append(artifact)
             if artifact.digest not in self._asked:
                 self.open.setdefault(artifact.digest, artifact.media_type)
@@ -185,14 +213,17 @@ def _open_children(source: End, graphs: t.Sequence[_Graph]) -> None:
 
 
 def _find(source: End, graphs: t.Sequence[_Graph]) -> None:
-    answers: dict[tuple[str, str], Found | RegistryError] = {}
+    answers: dict[Place, Found | RegistryError] = {}
+    types: dict[Place, str | RegistryError | None] = {}
     for _level in range(_MAXIMUM_DEPTH):
         _open_children(source, graphs)
         places = dict.fromkeys((graph.wanted.repository, digest) for graph in graphs for digest in graph.open)
         asked = [place for place in places if place not in answers]
         answers.update(zip(asked, referrers_of(source, asked)))
+        doubtful = dict.fromkeys(place for graph in graphs for place in graph.doubtful(answers) if place not in types)
+        types.update(zip(doubtful, own_types(source, list(doubtful))))
         for graph in graphs:
-            graph.advance(answers)
+            graph.advance(answers, types)
     for graph in graphs:
         graph.end_too_deep()
 
@@ -309,7 +340,8 @@ def _read_one(source: End, destination: End, graph: _Graph, artifact: Artifact) 
         return artifact._replace(action=LEFT_OUT, reason="it names no subject, so no registry would list it")
     if top.subject.digest != artifact.subject:
         return artifact._replace(action=LEFT_OUT, reason=f"its subject is {top.subject.digest}")
-    return artifact._replace(tree=tree)
+    # A list may give it another type, or none.
+    return artifact._replace(artifact_type=top.artifact_type, tree=tree)
 
 
 def _not_pushable(artifact: Artifact, error: ForeignType) -> Artifact:

@@ -67,7 +67,7 @@ class End(t.Protocol):
     def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> bool:
         """See :meth:`._registry.Registry.put_manifest`."""
 
-    def list_referrers(self, repository: str, digest: str, artifact_type: str = "") -> Referrers:
+    def list_referrers(self, repository: str, digest: str) -> Referrers:
         """See :meth:`._registry.Registry.list_referrers`."""
 
     def head_blob(self, repository: str, digest: str) -> int | None:

@@ -25,9 +25,9 @@ from ._manifest import (
     format_platform,
 )
 from ._parallel import run_all
+from ._registry import Registry
 from ._transfer import RegistrySource, verified_pieces
 
-_NO_DIGEST = "sha256:" + "0" * 64
 _MAXIMUM_CONFIG = 4 * 1024 * 1024
 MAXIMUM_DEPTH = 8
 MAXIMUM_MANIFESTS = 1000
@@ -233,7 +233,7 @@ def describe_descriptor(entry: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     return {name: entry[name] for name in ("digest", "media_type", "size")}
 
 
-def probe_repository(registry: End, repository: str, *, anonymous: bool) -> dict[str, t.Any]:
+def probe_repository(registry: Registry, repository: str, *, anonymous: bool) -> dict[str, t.Any]:
     """What an account can read in a repository, and whether the registry has the referrers API there.
 
     ``anonymous`` says that there is no credential; with one that is refused, the error is raised.
@@ -249,9 +249,7 @@ def probe_repository(registry: End, repository: str, *, anonymous: bool) -> dict
         if anonymous:
             return result
         raise
-    # Nothing has this digest, so where the API is, its list is empty and short.
-    found = registry.list_referrers(repository, _NO_DIGEST)
-    return dict(result, exists=True, readable=True, referrers_api=found.found_by == "api")
+    return dict(result, exists=True, readable=True, referrers_api=registry.has_referrers_api(repository))
 
 
 def list_tags(registry: End, repositories: t.Sequence[str]) -> list[list[str] | RegistryError | None]:

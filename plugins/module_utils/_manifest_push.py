@@ -23,7 +23,7 @@ from ._errors import (
 )
 from ._manifest import OCI_INDEX, OCI_MANIFEST, Descriptor, Manifest
 from ._parallel import AT_ONCE, Step, StepGraph, run_all
-from ._referrers_index import list_under_subject, unlist_from_subject
+from ._referrers_index import Listing, list_under_subject, unlist_from_subject
 from ._registry import Registry, referrers_tag
 from ._transfer import RegistrySource, size_to_skip, upload_blob
 
@@ -63,8 +63,9 @@ class ManifestOutcome(t.NamedTuple):
 class ManifestPush:
     """Pushes manifests by digest, as steps of a graph: each after those of its parts that are pushed as well.
 
-    What is there already is left alone. In check mode nothing that they refer to needs to be there. Where the registry
-    has no referrers API, what has a subject is added to the list that clients keep of the subject's referrers.
+    What is there already is left alone. In check mode nothing that they refer to needs to be there. What has a subject
+    is looked for in the list of the subject's referrers, see :mod:`._referrers_index`. Manifests of one subject are
+    pushed one after another: some registries lose an entry of that list where two come at once.
     """
 
     def __init__(self, destination: End, source: End | None, *, check: bool) -> None:
@@ -73,7 +74,7 @@ class ManifestPush:
         self._check = check
         self._items: list[ManifestItem] = []
         self._steps: list[Step[ManifestOutcome]] = []
-        self._unlisted: dict[int, Manifest] = {}
+        self._referrers: dict[int, Manifest] = {}
 
     def add_to(
         self,
@@ -86,6 +87,7 @@ class ManifestPush:
         A manifest whose content isn't known yet is pushed after all that are before it in its repository.
         """
         earlier: dict[str, dict[str, Step[t.Any]]] = {}
+        queues = _Queues()
         for position, item in enumerate(items):
             siblings = earlier.setdefault(item.repository, {})
             known = self._known(item)
@@ -96,7 +98,9 @@ class ManifestPush:
                 parts += [known.subject.digest] if known.subject else []
                 found = {part: siblings.get(part) or (blobs or {}).get((item.repository, part)) for part in parts}
                 needed = {digest: step for digest, step in found.items() if step is not None}
-            step = graph.add(self._pushing(position, item, known, needed), after=set(needed.values()), weight=AT_ONCE)
+            after = {*needed.values(), *queues.before(item, known)}
+            step = graph.add(self._pushing(position, item, known, needed), after=after, weight=AT_ONCE)
+            queues.add(item, known, step)
             siblings[item.digest] = step
             self._items.append(item)
             self._steps.append(step)
@@ -109,10 +113,10 @@ class ManifestPush:
     def finish(
         self, may_be_listed: t.Callable[[ManifestItem], bool] = lambda item: True
     ) -> list[ManifestOutcome | RegistryError]:
-        """When the graph has run: list what has to be listed. Outcomes in the items' order."""
+        """When the graph has run: see that all that has a subject is listed. Outcomes in the items' order."""
         outcomes = dict(enumerate(self.outcomes))
         lists: dict[tuple[str, str], list[tuple[int, Manifest]]] = {}
-        for position, manifest in sorted(self._unlisted.items()):
+        for position, manifest in sorted(self._referrers.items()):
             if not may_be_listed(self._items[position]):
                 continue
             subject = t.cast(Descriptor, manifest.subject).digest
@@ -146,7 +150,7 @@ class ManifestPush:
         def push() -> ManifestOutcome:
             outcome, manifest = self._push(item, known, needed)
             if manifest is not None and manifest.subject is not None:
-                self._unlisted[position] = manifest
+                self._referrers[position] = manifest
             return outcome
 
         return push
@@ -154,7 +158,7 @@ class ManifestPush:
     def _push(
         self, item: ManifestItem, known: Manifest | None, needed: t.Mapping[str, Step[t.Any]]
     ) -> tuple[ManifestOutcome, Manifest | None]:
-        """What happened to the manifest; and the manifest, unless the registry says that it has listed it itself."""
+        """What happened to the manifest; and the manifest, unless it is known to have no subject."""
         destination = self._destination
         what = f"push {destination.name}/{item.repository}@{item.digest}"
         there = None if item.known_missing else destination.head_manifest(item.repository, item.digest)
@@ -164,7 +168,7 @@ class ManifestPush:
             outcome = ManifestOutcome(item.repository, item.digest, media_type, there.size, EXISTS)
             if media_type not in (OCI_MANIFEST, OCI_INDEX):
                 return outcome, None
-            # A run that was cut off may have pushed it, and not listed it.
+            # A run that was cut off may have pushed it, and the registry, or that run, not listed it.
             if item.content is None:
                 return outcome, destination.get_manifest(item.repository, item.digest, there.media_type)
             return outcome, known or _manifest_of(item, None, what)
@@ -178,15 +182,34 @@ class ManifestPush:
             kind = "manifest" if manifest.is_index or broken[0] == subject else "blob"
             raise Conflict(f"its {kind} {broken[0]} couldn't be pushed").within(what)
         again: tuple[str, ...] = ()
-        listed = False
         if not self._check:
             try:
-                listed = _put(destination, item.repository, item.digest, manifest)
+                _put(destination, item.repository, item.digest, manifest)
             except ReferencesMissing as error:
                 again = _upload_again(destination, item, self._source, manifest, error)
-                listed = _put(destination, item.repository, item.digest, manifest)
+                _put(destination, item.repository, item.digest, manifest)
         outcome = ManifestOutcome(item.repository, item.digest, manifest.media_type, manifest.size, PUSH, again)
-        return outcome, None if listed else manifest
+        return outcome, manifest
+
+
+class _Queues:
+    """Which manifests wait for one another, because they may have the same subject."""
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[str, str], Step[t.Any]] = {}
+
+    def before(self, item: ManifestItem, known: Manifest | None) -> list[Step[t.Any]]:
+        """The steps that have to end before that of this item. What isn't known may have any subject."""
+        subject = "" if known is None or known.subject is None else known.subject.digest
+        places = [(item.repository, subject), (item.repository, "")] if subject else []
+        return [self._last[place] for place in places if place in self._last]
+
+    def add(self, item: ManifestItem, known: Manifest | None, step: Step[t.Any]) -> None:
+        """Take in the step of an item. What isn't known waits for all that were before it anyway."""
+        if known is None:
+            self._last[item.repository, ""] = step
+        elif known.subject is not None:
+            self._last[item.repository, known.subject.digest] = step
 
 
 def push_manifests(
@@ -208,31 +231,46 @@ def _list(
     outcomes: dict[int, ManifestOutcome | RegistryError],
     check: bool,
 ) -> bool:
-    """List referrers under their subject, and note it in their outcomes. Returns whether any had to be added."""
+    """See that referrers are listed, and note in their outcomes what that took.
+
+    Returns whether any had to be added to the list that clients keep.
+    """
     manifests = [manifest for _position, manifest in entries]
     try:
-        added = list_under_subject(destination, repository, subject, manifests, check=check)
+        listing = list_under_subject(destination, repository, subject, manifests, check=check)
     except RegistryError as error:
         outcomes.update((position, error) for position, _manifest in entries)
         return False
     for position, manifest in entries:
         outcome = outcomes[position]
-        if manifest.digest in added and isinstance(outcome, ManifestOutcome):
-            outcomes[position] = outcome._replace(referrers_tag=referrers_tag(subject))
-    return bool(added)
+        if isinstance(outcome, ManifestOutcome):
+            outcomes[position] = _with_listing(outcome, manifest.digest, referrers_tag(subject), listing, check)
+    return bool(listing.tagged)
 
 
-def _put(registry: End, repository: str, digest: str, manifest: Manifest) -> bool:
-    """PUT a manifest by its digest. A registry may fail after it has stored it: then look.
+def _with_listing(outcome: ManifestOutcome, digest: str, tag: str, listing: Listing, check: bool) -> ManifestOutcome:
+    told: tuple[str, ...] = ()
+    if digest in listing.pushed_again:
+        if not check:
+            told = ("The registry's list of referrers was without it, so it was pushed again.",)
+        outcome = outcome._replace(action=PUSH)
+    if digest in listing.tagged:
+        if listing.silent:
+            told = (
+                f"The registry's referrers API lists nothing, so it was listed under the tag {tag}. "
+                "Clients that ask nothing but the API don't find it.",
+            )
+        outcome = outcome._replace(referrers_tag=tag)
+    return outcome._replace(given_up=(*outcome.given_up, *told))
 
-    Returns whether the registry says that it lists the manifest under its subject.
-    """
+
+def _put(registry: End, repository: str, digest: str, manifest: Manifest) -> None:
+    """PUT a manifest by its digest. A registry may fail after it has stored it: then look."""
     try:
-        return registry.put_manifest(repository, digest, manifest)
+        registry.put_manifest(repository, digest, manifest)
     except RegistryError as error:
         if not error.temporary or registry.head_manifest(repository, digest) is None:
             raise
-        return False
 
 
 def _manifest_of(item: ManifestItem, source: End | None, what: str) -> Manifest:

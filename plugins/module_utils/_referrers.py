@@ -11,13 +11,16 @@ import typing as t
 
 from ._digest import algorithm_of
 from ._end import End
-from ._errors import RegistryError
+from ._errors import InvalidInput, NotFound, ProtocolViolation, RegistryError, Unsupported
 from ._inspection import ImageName, head_images
 from ._manifest import Descriptor
 from ._parallel import run_all
 from ._registry import Referrers, referrers_tag
 
 COSIGN_SUFFIXES = (".sig", ".att", ".sbom")
+
+UNTYPED = ("", "application/vnd.oci.empty.v1+json")
+"""Types in a list that say nothing. The second is that of an empty config, which some registries name for all."""
 
 
 class Found(t.NamedTuple):
@@ -43,7 +46,10 @@ def cosign_tags(digest: str) -> list[str]:
 
 
 def find_referrers(registry: End, names: t.Sequence[ImageName], artifact_type: str = "") -> list[Found | RegistryError]:
-    """What refers to the images; outcomes in their order. What isn't there is a result and no error."""
+    """What refers to the images; outcomes in their order. What isn't there is a result and no error.
+
+    With ``artifact_type``, referrers of that type only. Where a list gives another, or none, the manifest's own counts.
+    """
     heads = head_images(registry, names)
     digests = [name.digest or (head.digest if isinstance(head, Descriptor) else "") for name, head in zip(names, heads)]
     known = [
@@ -51,7 +57,8 @@ def find_referrers(registry: End, names: t.Sequence[ImageName], artifact_type: s
         for place, (name, head, digest) in enumerate(zip(names, heads, digests))
         if digest and not isinstance(head, RegistryError)
     ]
-    asked = referrers_of(registry, [(repository, digest) for _place, repository, digest in known], artifact_type)
+    places = [(repository, digest) for _place, repository, digest in known]
+    asked = _typed(registry, places, referrers_of(registry, places), artifact_type)
     answers = {place: answer for (place, _repository, _digest), answer in zip(known, asked)}
     outcomes: list[Found | RegistryError] = []
     for place, head in enumerate(heads):
@@ -60,9 +67,58 @@ def find_referrers(registry: End, names: t.Sequence[ImageName], artifact_type: s
     return outcomes
 
 
-def referrers_of(
-    registry: End, places: t.Sequence[tuple[str, str]], artifact_type: str = ""
+def _typed(
+    registry: End,
+    places: t.Sequence[tuple[str, str]],
+    answers: t.Sequence[Found | RegistryError],
+    artifact_type: str,
 ) -> list[Found | RegistryError]:
+    """The answers with types that the manifests have themselves, and of one type only where that is asked for."""
+
+    def is_open(listed: Descriptor) -> bool:
+        return listed.artifact_type != artifact_type if artifact_type else listed.artifact_type in UNTYPED
+
+    wanted = dict.fromkeys(
+        (repository, listed.digest)
+        for (repository, _digest), answer in zip(places, answers)
+        if isinstance(answer, Found)
+        for listed in answer.referrers.descriptors
+        if is_open(listed)
+    )
+    types = dict(zip(wanted, own_types(registry, list(wanted))))
+
+    def typed(repository: str, answer: Found | RegistryError) -> Found | RegistryError:
+        if isinstance(answer, RegistryError):
+            return answer
+        found = []
+        for listed in answer.referrers.descriptors:
+            own = types.get((repository, listed.digest))
+            if isinstance(own, RegistryError) and artifact_type:
+                return own
+            entry = listed._replace(artifact_type=own) if isinstance(own, str) else listed
+            if artifact_type in ("", entry.artifact_type):
+                found.append(entry)
+        return answer._replace(referrers=answer.referrers._replace(descriptors=tuple(found)))
+
+    return [typed(repository, answer) for (repository, _digest), answer in zip(places, answers)]
+
+
+def own_types(registry: End, places: t.Sequence[tuple[str, str]]) -> list[str | RegistryError | None]:
+    """The artifact types that manifests, by repository and digest, have themselves; outcomes in their order.
+
+    None for what isn't there, or can't be understood: then there is nothing but what a list says.
+    """
+
+    def read(place: tuple[str, str]) -> str | None:
+        try:
+            return registry.get_manifest(*place).artifact_type
+        except (InvalidInput, NotFound, ProtocolViolation, Unsupported):
+            return None
+
+    return run_all(read, places, registry.jobs)
+
+
+def referrers_of(registry: End, places: t.Sequence[tuple[str, str]]) -> list[Found | RegistryError]:
     """What refers to digests in repositories, whether or not these exist; outcomes in their order."""
 
     class Question(t.NamedTuple):
@@ -74,7 +130,7 @@ def referrers_of(
         def ask(self) -> Referrers | Descriptor | None:
             if self.tag:
                 return registry.head_manifest(self.repository, self.tag)
-            return registry.list_referrers(self.repository, self.digest, artifact_type)
+            return registry.list_referrers(self.repository, self.digest)
 
     questions = [
         Question(place, repository, digest, tag)

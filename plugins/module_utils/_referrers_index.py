@@ -3,11 +3,12 @@
 
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
 
-"""The list of referrers that clients keep where a registry has no referrers API.
+"""Seeing to it that what refers to a subject is listed where readers look, by the registry or in its place.
 
-Distribution spec, "Pushing Manifests with Subject" and "Referrers Tag Schema": an index under a tag that is made from
-the subject's digest. Registries offer nothing that would make reading and writing it one step, so it is read again
-after it was written, and written again where somebody else's writing has come between.
+Distribution spec, "Pushing Manifests with Subject" and "Referrers Tag Schema". A registry with the referrers API keeps
+the list itself; some lose an entry, and some list nothing. Where there is no API, clients keep an index under a tag
+that is made from the subject's digest. Registries offer nothing that would make reading and writing it one step, so it
+is read again after it was written, and written again where another client's writing has come between.
 """
 
 from __future__ import annotations
@@ -16,28 +17,81 @@ import json
 import typing as t
 
 from ._end import End
-from ._errors import Conflict, NotFound, ReferencesMissing, RegistryError
+from ._errors import AccessDenied, Conflict, NotFound, ReferencesMissing, RegistryError, UnexpectedAnswer, Unsupported
 from ._manifest import OCI_INDEX, Manifest
-from ._registry import referrers_tag
+from ._registry import Referrers, referrers_tag
 
 _ATTEMPTS = 4
+_REFUSALS = (AccessDenied, UnexpectedAnswer, Unsupported)
+_REFUSING = (400, 403, 405, 409, 412)
+"""What registries answer where a tag must not move, see :mod:`._tagging`."""
+
+
+class Listing(t.NamedTuple):
+    """What was done until manifests were listed under their subject, by their digests; in check mode what would be."""
+
+    tagged: frozenset[str] = frozenset()
+    """Added to the index under the tag."""
+    pushed_again: frozenset[str] = frozenset()
+    """Pushed once more, because the registry's own list was without them."""
+    silent: bool = False
+    """Whether the registry has the API, and lists nothing by it: clients that ask nothing else find nothing."""
 
 
 def list_under_subject(
     registry: End, repository: str, subject: str, manifests: t.Sequence[Manifest], *, check: bool
-) -> set[str]:
+) -> Listing:
     """See that the manifests are listed among the referrers of ``subject``, and nothing else of the list is lost.
 
-    Returns the digests that had to be added to the index under the tag: none where the registry has the referrers API.
-    Raises :class:`Conflict` where the tag is taken by something else, or others write it all the time.
+    What the registry's own list is without is pushed again. What the registry still doesn't list goes to the index
+    under the tag, where it has no API, or one that lists nothing. Raises :class:`Conflict` where it lists others only,
+    where the tag is taken by something else or can't be moved, or where others write it all the time.
     """
-    added: set[str] = set()
+    again: set[str] = set()
+    promised = False
     for attempt in range(_ATTEMPTS):
         found = registry.list_referrers(repository, subject)
-        listed = {descriptor.digest for descriptor in found.descriptors}
-        missing = [manifest for manifest in manifests if manifest.digest not in listed]
-        if found.found_by == "api" or not missing:
-            return added
+        missing = _missing(found, manifests)
+        if not missing or found.found_by != "api":
+            break
+        if check:
+            return Listing(pushed_again=frozenset(manifest.digest for manifest in missing))
+        if attempt == _ATTEMPTS - 1 or (attempt and not promised and not found.proven):
+            break
+        if attempt:
+            registry.back_off(attempt - 1)
+        promised = all([_push_again(registry, repository, manifest) for manifest in missing])
+        again.update(manifest.digest for manifest in missing)
+    listing = Listing(pushed_again=frozenset(again))
+    if not missing:
+        return listing
+    if found.found_by == "api" and found.proven:
+        raise _unlisted(registry, repository, subject, missing)
+    tagged = _list_under_tag(registry, repository, subject, missing, check=check)
+    return listing._replace(tagged=frozenset(tagged), silent=found.found_by == "api")
+
+
+def _missing(found: Referrers, manifests: t.Sequence[Manifest]) -> list[Manifest]:
+    listed = {descriptor.digest for descriptor in found.descriptors}
+    return [manifest for manifest in manifests if manifest.digest not in listed]
+
+
+def _push_again(registry: End, repository: str, manifest: Manifest) -> bool:
+    """Push what is there already. Returns whether the registry says that it lists it now."""
+    try:
+        return registry.put_manifest(repository, manifest.digest, manifest)
+    except RegistryError:
+        # It is there. What counts is whether it is listed, and that is looked at next.
+        return False
+
+
+def _list_under_tag(
+    registry: End, repository: str, subject: str, manifests: t.Sequence[Manifest], *, check: bool
+) -> set[str]:
+    """Add manifests to the index under the tag. Returns the digests of those that had to be added."""
+    added: set[str] = set()
+    missing = list(manifests)
+    for attempt in range(_ATTEMPTS):
         added.update(manifest.digest for manifest in missing)
         if check:
             return added
@@ -45,6 +99,9 @@ def list_under_subject(
             registry.back_off(attempt - 1)
         document = _standing(registry, repository, subject)
         _put_list(registry, repository, subject, [*(document.get("manifests") or []), *_entries(missing)], document)
+        missing = _missing(registry.list_referrers(repository, subject), manifests)
+        if not missing:
+            return added
     raise _busy(registry, repository, subject)
 
 
@@ -82,12 +139,42 @@ def _put_list(
         if len(kept) == len(entries):
             raise
         registry.put_manifest(repository, tag, _written({**document, "manifests": kept}))
+    except _REFUSALS as error:
+        if error.status not in _REFUSING:
+            raise
+        raise _refused(registry, repository, subject, error) from error
+
+
+def _writing(registry: End, repository: str, subject: str) -> str:
+    return f"list the referrers of {registry.name}/{repository}@{subject} under the tag {referrers_tag(subject)}"
 
 
 def _busy(registry: End, repository: str, subject: str) -> RegistryError:
-    return Conflict("others write it at the same time, again and again", hint="Run it again when they are done").within(
-        f"list the referrers of {registry.name}/{repository}@{subject} under {referrers_tag(subject)}"
-    )
+    return Conflict(
+        "other clients write this list at the same time, again and again", hint="Run it again when they are done"
+    ).within(_writing(registry, repository, subject))
+
+
+def _refused(registry: End, repository: str, subject: str, error: RegistryError) -> RegistryError:
+    """The refusal of the list's tag, in words that say what the tag is."""
+    rights = "Check that the account may overwrite tags, and" if error.status == 403 else "Check"
+    return Conflict(
+        f"the registry refuses the tag: {error.reason}",
+        hint=f"Without the referrers API, this list is a tag that moves with every signature. {rights} whether tags "
+        "are immutable there: then exempt those that begin with sha256- and sha512-",
+        method=error.method,
+        url=error.url,
+        status=error.status,
+        errors=error.errors,
+    ).within(_writing(registry, repository, subject))
+
+
+def _unlisted(registry: End, repository: str, subject: str, missing: t.Sequence[Manifest]) -> RegistryError:
+    digests = ", ".join(manifest.digest for manifest in missing[:5])
+    return Conflict(
+        f"the registry has stored {digests}, and its list of referrers is without it, although it was pushed again",
+        hint="Nobody would find it there. Run it again, or ask whoever runs the registry to look at its list",
+    ).within(f"list the referrers of {registry.name}/{repository}@{subject}")
 
 
 def _standing(registry: End, repository: str, subject: str) -> dict[str, t.Any]:
@@ -103,7 +190,7 @@ def _standing(registry: End, repository: str, subject: str) -> dict[str, t.Any]:
         raise Conflict(
             f"the tag is taken by something that is no list of referrers ({index.media_type})",
             hint="Remove that tag, or give it another name",
-        ).within(f"list the referrers of {registry.name}/{repository}@{subject} under {referrers_tag(subject)}")
+        ).within(_writing(registry, repository, subject))
     return index.document
 
 

@@ -77,6 +77,7 @@ _TYPE_REFUSED = re.compile(
 """How registries say of a manifest that they don't take its type."""
 _UNNEST = "copy the indexes in it for themselves, by their digests, or build one index without others in it"
 _MAXIMUM_LINK = 8 * 1024
+_NO_DIGEST = "sha256:" + "0" * 64
 _LINK = re.compile(r'<([^>]*)>((?:[^,"]|"(?:[^"\\]|\\.)*")*)')
 _LINK_PARAMETER = re.compile(r';\s*([^\s=;,"]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?')
 _RANGE = re.compile(r"(?:bytes=)?0-(\d{1,18})", re.ASCII)
@@ -114,6 +115,9 @@ class Referrers(t.NamedTuple):
 
     descriptors: tuple[Descriptor, ...]
     found_by: str
+    proven: bool = True
+    """False where nothing is listed, and the registry may not say it truly: an API that has listed nothing yet in the
+    repository may never do so, and a tag that is denied may be there."""
 
 
 def referrers_tag(digest: str) -> str:
@@ -161,6 +165,8 @@ class Registry:
         self.counters = transport.counters
         self.upload_form = UploadForm(transport.endpoint.chunk_size)
         self._has_referrers_api: dict[str, bool] = {}
+        self._listing: set[str] = set()
+        """Repositories of which the referrers API has listed something."""
         self._referrers_locks: dict[str, threading.Lock] = {}
 
     def close(self) -> None:
@@ -421,8 +427,8 @@ class Registry:
     def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> bool:
         """end-7, PUT of the exact bytes under a tag or their digest.
 
-        Returns whether the registry says that it lists the manifest under its subject (``OCI-Subject``). Where it
-        doesn't, that is left to its clients.
+        Returns whether the registry says that it lists the manifest under its subject (``OCI-Subject``), which only the
+        list itself proves.
 
         Raises :class:`ReferencesMissing` where the repository lacks what the manifest refers to,
         :class:`RepositoryMissing` where the repository must be created first, and :class:`ProtocolViolation` where the
@@ -464,33 +470,44 @@ class Registry:
                 error.within(what)
                 raise
 
-    def list_referrers(self, repository: str, digest: str, artifact_type: str = "") -> Referrers:
-        """end-12, GET ``referrers``, and the tag schema where the registry has no such API.
+    def list_referrers(self, repository: str, digest: str) -> Referrers:
+        """end-12, GET ``referrers``, and the tag schema where the registry has no such API, or where its list is empty.
 
-        Once a repository has shown that there is none, it isn't asked for it again.
+        Once a repository has shown that there is no API, it isn't asked for it again. Some registries answer an empty
+        list for everything: only where the API has listed something before, an empty one is believed.
         """
+        found = self._asked_first(repository, digest)
+        if found.proven or found.found_by != "api":
+            return found
+        tagged = self._tagged_referrers(repository, digest)
+        return tagged if tagged.descriptors else found
+
+    def has_referrers_api(self, repository: str) -> bool:
+        """Whether the registry answers the question for referrers there."""
+        # Nothing has this digest, so where the API is, its list is empty and short.
+        return self._asked_first(repository, _NO_DIGEST).found_by == "api"
+
+    def _asked_first(self, repository: str, digest: str) -> Referrers:
+        """What the API lists, or the tag where there is none."""
         if repository not in self._has_referrers_api:
             # Of many questions at once, the first finds it out for the others.
             with self._referrers_locks.setdefault(repository, threading.Lock()):
                 if repository not in self._has_referrers_api:
-                    return self._ask_for_referrers(repository, digest, artifact_type)
+                    return self._ask_for_referrers(repository, digest)
         if not self._has_referrers_api[repository]:
-            return self._tagged_referrers(repository, digest, artifact_type)
-        return self._ask_for_referrers(repository, digest, artifact_type)
+            return self._tagged_referrers(repository, digest)
+        return self._ask_for_referrers(repository, digest)
 
-    def _ask_for_referrers(self, repository: str, digest: str, artifact_type: str) -> Referrers:
+    def _ask_for_referrers(self, repository: str, digest: str) -> Referrers:
         what = f"list the referrers of {self._manifest_name(repository, digest)}"
-        path = self._path(repository, f"referrers/{check_digest(digest)}")
-        if artifact_type:
-            path += "?" + urllib.parse.urlencode({"artifactType": artifact_type})
         try:
-            return self._listed_referrers(what, path, repository, digest, artifact_type)
-        except AccessDenied as error:
-            if self._is_absent(repository, error):
-                return Referrers((), "")
-            raise
+            return self._listed_referrers(what, repository, digest)
+        except (AccessDenied, AuthenticationFailed) as error:
+            return self._denied_referrers(repository, digest, error)
 
-    def _listed_referrers(self, what: str, path: str, repository: str, digest: str, artifact_type: str) -> Referrers:
+    def _listed_referrers(self, what: str, repository: str, digest: str) -> Referrers:
+        # Without artifactType: some registries filter by a type that isn't the manifest's.
+        path = self._path(repository, f"referrers/{check_digest(digest)}")
         found: list[Descriptor] = []
         fruitless = 0
         pages = self._page_responses(what, path, self._pull(repository), {"Accept": OCI_INDEX})
@@ -514,10 +531,31 @@ class Registry:
                 # What is unknown says nothing about the API.
                 if not unknown:
                     self._has_referrers_api[repository] = False
-                return self._tagged_referrers(repository, digest, artifact_type)
+                return self._tagged_referrers(repository, digest)
             if not unknown:
                 raise error.within(what)
-        return Referrers(_of_type(found, artifact_type), "api")
+        if found:
+            self._listing.add(repository)
+        return Referrers(_distinct(found), "api", proven=repository in self._listing)
+
+    def _denied_referrers(self, repository: str, digest: str, error: RegistryError) -> Referrers:
+        """What is listed under the tag, where the account is denied the API and nothing else: then there is none.
+
+        Raises ``error`` where the account is denied the tag as well, where the API has answered before, and where it
+        isn't the registry that denies it.
+        """
+        if isinstance(error, AccessDenied) and _is_said_to_be_absent(error):
+            return Referrers((), "")
+        by_registry = bool(error.url) and origin_of(error.url) == self._transport.origin
+        if repository in self._has_referrers_api or not by_registry:
+            raise error
+        try:
+            found = self._tagged_referrers(repository, digest)
+        except RegistryError:
+            raise error from None
+        if found.proven:
+            self._has_referrers_api[repository] = False
+        return found
 
     # Uploads ----------------------------------------------------------------------------------------------------------
 
@@ -753,7 +791,7 @@ class Registry:
         if isinstance(error, NotGranted):
             # It may as well be the password.
             return False
-        if {*_ABSENT_CODES, "NAME_UNKNOWN"} & set(error.codes):
+        if _is_said_to_be_absent(error):
             return True
         tag = "" if is_digest(reference) else reference
         if error.status == 403 and tag:
@@ -849,15 +887,16 @@ class Registry:
             errors=error.errors,
         )
 
-    def _tagged_referrers(self, repository: str, digest: str, artifact_type: str) -> Referrers:
+    def _tagged_referrers(self, repository: str, digest: str) -> Referrers:
+        """The list under the tag; not proven where that is denied, and taken for absent because it is pushed to."""
         try:
             manifest = self.get_manifest(repository, referrers_tag(digest))
-        except NotFound:
-            return Referrers((), "")
+        except NotFound as error:
+            return Referrers((), "", proven=error.status == 404 or not self._pushed_to)
         # On some registries the tag resolves to the subject itself.
         if manifest.media_type not in INDEX_TYPES or manifest.digest == digest:
             return Referrers((), "")
-        return Referrers(_of_type(manifest.children(), artifact_type), "tag_schema")
+        return Referrers(_distinct(manifest.children()), "tag_schema")
 
     def _pages(self, what: str, path: str, scopes: Scopes, key: str) -> list[str]:
         found: list[str] = []
@@ -1006,11 +1045,13 @@ def _parsed_index(body: bytes, what: str) -> Manifest:
         raise
 
 
-def _of_type(descriptors: t.Iterable[Descriptor], artifact_type: str) -> tuple[Descriptor, ...]:
-    distinct = {descriptor.digest: descriptor for descriptor in descriptors}
-    return tuple(
-        descriptor for descriptor in distinct.values() if not artifact_type or descriptor.artifact_type == artifact_type
-    )
+def _distinct(descriptors: t.Iterable[Descriptor]) -> tuple[Descriptor, ...]:
+    return tuple({descriptor.digest: descriptor for descriptor in descriptors}.values())
+
+
+def _is_said_to_be_absent(error: RegistryError) -> bool:
+    """Whether a registry that denies something gives away that it isn't there."""
+    return bool({*_ABSENT_CODES, "NAME_UNKNOWN"} & set(error.codes))
 
 
 def _next_link(headers: t.Iterable[str]) -> str:

@@ -225,7 +225,7 @@ class Layout:
                 self._index.add(manifest.descriptor, artifact_type, manifest.annotations)
         return manifest.subject is not None
 
-    def list_referrers(self, repository: str, digest: str, artifact_type: str = "") -> Referrers:
+    def list_referrers(self, repository: str, digest: str) -> Referrers:
         """What refers to a digest: what has it as its subject, and what a list under a tag says (the tag schema).
 
         For a writer, what isn't whole isn't there. Raises :class:`LocalFileError` where a reader lacks an entry of the
@@ -241,8 +241,7 @@ class Layout:
             broken = {found for found in listed if not self._is_whole(found, 1)}
             self._broken |= broken
             listed = {found: entry for found, entry in listed.items() if found not in broken}
-        chosen = [entry for entry in listed.values() if not artifact_type or entry.artifact_type == artifact_type]
-        return Referrers(tuple(sorted(chosen, key=lambda entry: entry.digest)), "api")
+        return Referrers(tuple(sorted(listed.values(), key=lambda entry: entry.digest)), "api")
 
     def is_unsure(self, repository: str, tag: str) -> bool:
         """Never: whoever can read the layout can read all of it."""

@@ -42,6 +42,11 @@ class FakeRegistry:
         self.guarded: set[str] = set()
         """What was looked for with a guard on it, as ``repository reference``."""
         self.referrers_api = True
+        self.promises = True
+        """Whether it says that it lists what has a subject."""
+        self.lost: dict[str, int] = {}
+        """How often the referrers API doesn't list a manifest although it was pushed, by its digest."""
+        self.naps: list[int] = []
 
     @property
     def client(self) -> Registry:
@@ -59,6 +64,9 @@ class FakeRegistry:
         for reference in (manifest.digest, *tags):
             self.manifests[repository, reference] = manifest
         return manifest
+
+    def back_off(self, attempt: int) -> None:
+        self.naps.append(attempt)
 
     def is_unsure(self, repository: str, tag: str) -> bool:
         return (repository, tag) in self.unsure
@@ -83,9 +91,11 @@ class FakeRegistry:
     def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> bool:
         self._call("PUT", repository, reference)
         self.manifests[repository, reference] = self.manifests[repository, manifest.digest] = manifest
-        return manifest.subject is not None and self.referrers_api
+        if manifest.digest in self.lost:
+            self.lost[manifest.digest] -= 1
+        return manifest.subject is not None and self.promises
 
-    def list_referrers(self, repository: str, digest: str, artifact_type: str = "") -> Referrers:
+    def list_referrers(self, repository: str, digest: str) -> Referrers:
         self._call("REFERRERS", repository, digest)
         if not self.referrers_api:
             listed = self.manifests.get((repository, referrers_tag(digest)))
@@ -94,10 +104,16 @@ class FakeRegistry:
             manifest.digest: manifest.descriptor._replace(artifact_type=manifest.artifact_type)
             for (name, _reference), manifest in self.manifests.items()
             if name == repository and manifest.subject is not None and manifest.subject.digest == digest
+            if self.lost.get(manifest.digest, -1) < 0
         }
         found.update((entry.digest, entry) for entry in self.listed.get(digest, ()))
-        wanted = [entry for entry in found.values() if artifact_type in ("", entry.artifact_type)]
-        return Referrers(tuple(wanted), "api")
+        self._proven = self._proven or bool(found)
+        tagged = self.manifests.get((repository, referrers_tag(digest)))
+        if tagged is not None and not self._proven:
+            return Referrers(tuple(tagged.children()), "tag_schema")
+        return Referrers(tuple(found.values()), "api", proven=self._proven)
+
+    _proven = False
 
     def delete_manifest(self, repository: str, reference: str) -> bool:
         found = self._call("DELETE", repository, reference)

@@ -210,6 +210,55 @@ def test_only_the_types_asked_for(source: FakeRegistry, destination: FakeRegistr
     assert [artifact.artifact_type for artifact in artifacts] == [SPDX, SIGNATURES]
 
 
+EMPTY = "application/vnd.oci.empty.v1+json"
+
+
+def listed(source: FakeRegistry, listed_as: str, *documents: Plain) -> None:
+    """Put a list under the tag that gives these referrers of the image another type, or none."""
+    source.referrers_api = False
+    entries = [descriptor(encoded(document), OCI_MANIFEST, artifactType=listed_as or None) for document in documents]
+    entries = [{key: value for key, value in entry.items() if value is not None} for entry in entries]
+    source.add("team/app", index(*entries), cosign_tag(IMAGE_DIGEST, ""))
+
+
+@pytest.mark.parametrize("listed_as", ["", EMPTY, "application/wrong"])
+def test_a_type_that_a_list_does_not_give_is_that_of_the_manifest(
+    source: FakeRegistry, destination: FakeRegistry, listed_as: str
+) -> None:
+    kept, other = referrer(IMAGE), referrer(IMAGE, "application/vnd.example")
+    for document in (kept, other):
+        source.add("team/app", document)
+    listed(source, listed_as, kept, other)
+    artifacts = compared(source, destination, wanted(types=(SPDX,)))
+    assert [(one.digest, one.artifact_type, one.action) for one in artifacts] == [(digest_of(kept), SPDX, "copy")]
+    everything = compared(source, destination, wanted())
+    assert [one.artifact_type for one in everything] == [SPDX, "application/vnd.example"]
+
+
+def test_an_artifact_without_any_type_is_of_none_that_is_asked_for(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    untyped = index(descriptor(b"child", OCI_MANIFEST), subject=descriptor(encoded(IMAGE), OCI_MANIFEST))
+    source.add("team/app", untyped)
+    assert compared(source, destination, wanted(types=(SPDX,))) == ()
+
+
+@pytest.mark.parametrize(("listed_as", "expected"), [("", ["missing"]), ("application/wrong", [])])
+def test_of_what_is_listed_and_not_there_the_list_decides(
+    source: FakeRegistry, destination: FakeRegistry, listed_as: str, expected: list[str]
+) -> None:
+    listed(source, listed_as, referrer(IMAGE))
+    assert [one.action for one in compared(source, destination, wanted(types=(SPDX,)))] == expected
+
+
+def test_a_type_that_may_not_be_read_is_an_error(source: FakeRegistry, destination: FakeRegistry) -> None:
+    other = referrer(IMAGE, "application/vnd.example")
+    source.add("team/app", other)
+    source.failing[f"GET team/app {digest_of(other)}"] = AccessDenied("no")
+    (outcome,) = compare_artifacts(source.client, destination.client, [wanted(types=(SPDX,))])
+    assert isinstance(outcome, AccessDenied)
+
+
 def test_what_belongs_to_a_whole_index_is_named_and_left_out(source: FakeRegistry, destination: FakeRegistry) -> None:
     whole = index(descriptor(encoded(IMAGE), OCI_MANIFEST))
     source.add("team/app", whole)
@@ -324,6 +373,18 @@ def test_as_a_result(source: FakeRegistry) -> None:
         "action": "copy",
         "reason": "",
     }
+
+
+def test_a_list_of_the_destination_that_has_lost_an_artifact_is_seen(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    lost, kept = referrer(IMAGE), referrer(IMAGE, "application/vnd.example")
+    for registry, repository in ((source, "team/app"), (destination, "prod/app")):
+        for document in (lost, kept):
+            registry.add(repository, document)
+    destination.lost[digest_of(lost)] = 0
+    found = {artifact.digest: artifact.action for artifact in compared(source, destination, wanted())}
+    assert found == {digest_of(lost): "copy", digest_of(kept): "exists"}
 
 
 def test_a_list_that_clients_keep_does_not_prove_that_an_artifact_is_there(

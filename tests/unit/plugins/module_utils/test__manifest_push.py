@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 import typing as t
 
 import pytest
@@ -312,7 +314,99 @@ def test_a_registry_with_the_api_lists_by_itself() -> None:
     item = ManifestItem("a", REFERRER_DIGEST, content=REFERRER)
     (outcome,) = push_manifests(registry.client, [item], None, check=False)
     assert isinstance(outcome, ManifestOutcome) and outcome.referrers_tag == ""
-    assert registry.writes == [f"PUT a {REFERRER_DIGEST}"]
+    assert registry.calls == [
+        f"HEAD a {REFERRER_DIGEST}",
+        f"PUT a {REFERRER_DIGEST}",
+        f"REFERRERS a {IMAGE_DIGEST}",
+    ]
+
+
+def test_a_promise_to_list_a_referrer_is_looked_after() -> None:
+    registry = FakeRegistry()
+    registry.referrers_api = False
+    assert registry.promises
+    (outcome,) = push_manifests(
+        registry.client, [ManifestItem("a", REFERRER_DIGEST, content=REFERRER)], None, check=False
+    )
+    assert isinstance(outcome, ManifestOutcome) and outcome.referrers_tag == LIST_TAG
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_referrer_that_is_there_and_not_listed_is_pushed_again(check: bool) -> None:
+    registry = FakeRegistry()
+    registry.add("a", json.loads(REFERRER))
+    registry.lost[REFERRER_DIGEST] = 0
+    item = ManifestItem("a", REFERRER_DIGEST, content=REFERRER)
+    (outcome,) = push_manifests(registry.client, [item], None, check=check)
+    assert isinstance(outcome, ManifestOutcome) and (outcome.action, outcome.referrers_tag) == ("push", "")
+    assert outcome.given_up == (
+        () if check else ("The registry's list of referrers was without it, so it was pushed again.",)
+    )
+    assert registry.writes == ([] if check else [f"PUT a {REFERRER_DIGEST}"])
+
+
+def test_a_referrer_that_only_the_tag_lists_has_a_word_about_it() -> None:
+    registry = FakeRegistry()
+    registry.promises = False
+    registry.lost[REFERRER_DIGEST] = 100
+    item = ManifestItem("a", REFERRER_DIGEST, content=REFERRER)
+    (outcome,) = push_manifests(registry.client, [item], None, check=False)
+    assert isinstance(outcome, ManifestOutcome) and (outcome.action, outcome.referrers_tag) == ("push", LIST_TAG)
+    (told,) = outcome.given_up
+    assert f"under the tag {LIST_TAG}" in told
+    assert push_manifests(registry.client, [item], None, check=False) == [
+        ManifestOutcome("a", REFERRER_DIGEST, OCI_MANIFEST, len(REFERRER), "exists")
+    ]
+
+
+def test_a_referrer_that_the_registry_never_lists_has_failed() -> None:
+    registry = FakeRegistry()
+    other = encoded(image(artifactType="application/other", subject=descriptor(IMAGE, OCI_MANIFEST)))
+    registry.add("a", json.loads(other))
+    registry.lost[REFERRER_DIGEST] = 100
+    outcomes = push_manifests(
+        registry.client, [TREE[0], ManifestItem("a", REFERRER_DIGEST, content=REFERRER)], None, check=False
+    )
+    assert actions(outcomes) == ["push", Conflict]
+
+
+class OneAtATime(FakeRegistry):
+    """Notes how many referrers of each subject are being pushed at the same time."""
+
+    def __init__(self) -> None:
+        super().__init__(jobs=8)
+        self.lock = threading.Lock()
+        self.pushing: dict[str, int] = {}
+        self.most: dict[str, int] = {}
+        self.both = threading.Barrier(2, timeout=10)
+
+    def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> bool:
+        subject = manifest.subject.digest if manifest.subject else ""
+        with self.lock:
+            self.pushing[subject] = self.pushing.get(subject, 0) + 1
+            self.most[subject] = max(self.most.get(subject, 0), self.pushing[subject])
+        if subject:
+            # Those of different subjects meet here; those of one would meet one another as well.
+            self.both.wait()
+            time.sleep(0.01)
+        with self.lock:
+            self.pushing[subject] -= 1
+            return super().put_manifest(repository, reference, manifest)
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_referrers_of_one_subject_are_pushed_one_after_another_and_those_of_others_meanwhile(given: bool) -> None:
+    registry, source = OneAtATime(), FakeRegistry("dev.example")
+    subjects = [IMAGE, INDEX] if given else [IMAGE]
+    registry.both = threading.Barrier(len(subjects), timeout=10)
+    items = []
+    for number in range(4):
+        for subject in subjects:
+            document = image(artifactType=f"a/{number}", subject=descriptor(subject, OCI_MANIFEST))
+            digest = source.add("a", document).digest
+            items.append(ManifestItem("a", digest, content=encoded(document) if given or number % 2 else None))
+    assert set(actions(push_manifests(registry.client, items, source.client, check=False))) == {"push"}
+    assert registry.most == {compute_digest(subject): 1 for subject in subjects}
 
 
 def test_a_list_that_can_not_be_kept_is_an_error_of_its_referrer() -> None:
@@ -338,8 +432,8 @@ def test_a_referrer_that_was_deleted_leaves_the_list() -> None:
 class WrittenOver(FakeRegistry):
     """Somebody who had read the list of referrers writes it over, after we have looked whether ours is in it."""
 
-    def list_referrers(self, repository: str, digest: str, artifact_type: str = "") -> Referrers:
-        found = super().list_referrers(repository, digest, artifact_type)
+    def list_referrers(self, repository: str, digest: str) -> Referrers:
+        found = super().list_referrers(repository, digest)
         if found.descriptors and not self.written_over:
             self.written_over = True
             self.manifests[repository, LIST_TAG] = Manifest.parse(encoded(index()))

@@ -5,9 +5,16 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._digest import compute_digest
-from ansible_collections.imageops.registry.plugins.module_utils._errors import Conflict, ReferencesMissing
+from ansible_collections.imageops.registry.plugins.module_utils._errors import (
+    AccessDenied,
+    Conflict,
+    ReferencesMissing,
+    UnexpectedAnswer,
+    Unsupported,
+)
 from ansible_collections.imageops.registry.plugins.module_utils._manifest import OCI_INDEX, OCI_MANIFEST, Manifest
 from ansible_collections.imageops.registry.plugins.module_utils._referrers_index import (
+    Listing,
     list_under_subject,
     unlist_from_subject,
 )
@@ -36,8 +43,14 @@ def listed(registry: FakeRegistry) -> list[str]:
     return [child.digest for child in registry.manifests["team/app", TAG].children()]
 
 
-def keep(registry: FakeRegistry, *manifests: Manifest, check: bool = False) -> set[str]:
+def listing(registry: FakeRegistry, *manifests: Manifest, check: bool = False) -> Listing:
     return list_under_subject(registry.client, "team/app", SUBJECT, manifests, check=check)
+
+
+def keep(registry: FakeRegistry, *manifests: Manifest, check: bool = False) -> set[str]:
+    found = listing(registry, *manifests, check=check)
+    assert (found.pushed_again, found.silent) == (frozenset(), False)
+    return set(found.tagged)
 
 
 def test_a_list_begins_with_what_refers_first(registry: FakeRegistry) -> None:
@@ -78,10 +91,84 @@ def test_what_is_listed_is_not_written_again(registry: FakeRegistry) -> None:
     assert registry.writes == []
 
 
-def test_a_registry_with_the_api_keeps_its_own_list(registry: FakeRegistry) -> None:
-    registry.referrers_api = True
+def with_api(*there: Manifest, lost: int | None = None) -> FakeRegistry:
+    """A registry with the referrers API and these manifests, whose list is without them for so many pushes."""
+    registry = FakeRegistry()
+    for manifest in there:
+        registry.manifests["team/app", manifest.digest] = manifest
+        if lost is not None:
+            registry.lost[manifest.digest] = lost - 1
+    return registry
+
+
+def test_a_registry_with_the_api_keeps_its_own_list() -> None:
+    registry = with_api(ONE)
     assert keep(registry, ONE) == set()
     assert registry.writes == []
+    assert registry.calls == [f"REFERRERS team/app {SUBJECT}"]
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_what_the_list_of_the_api_has_lost_is_pushed_again(times: int) -> None:
+    registry = with_api(TWO)
+    registry.manifests["team/app", ONE.digest] = ONE
+    registry.lost[ONE.digest] = times - 1
+    assert listing(registry, ONE, TWO) == Listing(pushed_again=frozenset({ONE.digest}))
+    assert registry.writes == [f"PUT team/app {ONE.digest}"] * times
+    assert registry.naps == list(range(times - 1))
+
+
+def test_what_the_list_of_the_api_never_has_is_an_error() -> None:
+    registry = with_api(TWO)
+    registry.manifests["team/app", ONE.digest] = ONE
+    registry.lost[ONE.digest] = 100
+    with pytest.raises(Conflict, match=f"stored {ONE.digest}, and its list of referrers is without it"):
+        listing(registry, ONE, TWO)
+    assert ("team/app", TAG) not in registry.manifests
+
+
+@pytest.mark.parametrize(("promises", "pushes"), [(False, 1), (True, 3)])
+def test_what_an_api_without_any_entry_does_not_list_goes_under_the_tag(promises: bool, pushes: int) -> None:
+    registry = with_api(ONE, TWO, lost=100)
+    registry.promises = promises
+    both = frozenset({ONE.digest, TWO.digest})
+    assert listing(registry, ONE, TWO) == Listing(tagged=both, pushed_again=both, silent=True)
+    assert len(registry.writes) == 2 * pushes + 1
+    assert listed(registry) == [ONE.digest, TWO.digest]
+    assert listing(registry, ONE, TWO) == Listing()
+
+
+def test_what_can_not_be_pushed_again_goes_under_the_tag() -> None:
+    registry = with_api(ONE, lost=100)
+    registry.failing[f"PUT team/app {ONE.digest}"] = AccessDenied("no")
+    assert listing(registry, ONE).tagged == {ONE.digest}
+
+
+def test_check_mode_says_what_would_be_pushed_again() -> None:
+    registry = with_api(ONE, lost=1)
+    assert listing(registry, ONE, check=True) == Listing(pushed_again=frozenset({ONE.digest}))
+    assert registry.writes == []
+
+
+@pytest.mark.parametrize("standing", [True, False])
+@pytest.mark.parametrize("status", [400, 403, 405, 409, 412])
+def test_a_list_whose_tag_is_immutable_is_said_to_be_that(registry: FakeRegistry, status: int, standing: bool) -> None:
+    if standing:
+        keep(registry, TWO)
+    kind = {403: AccessDenied, 405: Unsupported}.get(status, UnexpectedAnswer)
+    registry.failing[f"PUT team/app {TAG}"] = kind("TAG_INVALID: immutable", status=status)
+    with pytest.raises(Conflict) as raised:
+        keep(registry, ONE)
+    text = str(raised.value)
+    assert text.startswith(f"Cannot list the referrers of r.example/team/app@{SUBJECT} under the tag {TAG}: ")
+    assert "refuses the tag: TAG_INVALID: immutable" in text
+    assert "exempt those that begin with sha256-" in text
+
+
+def test_a_list_that_can_not_be_written_for_another_reason_keeps_it(registry: FakeRegistry) -> None:
+    registry.failing[f"PUT team/app {TAG}"] = UnexpectedAnswer("no space", status=500)
+    with pytest.raises(UnexpectedAnswer, match="no space"):
+        keep(registry, ONE)
 
 
 def test_check_mode_only_looks(registry: FakeRegistry) -> None:
@@ -96,8 +183,6 @@ class Racing(FakeRegistry):
         super().__init__()
         self.referrers_api = False
         self.others = others
-        self.naps: list[int] = []
-        self.back_off = self.naps.append
 
     def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> bool:
         answer = super().put_manifest(repository, reference, manifest)
@@ -116,7 +201,7 @@ def test_a_list_that_was_written_over_is_written_again() -> None:
 
 
 def test_a_list_that_is_written_over_all_the_time_is_an_error() -> None:
-    with pytest.raises(Conflict, match="others write it at the same time"):
+    with pytest.raises(Conflict, match="other clients write this list at the same time"):
         keep(Racing(100), ONE)
 
 

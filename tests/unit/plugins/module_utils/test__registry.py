@@ -1216,9 +1216,73 @@ def test_referrers_of_the_api(server: ScriptedServer) -> None:
     assert server.requests[0].header("Accept") == OCI_INDEX
 
 
-def test_referrers_are_filtered_here_too(server: ScriptedServer) -> None:
-    server.expect("GET", REFERRERS + "?artifactType=a%2Fsbom", 200, encoded(index(SIGNATURE, SBOM)), INDEX_TYPE)
-    assert found_in(registry(server).list_referrers("a/b", MANIFEST_DIGEST, "a/sbom")) == ["a/sbom"]
+OTHER_REFERRERS = f"/v2/a/b/referrers/{OTHER_DIGEST}"
+
+
+def test_an_api_that_lists_nothing_is_not_believed(server: ScriptedServer) -> None:
+    server.expect("GET", REFERRERS, 200, index(), INDEX_TYPE)
+    server.expect("GET", TAGGED, 200, encoded(index(SIGNATURE)), INDEX_TYPE)
+    found = registry(server).list_referrers("a/b", MANIFEST_DIGEST)
+    assert (found_in(found), found.found_by, found.proven) == (["a/signature"], "tag_schema", True)
+
+
+@pytest.mark.parametrize("status", [404, 403])
+def test_an_api_that_lists_nothing_and_no_list_under_the_tag_prove_nothing(server: ScriptedServer, status: int) -> None:
+    server.expect("GET", REFERRERS, 200, index(), INDEX_TYPE).expect("GET", TAGGED, status)
+    if status == 403:
+        server.expect("GET", "/v2/a/b/tags/list", 200, {"tags": ["1"]})
+    assert registry(server).list_referrers("a/b", MANIFEST_DIGEST) == Referrers((), "api", proven=False)
+
+
+def test_an_api_that_has_listed_something_is_believed(server: ScriptedServer) -> None:
+    server.expect("GET", REFERRERS, 200, encoded(index(SIGNATURE)), INDEX_TYPE)
+    server.expect("GET", OTHER_REFERRERS, 200, index(), INDEX_TYPE)
+    client = registry(server)
+    client.list_referrers("a/b", MANIFEST_DIGEST)
+    assert client.list_referrers("a/b", OTHER_DIGEST) == Referrers((), "api")
+
+
+def test_whether_there_is_an_api_costs_one_request(server: ScriptedServer) -> None:
+    server.expect("GET", f"/v2/a/b/referrers/sha256:{'0' * 64}", 200, index(), INDEX_TYPE)
+    assert registry(server).has_referrers_api("a/b")
+
+
+def test_an_account_that_is_denied_the_api_and_nothing_else_finds_the_list_under_the_tag(
+    server: ScriptedServer,
+) -> None:
+    server.expect("GET", REFERRERS, 403, DENIED)
+    server.expect("GET", TAGGED, 200, encoded(index(SIGNATURE)), INDEX_TYPE)
+    server.expect("GET", "/v2/a/b/manifests/" + referrers_tag(OTHER_DIGEST), 404)
+    client = registry(server)
+    assert found_in(client.list_referrers("a/b", MANIFEST_DIGEST)) == ["a/signature"]
+    assert client.list_referrers("a/b", OTHER_DIGEST) == Referrers((), "")
+
+
+@pytest.mark.parametrize("scheme", ["", "Basic", "Bearer"])
+def test_a_401_for_the_api_alone_means_that_there_is_none(server: ScriptedServer, scheme: str) -> None:
+    """Harbor before 2.8; the answer has no challenge."""
+    challenge = {"Basic": 'Basic realm="r"', "Bearer": f'Bearer realm="{server.url}/token"'}.get(scheme)
+    if challenge:
+        server.expect("HEAD", ONE, 401, headers={"WWW-Authenticate": challenge})
+    if scheme == "Bearer":
+        token = "/token?scope=repository%3Aa%2Fb%3Apull&account=ci"
+        server.expect("GET", token, 200, {"token": "one"})
+    server.expect("HEAD", ONE, 200, CONTENT, described())
+    server.expect("GET", REFERRERS, 401, errors("UNAUTHORIZED"))
+    server.expect("GET", TAGGED, 200, encoded(index(SIGNATURE)), INDEX_TYPE)
+    client = Registry(transport(server.host, retries=0, **({"credential": LOGIN} if scheme else {})), writing=False)
+    assert client.head_manifest("a/b", "1") is not None
+    found = client.list_referrers("a/b", MANIFEST_DIGEST)
+    assert (found_in(found), found.found_by) == (["a/signature"], "tag_schema")
+
+
+def test_an_api_that_has_answered_and_denies_a_digest_is_an_error(server: ScriptedServer) -> None:
+    server.expect("GET", REFERRERS, 200, encoded(index(SIGNATURE)), INDEX_TYPE)
+    server.expect("GET", OTHER_REFERRERS, 403, DENIED)
+    client = registry(server)
+    client.list_referrers("a/b", MANIFEST_DIGEST)
+    with pytest.raises(AccessDenied, match="Cannot list the referrers"):
+        client.list_referrers("a/b", OTHER_DIGEST)
 
 
 @pytest.mark.parametrize(
@@ -1239,7 +1303,7 @@ def test_referrers_come_from_the_tag_where_there_is_no_api(
 ) -> None:
     server.expect("GET", REFERRERS, status, body, headers)
     server.expect("GET", TAGGED, 200, encoded(index(SIGNATURE, SBOM)), INDEX_TYPE)
-    found = registry(server).list_referrers("a/b", MANIFEST_DIGEST, "")
+    found = registry(server).list_referrers("a/b", MANIFEST_DIGEST)
     assert (found_in(found), found.found_by) == (["a/signature", "a/sbom"], "tag_schema")
 
 
@@ -1317,6 +1381,8 @@ def test_referrers_that_may_not_be_read_are_an_error(
     server: ScriptedServer, status: int, kind: type[RegistryError]
 ) -> None:
     server.expect("GET", REFERRERS, status)
+    if status == 403:
+        server.expect("GET", TAGGED, 403).expect("GET", "/v2/a/b/tags/list", 403)
     with pytest.raises(kind, match="Cannot list the referrers"):
         registry(server).list_referrers("a/b", MANIFEST_DIGEST)
 
@@ -1329,7 +1395,8 @@ def test_referrers_behind_a_login_are_an_error(server: ScriptedServer) -> None:
 
 def test_a_referrers_list_may_be_null(server: ScriptedServer) -> None:
     server.expect("GET", REFERRERS, 200, encoded(dict(index(), manifests=None)), INDEX_TYPE)
-    assert registry(server).list_referrers("a/b", MANIFEST_DIGEST) == Referrers((), "api")
+    server.expect("GET", TAGGED, 404)
+    assert registry(server).list_referrers("a/b", MANIFEST_DIGEST) == Referrers((), "api", proven=False)
 
 
 def test_a_referrers_list_with_a_bad_digest_is_refused(server: ScriptedServer) -> None:
@@ -1402,6 +1469,7 @@ def test_where_everything_is_denied_only_who_pushes_may_take_it_for_absent(serve
 def test_blobs_and_referrers_that_are_denied_are_absent_to_who_pushes(server: ScriptedServer) -> None:
     referrers = f"/v2/a/b/referrers/{DIGEST}"
     server.expect("HEAD", BLOB, 403).expect("GET", BLOB, 403, DENIED).expect("GET", referrers, 403, DENIED)
+    server.expect("GET", f"/v2/a/b/manifests/{referrers_tag(DIGEST)}", 403, DENIED).expect("GET", TAGS, 403, DENIED)
     client = pushed_to(server)
     assert client.head_blob("a/b", DIGEST) is None
     assert found_in(client.list_referrers("a/b", DIGEST)) == []
@@ -1410,6 +1478,7 @@ def test_blobs_and_referrers_that_are_denied_are_absent_to_who_pushes(server: Sc
 def test_blobs_and_referrers_that_are_denied_are_an_error_to_who_reads(server: ScriptedServer) -> None:
     server.expect("HEAD", BLOB, 403).expect("GET", BLOB, 403, DENIED)
     server.expect("GET", f"/v2/a/b/referrers/{DIGEST}", 403, DENIED)
+    server.expect("GET", f"/v2/a/b/manifests/{referrers_tag(DIGEST)}", 403, DENIED).expect("GET", TAGS, 403, DENIED)
     client = registry(server)
     with pytest.raises(AccessDenied, match="Cannot look for blob"):
         client.head_blob("a/b", DIGEST)
