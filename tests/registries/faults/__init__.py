@@ -33,6 +33,7 @@ from faults.contents import (
 from faults.media_types import ForeignReferrer, Notice, Policy, Throttled, TypeRefused, WrongType
 from faults.moves import DeletePending, PortLost, RangePerChunk, RangeRefused, RelativeRealm, SessionStuck
 from faults.network import Delay
+from faults.referrer_lists import DeniedReferrers, EmptyReferrers, LostReferrers, MistypedReferrers, PromisedReferrers
 from faults.referrers import ReferrersAPI
 from faults.sessions import BlobForgotten, SessionGone
 from faults.statuses import ExpiredToken, Quota, RetryAfter, Status, StatusAlways, StatusEarly, TokenStatus
@@ -79,6 +80,11 @@ DIFFERENCES = _by_name(
     SessionStuck,
     PortLost,
     RelativeRealm,
+    EmptyReferrers,
+    PromisedReferrers,
+    LostReferrers,
+    MistypedReferrers,
+    DeniedReferrers,
 )
 """Ways in which registries differ that work."""
 

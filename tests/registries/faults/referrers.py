@@ -27,10 +27,8 @@ class ReferrersAPI(Fault):
     choices = ("", "unfiltered")
 
     def before(self, request: Request) -> Answer | None:
-        if request.kind == "manifest" and request.method == "PUT" and (request.body.size or 0) <= _LARGEST_MANIFEST:
-            content = b"".join(request.body.pieces())
-            request.body = RequestBody(io.BytesIO(content), len(content))
-            request.notes[self.name] = _subject_of(content)
+        if request.kind == "manifest" and request.method == "PUT":
+            request.notes[self.name] = subject_of_push(request)
             return None
         if request.kind != "referrers" or request.method != "GET":
             return None
@@ -40,8 +38,7 @@ class ReferrersAPI(Fault):
         request.acted.append(self.name)
         wanted = "" if self.choice else request.parameters.get("artifactType", "")
         found = [entry for entry in self._entries(request) if not wanted or entry.get("artifactType") == wanted]
-        answer = json_answer(200, {"schemaVersion": 2, "mediaType": _INDEX, "manifests": found})
-        answer.put("Content-Type", _INDEX)
+        answer = index_answer(found)
         if wanted:
             answer.put("OCI-Filters-Applied", "artifactType")
         return answer
@@ -68,6 +65,21 @@ class ReferrersAPI(Fault):
             if manifest.get("annotations"):
                 entry["annotations"] = manifest["annotations"]
             yield entry
+
+
+def index_answer(entries: list[dict[str, Any]]) -> Answer:
+    answer = json_answer(200, {"schemaVersion": 2, "mediaType": _INDEX, "manifests": entries})
+    answer.put("Content-Type", _INDEX)
+    return answer
+
+
+def subject_of_push(request: Request) -> str:
+    """The subject of a manifest that is pushed; empty where it has none. The request keeps its body."""
+    if (request.body.size or 0) > _LARGEST_MANIFEST:
+        return ""
+    content = b"".join(request.body.pieces())
+    request.body = RequestBody(io.BytesIO(content), len(content))
+    return _subject_of(content)
 
 
 def _manifests(root: Path, repository: str) -> Iterator[tuple[str, bytes]]:
