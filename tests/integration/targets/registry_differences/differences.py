@@ -37,6 +37,7 @@ from played import (
     upload,
     writes,
 )
+from referrer_lists import ROWS as REFERRER_LISTS
 from runs import REGISTRIES, connection, main, task
 
 from faults.tags import ImmutableTags
@@ -292,6 +293,7 @@ ROWS: list[Row] = [
     *absence.ROWS,
     *MEDIA_TYPES,
     *moves.ROWS,
+    *REFERRER_LISTS,
 ]
 
 
