@@ -27,6 +27,8 @@ OPTIONAL = ("distribution3", "olareg")
 GO_HOME = "/usr/local/go/bin"
 """Where Go's own installation puts its program, in case PATH doesn't say so."""
 HARNESS = "tests/registries/registries.py"
+REFERRER_COPIES = 8
+"""How many copies the target whole_images looks at for lost referrers; as many as REFERRER_COPIES says, where it is set."""
 REGISTRIES = "tests/integration/registries.txt"
 ONE_RELEASE = "tests/integration/one-release.txt"
 ALLOWED_WARNINGS = "tests/integration/allowed-warnings.txt"
@@ -144,6 +146,7 @@ def run_targets(label: str, core: Environment, venv: Path, targets: Sequence[str
         "registries_state": str(state),
         "registries_python": str(harness_python),
         "registries_script": str(copy / HARNESS),
+        "referrer_copies": int(os.environ.get("REFERRER_COPIES") or REFERRER_COPIES),
     }
     try:
         status, output = running.run(

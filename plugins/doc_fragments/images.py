@@ -108,7 +108,10 @@ options:
       - What goes along with an image from what refers to it or to its children, and in turn to that - signatures, attestations,
         SBOMs. By the referrers API, by the tag schema where a registry lacks it, and by the tags that cosign writes
         (C(sha256-<hex>.sig), C(.att), C(.sbom)).
-      - V(all), V(none), or artifact types. A tag of cosign is of the types of its config and layers.
+      - V(all), V(none), or artifact types. A tag of cosign is of the types of its config and layers. Where a list gives a referrer
+        another type than those, or none, the type in its manifest decides.
+      - What was pushed is looked for where readers look, and pushed again, or listed under the tag of the tag schema, where it isn't
+        listed. If it can't be listed, the image fails.
       - Artifacts arrive before the tags of their image. They are not verified.
     type: list
     elements: str
@@ -116,7 +119,9 @@ options:
   compare_artifacts:
     description:
       - Compare artifacts of images that are equal as well, so that an image that was signed after its promotion gets its signature.
-      - This costs four requests at the source for each manifest of an image, and one at the destination for each thing found.
+      - What is there and isn't listed is pushed again, or listed.
+      - This costs four or five requests at the source for each manifest of an image, and one at the destination for each thing
+        found.
       - Without it, an equal digest ends the work. Artifacts are then compared only where a tag is to be moved, and for images
         without tags.
     type: bool

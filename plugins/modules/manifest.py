@@ -178,12 +178,14 @@ manifests:
       sample: push
     referrers_tag:
       description:
-        - Where the registry has no referrers API, the tag of the list of its subject's referrers to which the manifest was added,
-          or from which it was taken. Empty where nothing had to be done about that.
+        - Where the registry has no referrers API, or one that lists nothing, the tag of the list of its subject's referrers to which
+          the manifest was added, or from which it was taken. Empty where nothing had to be done about that.
       type: str
       sample: ""
     given_up:
-      description: What was tried in vain, such as to take what was deleted off the list of its subject's referrers.
+      description:
+        - Attempts that failed harmlessly, such as to take what was deleted off the list of its subject's referrers, or a push after
+          which the registry's list was without the manifest.
       type: list
       elements: str
       sample: []

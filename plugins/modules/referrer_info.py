@@ -56,6 +56,7 @@ options:
     description:
       - List only referrers of this artifact type, such as V(application/vnd.dev.sigstore.bundle.v0.3+json). It says nothing about
         the tags of cosign.
+      - Where the registry's list gives a referrer another type, or none, its manifest is read, and the type in that decides.
     type: str
 seealso:
   - module: imageops.registry.manifest_info
@@ -135,7 +136,7 @@ images:
           type: int
           sample: 837
         artifact_type:
-          description: Its artifact type.
+          description: Its artifact type. Where the list gives none, that of the manifest.
           type: str
           sample: application/vnd.dev.sigstore.bundle.v0.3+json
         annotations:

@@ -8,21 +8,40 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from content import Side
-from runs import OUTPUT, PROMOTE, REGISTRIES, Plain, call, check, connection, main, playbook, say, seed, state_at, task
-from signed_images import KEY, SPDX, Signed, push_signed, signed, tag_of
-from signing import bundle, key_of, signed_by_bundle, signed_by_tag
+from runs import (
+    CONFIG,
+    OUTPUT,
+    PROMOTE,
+    REGISTRIES,
+    Plain,
+    call,
+    check,
+    connection,
+    main,
+    playbook,
+    say,
+    seed,
+    state_at,
+    task,
+)
+from signed_images import KEY, SPDX, Signed, list_of, push_signed, signed, tag_of
+from signing import bundle, key_of, referrer, signed_by_bundle, signed_by_tag
 
-from images import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, Blob, Manifest, content_blob, layer
+from images import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, Blob, Manifest, content_blob, image, layer
 from seeding import Pusher
 
 KINDS = "single,docker,multi,docker-list,nested,artifact"
 OTHER_KEY = key_of("another key")
+COPIES = int(CONFIG["referrer_copies"])
+RUN = secrets.token_hex(3)
+"""In names of repositories that a second run must not find."""
 
 
 class Way(NamedTuple):
@@ -138,6 +157,33 @@ def signed_later() -> None:
         check(listed == {own.digest, bundle(KEY, made.images[0]).digest}, f"{way}: {listed} are listed")
         again = way.copy(images, compare_artifacts=True)
         check(again["changed"] is False, f"{way}: {again}")
+
+
+def all_listed() -> None:
+    """A registry that loses entries of its list where referrers of one subject are pushed at once lists all of them."""
+    if "olareg" not in REGISTRIES:
+        say("left out: referrers pushed at once, since olareg isn't built")
+        return
+    subject = image([layer("many/subject", 3000)], "many")
+    made = [referrer(SPDX, b'{"name":"%d"}' % number, subject) for number in range(6)]
+    with Pusher(state_at().registry("dev"), str(state_at().ca_path)) as pusher:
+        pusher.push_manifest("whole/many", subject, "1.0")
+        for entry in made:
+            pusher.push_manifest("whole/many", entry, entry.digest)
+        pusher.push_manifest("whole/many", list_of(*made), tag_of(subject.digest))
+    names = [f"many/{RUN}-{number}" for number in range(COPIES)]
+    ends = {**connection("olareg"), "source": connection("dev"), "jobs": 8}
+    tasks = []
+    for name in names:
+        item = {"repository": "whole/many", "tag": "1.0", "destination_repository": name}
+        tasks.append(task("image_copy", {**ends, "images": [item]}, name=name))
+    done = call(tasks)
+    wanted = {entry.digest for entry in made}
+    for name in names:
+        listed = {entry["digest"] for entry in Side("olareg", name).referrers(subject.digest)}
+        check(listed == wanted, f"{name}: {len(listed)} of {len(wanted)} referrers are listed")
+    again = sum(bool(done.of(name)["given_up"]) for name in names)
+    say(f"{COPIES} copies of an image with {len(made)} referrers, jobs: 8: all listed; pushed again in {again} copies")
 
 
 def types() -> None:
@@ -372,6 +418,7 @@ if __name__ == "__main__":
         [
             matrix,
             signed_later,
+            all_listed,
             types,
             platforms,
             rare_content,
