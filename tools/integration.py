@@ -28,7 +28,7 @@ GO_HOME = "/usr/local/go/bin"
 """Where Go's own installation puts its program, in case PATH doesn't say so."""
 HARNESS = "tests/registries/registries.py"
 REFERRER_COPIES = 8
-"""How many copies the target whole_images looks at for lost referrers; as many as REFERRER_COPIES says, where it is set."""
+"""How many copies the target whole_images looks at for lost referrers, unless REFERRER_COPIES is set."""
 REGISTRIES = "tests/integration/registries.txt"
 ONE_RELEASE = "tests/integration/one-release.txt"
 ALLOWED_WARNINGS = "tests/integration/allowed-warnings.txt"

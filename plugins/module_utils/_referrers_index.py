@@ -26,6 +26,11 @@ _REFUSALS = (AccessDenied, UnexpectedAnswer, Unsupported)
 _REFUSING = (400, 403, 405, 409, 412)
 """What registries answer where a tag must not move, see :mod:`._tagging`."""
 
+_EXEMPT = (
+    "Without the referrers API, this list is a tag that moves with every signature. {} whether tags are immutable "
+    "there: then exempt those that begin with sha256- and sha512-"
+)
+
 
 class Listing(t.NamedTuple):
     """What was done until manifests were listed under their subject, by their digests; in check mode what would be."""
@@ -91,6 +96,7 @@ def _list_under_tag(
     """Add manifests to the index under the tag. Returns the digests of those that had to be added."""
     added: set[str] = set()
     missing = list(manifests)
+    before: dict[str, t.Any] | None = None
     for attempt in range(_ATTEMPTS):
         added.update(manifest.digest for manifest in missing)
         if check:
@@ -98,6 +104,9 @@ def _list_under_tag(
         if attempt:
             registry.back_off(attempt - 1)
         document = _standing(registry, repository, subject)
+        if document == before:
+            raise _unmoved(registry, repository, subject)
+        before = document
         _put_list(registry, repository, subject, [*(document.get("manifests") or []), *_entries(missing)], document)
         missing = _missing(registry.list_referrers(repository, subject), manifests)
         if not missing:
@@ -155,13 +164,18 @@ def _busy(registry: End, repository: str, subject: str) -> RegistryError:
     ).within(_writing(registry, repository, subject))
 
 
+def _unmoved(registry: End, repository: str, subject: str) -> RegistryError:
+    return Conflict(
+        "the registry took this list, and the tag serves what it served before", hint=_EXEMPT.format("Check")
+    ).within(_writing(registry, repository, subject))
+
+
 def _refused(registry: End, repository: str, subject: str, error: RegistryError) -> RegistryError:
-    """The refusal of the list's tag, in words that say what the tag is."""
+    """The refusal of the list, in words that say what its tag is."""
     rights = "Check that the account may overwrite tags, and" if error.status == 403 else "Check"
     return Conflict(
-        f"the registry refuses the tag: {error.reason}",
-        hint=f"Without the referrers API, this list is a tag that moves with every signature. {rights} whether tags "
-        "are immutable there: then exempt those that begin with sha256- and sha512-",
+        f"the registry refuses to store this list: {error.reason}",
+        hint=_EXEMPT.format(rights),
         method=error.method,
         url=error.url,
         status=error.status,

@@ -293,7 +293,10 @@ ROWS: list[Row] = [
             f"lists-immutable-{form}",
             f"immutable-tags={form}",
             lambda at: [bring(there(at, SIGNATURE, listed=list_of(SIGNATURE)), compare_artifacts=True)],
-            says(f"under the tag {LIST}: the registry refuses the tag: ", "exempt those that begin with sha256-"),
+            says(
+                f"under the tag {LIST}: the registry refuses to store this list: ",
+                "exempt those that begin with sha256-",
+            ),
         )
         for form in ("ecr", "harbor", "quay", "acr", "artifactory")
     ),

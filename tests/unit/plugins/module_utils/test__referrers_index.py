@@ -161,8 +161,26 @@ def test_a_list_whose_tag_is_immutable_is_said_to_be_that(registry: FakeRegistry
         keep(registry, ONE)
     text = str(raised.value)
     assert text.startswith(f"Cannot list the referrers of r.example/team/app@{SUBJECT} under the tag {TAG}: ")
-    assert "refuses the tag: TAG_INVALID: immutable" in text
+    assert "refuses to store this list: TAG_INVALID: immutable" in text
     assert "exempt those that begin with sha256-" in text
+
+
+class Frozen(FakeRegistry):
+    """Takes every push, and leaves tags where they are."""
+
+    def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> bool:
+        return super().put_manifest(repository, manifest.digest, manifest)
+
+
+@pytest.mark.parametrize("standing", [True, False])
+def test_a_list_that_is_taken_and_does_not_move_is_an_error(standing: bool) -> None:
+    registry = Frozen()
+    registry.referrers_api = False
+    if standing:
+        registry.add("team/app", index(descriptor(b"theirs", OCI_MANIFEST)), TAG)
+    with pytest.raises(Conflict, match="the tag serves what it served before.*exempt those that begin with sha256-"):
+        keep(registry, ONE)
+    assert registry.naps == [0]
 
 
 def test_a_list_that_can_not_be_written_for_another_reason_keeps_it(registry: FakeRegistry) -> None:
