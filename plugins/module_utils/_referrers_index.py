@@ -107,7 +107,10 @@ def _list_under_tag(
         if document == before:
             raise _unmoved(registry, repository, subject)
         before = document
-        _put_list(registry, repository, subject, [*(document.get("manifests") or []), *_entries(missing)], document)
+        standing = document.get("manifests") or []
+        known = {entry.get("digest") for entry in standing}
+        added_entries = _entries([manifest for manifest in missing if manifest.digest not in known])
+        _put_list(registry, repository, subject, [*standing, *added_entries], document)
         missing = _missing(registry.list_referrers(repository, subject), manifests)
         if not missing:
             return added

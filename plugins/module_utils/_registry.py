@@ -479,7 +479,11 @@ class Registry:
         found = self._asked_first(repository, digest)
         if found.proven or found.found_by != "api":
             return found
-        tagged = self._tagged_referrers(repository, digest)
+        try:
+            tagged = self._tagged_referrers(repository, digest)
+        except (AccessDenied, AuthenticationFailed):
+            # The API has answered. What else is denied is no reason to fail.
+            return found
         return tagged if tagged.descriptors else found
 
     def has_referrers_api(self, repository: str) -> bool:
@@ -544,16 +548,17 @@ class Registry:
         Raises ``error`` where the account is denied the tag as well, where the API has answered before, and where it
         isn't the registry that denies it.
         """
-        if isinstance(error, AccessDenied) and _is_said_to_be_absent(error):
-            return Referrers((), "")
+        absent = isinstance(error, AccessDenied) and _is_said_to_be_absent(error)
         by_registry = bool(error.url) and origin_of(error.url) == self._transport.origin
-        if repository in self._has_referrers_api or not by_registry:
+        if not absent and (repository in self._has_referrers_api or not by_registry):
             raise error
         try:
             found = self._tagged_referrers(repository, digest)
         except RegistryError:
+            if absent:
+                return Referrers((), "")
             raise error from None
-        if found.proven:
+        if found.proven and not absent:
             self._has_referrers_api[repository] = False
         return found
 

@@ -1234,6 +1234,25 @@ def test_an_api_that_lists_nothing_and_no_list_under_the_tag_prove_nothing(serve
     assert registry(server).list_referrers("a/b", MANIFEST_DIGEST) == Referrers((), "api", proven=False)
 
 
+def test_an_api_that_lists_nothing_is_no_error_where_the_tag_is_denied(server: ScriptedServer) -> None:
+    server.expect("GET", REFERRERS, 200, index(), INDEX_TYPE).expect("GET", TAGGED, 403, DENIED)
+    server.expect("GET", "/v2/a/b/tags/list", 403, DENIED)
+    assert registry(server).list_referrers("a/b", MANIFEST_DIGEST) == Referrers((), "api", proven=False)
+
+
+@pytest.mark.parametrize("status", [200, 404, 403])
+def test_where_the_api_is_denied_for_what_is_said_to_be_absent_the_tag_is_read(
+    server: ScriptedServer, status: int
+) -> None:
+    unknown = errors("MANIFEST_UNKNOWN")
+    server.expect("GET", REFERRERS, 403, unknown)
+    server.expect("GET", TAGGED, status, encoded(index(SIGNATURE)) if status == 200 else unknown, INDEX_TYPE)
+    server.expect("GET", REFERRERS, 200, encoded(index(SBOM)), INDEX_TYPE)
+    client = registry(server)
+    assert found_in(client.list_referrers("a/b", MANIFEST_DIGEST)) == (["a/signature"] if status == 200 else [])
+    assert found_in(client.list_referrers("a/b", MANIFEST_DIGEST)) == ["a/sbom"]
+
+
 def test_an_api_that_has_listed_something_is_believed(server: ScriptedServer) -> None:
     server.expect("GET", REFERRERS, 200, encoded(index(SIGNATURE)), INDEX_TYPE)
     server.expect("GET", OTHER_REFERRERS, 200, index(), INDEX_TYPE)
