@@ -109,14 +109,17 @@ class _Graph:
         self.open = dict.fromkeys([*wanted.digests, *wanted.left_behind], "")
         """Digests that are to be asked about next, and the media types of those that aren't known to be no index."""
 
-    def doubtful(self, answers: Answers) -> t.Iterator[Place]:
-        """What a list gives another type than those asked for: only its manifest can say whether it is of one."""
+    def doubtful(self, answers: Answers) -> t.Iterator[tuple[Place, str]]:
+        """What a list gives another type than those asked for: only its manifest can say whether it is of one.
+
+        Each with its media type.
+        """
         for digest in self.open:
             answer = answers[self.wanted.repository, digest]
             if isinstance(answer, Found) and digest not in self.wanted.left_behind:
                 for listed in answer.referrers.descriptors:
                     if not self.is_wanted([listed.artifact_type]):
-                        yield self.wanted.repository, listed.digest
+                        yield (self.wanted.repository, listed.digest), listed.media_type
 
     def advance(self, answers: Answers, types: Types) -> None:
         """Take in what belongs to the digests that were open; what was found is open next.
@@ -220,8 +223,8 @@ def _find(source: End, graphs: t.Sequence[_Graph]) -> None:
         places = dict.fromkeys((graph.wanted.repository, digest) for graph in graphs for digest in graph.open)
         asked = [place for place in places if place not in answers]
         answers.update(zip(asked, referrers_of(source, asked)))
-        doubtful = dict.fromkeys(place for graph in graphs for place in graph.doubtful(answers) if place not in types)
-        types.update(zip(doubtful, own_types(source, list(doubtful))))
+        doubtful = dict(entry for graph in graphs for entry in graph.doubtful(answers) if entry[0] not in types)
+        types.update(own_types(source, doubtful))
         for graph in graphs:
             graph.advance(answers, types)
     for graph in graphs:

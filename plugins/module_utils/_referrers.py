@@ -78,14 +78,14 @@ def _typed(
     def is_open(listed: Descriptor) -> bool:
         return listed.artifact_type != artifact_type if artifact_type else listed.artifact_type in UNTYPED
 
-    wanted = dict.fromkeys(
-        (repository, listed.digest)
+    wanted = {
+        (repository, listed.digest): listed.media_type
         for (repository, _digest), answer in zip(places, answers)
         if isinstance(answer, Found)
         for listed in answer.referrers.descriptors
         if is_open(listed)
-    )
-    types = dict(zip(wanted, own_types(registry, list(wanted))))
+    }
+    types = own_types(registry, wanted)
 
     def typed(repository: str, answer: Found | RegistryError) -> Found | RegistryError:
         if isinstance(answer, RegistryError):
@@ -103,19 +103,21 @@ def _typed(
     return [typed(repository, answer) for (repository, _digest), answer in zip(places, answers)]
 
 
-def own_types(registry: End, places: t.Sequence[tuple[str, str]]) -> list[str | RegistryError | None]:
-    """The artifact types that manifests, by repository and digest, have themselves; outcomes in their order.
+def own_types(
+    registry: End, listed: t.Mapping[tuple[str, str], str]
+) -> dict[tuple[str, str], str | RegistryError | None]:
+    """The artifact types that manifests have themselves, by repository and digest; given with their media types.
 
     None for what isn't there, or can't be understood: then there is nothing but what a list says.
     """
 
     def read(place: tuple[str, str]) -> str | None:
         try:
-            return registry.get_manifest(*place).artifact_type
+            return registry.get_manifest(*place, listed[place]).artifact_type
         except (InvalidInput, NotFound, ProtocolViolation, Unsupported):
             return None
 
-    return run_all(read, places, registry.jobs)
+    return dict(zip(listed, run_all(read, list(listed), registry.jobs)))
 
 
 def referrers_of(registry: End, places: t.Sequence[tuple[str, str]]) -> list[Found | RegistryError]:
