@@ -83,7 +83,7 @@ class SlowRegistry:
     def delete_blob(self, repository: str, digest: str) -> bool:
         return self._delete(digest)
 
-    def head_manifest(self, repository: str, reference: str) -> Descriptor | None:
+    def head_manifest(self, repository: str, reference: str, *, is_guarded: bool = False) -> Descriptor | None:
         if self._is_there(reference):
             return Descriptor(TYPE, DIGEST, 1)
         return Descriptor(TYPE, OTHER, 1) if self.pushed_again else None
