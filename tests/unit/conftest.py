@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import errno
 import pathlib
 import shutil
 import socket
 import typing as t
 
 import pytest
+import urllib3
 from ansible_collections.imageops.registry.plugins.module_utils import _auth_files, _certificate_directories
 from ansible_collections.imageops.registry.tests.unit.support.certificates import Certificates, make_certificates
 from ansible_collections.imageops.registry.tests.unit.support.company_certificates import CompanyCA, make_company_ca
@@ -36,6 +38,19 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, _empty_home: pathlib.Pat
     monkeypatch.setenv("HOME", str(_empty_home))
     monkeypatch.setattr(_auth_files, "RUNTIME_DIRECTORY", str(_empty_home / "run"))
     monkeypatch.setattr(_certificate_directories, "SYSTEM_DIRECTORIES", ())
+
+
+@pytest.fixture(autouse=True)
+def _no_web_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A web server of this machine, on port 80, has no part in any test."""
+    connect = urllib3.util.connection.create_connection
+
+    def connect_elsewhere(address: tuple[str, int], *arguments: t.Any, **options: t.Any) -> socket.socket:
+        if address[1] == 80:
+            raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+        return connect(address, *arguments, **options)
+
+    monkeypatch.setattr(urllib3.util.connection, "create_connection", connect_elsewhere)
 
 
 @pytest.fixture
