@@ -65,7 +65,8 @@ def list_under_subject(
             break
         if attempt:
             registry.back_off(attempt - 1)
-        promised = all([_push_again(registry, repository, manifest) for manifest in missing])
+        answers = [_push_again(registry, repository, manifest) for manifest in missing]
+        promised = all(answers)
         again.update(manifest.digest for manifest in missing)
     listing = Listing(pushed_again=frozenset(again))
     if not missing:

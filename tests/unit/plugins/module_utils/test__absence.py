@@ -206,10 +206,10 @@ class Storage:
         self.storage.is_plain = True
         self.client = known(self.registry)
 
-    def expect(self, method: str, status: int, body: t.Any = b"", headers: t.Mapping[str, str] = PLAIN) -> None:
+    def expect(self, method: str, status: int, body: t.Any = b"", headers: t.Mapping[str, str] | None = None) -> None:
         location = {"Location": f"{self.storage.url}/blob?signature=x"}
         self.registry.expect(method, BLOB, 307, headers=location)
-        self.storage.expect(method, "/blob?signature=x", status, body, headers)
+        self.storage.expect(method, "/blob?signature=x", status, body, headers or PLAIN)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 501])

@@ -106,10 +106,9 @@ class SlowRegistry:
             return self._gone.get(name, float("inf")) > self._time.now
 
 
-def tag_deleted(registry: SlowRegistry, time: Time, **options: t.Any) -> TagOutcome | RegistryError:
-    options.setdefault("delete_manifest", False)
+def tag_deleted(registry: SlowRegistry, time: Time, *, delete_manifest: bool = False) -> TagOutcome | RegistryError:
     item = TagItem("a", "1", "")
-    return delete_tags(registry.client, [item], check=False, patience=time.patience, **options)[0]
+    return delete_tags(registry.client, [item], delete_manifest=delete_manifest, check=False, patience=time.patience)[0]
 
 
 def manifest_deleted(registry: SlowRegistry, time: Time) -> ManifestOutcome | RegistryError:
