@@ -20,23 +20,47 @@ class Absence:
 
     - always, where something else than cost depends on it;
     - otherwise for the first such answer. The threads that have got the same answer wait for what GET says. If HEAD was
-      right, it is believed from then on; if it was wrong, none is believed any more.
+      wrong, it is never believed any more. If it was right, it is believed by who pushes what isn't there, which does
+      no harm. Whoever reports that something isn't there, or leaves it out, believes it only if HEAD has found anything
+      here: some proxies answer 404 to every HEAD, and then the first answer was right by chance.
+
+    ``has_found`` looks, once, whether HEAD finds what GET has found; None where GET hasn't found anything yet.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, has_found: t.Callable[[], bool | None] = lambda: None) -> None:
+        self._has_found = has_found
         self._lock = threading.Lock()
         self._is_believed: bool | None = None
         """None until GET was asked."""
+        self._finds: bool | None = None
+        """Whether HEAD finds what is there; None while nobody knows."""
 
-    def confirm(self, ask: t.Callable[[], Found | None], *, always: bool = False) -> Found | None:
-        """What GET finds in place of what HEAD hasn't found; None where it isn't there. Raises what ``ask`` raises."""
+    def found(self) -> None:
+        """Note that HEAD has found something."""
+        self._finds = True
+
+    def confirm(
+        self, ask: t.Callable[[], Found | None], *, always: bool = False, only_to_push: bool = False
+    ) -> Found | None:
+        """What GET finds in place of what HEAD hasn't found; None where it isn't there. Raises what ``ask`` raises.
+
+        ``only_to_push`` says that what isn't there is pushed, and nothing else follows from it.
+        """
         if not always and self._is_believed is None:
             with self._lock:
                 if self._is_believed is None:
                     return self._asked(ask)
-        if not always and self._is_believed:
+        if not always and self._is_believed and (only_to_push or self._finds_what_is_there()):
             return None
         return self._asked(ask)
+
+    def _finds_what_is_there(self) -> bool:
+        with self._lock:
+            if self._finds is None:
+                self._finds = self._has_found()
+                if self._finds is False:
+                    self._is_believed = False
+        return bool(self._finds)
 
     def _asked(self, ask: t.Callable[[], Found | None]) -> Found | None:
         found = ask()

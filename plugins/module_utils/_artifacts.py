@@ -243,7 +243,8 @@ def _look_at_destination(destination: End, graphs: t.Sequence[_Graph]) -> None:
     def ask(question: Question) -> Referrers | Descriptor | None:
         repository, name, kind = question
         if kind == "tag":
-            return destination.head_manifest(repository, name, is_guarded=question in guarded)
+            # What was signed at the destination as well must not be taken away.
+            return destination.head_manifest(repository, name, is_guarded=True)
         return destination.list_referrers(repository, name)
 
     standing = [graph for graph in graphs if graph.error is None]
@@ -255,12 +256,6 @@ def _look_at_destination(destination: End, graphs: t.Sequence[_Graph]) -> None:
             if artifact.action == COPY
         )
     )
-    guarded = {
-        question_of(graph, artifact)
-        for graph in standing
-        for artifact in graph.artifacts
-        if artifact.tag and graph.wanted.on_conflict(artifact.tag) != REPLACE
-    }
     answers = dict(zip(questions, run_all(ask, questions, destination.jobs)))
     for graph in standing:
         for place, artifact in enumerate(graph.artifacts):
@@ -319,7 +314,7 @@ def _read_one(source: End, destination: End, graph: _Graph, artifact: Artifact) 
     """The artifact with its manifests; None where its type isn't wanted."""
     wanted = graph.wanted
     if artifact.action == _LISTED:
-        if destination.head_manifest(wanted.target, artifact.digest) is not None:
+        if destination.head_manifest(wanted.target, artifact.digest, only_to_push=True) is not None:
             return artifact._replace(action=EXISTS)
         # A cleanup may have taken it away, which doesn't know the list.
         artifact = artifact._replace(action=COPY)

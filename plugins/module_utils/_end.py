@@ -55,7 +55,9 @@ class End(t.Protocol):
     def lacks_repository(self, repository: str) -> bool:
         """See :meth:`._registry.Registry.lacks_repository`."""
 
-    def head_manifest(self, repository: str, reference: str, *, is_guarded: bool = False) -> Descriptor | None:
+    def head_manifest(
+        self, repository: str, reference: str, *, is_guarded: bool = False, only_to_push: bool = False
+    ) -> Descriptor | None:
         """See :meth:`._registry.Registry.head_manifest`."""
 
     def is_unsure(self, repository: str, tag: str) -> bool:
@@ -70,7 +72,7 @@ class End(t.Protocol):
     def list_referrers(self, repository: str, digest: str) -> Referrers:
         """See :meth:`._registry.Registry.list_referrers`."""
 
-    def head_blob(self, repository: str, digest: str) -> int | None:
+    def head_blob(self, repository: str, digest: str, *, only_to_push: bool = False) -> int | None:
         """See :meth:`._registry.Registry.head_blob`."""
 
     def get_blob(self, repository: str, digest: str, offset: int = 0) -> tuple[t.Iterator[bytes], int]:

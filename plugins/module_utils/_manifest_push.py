@@ -161,7 +161,9 @@ class ManifestPush:
         """What happened to the manifest; and the manifest, unless it is known to have no subject."""
         destination = self._destination
         what = f"push {destination.name}/{item.repository}@{item.digest}"
-        there = None if item.known_missing else destination.head_manifest(item.repository, item.digest)
+        there = None
+        if not item.known_missing:
+            there = destination.head_manifest(item.repository, item.digest, only_to_push=True)
         if there is not None:
             # A cache may call it something else.
             media_type = there.media_type if known is None else known.media_type

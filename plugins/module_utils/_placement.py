@@ -53,9 +53,13 @@ class BlobOutcome(t.NamedTuple):
 
 def look_for_blobs(registry: End, groups: t.Sequence[BlobGroup]) -> list[int | None | RegistryError]:
     """HEAD every blob of every group, in their order: the size in bytes, None where it isn't there, or an error."""
+
+    def look(pair: tuple[str, str]) -> int | None:
+        return registry.head_blob(*pair, only_to_push=True)
+
     pairs = [(group.repository, digest) for group in groups for digest, _size in group.blobs]
     distinct = list(dict.fromkeys(pairs))
-    found = dict(zip(distinct, run_all(lambda pair: registry.head_blob(*pair), distinct, registry.jobs)))
+    found = dict(zip(distinct, run_all(look, distinct, registry.jobs)))
     return [found[pair] for pair in pairs]
 
 

@@ -155,7 +155,9 @@ class Registry:
         self._identity_lock = threading.Lock()
         self._sent: set[tuple[str, str]] = set()
         """What was pushed here, by repository and reference: that this isn't there is never believed to HEAD."""
-        self._absent_manifests = Absence()
+        self._read: tuple[str, str] | None = None
+        """A manifest that GET has found, by repository and digest."""
+        self._absent_manifests = Absence(self._head_finds_manifests)
         self._absent_blobs = Absence()
         self._lacking: dict[str, threading.Lock] = {}
         self._lacks: dict[str, bool] = {}
@@ -263,7 +265,7 @@ class Registry:
 
     # Blobs ------------------------------------------------------------------------------------------------------------
 
-    def head_blob(self, repository: str, digest: str) -> int | None:
+    def head_blob(self, repository: str, digest: str, *, only_to_push: bool = False) -> int | None:
         """end-2, HEAD: the blob's size in bytes, None where it isn't there, -1 where the size isn't told.
 
         GET is asked where HEAD is refused, and where a storage answers it with an error, which may be open to GET only.
@@ -273,13 +275,16 @@ class Registry:
         try:
             response = self._ask(what, "HEAD", self._blob_path(repository, digest), self._scope(repository))
             if response.status == 200 and not response.is_page():
+                self._absent_blobs.found()
                 return _size_of(response)
             if response.is_temporary():
                 raise response.error().within(what)
             if response.status != 404 or response.is_foreign:
                 return self._size_by_get(what, repository, digest)
             return self._absent_blobs.confirm(
-                lambda: self._size_by_get(what, repository, digest), always=(repository, digest) in self._sent
+                lambda: self._size_by_get(what, repository, digest),
+                always=(repository, digest) in self._sent,
+                only_to_push=only_to_push,
             )
         except AccessDenied as error:
             if self._is_absent(repository, error):
@@ -353,12 +358,15 @@ class Registry:
 
     # Manifests --------------------------------------------------------------------------------------------------------
 
-    def head_manifest(self, repository: str, reference: str, *, is_guarded: bool = False) -> Descriptor | None:
+    def head_manifest(
+        self, repository: str, reference: str, *, is_guarded: bool = False, only_to_push: bool = False
+    ) -> Descriptor | None:
         """end-3, HEAD: what a tag or digest is; None where it isn't there.
 
         GET is asked where HEAD is refused, and where it doesn't give the digest, or the size. That something isn't
         there is confirmed as :class:`Absence` says: always where it ``is_guarded``, which means that the caller would
-        do something else if it were there, such as leave an immutable tag alone.
+        do something else if it were there, such as leave an immutable tag alone; and least where it is
+        ``only_to_push``, which means that what isn't there is pushed.
         """
         what = f"look for {self._manifest_name(repository, reference)}"
         path = self._manifest_path(repository, reference)
@@ -374,10 +382,12 @@ class Registry:
             return self._absent_manifests.confirm(
                 lambda: self._described_by_get(repository, reference),
                 always=is_guarded or (repository, reference) in self._sent,
+                only_to_push=only_to_push,
             )
         if response.status != 200:
             # An answer to HEAD has no body that would say why.
             return self._described_by_get(repository, reference)
+        self._absent_manifests.found()
         digest = response.headers.get("Docker-Content-Digest", "")
         size = _number(response.headers.get("Content-Length", ""))
         media_type = bare_media_type(response.headers.get("Content-Type", ""))
@@ -392,6 +402,18 @@ class Registry:
         if is_digest(reference) and digest != reference:
             raise ProtocolViolation(f"the registry answers with another digest, {digest}").within(what)
         return Descriptor(media_type, digest, size)
+
+    def _head_finds_manifests(self) -> bool | None:
+        """Whether HEAD finds a manifest that GET has found; None where that isn't known."""
+        if self._read is None:
+            return None
+        what = f"look for {self._manifest_name(*self._read)}"
+        path, scope = self._manifest_path(*self._read), self._scope(self._read[0])
+        try:
+            return self._ask(what, "HEAD", path, scope, headers={"Accept": ACCEPT}, repeat=False).status == 200
+        except RegistryError:
+            # Then GET is asked.
+            return None
 
     def get_manifest(self, repository: str, reference: str, media_type: str = "") -> Manifest:
         """end-3, GET: the exact bytes, verified where ``reference`` is a digest.
@@ -422,6 +444,7 @@ class Registry:
             raise ProtocolViolation(
                 f"the registry says that the digest is {said}, the bytes have {manifest.digest}"
             ).within(what)
+        self._read = self._read or (repository, manifest.digest)
         return manifest
 
     def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> bool:
@@ -917,7 +940,8 @@ class Registry:
                 raise error.within(what) from None
             except (ValueError, RecursionError):
                 page = None
-            names = page.get(key) if isinstance(page, dict) else ()
+            # Some registries leave an empty list out. What has no name either is something else.
+            names = page.get(key, None if "name" in page else ()) if isinstance(page, dict) else ()
             names = [] if names is None else names
             if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
                 raise ProtocolViolation(f"the registry's answer has no valid list of {key}").within(what)

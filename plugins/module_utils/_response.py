@@ -57,7 +57,13 @@ _REGISTRY_HEADERS = (
     "OCI-Chunk-Min-Length",
     "OCI-Filters-Applied",
 )
-_CODE = re.compile(r"[A-Za-z_]+")
+_CODES = {
+    *("BLOB_UNKNOWN", "BLOB_UPLOAD_INVALID", "BLOB_UPLOAD_UNKNOWN", "DIGEST_INVALID", "MANIFEST_BLOB_UNKNOWN"),
+    *("MANIFEST_INVALID", "MANIFEST_UNKNOWN", "MANIFEST_UNVERIFIED", "NAME_INVALID", "NAME_UNKNOWN", "SIZE_INVALID"),
+    *("TAG_INVALID", "UNAUTHORIZED", "DENIED", "UNSUPPORTED", "TOOMANYREQUESTS", "PAGINATION_NUMBER_INVALID"),
+    *("RANGE_INVALID", "UNAVAILABLE", "UNKNOWN", "PROJECTPOLICYVIOLATION"),
+}
+"""The codes of the distribution specification, of distribution and of Harbor: no other service has these."""
 _EXPECTS_TLS = (b"HTTP request to an HTTPS server", b"HTTP request was sent to HTTPS port")
 _NO_CERTIFICATE = re.compile(rb"no required (?:ssl|tls) certificate|client certificate (?:is )?required", re.IGNORECASE)
 _BAD_CERTIFICATE = re.compile(rb"(?:ssl|tls) certificate error", re.IGNORECASE)
@@ -154,7 +160,7 @@ class Response:
         return (
             any(name in self.headers for name in _REGISTRY_HEADERS)
             or bare_media_type(self.headers.get("Content-Type", "")) in MANIFEST_TYPES
-            or any(_CODE.fullmatch(detail.code) for detail in self.error_details())
+            or any(detail.code.upper() in _CODES for detail in self.error_details())
         )
 
     @property

@@ -38,6 +38,11 @@ class TagItem(t.NamedTuple):
     is_guarded: bool = False
     """Whether it decides over more than the outcome that there is no such tag: see :meth:`.Registry.head_manifest`."""
 
+    @property
+    def must_be_sure(self) -> bool:
+        """Whether an answer that there is no such tag must be confirmed: also where one was there before."""
+        return self.is_guarded or bool(self.previous_digest)
+
 
 class TagOutcome(t.NamedTuple):
     """What happened to one tag, or in check mode what would."""
@@ -66,10 +71,10 @@ def verify_tags(registry: End, outcomes: t.Sequence[TagOutcome]) -> list[tuple[T
     """Look whether each tag that was moved serves its digest. Returns those of which that isn't sure, and why."""
 
     def look(outcome: TagOutcome) -> None:
-        found = registry.head_manifest(outcome.repository, outcome.tag)
-        if found is None or found.digest != outcome.digest:
+        found = _served(registry, outcome.repository, outcome.tag, outcome.digest)
+        if found != outcome.digest:
             raise Conflict(
-                f"it was moved to {outcome.digest}, and serves {found.digest if found else 'nothing'}",
+                f"it was moved to {outcome.digest}, and serves {found or 'nothing'}",
                 hint="Somebody else moved it meanwhile; compare again",
             ).within(f"tag {registry.name}/{outcome.repository}:{outcome.tag}")
 
@@ -81,7 +86,7 @@ def verify_tags(registry: End, outcomes: t.Sequence[TagOutcome]) -> list[tuple[T
 def _move(registry: End, item: TagItem, check: bool, before_write: BeforeWrite) -> TagOutcome:
     what = f"tag {registry.name}/{item.repository}:{item.tag}"
     # Looked at right before the move, although it was compared before: content takes its time to arrive.
-    current = registry.head_manifest(item.repository, item.tag, is_guarded=item.is_guarded)
+    current = registry.head_manifest(item.repository, item.tag, is_guarded=item.must_be_sure, only_to_push=True)
     standing = "" if current is None else current.digest
     if standing == item.digest:
         return TagOutcome(item.repository, item.tag, item.digest, standing, EXISTS)
@@ -95,7 +100,8 @@ def _move(registry: End, item: TagItem, check: bool, before_write: BeforeWrite) 
         except RegistryError as error:
             # A registry may fail after it has moved the tag, and refuse what somebody else has done meanwhile.
             refused = isinstance(error, _REFUSALS) and error.status in _REFUSING
-            if not (refused or error.temporary) or not _serves(registry, item):
+            may_have_moved = refused or error.temporary
+            if not may_have_moved or _served(registry, item.repository, item.tag, item.digest) != item.digest:
                 if refused and standing:
                     raise _as_immutable(error, outcome) from error
                 raise
@@ -132,9 +138,18 @@ def _as_immutable(error: RegistryError, outcome: TagOutcome) -> RegistryError:
     ).within(error.operation)
 
 
-def _serves(registry: End, item: TagItem) -> bool:
-    found = registry.head_manifest(item.repository, item.tag)
-    return found is not None and found.digest == item.digest
+def _served(registry: End, repository: str, tag: str, expected: str) -> str:
+    """The digest that a tag serves, which was just moved to the expected one; empty where there is no such tag.
+
+    A cache may answer a HEAD with what the tag served before: where it says something else, GET decides.
+    """
+    found = registry.head_manifest(repository, tag)
+    if found is None or found.digest == expected:
+        return found.digest if found else ""
+    try:
+        return registry.get_manifest(repository, tag).digest
+    except NotFound:
+        return ""
 
 
 def _check_expected(item: TagItem, standing: str, what: str) -> None:
@@ -176,7 +191,7 @@ def delete_tags(
     deletions: Deletions[tuple[str, str]] = Deletions(registry.jobs, patience)
 
     def delete(item: TagItem) -> TagOutcome:
-        current = registry.head_manifest(item.repository, item.tag, is_guarded=item.is_guarded)
+        current = registry.head_manifest(item.repository, item.tag, is_guarded=item.must_be_sure)
         if current is None:
             return TagOutcome(item.repository, item.tag, "", "", ABSENT)
         _check_expected(item, current.digest, f"delete {registry.name}/{item.repository}:{item.tag}")

@@ -199,7 +199,7 @@ def size_to_skip(destination: End, repository: str, digest: str) -> int | None:
     Where its storage has lost the blob, it is sent again.
     """
     try:
-        return destination.head_blob(repository, digest)
+        return destination.head_blob(repository, digest, only_to_push=True)
     except RedirectFailed as error:
         if error.temporary:
             raise

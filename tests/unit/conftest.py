@@ -46,7 +46,7 @@ def _no_web_server(monkeypatch: pytest.MonkeyPatch) -> None:
     connect = urllib3.util.connection.create_connection
 
     def connect_elsewhere(address: tuple[str, int], *arguments: t.Any, **options: t.Any) -> socket.socket:
-        if address[1] == 80:
+        if address == ("127.0.0.1", 80):
             raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
         return connect(address, *arguments, **options)
 

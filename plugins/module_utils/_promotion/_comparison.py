@@ -100,7 +100,7 @@ class _Heads:
 
         def look(place: tuple[str, str, str]) -> Descriptor | None:
             end, repository, tag = place
-            return ends[end].head_manifest(repository, tag, is_guarded=places[place])
+            return ends[end].head_manifest(repository, tag, is_guarded=places[place], only_to_push=end == "destination")
 
         # Each end bounds by itself how much is asked of it at a time.
         self._found = dict(zip(places, run_all(look, list(places), source.jobs + destination.jobs)))
@@ -172,11 +172,11 @@ def _compare_chosen(source: End, destination: End, comparison: Comparison, heads
         present = _manifest_at(destination, item.target, chosen)
         if present is not None:
             return comparison._replace(action=PROMOTE, chosen=present.descriptor, present=present)
-    elif moving or destination.head_manifest(item.target, chosen.digest) is not None:
+    elif moving or destination.head_manifest(item.target, chosen.digest, only_to_push=True) is not None:
         return comparison._replace(action=PROMOTE if moving else UNCHANGED)
 
     def is_there(child: Descriptor) -> bool:
-        return destination.head_manifest(item.target, child.digest) is not None
+        return destination.head_manifest(item.target, child.digest, only_to_push=True) is not None
 
     known, media_type = comparison.rewritten, chosen.media_type
     tree = tuple(read_tree(source, item.repository, chosen.digest, known, media_type=media_type, is_there=is_there))

@@ -24,7 +24,7 @@ from .._placement import BlobGroup, BlobOutcome, BlobPlacement, outcomes_by_grou
 from .._progress import Progress
 from .._tagging import TagItem, TagOutcome, move_tags, verify_tags
 from .._transfer import RegistrySource
-from ._comparison import compare_images, conflict_action, is_guarded
+from ._comparison import compare_images, is_guarded
 from ._given_plan import given_plan
 from ._items import STOPPING, ImageItem, Plain
 from ._plan import contents, plan, summarise_sources
@@ -235,14 +235,8 @@ class Promotion:
             self._results["compared_again"] = plan(compared, self._source, self._destination, {})
 
     def _move_tags(self, name: str, images: t.Sequence[ImageItem]) -> None:
+        # What was signed at the destination as well must not be taken away: all tags of artifacts are.
         guarded = {(image.target, tag) for image in images for tag in image.tags if is_guarded(image, tag)}
-        if name == "artifact_tags":
-            guarded = {
-                (image.target, entry["tag"])
-                for image in images
-                for entry in self._planned[name]
-                if conflict_action(image, entry["tag"]) != REPLACE
-            }
         items = [
             TagItem(
                 entry["repository"],
@@ -250,7 +244,7 @@ class Promotion:
                 entry["digest"],
                 entry["previous_digest"],
                 base64.b64decode(entry["content_base64"]) if "content_base64" in entry else None,
-                is_guarded=(entry["repository"], entry["tag"]) in guarded,
+                is_guarded=name == "artifact_tags" or (entry["repository"], entry["tag"]) in guarded,
             )
             for entry in self._whole()[name]
         ]

@@ -36,6 +36,8 @@ class FakeRegistry:
         """What the API says of referrers besides, by subject."""
         self.found: dict[str, Descriptor] = {}
         """What HEAD says of tags, in place of the manifest."""
+        self.head_says: dict[str, Descriptor] = {}
+        """The same, whether or not the tag is there."""
         self.accepted: dict[str, str] = {}
         """The types by which manifests were asked for, by reference."""
         self.unsure: set[tuple[str, str]] = set()
@@ -75,10 +77,14 @@ class FakeRegistry:
         self._call("TAGS", repository, "")
         return all(name != repository for name, _reference in self.manifests)
 
-    def head_manifest(self, repository: str, reference: str, *, is_guarded: bool = False) -> Descriptor | None:
+    def head_manifest(
+        self, repository: str, reference: str, *, is_guarded: bool = False, only_to_push: bool = False
+    ) -> Descriptor | None:
         if is_guarded:
             self.guarded.add(f"{repository} {reference}")
         found = self._call("HEAD", repository, reference)
+        if reference in self.head_says:
+            return self.head_says[reference]
         return self.found.get(reference) if found is None else found.descriptor
 
     def get_manifest(self, repository: str, reference: str, media_type: str = "") -> Manifest:
@@ -124,7 +130,7 @@ class FakeRegistry:
             self.manifests.pop((repository, name), None)
         return True
 
-    def head_blob(self, repository: str, digest: str) -> int | None:
+    def head_blob(self, repository: str, digest: str, *, only_to_push: bool = False) -> int | None:
         self._call("HEAD", repository, digest)
         return len(self.blobs[digest]) if digest in self.blobs else None
 

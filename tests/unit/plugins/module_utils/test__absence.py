@@ -73,15 +73,41 @@ def nothing() -> None:
     return None
 
 
-def test_the_first_answer_is_confirmed_and_then_believed() -> None:
+def test_the_first_answer_is_confirmed_and_then_believed_by_who_pushes() -> None:
+    asked: list[int] = []
+    absence = Absence()
+    for number in range(3):
+        assert absence.confirm(lambda number=number: asked.append(number), only_to_push=True) is None
+    assert asked == [0]
+    assert absence.confirm(lambda: "there", always=True) == "there"
+    # It was wrong once.
+    assert absence.confirm(lambda: "there", only_to_push=True) == "there"
+
+
+def test_absence_is_reported_by_head_alone_only_where_head_has_found_anything() -> None:
     asked: list[int] = []
     absence = Absence()
     for number in range(3):
         assert absence.confirm(lambda number=number: asked.append(number)) is None
-    assert asked == [0]
-    assert absence.confirm(lambda: "there", always=True) == "there"
-    # It was wrong once.
-    assert absence.confirm(lambda: "there") == "there"
+    assert asked == [0, 1, 2]
+    absence.found()
+    assert absence.confirm(lambda: asked.append(3)) is None
+    assert asked == [0, 1, 2]
+
+
+@pytest.mark.parametrize("finds", [True, False])
+def test_whether_head_finds_what_is_there_is_looked_for_once(finds: bool) -> None:
+    looks, asked = [], []
+
+    def look() -> bool:
+        looks.append(finds)
+        return finds
+
+    absence = Absence(look)
+    for number in range(4):
+        assert absence.confirm(lambda number=number: asked.append(number)) is None
+    assert looks == [finds]
+    assert asked == ([0] if finds else [0, 1, 2, 3])
 
 
 def test_a_wrong_answer_has_all_others_confirmed() -> None:
@@ -113,7 +139,7 @@ def test_threads_wait_for_the_first_answer(found: str | None) -> None:
         return found
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        outcomes = [pool.submit(absence.confirm, ask) for _time in range(8)]
+        outcomes = [pool.submit(absence.confirm, ask, only_to_push=True) for _time in range(8)]
         begun.wait(5)
         assert len(asked) == 1
         end.set()
@@ -136,11 +162,35 @@ def test_an_absent_manifest_costs_one_get_for_a_registry_unless_it_is_guarded(se
     client = registry(server)
     server.expect("HEAD", tag("1"), 404).expect("GET", tag("1"), 404, UNKNOWN)
     server.expect("HEAD", tag("2"), 404).expect("HEAD", tag("3"), 404).expect("GET", tag("3"), 404, UNKNOWN)
-    assert [client.head_manifest("a", name) for name in "12"] == [None, None]
-    assert client.head_manifest("a", "3", is_guarded=True) is None
+    assert [client.head_manifest("a", name, only_to_push=True) for name in "12"] == [None, None]
+    assert client.head_manifest("a", "3", is_guarded=True, only_to_push=True) is None
     # Blobs are another kind.
     server.expect("HEAD", BLOB, 404).expect("GET", BLOB, 404, UNKNOWN).expect("HEAD", OTHER_BLOB, 404)
-    assert [client.head_blob("a", digest) for digest in (DIGEST, OTHER_DIGEST)] == [None, None]
+    assert [client.head_blob("a", digest, only_to_push=True) for digest in (DIGEST, OTHER_DIGEST)] == [None, None]
+
+
+def test_what_is_reported_as_absent_is_confirmed_until_head_has_found_anything(server: ScriptedServer) -> None:
+    client = registry(server)
+    for name in "12":
+        server.expect("HEAD", tag(name), 404).expect("GET", tag(name), 404, UNKNOWN)
+        assert client.head_manifest("a", name) is None
+    server.expect("HEAD", tag("3"), 200, headers={**TYPED, "Docker-Content-Digest": MANIFEST.digest}, length="9")
+    assert client.head_manifest("a", "3") is not None
+    server.expect("HEAD", tag("4"), 404)
+    assert client.head_manifest("a", "4") is None
+
+
+@pytest.mark.parametrize("finds", [True, False])
+def test_head_is_tried_on_what_get_has_found(server: ScriptedServer, finds: bool) -> None:
+    client = registry(server)
+    server.expect("GET", tag(MANIFEST.digest), 200, CONTENT, TYPED)
+    client.get_manifest("a", MANIFEST.digest)
+    server.expect("HEAD", tag("1"), 404).expect("GET", tag("1"), 404, UNKNOWN)
+    assert client.head_manifest("a", "1") is None
+    server.expect("HEAD", tag("2"), 404).expect("HEAD", tag(MANIFEST.digest), 200 if finds else 404)
+    if not finds:
+        server.expect("GET", tag("2"), 200, CONTENT, TYPED)
+    assert client.head_manifest("a", "2") == (None if finds else MANIFEST.descriptor)
 
 
 def test_what_was_just_pushed_is_looked_for_by_get_before_it_counts_as_gone(server: ScriptedServer) -> None:

@@ -1085,7 +1085,18 @@ def test_tags_may_be_null(server: ScriptedServer, body: dict[str, t.Any]) -> Non
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"[]", b'{"tags":{}}', b'{"tags":[1]}', b'{"tags":[null]}', b"[" * 200000, b"\xff", b"null"],
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"errors":[{"code":"DENIED"}]}',
+        b'{"tags":{}}',
+        b'{"tags":[1]}',
+        b'{"tags":[null]}',
+        b"[" * 200000,
+        b"\xff",
+        b"null",
+    ],
 )
 def test_a_malformed_list_is_refused(server: ScriptedServer, body: bytes) -> None:
     server.expect("GET", "/v2/a/b/tags/list", 200, body)

@@ -62,6 +62,12 @@ def test_a_tag_is_looked_for_with_the_care_that_was_asked_for(registry: FakeRegi
     assert registry.guarded == ({"a 1", "a 2"} if is_guarded else set())
 
 
+def test_that_a_tag_is_gone_which_was_there_before_must_be_sure(registry: FakeRegistry, old: str) -> None:
+    move(registry, TagItem("a", "1", NEW_DIGEST, old, NEW), check=True)
+    move(registry, TagItem("a", "2", NEW_DIGEST, "", NEW), check=True)
+    assert registry.guarded == {"a 1"}
+
+
 @pytest.mark.parametrize("check", [True, False])
 def test_a_tag_is_moved(registry: FakeRegistry, old: str, check: bool) -> None:
     outcome = move(registry, TagItem("a", "1", NEW_DIGEST, old, NEW), check=check)
@@ -319,6 +325,20 @@ def test_what_was_moved_and_serves_something_else_is_told_beside_its_outcome(reg
     assert [outcome.tag for outcome, _problem in problems] == ["1", "2", "3"]
     assert f"moved to {NEW_DIGEST}, and serves {old}" in str(problems[0][1])
     assert "and serves nothing" in str(problems[1][1])
+
+
+@pytest.mark.parametrize("served", [NEW_DIGEST, "old", ""])
+def test_where_head_says_what_a_tag_served_before_get_decides(registry: FakeRegistry, old: str, served: str) -> None:
+    outcome = move(registry, TagItem("a", "1", NEW_DIGEST, content=NEW))
+    del registry.manifests["a", "1"]
+    head = registry.manifests["a", old].descriptor
+    if served:
+        registry.manifests["a", "1"] = registry.manifests["a", NEW_DIGEST if served == NEW_DIGEST else old]
+    registry.head_says["1"] = head
+    problems = [str(problem) for _outcome, problem in verify_tags(registry.client, [outcome])]
+    assert registry.calls[-2:] == ["HEAD a 1", "GET a 1"]
+    assert len(problems) == (served != NEW_DIGEST)
+    assert all(f"and serves {old if served else 'nothing'}" in problem for problem in problems)
 
 
 def test_a_tag_that_was_left_alone_needs_no_second_look(registry: FakeRegistry, old: str) -> None:
