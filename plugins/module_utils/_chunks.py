@@ -111,13 +111,13 @@ class ChunkedUpload:
 
 
 def _stuck(error: RegistryError) -> RegistryError:
-    facts = {name: getattr(error, name) for name in ("method", "url", "status", "errors", "hint", "temporary")}
+    facts = {"hint": error.hint, "temporary": error.temporary, **error.answer()}
     return UploadStuck(error.reason, **facts).within(error.operation)
 
 
 def _judged(error: RegistryError, begin: int, length: int) -> RegistryError:
     """What an error says about chunks as such; the error itself where that is nothing."""
-    facts = {name: getattr(error, name) for name in ("method", "url", "status", "errors")}
+    facts = error.answer()
     if error.status == 416 and not begin:
         # Nothing can be out of step yet: GHCR says so that a chunk is too large.
         return BodyTooLarge(f"the registry doesn't take a chunk of {length} bytes", **facts).within(error.operation)

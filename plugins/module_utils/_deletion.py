@@ -14,6 +14,8 @@ from ._errors import AccessDenied, NotGranted, RegistryError, Unsupported
 from ._parallel import run_all
 
 Key = t.TypeVar("Key", bound=t.Hashable)
+Done = t.TypeVar("Done", bound="Outcome")
+Place = t.TypeVar("Place")
 
 _FIRST_PAUSE = 0.5
 """Seconds between the first two looks. Every further pause is twice as long."""
@@ -31,18 +33,41 @@ TEN_SECONDS = Patience()
 
 
 class Outcome(t.Protocol):
-    """What happened to one thing: a named tuple with the field ``deletion_pending``."""
+    """What happened to one thing: a named tuple with the fields ``deletion_pending`` and ``unseen``."""
+
+    @property
+    def unseen(self) -> RegistryError | None:
+        """Why it can't be seen whether a delete has happened that the registry has accepted."""
 
     def _asdict(self) -> dict[str, t.Any]:
         """All fields by their names."""
+
+    def _replace(self: Done, *, deletion_pending: bool = ..., unseen: RegistryError | None = ...) -> Done:
+        """The same with other values."""
 
 
 def outcome_as_plain(outcome: Outcome) -> dict[str, t.Any]:
     """An outcome as a result. Only what is still there has ``deletion_pending``."""
     plain = outcome._asdict()
+    del plain["unseen"]
     if not plain["deletion_pending"]:
         del plain["deletion_pending"]
     return plain
+
+
+def settled(
+    outcome: Done | RegistryError, key: Key, pending: t.Mapping[Key, RegistryError | None]
+) -> Done | RegistryError:
+    """The outcome of a delete with what :meth:`Deletions.settle` says of it. A delete that was accepted stays one."""
+    if isinstance(outcome, RegistryError) or key not in pending:
+        return outcome
+    error = pending[key]
+    return outcome._replace(deletion_pending=True) if error is None else outcome._replace(unseen=error)
+
+
+def unseen(done: t.Iterable[tuple[Place, Outcome]]) -> list[tuple[Place, RegistryError]]:
+    """Those of the places whose deletes were accepted, and can't be looked for; and why."""
+    return [(place, outcome.unseen) for place, outcome in done if outcome.unseen is not None]
 
 
 class Deletions(t.Generic[Key]):
@@ -64,7 +89,7 @@ class Deletions(t.Generic[Key]):
         """
         if delete():
             self.accepted(key, is_there)
-        elif is_there():
+        elif is_still_there(is_there):
             raise Unsupported(
                 "the registry answers that it isn't there, although it is", hint="It may not offer deletes"
             ).within(what)
@@ -84,12 +109,12 @@ class Deletions(t.Generic[Key]):
         pause = _FIRST_PAUSE
         while left:
             keys = list(left)
-            for key, found in zip(keys, run_all(lambda key: _is_still_there(left[key]), keys, self._jobs)):
+            for key, found in zip(keys, run_all(lambda key: is_still_there(left[key]), keys, self._jobs)):
                 if found is True:
                     continue
                 del left[key]
                 if isinstance(found, RegistryError):
-                    errors[key] = found
+                    errors[key] = _unseen(found)
             rest = end - self._patience.clock()
             if not left or rest <= 0:
                 break
@@ -98,11 +123,23 @@ class Deletions(t.Generic[Key]):
         return {**dict.fromkeys(left), **errors}
 
 
-def _is_still_there(is_there: t.Callable[[], bool]) -> bool:
+def is_still_there(is_there: t.Callable[[], bool]) -> bool:
+    """Whether something is there that could be read right before, and was to be deleted since.
+
+    Some registries deny what isn't there, so what is denied now is gone; unless nothing was asked of the registry.
+    """
     try:
         return is_there()
     except NotGranted:
         raise
     except AccessDenied:
-        # It could be read right before. Some registries deny what isn't there.
         return False
+
+
+def _unseen(error: RegistryError) -> RegistryError:
+    return RegistryError(
+        f"the registry has accepted the delete, and whether it has happened can't be seen: {error.reason}",
+        hint=error.hint or "Run the task again to see whether it is gone",
+        temporary=error.temporary,
+        **error.answer(),
+    ).within(error.operation)

@@ -90,6 +90,10 @@ class RegistryError(Exception):
         """
         return () if self.status in TEMPORARY_STATUS and self.status != CODES_DECIDE else self.codes
 
+    def answer(self) -> dict[str, t.Any]:
+        """What was asked and answered, as arguments of an error that says the same in other words."""
+        return {"method": self.method, "url": self.url, "status": self.status, "errors": self.errors}
+
     @property
     def _reason_at_option(self) -> str:
         return f"{self.option}: {self.reason}" if self.option else self.reason

@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ._actions import ABSENT, DELETE, EXISTS
-from ._deletion import TEN_SECONDS, Deletions, Patience
+from ._deletion import TEN_SECONDS, Deletions, Patience, settled
 from ._end import End
 from ._errors import (
     Conflict,
@@ -58,6 +58,8 @@ class ManifestOutcome(t.NamedTuple):
     """What was tried in vain, in words."""
     deletion_pending: bool = False
     """Whether the registry has accepted the delete, and the manifest is still there."""
+    unseen: RegistryError | None = None
+    """Why it can't be seen whether a delete has happened that the registry has accepted."""
 
 
 class ManifestPush:
@@ -122,15 +124,20 @@ class ManifestPush:
             subject = t.cast(Descriptor, manifest.subject).digest
             lists.setdefault((self._items[position].repository, subject), []).append((position, manifest))
 
-        def write(place: tuple[str, str]) -> bool:
-            return _list(self._destination, *place, lists[place], outcomes, self._check)
+        def write(place: tuple[str, str]) -> Listing:
+            entries = lists[place]
+            there = [outcome.digest for _position, outcome in _found(entries, outcomes) if outcome.action == EXISTS]
+            manifests = [manifest for _position, manifest in entries]
+            return list_under_subject(self._destination, *place, manifests, check=self._check, there=there)
 
-        added = run_all(write, list(lists), self._destination.jobs)
+        written = dict(zip(lists, run_all(write, list(lists), self._destination.jobs)))
+        for place, listing in written.items():
+            _note(lists[place], outcomes, listing, referrers_tag(place[1]), self._check)
         if not self._check:
             # Once more: somebody who had read a list before we wrote it may have written it over since.
-            for place, written in zip(lists, added):
-                if written is True:
-                    write(place)
+            for place, listing in written.items():
+                if isinstance(listing, Listing) and listing.tagged:
+                    _list_again(write, place, lists[place], outcomes)
         return [outcomes[position] for position in range(len(self._items))]
 
     def _known(self, item: ManifestItem) -> Manifest | None:
@@ -225,32 +232,47 @@ def push_manifests(
     return push.finish()
 
 
-def _list(
-    destination: End,
-    repository: str,
-    subject: str,
-    entries: t.Sequence[tuple[int, Manifest]],
-    outcomes: dict[int, ManifestOutcome | RegistryError],
-    check: bool,
-) -> bool:
-    """See that referrers are listed, and note in their outcomes what that took.
-
-    Returns whether any had to be added to the list that clients keep.
-    """
-    manifests = [manifest for _position, manifest in entries]
-    try:
-        listing = list_under_subject(destination, repository, subject, manifests, check=check)
-    except RegistryError as error:
-        outcomes.update((position, error) for position, _manifest in entries)
-        return False
-    for position, manifest in entries:
+def _found(
+    entries: t.Sequence[tuple[int, Manifest]], outcomes: t.Mapping[int, ManifestOutcome | RegistryError]
+) -> t.Iterator[tuple[int, ManifestOutcome]]:
+    """The outcomes of referrers that haven't failed, by their positions."""
+    for position, _manifest in entries:
         outcome = outcomes[position]
         if isinstance(outcome, ManifestOutcome):
-            outcomes[position] = _with_listing(outcome, manifest.digest, referrers_tag(subject), listing, check)
-    return bool(listing.tagged)
+            yield position, outcome
 
 
-def _with_listing(outcome: ManifestOutcome, digest: str, tag: str, listing: Listing, check: bool) -> ManifestOutcome:
+def _note(
+    entries: t.Sequence[tuple[int, Manifest]],
+    outcomes: dict[int, ManifestOutcome | RegistryError],
+    listing: Listing | RegistryError,
+    tag: str,
+    check: bool,
+) -> None:
+    """Note in the outcomes of referrers what it took to list them, or why they aren't."""
+    for position, outcome in _found(entries, outcomes):
+        if isinstance(listing, RegistryError):
+            outcomes[position] = listing
+        else:
+            outcomes[position] = _with_listing(outcome, tag, listing, check)
+
+
+def _list_again(
+    write: t.Callable[[tuple[str, str]], Listing],
+    place: tuple[str, str],
+    entries: t.Sequence[tuple[int, Manifest]],
+    outcomes: dict[int, ManifestOutcome | RegistryError],
+) -> None:
+    """See once more that referrers are listed, which they were. What goes wrong now is told beside that."""
+    try:
+        write(place)
+    except RegistryError as error:
+        for position, outcome in _found(entries, outcomes):
+            outcomes[position] = outcome._replace(given_up=(*outcome.given_up, str(error)))
+
+
+def _with_listing(outcome: ManifestOutcome, tag: str, listing: Listing, check: bool) -> ManifestOutcome:
+    digest = outcome.digest
     told: tuple[str, ...] = ()
     if digest in listing.pushed_again:
         if not check:
@@ -374,12 +396,8 @@ def delete_manifests(
         if item in subjects:
             tag, given_up = told[item[0], subjects[item]]
             outcome = outcome._replace(referrers_tag=tag, given_up=given_up)
-        outcomes[position] = outcome if item not in pending else _pending(outcome, pending[item])
+        outcomes[position] = settled(outcome, item, pending)
     return outcomes
-
-
-def _pending(outcome: ManifestOutcome, error: RegistryError | None) -> ManifestOutcome | RegistryError:
-    return error or outcome._replace(deletion_pending=True)
 
 
 def _unlist(registry: Registry, repository: str, subject: str, digests: set[str]) -> tuple[str, tuple[str, ...]]:

@@ -12,7 +12,7 @@ import typing as t
 
 from ._actions import ABSENT, DELETE, EXISTS, MOUNT, MOUNT_OR_UPLOAD, UPLOAD
 from ._contents import look_at_blob, not_replaced
-from ._deletion import TEN_SECONDS, Deletions, Patience
+from ._deletion import TEN_SECONDS, Deletions, Patience, settled
 from ._end import End
 from ._errors import RegistryError
 from ._manifest import Descriptor
@@ -49,6 +49,8 @@ class BlobOutcome(t.NamedTuple):
     """Mounts and forms of upload that were tried in vain, in words."""
     deletion_pending: bool = False
     """Whether the registry has accepted the delete, and the blob is still there."""
+    unseen: RegistryError | None = None
+    """Why it can't be seen whether a delete has happened that the registry has accepted."""
 
 
 def look_for_blobs(registry: End, groups: t.Sequence[BlobGroup]) -> list[int | None | RegistryError]:
@@ -380,12 +382,4 @@ def delete_blobs(
     places = [(group.repository, digest) for group in groups for digest, _size in group.blobs]
     outcomes = run_all(delete, places, registry.jobs)
     pending = deletions.settle()
-    return [_settled(outcome, pending) for outcome in outcomes]
-
-
-def _settled(
-    outcome: BlobOutcome | RegistryError, pending: t.Mapping[tuple[str, str], RegistryError | None]
-) -> BlobOutcome | RegistryError:
-    if not isinstance(outcome, BlobOutcome) or (outcome.repository, outcome.digest) not in pending:
-        return outcome
-    return pending[outcome.repository, outcome.digest] or outcome._replace(deletion_pending=True)
+    return [settled(outcome, place, pending) for place, outcome in zip(places, outcomes)]

@@ -17,15 +17,12 @@ import json
 import typing as t
 
 from ._end import End
-from ._errors import AccessDenied, Conflict, NotFound, ReferencesMissing, RegistryError, UnexpectedAnswer, Unsupported
+from ._errors import Conflict, NotFound, ReferencesMissing, RegistryError
 from ._manifest import OCI_INDEX, Manifest
+from ._refused_tags import may_be_immutable, what_to_check
 from ._registry import Referrers, referrers_tag
 
 _ATTEMPTS = 4
-_REFUSALS = (AccessDenied, UnexpectedAnswer, Unsupported)
-_REFUSING = (400, 403, 405, 409, 412)
-"""What registries answer where a tag must not move, see :mod:`._tagging`."""
-
 _EXEMPT = (
     "Without the referrers API, this list is a tag that moves with every signature. {} whether tags are immutable "
     "there: then exempt those that begin with sha256- and sha512-"
@@ -44,13 +41,22 @@ class Listing(t.NamedTuple):
 
 
 def list_under_subject(
-    registry: End, repository: str, subject: str, manifests: t.Sequence[Manifest], *, check: bool
+    registry: End,
+    repository: str,
+    subject: str,
+    manifests: t.Sequence[Manifest],
+    *,
+    check: bool,
+    there: t.Collection[str] = (),
 ) -> Listing:
     """See that the manifests are listed among the referrers of ``subject``, and nothing else of the list is lost.
 
     What the registry's own list is without is pushed again. What the registry still doesn't list goes to the index
     under the tag, where it has no API, or one that lists nothing. Raises :class:`Conflict` where it lists others only,
     where the tag is taken by something else or can't be moved, or where others write it all the time.
+
+    With ``check``, nothing is written. An API that has listed nothing, although manifests are ``there`` (by their
+    digests) that it should list, is then taken for one that never will.
     """
     again: set[str] = set()
     promised = False
@@ -60,7 +66,9 @@ def list_under_subject(
         if not missing or found.found_by != "api":
             break
         if check:
-            return Listing(pushed_again=frozenset(manifest.digest for manifest in missing))
+            digests = frozenset(manifest.digest for manifest in missing)
+            is_silent = not found.proven and not digests.isdisjoint(there)
+            return Listing(tagged=digests if is_silent else frozenset(), pushed_again=digests)
         if attempt == _ATTEMPTS - 1 or (attempt and not promised and not found.proven):
             break
         if attempt:
@@ -104,10 +112,7 @@ def _list_under_tag(
             return added
         if attempt:
             registry.back_off(attempt - 1)
-        document = _standing(registry, repository, subject)
-        if document == before:
-            raise _unmoved(registry, repository, subject)
-        before = document
+        before = document = _standing(registry, repository, subject, before)
         standing = document.get("manifests") or []
         known = {entry.get("digest") for entry in standing}
         added_entries = _entries([manifest for manifest in missing if manifest.digest not in known])
@@ -121,13 +126,14 @@ def _list_under_tag(
 def unlist_from_subject(registry: End, repository: str, subject: str, digests: t.Collection[str]) -> bool:
     """Take manifests that were deleted out of the index of their subject. Returns whether any was in it.
 
-    Raises :class:`Conflict` where others write it all the time.
+    Raises :class:`Conflict` where others write it all the time, or where its tag can't be moved.
     """
     written = False
+    before: dict[str, t.Any] | None = None
     for attempt in range(_ATTEMPTS):
         if registry.list_referrers(repository, subject).found_by != "tag_schema":
             return written
-        document = _standing(registry, repository, subject)
+        before = document = _standing(registry, repository, subject, before)
         entries = document.get("manifests") or []
         kept = [entry for entry in entries if entry.get("digest") not in digests]
         if len(kept) == len(entries):
@@ -152,8 +158,8 @@ def _put_list(
         if len(kept) == len(entries):
             raise
         registry.put_manifest(repository, tag, _written({**document, "manifests": kept}))
-    except _REFUSALS as error:
-        if error.status not in _REFUSING:
+    except RegistryError as error:
+        if not may_be_immutable(error):
             raise
         raise _refused(registry, repository, subject, error) from error
 
@@ -176,14 +182,10 @@ def _unmoved(registry: End, repository: str, subject: str) -> RegistryError:
 
 def _refused(registry: End, repository: str, subject: str, error: RegistryError) -> RegistryError:
     """The refusal of the list, in words that say what its tag is."""
-    rights = "Check that the account may overwrite tags, and" if error.status == 403 else "Check"
     return Conflict(
         f"the registry refuses to store this list: {error.reason}",
-        hint=_EXEMPT.format(rights),
-        method=error.method,
-        url=error.url,
-        status=error.status,
-        errors=error.errors,
+        hint=_EXEMPT.format(what_to_check(error)),
+        **error.answer(),
     ).within(_writing(registry, repository, subject))
 
 
@@ -195,7 +197,15 @@ def _unlisted(registry: End, repository: str, subject: str, missing: t.Sequence[
     ).within(f"list the referrers of {registry.name}/{repository}@{subject}")
 
 
-def _standing(registry: End, repository: str, subject: str) -> dict[str, t.Any]:
+def _standing(registry: End, repository: str, subject: str, before: dict[str, t.Any] | None) -> dict[str, t.Any]:
+    """The list as it is. Raises :class:`Conflict` where that is what it was ``before`` it was written."""
+    document = _read(registry, repository, subject)
+    if document == before:
+        raise _unmoved(registry, repository, subject)
+    return document
+
+
+def _read(registry: End, repository: str, subject: str) -> dict[str, t.Any]:
     empty = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}
     try:
         index = registry.get_manifest(repository, referrers_tag(subject))

@@ -228,10 +228,7 @@ class Registry:
             raise Unsupported(
                 "the registry doesn't offer its catalog, or not to this account",
                 hint=error.hint,
-                method=error.method,
-                url=error.url,
-                status=error.status,
-                errors=error.errors,
+                **error.answer(),
             ).within(what) from error
         return sorted(set(pages))
 
@@ -497,15 +494,17 @@ class Registry:
         """end-12, GET ``referrers``, and the tag schema where the registry has no such API, or where its list is empty.
 
         Once a repository has shown that there is no API, it isn't asked for it again. Some registries answer an empty
-        list for everything: only where the API has listed something before, an empty one is believed.
+        list for everything: only where the API has listed something before, an empty one is believed. Where the tag
+        can't be read then, the empty list stands; where there is no API, that is an error.
         """
         found = self._asked_first(repository, digest)
         if found.proven or found.found_by != "api":
             return found
         try:
             tagged = self._tagged_referrers(repository, digest)
-        except (AccessDenied, AuthenticationFailed):
-            # The API has answered. What else is denied is no reason to fail.
+        except RegistryError:
+            # The API has answered. What goes wrong with a second look, which most registries don't need, is no reason
+            # to fail: a refusal of the tag, a registry that is down for a moment, or a broken list of another client.
             return found
         return tagged if tagged.descriptors else found
 
@@ -707,7 +706,8 @@ class Registry:
                 self._shown_registry = self._has_api()
         if not self._shown_registry:
             raise ProtocolViolation(
-                f"{self.name} doesn't answer as a registry: not even GET /v2/ is answered with 200 or 401",
+                f"{self.name} doesn't answer as a registry: not even GET /v2/ is answered with 401, or with 200 and "
+                "anything but a page in HTML",
                 hint="Check the address of the registry: host and port, without a path",
                 method=response.method,
                 url=without_query(response.url),
@@ -719,7 +719,8 @@ class Registry:
         problem = response.error() if response.status not in (200, 401) else None
         if isinstance(problem, (ConnectionFailed, TLSFailed)):
             raise problem
-        return _is_of_api(response)
+        # Any other 200 counts: some registries answer this one as plain text, or with nothing.
+        return _is_of_api(response) or (response.status == 200 and not response.is_page())
 
     def _ask_session(
         self,
@@ -803,10 +804,7 @@ class Registry:
             raise Unsupported(
                 "the registry doesn't allow it",
                 hint="Its configuration may have deletes switched off",
-                method=error.method,
-                url=error.url,
-                status=error.status,
-                errors=error.errors,
+                **error.answer(),
             ).within(what)
         raise error.within(what)
 
@@ -879,10 +877,7 @@ class Registry:
             return RepositoryMissing(
                 error.reason,
                 hint="The registry doesn't create repositories on push: create it first",
-                method=error.method,
-                url=error.url,
-                status=error.status,
-                errors=error.errors,
+                **error.answer(),
             )
         return error
 
@@ -894,10 +889,7 @@ class Registry:
             return Unsupported(
                 f"the registry doesn't take manifests by their {algorithm_of(reference)} digest ({error.reason})",
                 hint="Push to a registry that does, or build the image with sha256",
-                method=error.method,
-                url=error.url,
-                status=error.status,
-                errors=error.errors,
+                **error.answer(),
             )
         if not _ABSENT_CODES & set(error.deciding_codes):
             return _type_refused(error, manifest, nested=nested)
@@ -909,10 +901,7 @@ class Registry:
             digests=list(digests),
             hint="Push the blobs and the child manifests first"
             + (f". It is a nested index, which not every registry takes: {_UNNEST}" if nested else ""),
-            method=error.method,
-            url=error.url,
-            status=error.status,
-            errors=error.errors,
+            **error.answer(),
         )
 
     def _tagged_referrers(self, repository: str, digest: str) -> Referrers:
@@ -998,8 +987,7 @@ def _named_errors(pieces: t.Iterator[bytes], what: str) -> t.Iterator[bytes]:
 
 
 def _as_absent(error: RegistryError) -> RegistryError:
-    facts = {name: getattr(error, name) for name in ("method", "url", "status", "errors")}
-    return NotFound(error.reason, **facts).within(error.operation)
+    return NotFound(error.reason, **error.answer()).within(error.operation)
 
 
 def _number(text: str) -> int | None:
@@ -1024,8 +1012,7 @@ def _type_refused(error: RegistryError, manifest: Manifest, *, nested: bool) -> 
         )
     else:
         return error
-    facts = {name: getattr(error, name) for name in ("method", "url", "status", "errors")}
-    return Unsupported(reason, hint=hint, **facts)
+    return Unsupported(reason, hint=hint, **error.answer())
 
 
 def _is_of_api(response: Response) -> bool:
@@ -1111,19 +1098,13 @@ def _upload_error(response: Response) -> RegistryError:
         return UploadGone(
             error.reason if gone else "the upload session is gone",
             hint="Where this happens again and again, the registry's replicas may not share their secret or storage",
-            method=error.method,
-            url=error.url,
-            status=error.status,
-            errors=error.errors,
+            **error.answer(),
             temporary=True,
         )
     if response.status == 413:
         return BodyTooLarge(
             "the body of the request is too large for the registry, or for something in front of it",
             hint="Have the limit raised that is set there for the body of a request",
-            method=error.method,
-            url=error.url,
-            status=error.status,
-            errors=error.errors,
+            **error.answer(),
         )
     return error

@@ -10,16 +10,13 @@ from __future__ import annotations
 import typing as t
 
 from ._actions import ABSENT, CREATE, DELETE, EXISTS, REPLACE
-from ._deletion import TEN_SECONDS, Deletions, Patience
+from ._deletion import TEN_SECONDS, Deletions, Patience, is_still_there, settled
 from ._end import End
-from ._errors import AccessDenied, Conflict, NotFound, ReferencesMissing, RegistryError, UnexpectedAnswer, Unsupported
+from ._errors import Conflict, NotFound, ReferencesMissing, RegistryError, UnexpectedAnswer, Unsupported
 from ._manifest import Manifest
 from ._parallel import run_all
+from ._refused_tags import may_be_immutable, what_to_check
 from ._registry import Registry
-
-_REFUSALS = (AccessDenied, UnexpectedAnswer, Unsupported)
-_REFUSING = (400, 403, 405, 409, 412)
-"""What registries answer where a tag must not move: ECR and GAR 400, Artifactory 403, ACR 405, Quay 409, Harbor 412."""
 
 _TRIES = 4
 """Where the registry says that a tag's content isn't there."""
@@ -36,7 +33,12 @@ class TagItem(t.NamedTuple):
     content: bytes | None = None
     """The manifest; without it, it is read from the repository."""
     is_guarded: bool = False
-    """Whether it decides over more than the outcome that there is no such tag: see :meth:`.Registry.head_manifest`."""
+    """Whether it decides over more than the outcome that there is no such tag: see :meth:`.Registry.head_manifest`.
+
+    Guards are what a user says: a digest that is expected, tags that are immutable, a conflict that isn't to be solved
+    by moving the tag. The ``previous_digest`` that a comparison has found is none: nobody has asked for it. Only the
+    caller knows where it comes from.
+    """
 
     @property
     def must_be_sure(self) -> bool:
@@ -54,6 +56,8 @@ class TagOutcome(t.NamedTuple):
     action: str
     deletion_pending: bool = False
     """Whether the registry has accepted the delete, and the tag still serves its digest."""
+    unseen: RegistryError | None = None
+    """Why it can't be seen whether a delete has happened that the registry has accepted."""
 
 
 BeforeWrite = t.Callable[[TagOutcome], None]
@@ -99,7 +103,7 @@ def _move(registry: End, item: TagItem, check: bool, before_write: BeforeWrite) 
             _put(registry, item, manifest)
         except RegistryError as error:
             # A registry may fail after it has moved the tag, and refuse what somebody else has done meanwhile.
-            refused = isinstance(error, _REFUSALS) and error.status in _REFUSING
+            refused = may_be_immutable(error)
             may_have_moved = refused or error.temporary
             if not may_have_moved or _served(registry, item.repository, item.tag, item.digest) != item.digest:
                 if refused and standing:
@@ -127,14 +131,11 @@ def _put(registry: End, item: TagItem, manifest: Manifest) -> None:
 
 def _as_immutable(error: RegistryError, outcome: TagOutcome) -> RegistryError:
     """The refusal to move a tag, in words that name all of it. Its status and codes differ with every registry."""
-    rights = "Check that the account may overwrite tags, and" if error.status == 403 else "Check"
     return Conflict(
         f"the registry refuses to move it from {outcome.previous_digest} to {outcome.digest}: {error.reason}",
-        hint=f"{rights} whether its tags are immutable there: then use another tag, or have the rule changed",
-        method=error.method,
-        url=error.url,
-        status=error.status,
-        errors=error.errors,
+        hint=f"{what_to_check(error)} whether its tags are immutable there: then use another tag, or have the rule "
+        "changed",
+        **error.answer(),
     ).within(error.operation)
 
 
@@ -203,16 +204,16 @@ def delete_tags(
 
     outcomes = run_all(delete, items, registry.jobs)
     pending = deletions.settle()
-    return [_settled(outcome, pending) for outcome in outcomes]
+    return [
+        _still_served(settled(outcome, (item.repository, item.tag), pending)) for item, outcome in zip(items, outcomes)
+    ]
 
 
-def _settled(
-    outcome: TagOutcome | RegistryError, pending: t.Mapping[tuple[str, str], RegistryError | None]
-) -> TagOutcome | RegistryError:
-    if not isinstance(outcome, TagOutcome) or (outcome.repository, outcome.tag) not in pending:
-        return outcome
-    error = pending[outcome.repository, outcome.tag]
-    return error or outcome._replace(digest=outcome.previous_digest, deletion_pending=True)
+def _still_served(outcome: TagOutcome | RegistryError) -> TagOutcome | RegistryError:
+    """The outcome with the digest that the tag serves where its delete is pending."""
+    if isinstance(outcome, TagOutcome) and outcome.deletion_pending:
+        return outcome._replace(digest=outcome.previous_digest)
+    return outcome
 
 
 def _delete(
@@ -231,7 +232,7 @@ def _delete(
             deletions.accepted(place, serves_it)
             return
         # A registry that knows no deletes of tags may answer that the tag isn't there, although it is.
-        if registry.head_manifest(*place) is None:
+        if not is_still_there(lambda: registry.head_manifest(*place) is not None):
             return
     except (Unsupported, UnexpectedAnswer) as error:
         # distribution 2.x answers 400 DIGEST_INVALID: to it, only a digest can be deleted.
@@ -239,13 +240,10 @@ def _delete(
             raise
         refusal = error
     if not delete_manifest:
-        facts = (
-            {} if refusal is None else {name: getattr(refusal, name) for name in ("method", "url", "status", "errors")}
-        )
         raise Unsupported(
             f"the registry can't delete a tag alone{f' ({refusal.reason})' if refusal else ''}",
             hint="delete_manifest: true deletes the manifest, and with it all other tags on it",
-            **facts,
+            **({} if refusal is None else refusal.answer()),
         ).within(f"delete {registry.name}/{item.repository}:{item.tag}")
     deletions.delete(
         place,

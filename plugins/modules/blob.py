@@ -317,6 +317,8 @@ def report(groups: t.Sequence[BlobGroup], outcomes: t.Sequence[BlobOutcome | Reg
                 failures.append(failure(outcome, repository=group.repository, digest=digest))
             else:
                 entries.append(blob_as_plain(outcome))
+                if outcome.unseen is not None:
+                    failures.append(failure(outcome.unseen, repository=group.repository, digest=digest))
         blobs.append(group_as_plain(group, entries))
     changed = any(
         entry["action"] not in (EXISTS, ABSENT) and "deletion_pending" not in entry

@@ -259,7 +259,7 @@ from ..module_utils._arguments import (
     source_place,
 )
 from ..module_utils._contents import verify_pushed
-from ..module_utils._deletion import outcome_as_plain
+from ..module_utils._deletion import outcome_as_plain, unseen
 from ..module_utils._digest import check_digest
 from ..module_utils._errors import InvalidInput, at_entry
 from ..module_utils._image_arguments import depth_of
@@ -331,6 +331,7 @@ def work(task: Task) -> dict[str, t.Any]:
         source = task.source() if params["source"] else None
         outcomes = push_manifests(registry, items, source, check=task.check_mode)
     pairs, failures = divided([{"repository": item.repository, "digest": item.digest} for item in items], outcomes)
+    failures += [failure(error, **place) for place, error in unseen(pairs)]
     done = [outcome_as_plain(outcome) for _place, outcome in pairs]
     pending = [f"manifest {entry['repository']}@{entry['digest']}" for entry in done if "deletion_pending" in entry]
     task.warn_of_pending(pending)

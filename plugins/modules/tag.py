@@ -201,7 +201,7 @@ import typing as t
 
 from ..module_utils._actions import CREATE, REPLACE
 from ..module_utils._arguments import TAGS, Task, create_module, decoded, divided, failure, own_place, run
-from ..module_utils._deletion import outcome_as_plain
+from ..module_utils._deletion import outcome_as_plain, unseen
 from ..module_utils._digest import check_digest
 from ..module_utils._errors import InvalidInput, at_entry
 from ..module_utils._reference import check_repository, check_tag
@@ -220,6 +220,7 @@ def tag_item(entry: dict[str, t.Any], params: dict[str, t.Any]) -> TagItem:
         digest=check_digest(entry["digest"]) if entry["digest"] else "",
         previous_digest=check_digest(previous, "previous_digest") if previous else previous,
         content=decoded(entry["content_base64"], "content_base64") if entry["content_base64"] else None,
+        # What is given here is what the user expects, be it from a comparison before.
         is_guarded=previous is not None,
     )
 
@@ -263,6 +264,7 @@ def work(task: Task) -> dict[str, t.Any]:
         )
     places = [{"repository": item.repository, "tag": item.tag, "digest": item.digest} for item in items]
     pairs, failures = divided(places, outcomes)
+    failures += [failure(error, **place) for place, error in unseen(pairs)]
     if present and params["verify"] and not task.check_mode:
         for outcome, problem in verify_tags(registry, [outcome for _place, outcome in pairs]):
             failures.append(failure(problem, repository=outcome.repository, tag=outcome.tag, digest=outcome.digest))

@@ -236,7 +236,7 @@ class Promotion:
 
     def _move_tags(self, name: str, images: t.Sequence[ImageItem]) -> None:
         # What was signed at the destination as well must not be taken away: all tags of artifacts are.
-        guarded = {(image.target, tag) for image in images for tag in image.tags if is_guarded(image, tag)}
+        guarded = _guarded_tags(images)
         items = [
             TagItem(
                 entry["repository"],
@@ -275,6 +275,12 @@ class Promotion:
 
     def _parse(self, entry: Plain) -> Manifest:
         return self._manifests[entry["digest"]]
+
+
+def _guarded_tags(images: t.Sequence[ImageItem]) -> set[tuple[str, str]]:
+    """Repositories and tags that may not move whatever they stand on. Only what the user says is a guard: the digests
+    that the comparison has found, which the tags must still stand on, came along."""
+    return {(image.target, tag) for image in images for tag in image.tags if is_guarded(image, tag)}
 
 
 def _failure(error: RegistryError, **place: str) -> Plain:

@@ -327,24 +327,25 @@ CALLS: list[t.Callable[[Registry], t.Any]] = [
 ]
 
 
+Answer = tuple[int, str, dict[str, str]]
+
+
 class Anything(ScriptedServer):
     """Answers the same to everything, but for what it is asked of ``/v2/``."""
 
-    def __init__(self, status: int, body: str, headers: dict[str, str], api: int = 0) -> None:
+    def __init__(self, status: int, body: str, headers: dict[str, str], api: Answer | None = None) -> None:
         super().__init__()
         self.is_plain = True
         self._answer = (status, body, headers)
-        self._api = api
+        self._api = api or self._answer
 
     def take(self, request: t.Any) -> t.Any:
-        status, body, headers = self._answer
-        if request.target == "/v2/" and self._api:
-            status, body, headers = self._api, "{}", {"Content-Type": "application/json"}
+        status, body, headers = self._api if request.target == "/v2/" else self._answer
         self.expect(request.method, request.target, status, body, headers)
         return super().take(request)
 
 
-NO_REGISTRY = [(404, "404 page not found", PLAIN), (200, HTML, PAGE), (403, "forbidden", PLAIN), (200, "OK", PLAIN)]
+NO_REGISTRY = [(404, "404 page not found", PLAIN), (200, HTML, PAGE), (403, "forbidden", PLAIN)]
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -378,14 +379,27 @@ def test_a_host_is_asked_once_whether_it_is_a_registry() -> None:
         server.close()
 
 
-@pytest.mark.parametrize("api", [200, 401])
-def test_a_registry_with_plain_errors_is_one(api: int) -> None:
+@pytest.mark.parametrize(
+    "api",
+    [(200, "{}", {"Content-Type": "application/json"}), (200, "OK", PLAIN), (200, "", {}), (401, "", {})],
+)
+def test_a_registry_with_plain_errors_is_one(api: Answer) -> None:
     server = Anything(404, "404 page not found", PLAIN, api)
     try:
         client = registry(server)
         assert client.head_manifest("a", "1") is None
         assert not client.delete_manifest("a", "1")
         assert server.seen().count("GET /v2/") == 1
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("api", [(200, HTML, PAGE), (200, HTML, PLAIN), (204, "", {}), (403, "no", PLAIN)])
+def test_a_page_at_the_root_of_the_api_shows_no_registry(api: Answer) -> None:
+    server = Anything(404, "404 page not found", PLAIN, api)
+    try:
+        with pytest.raises(ProtocolViolation, match="with 401, or with 200 and anything but a page in HTML"):
+            registry(server).head_manifest("a", "1")
     finally:
         server.close()
 

@@ -9,12 +9,13 @@ import typing as t
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._contents import Depth
 from ansible_collections.imageops.registry.plugins.module_utils._digest import compute_digest
-from ansible_collections.imageops.registry.plugins.module_utils._manifest import OCI_MANIFEST
+from ansible_collections.imageops.registry.plugins.module_utils._manifest import OCI_MANIFEST, Descriptor
 from ansible_collections.imageops.registry.plugins.module_utils._progress import Progress
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._comparison import compare_images
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._copy import CopyRules, Promotion
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._plan import plan
+from ansible_collections.imageops.registry.plugins.module_utils._referrers import cosign_tags
 from ansible_collections.imageops.registry.tests.unit.support.documents import (
     CONFIG,
     LAYER,
@@ -110,6 +111,33 @@ def test_tags_with_a_guard_are_looked_for_with_more_care_before_they_move(
     assert not destination.guarded
     copied(source, destination, CHECK_ONLY, BY_TAG._replace(on_conflict=on_conflict), given=given)
     assert destination.guarded == ({"team/app 1"} if on_conflict == "fail" else set())
+
+
+class Denying(FakeRegistry):
+    """Its HEAD doesn't see one tag; with a guard on the tag, GET is asked as well."""
+
+    unseen = ""
+
+    def head_manifest(
+        self, repository: str, reference: str, *, is_guarded: bool = False, only_to_push: bool = False
+    ) -> Descriptor | None:
+        found = super().head_manifest(repository, reference, is_guarded=is_guarded, only_to_push=only_to_push)
+        return None if reference == self.unseen and not is_guarded else found
+
+
+def test_a_signature_that_another_client_has_put_there_meanwhile_stays(source: FakeRegistry) -> None:
+    destination = Denying("prod.example")
+    signature = cosign_tags(INDEX_DIGEST)[0]
+    source.add("team/app", image(annotations={"a": "signature"}), signature)
+    signed = BY_TAG._replace(artifacts=("all",))
+    comparisons = compare_images(source.client, destination.client, [signed])
+    given = json.loads(json.dumps(plan(comparisons, source.client, destination.client, {})))
+    assert [tag["tag"] for tag in given["artifact_tags"]] == [signature]
+    theirs = destination.add("team/app", image(annotations={"a": "signature of theirs"}), signature)
+    destination.unseen = signature
+    _promotion, result = copied(source, destination, CHECK_ONLY, signed, given=given)
+    assert result["artifact_tags"] == []
+    assert destination.manifests["team/app", signature] is theirs
 
 
 def test_a_diff_has_blobs_and_manifests_beside_the_tags(source: FakeRegistry, destination: FakeRegistry) -> None:

@@ -11,6 +11,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._deletion import
     Deletions,
     Patience,
     outcome_as_plain,
+    unseen,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._errors import (
@@ -20,7 +21,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     UnexpectedAnswer,
     Unsupported,
 )
-from ansible_collections.imageops.registry.plugins.module_utils._manifest import Descriptor
+from ansible_collections.imageops.registry.plugins.module_utils._manifest import OCI_MANIFEST, Descriptor
 from ansible_collections.imageops.registry.plugins.module_utils._manifest_push import (
     ManifestOutcome,
     delete_manifests,
@@ -30,7 +31,11 @@ from ansible_collections.imageops.registry.plugins.module_utils._placement impor
     BlobOutcome,
     delete_blobs,
 )
+from ansible_collections.imageops.registry.plugins.module_utils._referrers_index import list_under_subject
+from ansible_collections.imageops.registry.plugins.module_utils._registry import referrers_tag
 from ansible_collections.imageops.registry.plugins.module_utils._tagging import TagItem, TagOutcome, delete_tags
+from ansible_collections.imageops.registry.tests.unit.support.documents import descriptor, image
+from ansible_collections.imageops.registry.tests.unit.support.fake_registry import FakeRegistry
 
 DIGEST = compute_digest(b"x")
 OTHER = compute_digest(b"y")
@@ -182,7 +187,7 @@ def test_what_is_denied_after_its_delete_is_gone(
 
 @pytest.mark.parametrize("delete", DELETES)
 @pytest.mark.parametrize("error", [NotGranted("no token", status=403), UnexpectedAnswer("broken", status=500)])
-def test_what_can_not_be_looked_for_is_an_error(
+def test_what_can_not_be_looked_for_stays_deleted_and_is_told(
     time: Time,
     delete: t.Callable[[SlowRegistry, Time], t.Any],
     error: RegistryError,
@@ -190,7 +195,31 @@ def test_what_can_not_be_looked_for_is_an_error(
 ) -> None:
     registry = SlowRegistry(time, None)
     raise_at_second_look(monkeypatch, registry, error)
-    assert delete(registry, time) is error
+    outcome = delete(registry, time)
+    assert (outcome.action, outcome.deletion_pending) == ("delete", False)
+    assert not {"deletion_pending", "unseen"} & set(outcome_as_plain(outcome))
+    told = f"the registry has accepted the delete, and whether it has happened can't be seen: {error.reason}"
+    ((place, unseen_error),) = unseen([("here", outcome)])
+    assert (place, unseen_error.reason, unseen_error.status) == ("here", told, error.status)
+    assert unseen_error.hint == "Run the task again to see whether it is gone"
+
+
+def test_what_was_taken_off_a_list_is_told_where_the_manifest_can_not_be_looked_for() -> None:
+    registry = FakeRegistry()
+    registry.referrers_api = False
+    subject = registry.add("a", image())
+    one = registry.add("a", image(subject=descriptor(subject.content, OCI_MANIFEST)))
+    list_under_subject(registry.client, "a", subject.digest, [one], check=False)
+    real = registry.delete_manifest
+
+    def delete(repository: str, reference: str) -> bool:
+        registry.failing[f"HEAD a {one.digest}"] = UnexpectedAnswer("broken", status=500)
+        return real(repository, reference)
+
+    registry.delete_manifest = delete  # type: ignore[method-assign]
+    (outcome,) = delete_manifests(registry.client, [("a", one.digest)], check=False)
+    assert isinstance(outcome, ManifestOutcome) and outcome.unseen is not None
+    assert (outcome.action, outcome.referrers_tag) == ("delete", referrers_tag(subject.digest))
 
 
 def raise_at_second_look(monkeypatch: pytest.MonkeyPatch, registry: SlowRegistry, error: RegistryError) -> None:
@@ -211,3 +240,28 @@ def test_what_a_registry_denies_to_have_and_has_is_an_error(time: Time) -> None:
         deletions.delete("there", lambda: False, lambda: True, "delete it")
     assert deletions.settle() == {}
     assert time.slept == []
+
+
+def test_what_a_registry_denies_to_have_and_to_show_is_gone(time: Time) -> None:
+    def look() -> bool:
+        raise error
+
+    deletions: Deletions[str] = Deletions(1, time.patience)
+    error: RegistryError = AccessDenied("DENIED", status=403)
+    deletions.delete("gone", lambda: False, look, "delete it")
+    error = NotGranted("no token", status=403)
+    with pytest.raises(NotGranted):
+        deletions.delete("gone", lambda: False, look, "delete it")
+
+
+def test_a_tag_that_a_registry_denies_to_have_and_to_show_is_gone() -> None:
+    registry = FakeRegistry()
+    registry.add("a", image(), "1")
+
+    def delete(repository: str, reference: str) -> bool:
+        registry.failing["HEAD a 1"] = AccessDenied("DENIED", status=403)
+        return False
+
+    registry.delete_manifest = delete  # type: ignore[method-assign]
+    (outcome,) = delete_tags(registry.client, [TagItem("a", "1", "")], delete_manifest=False, check=False)
+    assert isinstance(outcome, TagOutcome) and outcome.action == "delete"

@@ -338,7 +338,10 @@ def test_a_referrer_that_is_there_and_not_listed_is_pushed_again(check: bool) ->
     registry.lost[REFERRER_DIGEST] = 0
     item = ManifestItem("a", REFERRER_DIGEST, content=REFERRER)
     (outcome,) = push_manifests(registry.client, [item], None, check=check)
-    assert isinstance(outcome, ManifestOutcome) and (outcome.action, outcome.referrers_tag) == ("push", "")
+    assert isinstance(outcome, ManifestOutcome) and (outcome.action, outcome.referrers_tag) == (
+        "push",
+        LIST_TAG if check else "",
+    )
     assert outcome.given_up == (
         () if check else ("The registry's list of referrers was without it, so it was pushed again.",)
     )
@@ -448,6 +451,44 @@ def test_a_list_that_was_written_over_is_looked_at_once_more() -> None:
     push_manifests(registry.client, [ManifestItem("a", REFERRER_DIGEST, content=REFERRER)], None, check=False)
     assert registry.written_over
     assert [child.digest for child in registry.manifests["a", LIST_TAG].children()] == [REFERRER_DIGEST]
+
+
+class FailsLater(FakeRegistry):
+    """Its list of referrers can't be read any more once it was found to be right."""
+
+    def list_referrers(self, repository: str, digest: str) -> Referrers:
+        found = super().list_referrers(repository, digest)
+        if found.descriptors:
+            self.failing[f"REFERRERS {repository} {digest}"] = UnexpectedAnswer("down", status=503)
+        return found
+
+
+def test_a_second_look_at_a_list_that_fails_is_told_beside_the_success() -> None:
+    registry = FailsLater()
+    registry.referrers_api = False
+    (outcome,) = push_manifests(
+        registry.client, [ManifestItem("a", REFERRER_DIGEST, content=REFERRER)], None, check=False
+    )
+    assert isinstance(outcome, ManifestOutcome)
+    assert (outcome.action, outcome.referrers_tag, outcome.given_up) == ("push", LIST_TAG, ("down (answer 503).",))
+
+
+class SilentApi(WrittenOver):
+    """Its referrers API lists nothing, and the list under the tag is written over once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lost[REFERRER_DIGEST] = 100
+
+
+def test_what_is_listed_twice_is_told_once() -> None:
+    registry = SilentApi()
+    (outcome,) = push_manifests(
+        registry.client, [ManifestItem("a", REFERRER_DIGEST, content=REFERRER)], None, check=False
+    )
+    assert registry.written_over
+    assert registry.writes.count(f"PUT a {LIST_TAG}") == 2
+    assert isinstance(outcome, ManifestOutcome) and len(outcome.given_up) == 1
 
 
 def test_several_referrers_that_are_deleted_leave_the_list_at_once() -> None:

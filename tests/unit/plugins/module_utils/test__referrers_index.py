@@ -144,10 +144,20 @@ def test_what_can_not_be_pushed_again_goes_under_the_tag() -> None:
     assert listing(registry, ONE).tagged == {ONE.digest}
 
 
-def test_check_mode_says_what_would_be_pushed_again() -> None:
-    registry = with_api(ONE, lost=1)
-    assert listing(registry, ONE, check=True) == Listing(pushed_again=frozenset({ONE.digest}))
+@pytest.mark.parametrize("proven", [True, False])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_check_mode_says_what_would_be_pushed_again_or_listed_under_the_tag(proven: bool, is_there: bool) -> None:
+    registry = with_api(ONE, lost=100)
+    if proven:
+        registry.manifests["team/app", TWO.digest] = TWO
+    one = frozenset({ONE.digest})
+    there = one if is_there else frozenset()
+    found = list_under_subject(registry.client, "team/app", SUBJECT, [ONE], check=True, there=there)
+    # A registry that hasn't got anything to list yet may well list it.
+    assert found == Listing(tagged=one if is_there and not proven else frozenset(), pushed_again=one)
     assert registry.writes == []
+    if is_there and not proven:
+        assert listing(registry, ONE) == found._replace(silent=True)
 
 
 @pytest.mark.parametrize("standing", [True, False])
@@ -242,6 +252,15 @@ def test_what_was_deleted_is_taken_off_the_list(registry: FakeRegistry) -> None:
     assert unlist_from_subject(registry.client, "team/app", SUBJECT, {ONE.digest})
     assert listed(registry) == [TWO.digest]
     assert not unlist_from_subject(registry.client, "team/app", SUBJECT, {ONE.digest})
+
+
+def test_a_list_that_is_taken_and_stays_keeps_what_was_deleted() -> None:
+    registry = Frozen()
+    registry.referrers_api = False
+    registry.add("team/app", index(descriptor(ONE.content, OCI_MANIFEST)), TAG)
+    with pytest.raises(Conflict, match="the tag serves what it served before.*exempt those that begin with sha256-"):
+        unlist_from_subject(registry.client, "team/app", SUBJECT, {ONE.digest})
+    assert len(registry.writes) == 1
 
 
 def test_without_a_list_there_is_nothing_to_take_off(registry: FakeRegistry) -> None:

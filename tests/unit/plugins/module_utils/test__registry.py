@@ -1266,6 +1266,36 @@ def test_where_the_api_is_denied_for_what_is_said_to_be_absent_the_tag_is_read(
     assert found_in(client.list_referrers("a/b", MANIFEST_DIGEST)) == ["a/sbom"]
 
 
+BROKEN_LIST = b'{"schemaVersion":2,"manifests":[],"manifests":[]}'
+
+
+@pytest.mark.parametrize(
+    ("status", "answer"),
+    [
+        (400, errors("TAG_INVALID")),
+        (401, errors("UNAUTHORIZED")),
+        (405, b""),
+        (412, b""),
+        (429, b""),
+        (500, b""),
+        (503, b""),
+        (200, BROKEN_LIST),
+        (200, b"<html>"),
+    ],
+)
+def test_an_api_that_lists_nothing_is_no_error_where_the_tag_can_not_be_read(
+    server: ScriptedServer, status: int, answer: t.Any
+) -> None:
+    server.expect("GET", REFERRERS, 200, index(), INDEX_TYPE).expect("GET", TAGGED, status, answer, INDEX_TYPE)
+    assert registry(server).list_referrers("a/b", MANIFEST_DIGEST) == Referrers((), "api", proven=False)
+
+
+def test_a_list_of_referrers_of_a_withdrawn_type_is_no_error_where_the_api_answers(server: ScriptedServer) -> None:
+    foreign = {"Content-Type": "application/vnd.oci.artifact.manifest.v1+json"}
+    server.expect("GET", REFERRERS, 200, index(), INDEX_TYPE).expect("GET", TAGGED, 200, b"{}", foreign)
+    assert registry(server).list_referrers("a/b", MANIFEST_DIGEST) == Referrers((), "api", proven=False)
+
+
 def test_an_api_that_has_listed_something_is_believed(server: ScriptedServer) -> None:
     server.expect("GET", REFERRERS, 200, encoded(index(SIGNATURE)), INDEX_TYPE)
     server.expect("GET", OTHER_REFERRERS, 200, index(), INDEX_TYPE)
@@ -1375,9 +1405,7 @@ def test_an_api_that_fails_for_a_digest_is_an_error(server: ScriptedServer) -> N
 
 
 def test_a_list_of_referrers_that_can_not_be_read_is_an_error(server: ScriptedServer) -> None:
-    server.expect("GET", REFERRERS, 404).expect(
-        "GET", TAGGED, 200, b'{"schemaVersion":2,"manifests":[],"manifests":[]}', INDEX_TYPE
-    )
+    server.expect("GET", REFERRERS, 404).expect("GET", TAGGED, 200, BROKEN_LIST, INDEX_TYPE)
     with pytest.raises(InvalidInput):
         registry(server).list_referrers("a/b", MANIFEST_DIGEST)
 
