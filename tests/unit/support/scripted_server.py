@@ -8,7 +8,7 @@ A test names every request that may be made. An extra, missing or different requ
 
 Two things that clients ask of any registry are no part of a script, unless ``is_plain`` is set: as registries do, all
 answers but that of ``/v2/`` name the version of the API; and where HEAD is answered with 404, so is a GET that follows,
-and isn't kept.
+and isn't kept: one for manifests, and one for blobs. Any more are a problem, unless they are part of the script.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ class ScriptedServer:
         self.stopping = threading.Event()
         self._steps: list[Step] = []
         self._absent: set[str] = set()
+        self._confirmed: set[str] = set()
         self._ordered = ordered
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -117,12 +118,20 @@ class ScriptedServer:
                     if (step.method, step.status) == ("HEAD", 404):
                         self._absent.add(step.target)
                     return step
-            if not self.is_plain and request.method == "GET" and request.target in self._absent:
+            if self._confirms(request):
                 return Step("GET", request.target, 404, (), b"", "", False, False, None, 0, False)
             self.requests.append(request)
             wanted = f"{candidates[0].method} {candidates[0].target}" if candidates else "nothing"
             self.problems.append(f"{request.method} {request.target} came, {wanted} was expected")
             return None
+
+    def _confirms(self, request: Recorded) -> bool:
+        """Whether a request is the one that asks, for its kind of object, whether a 404 to HEAD was right."""
+        kind = "blob" if "/blobs/" in request.target else "manifest"
+        if self.is_plain or request.method != "GET" or request.target not in self._absent or kind in self._confirmed:
+            return False
+        self._confirmed.add(kind)
+        return True
 
     def seen(self) -> list[str]:
         """The requests so far, as ``METHOD target``."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import concurrent.futures
 import threading
 import typing as t
+import urllib.parse
 
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._absence import Absence
@@ -23,7 +24,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     UnexpectedAnswer,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._manifest import OCI_MANIFEST, Descriptor, Manifest
-from ansible_collections.imageops.registry.plugins.module_utils._registry import Registry
+from ansible_collections.imageops.registry.plugins.module_utils._registry import Registry, UploadSession
 from ansible_collections.imageops.registry.plugins.module_utils._transfer import size_to_skip
 from ansible_collections.imageops.registry.tests.unit.support.documents import (
     DIGEST,
@@ -34,12 +35,13 @@ from ansible_collections.imageops.registry.tests.unit.support.documents import (
     image,
     transport,
 )
-from ansible_collections.imageops.registry.tests.unit.support.scripted_server import ScriptedServer
+from ansible_collections.imageops.registry.tests.unit.support.scripted_server import Recorded, ScriptedServer
 
 Serve = t.Callable[..., ScriptedServer]
 CONTENT = encoded(image())
 MANIFEST = Manifest.parse(CONTENT, OCI_MANIFEST)
 TYPED = {"Content-Type": OCI_MANIFEST}
+QUOTED = urllib.parse.quote(DIGEST, safe="")
 BLOB, OTHER_BLOB = f"/v2/a/blobs/{DIGEST}", f"/v2/a/blobs/{OTHER_DIGEST}"
 HTML = "<!DOCTYPE html><title>Sign in</title>"
 PAGE = {"Content-Type": "text/html; charset=utf-8"}
@@ -202,6 +204,40 @@ def test_what_was_just_pushed_is_looked_for_by_get_before_it_counts_as_gone(serv
     server.expect("HEAD", tag("1"), 404).expect("GET", tag("1"), 200, CONTENT, TYPED)
     found = client.head_manifest("a", "1")
     assert found is not None and found.digest == MANIFEST.digest
+
+
+@pytest.mark.parametrize("is_mounted", [True, False])
+def test_a_blob_that_was_just_sent_is_looked_for_by_get_before_it_counts_as_gone(
+    server: ScriptedServer, is_mounted: bool
+) -> None:
+    client = registry(server)
+    server.expect("HEAD", BLOB, 404).expect("GET", BLOB, 404, UNKNOWN)
+    assert client.head_blob("a", DIGEST) is None
+    if is_mounted:
+        server.expect("POST", f"/v2/a/blobs/uploads/?mount={QUOTED}&from=b", 201)
+        assert client.mount_blob("a", DIGEST, "b") is None
+    else:
+        server.expect("PUT", f"/v2/a/blobs/uploads/1?digest={QUOTED}", 201)
+        client.put_upload(UploadSession("a", f"{server.url}/v2/a/blobs/uploads/1"), DIGEST, LAYER)
+    server.expect("HEAD", BLOB, 404)
+    server.expect("GET", BLOB, 206, b"x", {"Content-Range": f"bytes 0-0/{len(LAYER)}"})
+    assert client.head_blob("a", DIGEST) == len(LAYER)
+
+
+def test_a_script_has_one_get_of_its_own_for_each_kind() -> None:
+    script = ScriptedServer()
+    try:
+        for kind in ("manifests", "blobs"):
+            for name in "12":
+                script.expect("HEAD", f"/v2/a/{kind}/{name}", 404)
+                for method in ("HEAD", "GET"):
+                    script.take(Recorded(method, f"/v2/a/{kind}/{name}", [], b""))
+        assert script.problems == [
+            "GET /v2/a/manifests/2 came, nothing was expected",
+            "GET /v2/a/blobs/2 came, nothing was expected",
+        ]
+    finally:
+        script.close()
 
 
 @pytest.mark.parametrize("status", [400, 405, 406, 409, 412, 415, 451, 501])
