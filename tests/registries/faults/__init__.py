@@ -33,7 +33,14 @@ from faults.contents import (
 from faults.media_types import ForeignReferrer, Notice, Policy, Throttled, TypeRefused, WrongType
 from faults.moves import DeletePending, PortLost, RangePerChunk, RangeRefused, RelativeRealm, SessionStuck
 from faults.network import Delay
-from faults.referrer_lists import DeniedReferrers, EmptyReferrers, LostReferrers, MistypedReferrers, PromisedReferrers
+from faults.referrer_lists import (
+    DeniedReferrers,
+    EmptyReferrers,
+    LostReferrers,
+    MistypedReferrers,
+    PromisedReferrers,
+    RefusedList,
+)
 from faults.referrers import ReferrersAPI
 from faults.sessions import BlobForgotten, SessionGone
 from faults.statuses import ExpiredToken, Quota, RetryAfter, Status, StatusAlways, StatusEarly, TokenStatus
@@ -85,6 +92,7 @@ DIFFERENCES = _by_name(
     LostReferrers,
     MistypedReferrers,
     DeniedReferrers,
+    RefusedList,
 )
 """Ways in which registries differ that work."""
 

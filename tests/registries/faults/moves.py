@@ -18,18 +18,25 @@ _OPEN_RANGE = re.compile(r"bytes=\d+-")
 class DeletePending(Fault):
     name = "delete-pending"
     summary = "a delete is answered with 202, and carried out later or never; one of a tag alone never"
-    argument = "2 (default): so many seconds later; or kept: never"
-    choices = ("2", "kept")
+    argument = "2 (default): so many seconds later; kept: never; or unseen: never, and a look at it is refused with 400"
+    choices = ("2", "kept", "unseen")
 
     def __init__(self, argument: str) -> None:
         super().__init__(argument)
         self._due: dict[str, float] = {}
+        self._unseen: set[str] = set()
 
     def before(self, request: Request) -> Answer | None:
         self._carry_out(request)
+        if request.target in self._unseen and request.method in ("HEAD", "GET"):
+            request.acted.append(self.name)
+            return error_answer(400, "UNKNOWN", "not now")
         if request.method != "DELETE" or request.kind not in ("manifest", "blob"):
             return None
-        if self.choice != "kept":
+        if self.choice == "unseen":
+            with self.lock:
+                self._unseen.add(request.target)
+        if self.choice == "2":
             if request.tag:
                 return None
             with self.lock:

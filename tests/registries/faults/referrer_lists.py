@@ -142,6 +142,19 @@ class MistypedReferrers(Fault):
         return {**bare, "artifactType": _EMPTY} if self.choice == "empty" else bare
 
 
+class RefusedList(Fault):
+    name = "referrers-tag-refused"
+    summary = "the tag of a list of referrers can't be read"
+    argument = "the status: 400 (default); or 412"
+    choices = ("400", "412")
+
+    def before(self, request: Request) -> Answer | None:
+        if request.method not in ("HEAD", "GET") or not request.tag.startswith("sha256-"):
+            return None
+        request.acted.append(self.name)
+        return error_answer(int(self.choice), "TAG_INVALID", "this tag isn't allowed")
+
+
 class DeniedReferrers(Fault):
     name = "referrers-denied"
     summary = "the referrers API is denied, whoever asks, and nothing else is"

@@ -35,6 +35,10 @@ def delete_pending(client: Client) -> None:
     client.proxy.switch("delete-pending=kept")
     client.ask("DELETE", MANIFEST, 202)
     client.ask("HEAD", MANIFEST, 200)
+    client.proxy.switch("delete-pending=unseen")
+    client.ask("HEAD", MANIFEST, 200)
+    client.ask("DELETE", MANIFEST, 202)
+    client.ask("HEAD", MANIFEST, 400)
 
 
 def range_refused(client: Client) -> None:

@@ -295,6 +295,15 @@ def referrers_denied(client: Client) -> None:
     check(client.codes("GET", path, 403) == ["DENIED"], "the code")
 
 
+def referrers_tag_refused(client: Client) -> None:
+    subject, _content, _target, _path = referrer_lists(client)
+    repository = next(entry["repository"] for entry in REFERRER if entry["kind"] == "referrer")
+    tag = f"/v2/{repository}/manifests/{subject.replace(':', '-')}"
+    check(client.codes("GET", tag, 400) == ["TAG_INVALID"], "the code")
+    client.proxy.switch("referrers-tag-refused=412")
+    client.ask("HEAD", tag, 412)
+
+
 # In this order: the lists need the tags that were made before.
 ROWS: dict[str, Callable[[Client], None]] = {
     "": nothing,
@@ -326,6 +335,7 @@ ROWS: dict[str, Callable[[Client], None]] = {
     "referrers-lost+referrers-api": referrers_lost,
     "referrers-mistyped+referrers-api": referrers_mistyped,
     "referrers-denied": referrers_denied,
+    "referrers-tag-refused": referrers_tag_refused,
     **failures.ROWS,
     **moves.ROWS,
 }

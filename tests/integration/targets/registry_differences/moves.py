@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,10 @@ def delete_tag(at: Place, **more: Any) -> Plain:
 def delete_blob(at: Place) -> Plain:
     image = seed("faulty", "single", at.repository.rpartition("/")[0], images=1)[0]
     return read("blob", at, digest=image["blobs"][0]["digest"], state="absent")
+
+
+def alone(task: Callable[[Place], Plain], at: Place) -> list[Plain]:
+    return [task(at)]
 
 
 def warns(task: Plain) -> Plain:
@@ -101,6 +107,17 @@ def gone(*, pending: bool = False) -> Judge:
     return judge
 
 
+def accepted(seen: Seen) -> None:
+    """A delete that can't be looked for is reported and counted, and beside it is said what isn't known."""
+    result = seen.results[-1]
+    check(result["changed"], "it isn't changed")
+    groups = result.get("manifests") or result.get("tags") or result["blobs"]
+    (item,) = groups[0].get("blobs", groups)
+    check(item["action"] == "delete" and "deletion_pending" not in item, f"the item is {item}")
+    (failure,) = result["failures"]
+    check("can't be seen" in failure["msg"], f"the failure is {failure}")
+
+
 def mounted_otherwise(seen: Seen) -> None:
     """A refused mount is followed by an upload, and says nothing of repositories that have to be created."""
     (reason,) = seen.results[-1]["blobs"][0]["blobs"][0]["given_up"]
@@ -117,6 +134,17 @@ ROWS: list[Row] = [
         lambda at: [delete_tag(at, delete_manifest=True)],
         both(gone(), returns(changed=True)),
         has_image=True,
+    ),
+    # Deletes after which nothing can be seen.
+    *(
+        Row(
+            f"delete-unseen-{name}",
+            "delete-pending=unseen",
+            functools.partial(alone, task),
+            both(says("the registry has accepted the delete, and whether it has happened can't be seen"), accepted),
+            has_image=True,
+        )
+        for name, task in (("manifest", delete), ("tag", delete_tag), ("blob", delete_blob))
     ),
     # Ranges that are refused: with an end, or from the start.
     *(

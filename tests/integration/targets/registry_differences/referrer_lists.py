@@ -25,6 +25,7 @@ REFERRERS = [SIGNATURE, *(referrer(SPDX, b'{"name":"%d"}' % number, SUBJECT) for
 DIGESTS = {entry.digest for entry in REFERRERS}
 LIST = tag_of(SUBJECT.digest)
 TAG = "1.0"
+BROKEN = Manifest(OCI_INDEX, b'{"schemaVersion":2,"mediaType":"%s","manifests":[],"manifests":[]}' % OCI_INDEX.encode())
 
 
 # What there is before ------------------------------------------------------------------------------------------------
@@ -243,6 +244,19 @@ ROWS: list[Row] = [
         lambda at: [take_away(there(at, *REFERRERS, listed=list_of(*REFERRERS)))],
         takes(BUNDLE, *[SPDX] * 3),
     ),
+    # The API has answered, and its second source can't be read: what the API said stands.
+    *(
+        Row(
+            f"lists-tag-refused-{status}",
+            f"referrers-empty=silent+referrers-tag-refused={status}",
+            lambda at: [take_away(there(at, *REFERRERS, listed=list_of(*REFERRERS)))],
+            takes(),
+        )
+        for status in ("400", "412")
+    ),
+    Row("lists-broken", "referrers-empty=silent", lambda at: [take_away(there(at, listed=BROKEN))], takes()),
+    # Without the API, it is all there is.
+    Row("lists-broken-alone", "", lambda at: [take_away(there(at, listed=BROKEN))], says(LIST, "twice")),
     # Types.
     *(
         Row(
