@@ -173,6 +173,8 @@ blobs:
           description:
             - The registry has accepted the delete, and the blob is still there after 10 seconds. It isn't counted in C(changed),
               and a warning names it.
+            - An accepted delete that can't be looked for counts in C(changed), and RV(failures) says beside it that it isn't known to
+              have happened.
             - Some registries delete in the background. Others keep a blob that another repository uses.
           returned: O(state=absent), and the blob is still there
           type: bool

@@ -193,6 +193,8 @@ manifests:
       description:
         - The registry has accepted the delete, and the manifest is still there after 10 seconds. It isn't counted in
           C(changed), and a warning names it.
+        - An accepted delete that can't be looked for counts in C(changed), and RV(failures) says beside it that it isn't known to
+          have happened.
         - Some registries delete in the background. Others keep a manifest that an index refers to.
       returned: O(state=absent), and the manifest is still there
       type: bool

@@ -151,6 +151,8 @@ tags:
       description:
         - The registry has accepted the delete, and the tag still serves its digest after 10 seconds. It isn't counted in
           C(changed), and a warning names it.
+        - An accepted delete that can't be looked for counts in C(changed), and RV(failures) says beside it that it isn't known to
+          have happened.
         - Some registries delete in the background.
       returned: O(state=absent), and the tag is still there
       type: bool
