@@ -33,7 +33,7 @@ from ._reference import Place, check_registry, check_repository, check_tag
 from ._registry import Registry
 from ._requests import REQUESTS_IMPORT_ERROR
 from ._shapes import misshapen
-from ._shown import shown_options
+from ._shown import shown_options, without_secrets
 from ._transport import Transport
 from ._upload_form import SMALLEST_CHUNK
 
@@ -49,7 +49,6 @@ _SHORTEST_MASKED = 16
 """Characters. A shorter secret might occur in a digest or tag, and before ansible-core 2.22 be cut out of it."""
 _SHORTEST_NUMBER = 10
 """Digits. A shorter number might occur in a count of bytes."""
-_HIDDEN = "********"
 _MAXIMUM_NESTING = 100
 _DAY = 24 * 60 * 60
 _BOUNDS = {
@@ -323,10 +322,7 @@ class Task:
             self.module.warn(sentence)
 
     def _without_secrets(self, text: str) -> str:
-        secrets = {*(secret for _option, secret in self._secrets()), *self._found_secrets}
-        for secret in sorted(secrets, key=len, reverse=True):
-            text = text.replace(secret, _HIDDEN)
-        return text
+        return without_secrets(text, {*(secret for _option, secret in self._secrets()), *self._found_secrets})
 
     def _hide_text(self, secret: str) -> None:
         self._found_secrets.add(secret)

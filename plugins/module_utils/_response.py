@@ -37,6 +37,7 @@ from ._errors import (
 from ._manifest import MANIFEST_TYPES, bare_media_type
 from ._pace import LEAST_IN_A_WINDOW, Deadline
 from ._requests import urllib3
+from ._shown import without_secrets
 from ._url import origin_of, without_query
 
 PIECE = 1024 * 1024
@@ -44,7 +45,6 @@ PIECE = 1024 * 1024
 _SHORT_PIECE = 4 * LEAST_IN_A_WINDOW
 """Bytes in which everything else is read: so few that the deadline is looked at in time, however slowly they come."""
 MAXIMUM_ERROR_BODY = 64 * 1024
-_HIDDEN = b"********"
 _SHORTEST_SECRET = 6
 """Bytes. A shorter one is part of many words."""
 
@@ -188,9 +188,8 @@ class Response:
         return self._without_login(self.body)
 
     def _without_login(self, text: bytes) -> bytes:
-        for secret in _secrets_of(self.authorisation):
-            text = text.replace(secret, _HIDDEN)
-        return text
+        secrets = [secret.decode("latin-1") for secret in _secrets_of(self.authorisation)]
+        return without_secrets(text.decode("latin-1"), secrets).encode("latin-1")
 
     def error(self) -> RegistryError:
         """The error that this answer is, whatever was asked."""
@@ -342,7 +341,7 @@ def _give_back(raw: t.Any) -> None:
 
 
 def _secrets_of(authorisation: str) -> list[bytes]:
-    """What an Authorization header holds, the longest first: a token; or both parts of Basic, encoded and not."""
+    """What an Authorization header holds: a token; or both parts of Basic, encoded and not."""
     scheme, _space, value = authorisation.partition(" ")
     found = [value.encode("utf-8", "replace")]
     if scheme.lower() == "basic":

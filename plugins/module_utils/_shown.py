@@ -3,20 +3,28 @@
 
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
 
-"""What is shown of a text that a user gave as a name or a path, and that may hold a secret: a login in front of a
-host, or the content of a file."""
+"""What is shown of a text that may hold a secret: one that is known, a login in front of a host, or the content of a
+file in place of its path."""
 
 from __future__ import annotations
 
 import re
 import typing as t
 
-HIDDEN = "***"
+HIDDEN = "********"
+"""What stands in place of a secret, as in Ansible's own output."""
 _LONGEST = 160
 _DIGEST = re.compile(r"@(?:sha[0-9]+:[^@]*|[a-z0-9+._-]+:[0-9a-fA-F]{32,})\Z", re.ASCII)
 _CONTENT = re.compile(r".*?(?:[\r\n\0]|-----BEGIN )|\s*(?:[{\[]|LS0tLS1|eyJ)")
 """What is no path: lines, PEM, JSON, and either in base64."""
 _LONGEST_PATH = 4096
+
+
+def without_secrets(text: str, secrets: t.Iterable[str]) -> str:
+    """A text without these secrets. The longest goes first: a shorter one may be a part of it."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    return text
 
 
 def without_login(text: str) -> str:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import typing as t
 
+from ..module_utils._shown import without_secrets
+
 Plain = dict[str, t.Any]
 
-_HIDDEN = "********"
 _LONGEST = 600
 """Characters of each output in a message. The first and the last ones tell the most."""
 _CUT = " [...] "
@@ -24,21 +25,23 @@ def explained(result: Plain, arguments: Plain) -> Plain:
     """The result of a module; where it could not run, with all that explains it in ``msg``, in bounded length.
 
     That is its exit status, what it printed, and the last line of an exception. The passwords and tokens among its
-    arguments are hidden in them: a payload that is printed in place of being run holds them all.
+    arguments are hidden in all of it: a payload that is printed in place of being run holds them all.
     """
     unparsed = any(name in result for name in _OUTPUTS)
     exception = _last_line(result.get("exception")) if result.get("failed") else ""
-    if not unparsed and (not exception or exception in str(result.get("msg", ""))):
+    if not unparsed and not exception:
         return result
     secrets = _secrets(arguments)
-    outputs = {name: _hidden(str(result[name]), secrets) for name in _OUTPUTS if result.get(name)}
-    parts = [str(result.get("msg") or "The module failed without a message.")]
+    texts = (*_OUTPUTS, "msg", "exception")
+    shown = {name: without_secrets(result[name], secrets) for name in texts if isinstance(result.get(name), str)}
+    exception = without_secrets(exception, secrets)
+    parts = [shown.get("msg") or "The module failed without a message."]
     if unparsed and result.get("rc") is not None:
         parts.append(f"It ended with exit status {result['rc']}.")
-    parts += [f"{_OUTPUTS[name]}: {_shortened(text)}" for name, text in outputs.items() if text.strip()]
+    parts += [f"{label}: {_shortened(shown[name])}" for name, label in _OUTPUTS.items() if shown.get(name, "").strip()]
     if exception and not any(exception in part for part in parts):
-        parts.append(f"Exception: {_shortened(_hidden(exception, secrets))}")
-    return {**result, **outputs, "msg": " ".join(parts)}
+        parts.append(f"Exception: {_shortened(exception)}")
+    return {**result, **shown, "msg": " ".join(parts)}
 
 
 def _last_line(exception: t.Any) -> str:
@@ -53,20 +56,14 @@ def _traceback_in(summary: t.Any) -> str:
     return getattr(getattr(summary, "event", None), "formatted_traceback", None) or ""
 
 
-def _secrets(arguments: Plain) -> list[str]:
-    """Longest first, in the forms in which a payload and a traceback have them."""
+def _secrets(arguments: Plain) -> set[str]:
+    """In the forms in which a payload and a traceback have them."""
     source = arguments.get("source")
     ends = [arguments, source if isinstance(source, dict) else {}]
     plain = {str(end[name]) for end in ends for name in _SECRET_OPTIONS if end.get(name)}
     in_json = {json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for secret in plain for ascii_only in (True, False)}
     forms = plain | in_json
-    return sorted(forms | {repr(form)[1:-1] for form in forms}, key=len, reverse=True)
-
-
-def _hidden(text: str, secrets: t.Sequence[str]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, _HIDDEN)
-    return text
+    return forms | {repr(form)[1:-1] for form in forms}
 
 
 def _shortened(text: str) -> str:

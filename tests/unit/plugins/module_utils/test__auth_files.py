@@ -297,7 +297,7 @@ def test_the_content_of_a_file_in_place_of_its_path_is_not_shown(content: str, v
     with pytest.raises(CredentialError, match=f"^{variable}.*the path of a file is wanted.*content") as caught:
         Place(content, variable, is_required=True).read()
     assert packed() not in str(caught.value) and content[:20] not in str(caught.value)
-    assert str(Place(content, "DOCKER_CONFIG")) == "*** (DOCKER_CONFIG)"
+    assert str(Place(content, "DOCKER_CONFIG")) == "******** (DOCKER_CONFIG)"
 
 
 def test_a_file_that_is_looked_for_need_not_be_there_but_must_be_readable(tmp_path: pathlib.Path) -> None:

@@ -119,10 +119,10 @@ def test_a_mirror_has_repositories_with_the_names_of_registries(name: str) -> No
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("user:secret@r.example/app", "***@r.example/app"),
-        ("https://user:secret@r.example:1/app", "https://***@r.example:1/app"),
-        (f"u:secr/e@t@r.example/app:1@{DIGEST}", f"***@r.example/app:1@{DIGEST}"),
-        ("secret@r.example/app", "***@r.example/app"),
+        ("user:secret@r.example/app", "********@r.example/app"),
+        ("https://user:secret@r.example:1/app", "https://********@r.example:1/app"),
+        (f"u:secr/e@t@r.example/app:1@{DIGEST}", f"********@r.example/app:1@{DIGEST}"),
+        ("secret@r.example/app", "********@r.example/app"),
         (f"app@{DIGEST}", f"app@{DIGEST}"),
         ("app@", "app@"),
         ("team/app", "team/app"),

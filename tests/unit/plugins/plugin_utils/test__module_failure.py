@@ -20,6 +20,7 @@ NO_JSON = "Module result deserialization failed: No start of json char found"
         {"failed": True, "msg": "Cannot reach prod.example."},
         {"failed": True, "msg": "no module", "exception": "(traceback unavailable)"},
         {"failed": True, "msg": "it is a KeyError: 'x'", "exception": "Traceback ...\nKeyError: 'x'"},
+        {"failed": True, "msg": "short", "exception": ""},
         {"changed": True, "exception": "Traceback ...\nKeyError: 'x'"},
         {"failed": True, "msg": "no module", "exception": types.SimpleNamespace(event=None)},
     ],
@@ -81,3 +82,12 @@ def test_secrets_are_hidden_as_a_payload_has_them(secret: str, option: str, end:
     ):
         for name in ("msg", "module_stdout", "module_stderr"):
             assert written not in told[name]
+
+
+@pytest.mark.parametrize("message", ["it failed", "it failed with hunter2hunter2: ValueError: hunter2hunter2"])
+def test_secrets_are_hidden_in_message_and_exception(message: str) -> None:
+    exception = "Traceback: hunter2hunter2\nValueError: hunter2hunter2\n"
+    told = explained({"failed": True, "msg": message, "exception": exception}, {"password": "hunter2hunter2"})
+    assert told["exception"] == "Traceback: ********\nValueError: ********\n"
+    assert "ValueError: ********" in told["msg"]
+    assert "hunter2" not in str(told)
