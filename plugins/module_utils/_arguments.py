@@ -32,7 +32,7 @@ from ._progress import Progress
 from ._reference import Place, check_registry, check_repository, check_tag
 from ._registry import Registry
 from ._requests import REQUESTS_IMPORT_ERROR
-from ._shapes import misshapen
+from ._shapes import broken_rule, misshapen
 from ._shown import shown_options, without_secrets
 from ._transport import Transport
 from ._upload_form import SMALLEST_CHUNK
@@ -104,6 +104,7 @@ _RULES: Plain = {
     "mutually_exclusive": [("username", "token")],
     "required_by": {"client_key": ("client_cert",)},
 }
+_KINDS_OF_RULES = ("required_together", "mutually_exclusive", "required_by", "required_if")
 
 BLOB_GROUPS: Plain = {
     "type": "list",
@@ -185,10 +186,11 @@ def create_module(options: Plain, *, source: str = "", **rules: t.Any) -> Ansibl
 
 
 class CheckedModule(AnsibleModule):
-    """A module that says in its own words what has the wrong shape, and shows no secret that stands in another option.
+    """A module that says in its own words which option is wrong, and shows no secret that stands in another option.
 
     ansible-core converts what it can, such as text with commas or the number 1.10 where a list is wanted, and says of
-    the rest neither where it is nor what to do. It has collected the secrets when it fails, so that these words come in
+    the rest neither where it is nor what to do. These sentences begin with the option, so that the roles can name the
+    variable. It has collected the secrets when it fails, so that these words come in
     place of its own. It adds the options to what fails, where a login in a name is hidden, and the content of a file in
     place of its path.
     """
@@ -199,10 +201,11 @@ class CheckedModule(AnsibleModule):
 
     def _load_params(self) -> None:
         super()._load_params()  # type: ignore[no-untyped-call]
-        self.misshapen = misshapen(self.argument_spec, self.params)
+        rules = {name: getattr(self, name) for name in _KINDS_OF_RULES}
+        self.misshapen = misshapen(self.argument_spec, self.params) or broken_rule(rules, self.params)
 
     def fail_json(self, msg: str, **result: t.Any) -> t.NoReturn:
-        """Fail, for what has the wrong shape first of all."""
+        """Fail, for an option that is wrong first of all."""
         result.setdefault("invocation", {"module_args": shown_options(self.params, _PATHS)})
         super().fail_json(self.misshapen or msg, **result)
 

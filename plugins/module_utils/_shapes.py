@@ -3,7 +3,7 @@
 
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
 
-"""Whether options have the shapes that their argument spec wants: lists, mappings, text."""
+"""Whether options have the shapes, kinds and values that their argument spec wants, and go together."""
 
 from __future__ import annotations
 
@@ -20,40 +20,93 @@ _EXAMPLES = {
     "tags": '{repository: team/app, tag: "1.4.2", digest: sha256:...}',
     "source": "{registry: dev.example}",
 }
+_TRUTH_VALUES = frozenset(["y", "yes", "on", "1", "true", "t", "1.0", "n", "no", "off", "0", "false", "f", "0.0"])
+_KINDS = {"bool": "true or false", "int": "a whole number", "float": "a number"}
 
 
 def misshapen(spec: Plain, given: t.Any, place: str = "") -> str:
-    """What is wrong with the shapes of the options, in a sentence that names the first of them; empty where it is none.
+    """What is wrong with the options, in a sentence that begins with the first of them; empty where nothing is.
 
     What ansible-core converts as everybody expects it, such as one text to a list with it, is left to it.
     """
     for name, option in spec.items():
-        for spelling in (name, *option.get("aliases", ())):
-            value = given.get(spelling)
-            if value is None and not (spelling in given and option.get("required")):
-                continue
-            found = _misshapen(name, place + spelling, option, value)
-            if found:
-                return found
+        spellings = (name, *option.get("aliases", ()))
+        values = {spelling: given[spelling] for spelling in spellings if given.get(spelling) is not None}
+        if option.get("required") and not values:
+            return f"{place}{name} must be given."
+        found = (_misshapen(name, place + spelling, option, value) for spelling, value in values.items())
+        sentence = next(filter(None, found), "")
+        if sentence:
+            return sentence
+    return ""
+
+
+def broken_rule(rules: Plain, given: t.Any, place: str = "") -> str:
+    """Which option doesn't go with another one, in a sentence that begins with it; empty where all do.
+
+    ``rules`` are those of an argument spec. What they say of options of which one must be given is left to
+    ansible-core.
+    """
+    there = {name for name, value in given.items() if value is not None}
+    for together in rules.get("required_together") or ():
+        missing = [name for name in together if name not in there]
+        if missing and len(missing) < len(together):
+            beside = next(name for name in together if name in there)
+            return f"{place}{missing[0]} is needed beside {beside}."
+    for exclusive in rules.get("mutually_exclusive") or ():
+        both = [name for name in exclusive if name in there]
+        if len(both) > 1:
+            return f"{place}{both[1]} can't be given beside {both[0]}."
+    for name, needed in (rules.get("required_by") or {}).items():
+        missing = [other for other in needed if other not in there]
+        if name in there and missing:
+            return f"{place}{missing[0]} is needed beside {name}."
+    for name, value, needed, *_any in rules.get("required_if") or ():
+        missing = [other for other in needed if other not in there]
+        if given.get(name) == value and missing:
+            return f"{place}{missing[0]} must be given where {name} is {value}."
     return ""
 
 
 def _misshapen(name: str, place: str, option: Plain, value: t.Any) -> str:
     kind = option.get("type", "str")
-    if value is None:
-        return f"{place} is null, and must be {_wanted(name, option)}."
     if kind == "list":
         return _of_list(name, place, option, value)
     if kind == "dict":
         return _of_mapping(name, place, option, value)
     if kind in ("str", "path") and isinstance(value, (Mapping, list)):
-        return f"{place} must be text, and {_kind_of(value)} was given."
+        return f"{place} must be text, and {kind_of(value)} was given."
+    if kind in _KINDS and not _is_of(kind, value):
+        return f"{place} must be {_KINDS[kind]}, and {_other(kind, value)} was given."
+    choices = option.get("choices")
+    if kind == "str" and choices and str(value) not in choices:
+        return f"{place} must be {', '.join(choices[:-1])} or {choices[-1]}, and {_other(kind, value)} was given."
     return ""
+
+
+def _is_of(kind: str, value: t.Any) -> bool:
+    """Whether ansible-core takes the value for a truth value or a number."""
+    if isinstance(value, (Mapping, list)):
+        return False
+    if kind == "bool":
+        return str(value).strip().lower() in _TRUTH_VALUES
+    try:
+        number = float(value)
+        return kind == "float" or number == int(number)
+    except (ValueError, OverflowError):
+        return False
+
+
+def _other(kind: str, value: t.Any) -> str:
+    """What was given in place of a value of that kind. The value itself isn't shown: it may be a secret."""
+    if kind == "str" and isinstance(value, str):
+        return "other text" if value else "empty text"
+    return "another number" if kind == "int" and isinstance(value, float) else kind_of(value)
 
 
 def _of_list(name: str, place: str, option: Plain, value: t.Any) -> str:
     if isinstance(value, list):
-        element = {"type": option.get("elements", "raw"), "options": option.get("options")}
+        element = {**option, "type": option.get("elements", "raw")}
         found = (_of_element(name, f"{place}[{position}]", element, entry) for position, entry in enumerate(value))
         return next(filter(None, found), "")
     if isinstance(value, str) and name in _PATTERNS and "," in value:
@@ -65,7 +118,7 @@ def _of_list(name: str, place: str, option: Plain, value: t.Any) -> str:
         return ""
     if isinstance(value, int) and not isinstance(value, bool) and option.get("elements") != "dict":
         return ""
-    sentence = f"{place} must be {_wanted(name, option)}, and {_kind_of(value)} was given."
+    sentence = f"{place} must be {_wanted(name, option)}, and {kind_of(value)} was given."
     if isinstance(value, float):
         return f"{sentence} Put each entry in quotes: without them, 1.10 is 1.1."
     return f"{sentence} {_advice(name, value)}".rstrip()
@@ -75,7 +128,7 @@ def _of_element(name: str, place: str, element: Plain, value: t.Any) -> str:
     if element["type"] == "dict":
         return _of_mapping(name, place, element, value)
     if value is None or isinstance(value, (Mapping, list)):
-        return f"{place} must be text, and {_kind_of(value)} was given."
+        return f"{place} must be text, and {kind_of(value)} was given."
     return ""
 
 
@@ -87,11 +140,11 @@ def _of_mapping(name: str, place: str, option: Plain, value: t.Any) -> str:
                 f"{place} has the key registry, which is an option of the task. Make entries of references with the "
                 "filter imageops.registry.image_entries."
             )
-        return misshapen(options, value, f"{place}.")
+        return misshapen(options, value, f"{place}.") or broken_rule(option, value, f"{place}.")
     if isinstance(value, str) and _is_convertible(value):
         return ""
     example = f" such as {_EXAMPLES[name]}" if name in _EXAMPLES else ""
-    return f"{place} must be a mapping{example}, and {_kind_of(value)} was given. {_advice(name, value)}".rstrip()
+    return f"{place} must be a mapping{example}, and {kind_of(value)} was given. {_advice(name, value)}".rstrip()
 
 
 def _is_convertible(text: str) -> bool:
@@ -103,15 +156,16 @@ def _wanted(name: str, option: Plain) -> str:
     kind = option.get("type", "str")
     if kind == "list" and option.get("elements") == "dict":
         return "a list of mappings" + (f" such as {_EXAMPLES[name]}" if name in _EXAMPLES else "")
-    return {"list": "a list", "dict": "a mapping", "str": "text", "path": "a path"}.get(kind, f"of the type {kind}")
+    return {"list": "a list", "dict": "a mapping"}[kind]
 
 
-def _kind_of(value: t.Any) -> str:
+def kind_of(value: t.Any) -> str:
+    """What a value is, in words."""
     if value is None:
         return "null"
     if isinstance(value, Mapping):
         return "a mapping"
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, list):
         return "a list"
     return "text" if isinstance(value, str) else "a truth value" if isinstance(value, bool) else "a number"
 

@@ -69,8 +69,8 @@ class ModuleAction(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             result.update(self._execute_module(task_vars=task_vars, wrap_async=self._task.async_val))
             return result
         result.update(explained(self._execute(task_vars or {}), self._task.args))
-        if variables and "msg" in result:
-            result["msg"] = variables.named(result["msg"])
+        if variables:
+            result = variables.named(result, self._task.args)
         self._remove_tmp_path(self._connection._shell.tmpdir)
         return result
 
@@ -89,7 +89,7 @@ class ModuleAction(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
                 f"{name}: the role {self._task._role.get_name()} has no variable of this name, and ignores it. "
                 f"If {meant} is meant, rename it; if not, rename yours."
             )
-        return variables.mistake(self._task.args, self._templar.template)
+        return variables.mistake(self._templar.template)
 
     def _execute(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         result: dict[str, t.Any] = self._execute_module(task_vars=task_vars)

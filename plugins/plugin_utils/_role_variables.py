@@ -5,9 +5,9 @@
 
 """What is wrong with the variables of the collection's roles, said in their names.
 
-A task of a role looks at the two ends before its module starts, and the module at what else it is given: a
+A task of a role looks at what the two ends are before its module starts, and the module at what it is given: a
 specification of the role with these types would answer a slip with all of itself, and pass over a variable whose name
-is misspelt.
+is misspelt. In what the module says, its options get the names of the role's variables.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import difflib
 import re
 import typing as t
 from collections.abc import Mapping
+
+from ..module_utils._shapes import kind_of, misshapen
 
 Plain = dict[str, t.Any]
 
@@ -34,8 +36,12 @@ CONNECTION_OPTIONS = (
     "trusted_realm_hosts",
 )
 """What a source and a destination may hold."""
-_LOGIN = ("username", "token", "auth_file")
-"""What must not be empty. A password may be: there are registries that take it."""
+_PLACE = re.compile(
+    r"(?P<option>[a-z_]+)(?:\.(?P<suboption>[a-z_]+))?(?:[\[.][\]\[a-z_0-9.]+)?"
+    r"(?=: | (?:must|has|is|can't|takes|goes|mends)\b)"
+)
+"""An option, and where in it, that a sentence of a module begins with."""
+_ON_ERROR: Plain = {"type": "str", "choices": ["fail", "continue"]}
 _NEAR = 0.85
 _IN_A_FILE = "On the command line, give it in a file, with -e @variables.yml"
 
@@ -64,17 +70,43 @@ class RoleVariables(t.NamedTuple):
                     found.append((name, near[0]))
         return found
 
-    def mistake(self, arguments: Plain, template: t.Callable[[t.Any], t.Any]) -> str:
-        """What is wrong with the source or the destination, in one sentence; empty if nothing is.
+    def mistake(self, template: t.Callable[[t.Any], t.Any]) -> str:
+        """What the module of the task doesn't see, in one sentence; empty if nothing is wrong.
 
-        ``arguments`` are those of the role's task, in which values are evaluated already.
+        That is what is wrong with the source or the destination as a whole, and with what the role itself decides by.
         """
-        return self._mistake_in_ends(template) or self._mistake_in_logins(arguments)
+        return self._mistake_in_ends(template) or self._mistake_in_on_error(template)
 
-    def named(self, message: str) -> str:
-        """The message of a module; an option that it begins with gets the name of the role's variable for it."""
-        option = re.match(r"[a-z_]*", message)
-        return f"{self.prefix}{message}" if option and f"{self.prefix}{option[0]}" in self.given else message
+    def named(self, result: Plain, arguments: Plain) -> Plain:
+        """The result of a module whose message names the role's variables in place of the module's options.
+
+        An option stands in front of the message, or of the reason in it. ``arguments`` are those of the role's task.
+        """
+        message = str(result.get("msg", ""))
+        error = result.get("error")
+        reason = str(error["reason"]) if isinstance(error, Mapping) and error.get("reason") else ""
+        for sentence in (message, reason):
+            named = self._named(sentence, arguments)
+            if named != sentence:
+                return {**result, "msg": message.replace(sentence, named, 1)}
+        return result
+
+    def _named(self, sentence: str, arguments: Plain) -> str:
+        place = _PLACE.match(sentence)
+        name = self._variable(place["option"], place["suboption"] or "", arguments) if place else ""
+        return f"{name}{sentence[place.end('option') :]}" if place and name else sentence
+
+    def _variable(self, option: str, suboption: str, arguments: Plain) -> str:
+        """The role's name for an option of its task; empty where the user gives it by none, or it is another word.
+
+        A sentence may begin with the name of a host, such as registry.example or source.example.
+        """
+        if option in CONNECTION_OPTIONS:
+            end = "source" if arguments.get("state") == "exported" else "destination"
+            return "" if suboption else f"{self.prefix}{end}.{option}"
+        if option == "source" and suboption and suboption not in CONNECTION_OPTIONS:
+            return ""
+        return f"{self.prefix}{option}" if f"{self.prefix}{option}" in self.given else ""
 
     def _is_default(self, name: str) -> bool:
         return self.given.get(name) is self.defaults[name]
@@ -88,7 +120,7 @@ class RoleVariables(t.NamedTuple):
             if not isinstance(value, Mapping):
                 return (
                     f"{' and '.join(ends)} must be mappings such as {{registry: prod.example}}, and {name} is "
-                    f"{_kind(value)}. {_IN_A_FILE}"
+                    f"{kind_of(value)}. {_IN_A_FILE}"
                 )
             for key in value:
                 if key not in CONNECTION_OPTIONS:
@@ -99,34 +131,11 @@ class RoleVariables(t.NamedTuple):
                 return f"{name} has no registry. Give it as host or host:port, such as {{registry: prod.example}}"
         return ""
 
-    def _mistake_in_logins(self, arguments: Plain) -> str:
-        for end, options in _ends(arguments):
-            for option in _LOGIN:
-                if options.get(option) == "":
-                    name = f"{self.prefix}{end}"
-                    return (
-                        f"{name}.{option} is empty. Give a value, or leave {option} out of {name}. An environment "
-                        "variable that isn't set gives an empty text"
-                    )
-        return ""
+    def _mistake_in_on_error(self, template: t.Callable[[t.Any], t.Any]) -> str:
+        name = f"{self.prefix}on_error"
+        return misshapen({name: _ON_ERROR}, {name: _resolved(self.given.get(name), template)})
 
 
 def _resolved(value: t.Any, template: t.Callable[[t.Any], t.Any]) -> t.Any:
     """The value itself where its kind is seen without evaluating what is in it: that may be a lookup of a secret."""
     return value if value is None or isinstance(value, (Mapping, list)) else template(value)
-
-
-def _ends(arguments: Plain) -> t.Iterator[tuple[str, Mapping[str, t.Any]]]:
-    """The ends of a role's task by their names in the role, with their options."""
-    source = arguments.get("source")
-    if isinstance(source, Mapping):
-        yield "source", source
-    yield ("source" if arguments.get("state") == "exported" else "destination"), arguments
-
-
-def _kind(value: t.Any) -> str:
-    if isinstance(value, Mapping):
-        return "a mapping"
-    if isinstance(value, list):
-        return "a list"
-    return "text" if isinstance(value, str) else "true or false" if isinstance(value, bool) else "a number"

@@ -28,6 +28,8 @@ from runs import (
 )
 
 WORD = "a-word-that-nobody-may-see"
+LOGIN = f"a:{WORD}@b"
+PEM = f"-----BEGIN CERTIFICATE-----\n{WORD}\n-----END CERTIFICATE-----\n"
 NO_REGISTRY = {"registry": "localhost:1", "plain_http": True}
 IMAGES = [{"repository": "role-variables/single", "tag": "1.0"}]
 TOGETHER = ("image_diff_info", "image_copy", "image_archive")
@@ -177,12 +179,45 @@ def values_of_another_kind() -> None:
         ({"promote_destination": {**NO_REGISTRY, "user": "x"}}, "promote_destination holds user"),
         (
             {"promote_source": {**NO_REGISTRY, "token": "{{ lookup('env', 'NOT_SET') }}"}},
-            "promote_source.token is empty",
+            "promote_source.token: it is empty text",
         ),
         (
             {"promote_destination": {**NO_REGISTRY, "username": "", "password": ""}},
-            "promote_destination.username is empty",
+            "promote_destination.username: it is empty text",
         ),
+        (
+            {"promote_destination": {**NO_REGISTRY, "registry": LOGIN}},
+            "promote_destination.registry: malformed",
+        ),
+        ({"promote_source": {**NO_REGISTRY, "registry": LOGIN}}, "promote_source.registry: malformed"),
+        ({"promote_destination": {**NO_REGISTRY, "ca_path": PEM}}, "promote_destination.ca_path: the path of a file"),
+        ({"promote_source": {**NO_REGISTRY, "ca_path": PEM}}, "promote_source.ca_path: the path of a file"),
+        (
+            {"promote_destination": {**NO_REGISTRY, "plain_http": "maybe"}},
+            "promote_destination.plain_http must be true",
+        ),
+        (
+            {"promote_destination": {**NO_REGISTRY, "client_key": "/key"}},
+            "promote_destination.client_cert is needed beside client_key",
+        ),
+        (
+            {"promote_source": {**NO_REGISTRY, "username": "a", "password": None}},
+            "promote_source.password is needed beside username",
+        ),
+        (
+            {"promote_destination": {**NO_REGISTRY, "username": "a", "password": None}},
+            "promote_destination.password is needed beside username",
+        ),
+        ({"promote_images": None}, "promote_images must be given"),
+        (
+            {"promote_on_conflict": "fial"},
+            "promote_on_conflict must be replace, fail or skip, and other text",
+        ),
+        ({"promote_on_error": "fial"}, "promote_on_error must be fail or continue, and other text was given"),
+        ({"promote_verify": "fial"}, "promote_verify must be tag, manifests or blobs, and other text was given"),
+        ({"promote_flatten": "perhaps"}, "promote_flatten must be true or false, and text was given"),
+        ({"promote_jobs": "many"}, "promote_jobs must be a whole number, and text was given"),
+        ({"promote_jobs": 0}, "promote_jobs must be 1 to 1000"),
         ({"promote_destination": "{{ {'plain_http': true} }}"}, "promote_destination has no registry"),
     ]
     tasks = [role(PROMOTE, promotion(**variables), words) for variables, words in given]
@@ -190,8 +225,22 @@ def values_of_another_kind() -> None:
     tasks.append(role(TRANSFER, transfer(transfer_images=IMAGES[0], **ends), "transfer_images must be a list"))
     (OUTPUT / "archive.tar").unlink(missing_ok=True)
     of_import = transfer(transfer_parts=["import"], transfer_destination=ends["transfer_destination"])
-    tasks.append(role(TRANSFER, of_import, "transfer_destination.auth_file is empty"))
+    tasks.append(role(TRANSFER, of_import, "transfer_destination.auth_file: it is empty text"))
+    for more, words in (
+        ({"transfer_source": {**NO_REGISTRY, "registry": LOGIN}}, "transfer_source.registry: malformed"),
+        (
+            {"transfer_source": {**NO_REGISTRY, "plain_http": "maybe"}},
+            "transfer_source.plain_http must be true",
+        ),
+        ({"transfer_images": None}, "transfer_images must be given"),
+        ({"transfer_progress": "perhaps"}, "transfer_progress must be true or false"),
+        ({"transfer_on_error": "fial"}, "transfer_on_error must be fail or continue"),
+        ({"transfer_timeout": "long"}, "transfer_timeout must be a whole number"),
+    ):
+        given_too: Plain = {"transfer_source": NO_REGISTRY, "transfer_parts": ["export"], **more}
+        tasks.append(role(TRANSFER, transfer(**given_too), words))
     done = playbook(play(tasks), {}, hosts=inventory(), noise=True)
+    check(WORD not in done.output, "a value is shown")
     told = [entry["result"] for entry in done.results if entry["status"] == "failed"]
     check(not any("argument_spec_data" in result for result in told), done.output)
     messages = [str(result["msg"]) for result in told]

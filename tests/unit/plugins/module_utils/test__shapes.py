@@ -6,12 +6,11 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.imageops.registry.plugins.module_utils._shapes import misshapen
+from ansible_collections.imageops.registry.plugins.module_utils._shapes import broken_rule, misshapen
 
 IMAGES = {
     "type": "list",
     "elements": "dict",
-    "required": True,
     "options": {
         "repository": {"type": "str", "required": True},
         "tag": {"type": "raw"},
@@ -23,10 +22,24 @@ SPEC = {
     "images": IMAGES,
     "match": {"type": "list", "elements": "str", "aliases": ["pattern"]},
     "repositories": {"type": "list", "elements": "str"},
-    "source": {"type": "dict", "options": {"registry": {"type": "str", "required": True}}},
+    "source": {
+        "type": "dict",
+        "options": {"registry": {"type": "str", "required": True}, "username": {}},
+        "required_together": [("username", "password")],
+    },
     "plan": {"type": "dict"},
     "dest": {"type": "path"},
     "jobs": {"type": "int"},
+    "wait": {"type": "float"},
+    "flatten": {"type": "bool"},
+    "verify": {"type": "str", "choices": ["tag", "manifests", "blobs"]},
+    "depth": {"type": "str", "choices": ["1", "2"]},
+}
+RULES: dict[str, t.Any] = {
+    "required_together": [("username", "password")],
+    "mutually_exclusive": [("username", "token")],
+    "required_by": {"client_key": ("client_cert",)},
+    "required_if": [("state", "exported", ["images"])],
 }
 ENTRY = {"repository": "team/app", "tag": "1"}
 
@@ -40,6 +53,9 @@ ENTRY = {"repository": "team/app", "tag": "1"}
         {"images": [dict(ENTRY, tags=None)], "match": None, "dest": "/x"},
         {"images": ["repository=team/app tag=1"], "source": '{"registry": "r"}', "plan": "{}"},
         {"images": [dict(ENTRY, tags=2024)]},
+        {"jobs": "4", "wait": "1.5", "flatten": "Yes", "verify": "tag", "depth": 2},
+        {"jobs": 4.0, "wait": 2, "flatten": 0, "verify": None},
+        {"jobs": "4.0", "wait": True, "flatten": False},
         {"images": [dict(ENTRY, tag=["1"])]},
     ],
 )
@@ -68,10 +84,6 @@ AN_ENTRY = 'must be a mapping such as {repository: team/app, tag: "1.4.2"}, and'
         ),
         ({"images": 5}, f"images {A_LIST} a number was given."),
         ({"images": True}, f"images {A_LIST} a truth value was given."),
-        (
-            {"images": None},
-            'images is null, and must be a list of mappings such as {repository: team/app, tag: "1.4.2"}.',
-        ),
         ({"images": [ENTRY, "team/app:1"]}, f"images[1] {AN_ENTRY} text was given. {AS_ENTRIES}"),
         ({"images": [[ENTRY]]}, f"images[0] {AN_ENTRY} a list was given."),
         ({"images": [None]}, f"images[0] {AN_ENTRY} null was given."),
@@ -79,7 +91,22 @@ AN_ENTRY = 'must be a mapping such as {repository: team/app, tag: "1.4.2"}, and'
             {"images": [dict(ENTRY, registry="r.example", digest="")]},
             f"images[0] has the key registry, which is an option of the task. {AS_ENTRIES}",
         ),
-        ({"images": [{"repository": None}]}, "images[0].repository is null, and must be text."),
+        ({"images": [{"repository": None}]}, "images[0].repository must be given."),
+        ({"images": [{"tag": "1"}]}, "images[0].repository must be given."),
+        ({"source": {}}, "source.registry must be given."),
+        ({"source": {"registry": "r", "username": "a"}}, "source.password is needed beside username."),
+        ({"jobs": "many"}, "jobs must be a whole number, and text was given."),
+        ({"jobs": 1.5}, "jobs must be a whole number, and another number was given."),
+        ({"jobs": [1]}, "jobs must be a whole number, and a list was given."),
+        ({"jobs": "nan"}, "jobs must be a whole number, and text was given."),
+        ({"wait": "long"}, "wait must be a number, and text was given."),
+        ({"flatten": "perhaps"}, "flatten must be true or false, and text was given."),
+        ({"flatten": 2}, "flatten must be true or false, and a number was given."),
+        ({"flatten": {}}, "flatten must be true or false, and a mapping was given."),
+        ({"verify": "fial"}, "verify must be tag, manifests or blobs, and other text was given."),
+        ({"verify": ""}, "verify must be tag, manifests or blobs, and empty text was given."),
+        ({"verify": 3}, "verify must be tag, manifests or blobs, and a number was given."),
+        ({"verify": ["tag"]}, "verify must be text, and a list was given."),
         ({"images": [{"repository": ["a"]}]}, "images[0].repository must be text, and a list was given."),
         (
             {"images": [dict(ENTRY, tags=1.1)]},
@@ -111,3 +138,22 @@ AN_ENTRY = 'must be a mapping such as {repository: team/app, tag: "1.4.2"}, and'
 )
 def test_what_has_the_wrong_shape_is_named_with_its_place(given: dict[str, t.Any], sentence: str) -> None:
     assert misshapen(SPEC, given) == sentence
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({}, ""),
+        ({"username": "a", "password": ""}, ""),
+        ({"username": "a", "password": None}, "password is needed beside username."),
+        ({"password": "a"}, "username is needed beside password."),
+        ({"username": "a", "password": "b", "token": "c"}, "token can't be given beside username."),
+        ({"client_key": "/key"}, "client_cert is needed beside client_key."),
+        ({"client_key": "/key", "client_cert": "/cert"}, ""),
+        ({"state": "exported", "images": None}, "images must be given where state is exported."),
+        ({"state": "imported"}, ""),
+    ],
+)
+def test_an_option_that_does_not_go_with_another_is_named(given: dict[str, t.Any], sentence: str) -> None:
+    assert broken_rule(RULES, given) == sentence
+    assert broken_rule({}, given) == ""

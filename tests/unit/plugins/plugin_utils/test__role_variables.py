@@ -25,6 +25,7 @@ DEFAULTS: Plain = {
     "promote_jobs": int("4000"),
     "promote_verify": "".join(["t", "ag"]),
     "promote_flatten": False,
+    "promote_on_error": "fail",
 }
 IMAGES = [{"repository": "team/app", "tag": "1"}]
 AN_END = {"registry": "prod.example"}
@@ -38,10 +39,13 @@ def variables(**given: t.Any) -> RoleVariables:
     return RoleVariables("promote_", {**DEFAULTS, **given}, DEFAULTS)
 
 
-def mistake(
-    arguments: Plain | None = None, template: t.Callable[[t.Any], t.Any] = lambda value: value, **given: t.Any
-) -> str:
-    return variables(**given).mistake({"images": IMAGES} if arguments is None else arguments, template)
+def mistake(template: t.Callable[[t.Any], t.Any] = lambda value: value, **given: t.Any) -> str:
+    return variables(**given).mistake(template)
+
+
+def named(message: str, *, reason: str = "", state: str = "", **given: t.Any) -> str:
+    result = {"msg": message, **({"error": {"reason": reason}} if reason else {})}
+    return str(variables(**given).named(result, {"state": state} if state else {})["msg"])
 
 
 @pytest.mark.parametrize(
@@ -82,7 +86,7 @@ def test_what_is_right_is_no_mistake() -> None:
 
 @pytest.mark.parametrize("end", ["source", "destination"])
 @pytest.mark.parametrize(
-    ("value", "kind"), [("dev.example", "text"), ([AN_END], "a list"), (5, "a number"), (True, "true or false")]
+    ("value", "kind"), [("dev.example", "text"), ([AN_END], "a list"), (5, "a number"), (True, "a truth value")]
 )
 def test_an_end_of_another_kind_is_named(end: str, value: t.Any, kind: str) -> None:
     said = mistake(**{f"promote_{end}": value})
@@ -99,16 +103,6 @@ def test_what_an_end_cannot_hold_is_named_with_what_is_meant(end: str) -> None:
         assert f"promote_{end} has no registry" in mistake(**{f"promote_{end}": value})
 
 
-@pytest.mark.parametrize("option", ["username", "token", "auth_file"])
-def test_an_empty_login_is_named_with_its_end(option: str) -> None:
-    said = mistake({"source": {**AN_END, option: ""}, **AN_END, "images": IMAGES})
-    assert said.startswith(f"promote_source.{option} is empty. ")
-    said = mistake({"source": AN_END, **AN_END, option: "", "images": IMAGES})
-    assert said.startswith(f"promote_destination.{option} is empty. ")
-    assert mistake({**AN_END, option: "", "state": "exported"}).startswith(f"promote_source.{option} is empty. ")
-    assert mistake({**AN_END, option: "", "state": "imported"}).startswith(f"promote_destination.{option} is empty. ")
-
-
 def test_what_is_a_template_is_evaluated_and_nothing_else_is() -> None:
     asked = []
 
@@ -117,16 +111,51 @@ def test_what_is_a_template_is_evaluated_and_nothing_else_is() -> None:
         return AN_END
 
     given = {"registry": "dev.example", "password": "{{ lookup('pipe', 'slow') }}"}
-    assert mistake(None, template, promote_source=given, promote_destination="{{ prod }}") == ""
+    assert mistake(template, promote_source=given, promote_destination="{{ prod }}", promote_on_error=None) == ""
     assert asked == ["{{ prod }}"]
 
 
 def test_an_option_that_a_message_begins_with_gets_its_name_in_the_role() -> None:
-    given = variables(promote_images=[])
-    assert given.named("images[3]: a tag is needed") == "promote_images[3]: a tag is needed"
-    assert given.named("immutable_tags must be a list") == "promote_immutable_tags must be a list"
+    assert named("images[3]: a tag is needed", promote_images=[]) == "promote_images[3]: a tag is needed"
+    assert named("images[0].on_conflict must be", promote_images=[]) == "promote_images[0].on_conflict must be"
+    assert named("immutable_tags must be a list") == "promote_immutable_tags must be a list"
+    assert named("jobs must be 1 to 1000.") == "promote_jobs must be 1 to 1000."
     for message in ("Cannot reach images[3]", "imagesque", "plan is wrong", ""):
-        assert given.named(message) == message
+        assert named(message, promote_images=[]) == message
+    assert variables().named({"changed": True}, {}) == {"changed": True}
+
+
+@pytest.mark.parametrize("option", CONNECTION_OPTIONS)
+@pytest.mark.parametrize(
+    "form", ["{}: it is wrong", "{}[0] must be text", "{} must be given", "{} is needed", "{} can't"]
+)
+def test_an_option_of_an_end_gets_the_name_of_its_end(option: str, form: str) -> None:
+    said = form.format(option)
+    assert named(said) == f"promote_destination.{said}"
+    assert named(said, state="imported") == f"promote_destination.{said}"
+    assert named(said, state="exported") == f"promote_source.{said}"
+    assert named(f"source.{said}", promote_source=AN_END) == f"promote_source.{said}"
+
+
+def test_an_option_within_a_message_is_named_too() -> None:
+    message = "Cannot reach dev.example: {}ca_path: it looks like content. Give a path."
+    told = named(message.format(""), reason="ca_path: it looks like content")
+    assert told == message.format("promote_destination.")
+    told = named(message.format("source."), reason="source.ca_path: it looks like content", promote_source=AN_END)
+    assert told == message.format("promote_source.")
+
+
+@pytest.mark.parametrize("host", ["registry.example:5000", "source.example", "token.example", "registry"])
+def test_a_host_is_no_option(host: str) -> None:
+    for reason in (f"{host} refuses the connection", f"{host}:1: no answer" if "." in host else f"{host} answers 401"):
+        message = f"Cannot reach {host}: {reason}"
+        assert named(message, reason=reason, promote_source=AN_END) == message
+
+
+def test_what_the_role_itself_decides_by_is_checked() -> None:
+    said = "promote_on_error must be fail or continue, and other text was given."
+    assert mistake(promote_on_error="fial") == said
+    assert mistake(promote_on_error="continue") == ""
 
 
 def test_ends_may_hold_what_modules_take() -> None:
@@ -134,13 +163,20 @@ def test_ends_may_hold_what_modules_take() -> None:
 
 
 @pytest.mark.parametrize("role", NAMES)
-def test_the_specification_leaves_shapes_to_the_checks(role: str) -> None:
-    """ansible-core answers a mapping or a text in place of a list with the whole specification."""
+def test_the_specification_leaves_types_and_choices_to_the_checks(role: str) -> None:
+    """ansible-core answers another type, or no choice, with the whole specification."""
     options = read(role, "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
     lists = {name for name, value in read(role, "defaults/main.yml").items() if isinstance(value, list)}
-    shaped = lists | {f"{role}_source", f"{role}_destination", f"{role}_images"}
-    strict = {name for name in shaped if options[name]["type"] != "raw"}
-    assert strict <= {"transfer_parts", f"{role}_notify"}
+    passed = {
+        name
+        for _module, task in tasks_with_modules(read(role, "tasks/main.yml"))
+        for name in options
+        if any(value == f"{{{{ {name} }}}}" for value in task.values())
+    }
+    assert len(passed) > 15
+    for name in lists | passed | {f"{role}_source", f"{role}_destination"}:
+        if name not in ("transfer_parts", f"{role}_notify", "transfer_archive", "transfer_import_archive"):
+            assert options[name]["type"] == "raw" and "choices" not in options[name], name
     for end in ("source", "destination"):
         assert set(options[f"{role}_{end}"]["options"]) == set(CONNECTION_OPTIONS)
 
