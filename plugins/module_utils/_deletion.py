@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 import typing as t
 
+from ._actions import ABSENT, EXISTS
 from ._errors import AccessDenied, NotGranted, RegistryError, Unsupported
 from ._parallel import run_all
 
@@ -68,6 +69,11 @@ def settled(
 def unseen(done: t.Iterable[tuple[Place, Outcome]]) -> list[tuple[Place, RegistryError]]:
     """Those of the places whose deletes were accepted, and can't be looked for; and why."""
     return [(place, outcome.unseen) for place, outcome in done if outcome.unseen is not None]
+
+
+def is_change(entry: t.Mapping[str, t.Any]) -> bool:
+    """Whether a result says that something has happened, or in check mode would. What is still there wasn't deleted."""
+    return entry["action"] not in (EXISTS, ABSENT) and "deletion_pending" not in entry
 
 
 class Deletions(t.Generic[Key]):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ._actions import DELETE
+from ._deletion import is_change
 from ._inspection import describe_content, describe_descriptor
 from ._manifest_push import PUSH
 
@@ -25,7 +25,7 @@ def manifest_diff(
     """
     rows = []
     for entry in done:
-        if entry["action"] in (PUSH, DELETE) and "deletion_pending" not in entry:
+        if is_change(entry):
             content = content_of(entry["repository"], entry["digest"])
             shown = describe_descriptor(entry) if content is None else describe_content(content)
             before, after = ({}, shown) if entry["action"] == PUSH else (shown, {})

@@ -223,7 +223,6 @@ transfer:
 
 import typing as t
 
-from ..module_utils._actions import ABSENT, EXISTS
 from ..module_utils._arguments import (
     BLOB_GROUPS,
     PROGRESS,
@@ -237,6 +236,7 @@ from ..module_utils._arguments import (
     run,
 )
 from ..module_utils._blob_diff import blob_diff
+from ..module_utils._deletion import is_change
 from ..module_utils._digest import algorithm_of, check_digest
 from ..module_utils._errors import ContentMismatch, InvalidInput, RegistryError
 from ..module_utils._placement import BlobGroup, BlobOutcome, SourceOf, delete_blobs, outcomes_by_group, place_blobs
@@ -322,11 +322,7 @@ def report(groups: t.Sequence[BlobGroup], outcomes: t.Sequence[BlobOutcome | Reg
                 if outcome.unseen is not None:
                     failures.append(failure(outcome.unseen, repository=group.repository, digest=digest))
         blobs.append(group_as_plain(group, entries))
-    changed = any(
-        entry["action"] not in (EXISTS, ABSENT) and "deletion_pending" not in entry
-        for group in blobs
-        for entry in group["blobs"]
-    )
+    changed = any(is_change(entry) for group in blobs for entry in group["blobs"])
     return {"changed": changed, "blobs": blobs, "failures": failures}
 
 

@@ -261,13 +261,13 @@ from ..module_utils._arguments import (
     source_place,
 )
 from ..module_utils._contents import verify_pushed
-from ..module_utils._deletion import outcome_as_plain, unseen
+from ..module_utils._deletion import is_change, outcome_as_plain, unseen
 from ..module_utils._digest import check_digest
 from ..module_utils._errors import InvalidInput, at_entry
 from ..module_utils._image_arguments import depth_of
 from ..module_utils._manifest import Manifest
 from ..module_utils._manifest_diff import manifest_diff
-from ..module_utils._manifest_push import DELETE, PUSH, ManifestItem, delete_manifests, push_manifests
+from ..module_utils._manifest_push import ManifestItem, delete_manifests, push_manifests
 from ..module_utils._reference import check_repository
 
 
@@ -344,10 +344,7 @@ def work(task: Task) -> dict[str, t.Any]:
             for entry in verify_pushed(registry, pushed, depth)
         ]
     result = {
-        "changed": any(
-            (entry["action"] in (PUSH, DELETE) and "deletion_pending" not in entry) or entry["referrers_tag"]
-            for entry in done
-        ),
+        "changed": any(is_change(entry) or bool(entry["referrers_tag"]) for entry in done),
         "manifests": done,
         "failures": failures,
     }

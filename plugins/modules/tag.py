@@ -201,14 +201,13 @@ transfer:
 
 import typing as t
 
-from ..module_utils._actions import CREATE, REPLACE
 from ..module_utils._arguments import TAGS, Task, create_module, decoded, divided, failure, own_place, run
-from ..module_utils._deletion import outcome_as_plain, unseen
+from ..module_utils._deletion import is_change, outcome_as_plain, unseen
 from ..module_utils._digest import check_digest
 from ..module_utils._errors import InvalidInput, at_entry
 from ..module_utils._reference import check_repository, check_tag
 from ..module_utils._tag_diff import describe_tags, tag_diff
-from ..module_utils._tagging import DELETE, TagItem, delete_tags, move_tags, verify_tags
+from ..module_utils._tagging import TagItem, delete_tags, move_tags, verify_tags
 
 
 def tag_item(entry: dict[str, t.Any], params: dict[str, t.Any]) -> TagItem:
@@ -273,8 +272,7 @@ def work(task: Task) -> dict[str, t.Any]:
     done = [outcome_as_plain(outcome) for _place, outcome in pairs]
     pending = [f"tag {entry['repository']}:{entry['tag']}" for entry in done if "deletion_pending" in entry]
     task.warn_of_pending(pending)
-    changed = sum(entry["action"] in (CREATE, REPLACE, DELETE) for entry in done) > len(pending)
-    result = {"changed": changed, "tags": done, "failures": failures}
+    result = {"changed": any(map(is_change, done)), "tags": done, "failures": failures}
     if task.diff_mode:
         summaries = {(entry["repository"], entry["tag"]): entry.get("summary") for entry in params["tags"] or ()}
         result["diff"] = tag_diff(registry, [outcome for _place, outcome in pairs], before, summaries)

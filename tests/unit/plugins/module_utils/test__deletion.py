@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._deletion import (
     Deletions,
     Patience,
+    is_change,
     outcome_as_plain,
     unseen,
 )
@@ -265,3 +266,14 @@ def test_a_tag_that_a_registry_denies_to_have_and_to_show_is_gone() -> None:
     registry.delete_manifest = delete  # type: ignore[method-assign]
     (outcome,) = delete_tags(registry.client, [TagItem("a", "1", "")], delete_manifest=False, check=False)
     assert isinstance(outcome, TagOutcome) and outcome.action == "delete"
+
+
+@pytest.mark.parametrize("action", ["create", "replace", "push", "upload", "mount", "mount_or_upload", "delete"])
+def test_what_is_pending_is_no_change(action: str) -> None:
+    assert is_change({"action": action})
+    assert not is_change({"action": action, "deletion_pending": True})
+
+
+@pytest.mark.parametrize("action", ["exists", "absent"])
+def test_what_stays_as_it_is_is_no_change(action: str) -> None:
+    assert not is_change({"action": action})
