@@ -581,13 +581,18 @@ def divided(
     return done, failures
 
 
+def unless_failed(failures: t.Sequence[Plain], **facts: t.Any) -> Plain:
+    """What rests on all that was asked for. Where some of that has failed it can't be known, and isn't returned."""
+    return {} if failures else facts
+
+
 def images_found(params: Plain, names: t.Sequence[ImageName], outcomes: t.Sequence[Plain | RegistryError]) -> Plain:
     """The result of a module that looks at images: all of them, and at the top level the only one, if one was given."""
     done, failures = divided([name._asdict() for name in names], outcomes)
     images = [{"repository": place["repository"], "tag": place["tag"], **found} for place, found in done]
     single = images[0] if params["repository"] is not None and images else {}
-    everything = not failures and all(image["exists"] for image in images)
-    return {**single, "exists": everything, "images": images, "failures": failures}
+    everything = unless_failed(failures, exists=all(image["exists"] for image in images))
+    return {**single, **everything, "images": images, "failures": failures}
 
 
 def group_as_plain(group: BlobGroup, blobs: list[Plain]) -> Plain:

@@ -57,8 +57,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 exists:
-  description: Whether all blobs exist.
-  returned: success
+  description:
+    - Whether all blobs exist. Those that are to be replaced count as missing.
+    - Not returned beside RV(failures), since it can't be known then.
+  returned: when it is known
   type: bool
   sample: true
 blobs:
@@ -146,7 +148,16 @@ transfer:
 
 import typing as t
 
-from ..module_utils._arguments import BLOB_GROUPS, Task, blob_groups, create_module, failure, group_as_plain, run
+from ..module_utils._arguments import (
+    BLOB_GROUPS,
+    Task,
+    blob_groups,
+    create_module,
+    failure,
+    group_as_plain,
+    run,
+    unless_failed,
+)
 from ..module_utils._errors import RegistryError
 from ..module_utils._placement import look_for_blobs, missing_blobs
 
@@ -177,7 +188,7 @@ def look(task: Task) -> dict[str, t.Any]:
         for group in missing_blobs(groups, found)
     ]
     task.check_secrets(blobs)
-    return {"exists": not missing and not failures, "blobs": blobs, "missing": missing, "failures": failures}
+    return {**unless_failed(failures, exists=not missing), "blobs": blobs, "missing": missing, "failures": failures}
 
 
 def main() -> None:

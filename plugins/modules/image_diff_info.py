@@ -68,8 +68,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 differs:
-  description: Whether anything is to be promoted. V(null) where only images are equal that could be compared, and others couldn't.
-  returned: success
+  description:
+    - Whether anything is to be promoted.
+    - Not returned where some images couldn't be compared, and nothing is to be promoted of the others.
+  returned: when it is known
   type: bool
   sample: true
 images:
@@ -95,7 +97,8 @@ images:
       type: str
       sample: team/app
     exists:
-      description: Whether the image is at the source. V(null) where the question for it has failed.
+      description: Whether the image is at the source.
+      returned: when it is known
       type: bool
       sample: true
     digest:
@@ -292,7 +295,7 @@ transfer:
 
 import typing as t
 
-from ..module_utils._arguments import Task, create_module, run
+from ..module_utils._arguments import Task, create_module, run, unless_failed
 from ..module_utils._image_arguments import IMAGE_OPTIONS, VERIFICATION, image_items, two_registries, verification
 from ..module_utils._promotion._comparison import compare_images
 from ..module_utils._promotion._items import FAILED, PROMOTE
@@ -314,7 +317,8 @@ def compare(task: Task) -> dict[str, t.Any]:
         if image["action"] == FAILED
     ]
     differs = any(image["action"] == PROMOTE for image in planned["images"])
-    result = dict(planned, differs=None if failures and not differs else differs, failures=failures)
+    known = {"differs": True} if differs else unless_failed(failures, differs=False)
+    result = {**planned, **known, "failures": failures}
     task.check_secrets(result)
     return result
 

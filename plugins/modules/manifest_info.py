@@ -106,8 +106,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 exists:
-  description: Whether all the manifests exist.
-  returned: success
+  description:
+    - Whether all the manifests exist.
+    - Not returned beside RV(failures), since it can't be known then.
+  returned: when it is known
   type: bool
   sample: true
 images:

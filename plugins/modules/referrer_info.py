@@ -86,8 +86,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 exists:
-  description: Whether all the images exist.
-  returned: success
+  description:
+    - Whether all the images exist.
+    - Not returned beside RV(failures), since it can't be known then.
+  returned: when it is known
   type: bool
   sample: true
 images:

@@ -112,29 +112,31 @@ exists:
   description:
     - Whether the repositories exist, all of them.
     - It says nothing of tags. A repository may exist and have no tag, or none that is selected.
-  returned: success
+    - Not returned beside RV(failures). Whether a single repository exists is in RV(repositories) where it is known.
+  returned: when it is known
   type: bool
   sample: true
 tags:
   description:
     - The selected tags. Versions from the newest to the oldest, then the other tags by name.
     - Empty where the repository doesn't exist, too.
-  returned: where O(repository) is given
+    - With O(resolve), a tag that is gone by then is left out. One whose digest could not be looked up stays, and is in RV(failures).
+  returned: where O(repository) is given and could be listed
   type: list
   elements: str
   sample: [1.10.0, 1.9.3, latest]
 all_count:
   description: How many tags the registry lists, the ones that aren't selected included.
-  returned: success
+  returned: when all repositories could be listed
   type: int
   sample: 42
 malformed_count:
   description: How many of them are no valid tags, and so are never selected.
-  returned: success
+  returned: when all repositories could be listed
   type: int
   sample: 0
 repositories:
-  description: The repositories in the order in which they were given.
+  description: The repositories in the order in which they were given, without those that could not be listed.
   returned: success
   type: list
   elements: dict
@@ -148,7 +150,7 @@ repositories:
       type: bool
       sample: true
     tags:
-      description: Its selected tags, in the same order as RV(tags).
+      description: Its selected tags, in the same order as RV(tags), and with the same ones where O(resolve) is set.
       type: list
       elements: str
       sample: [1.10.0, 1.9.3, latest]
@@ -164,7 +166,7 @@ images:
   description:
     - The selected tags of all repositories, in the shape that M(imageops.registry.image_diff_info) and
       M(imageops.registry.manifest_info) take as C(images).
-    - They have a C(digest) where O(resolve) is set.
+    - They have a C(digest) where O(resolve) is set. Then tags whose digest could not be looked up aren't among them.
   returned: success
   type: list
   elements: dict
@@ -242,11 +244,13 @@ transfer:
 
 import typing as t
 
-from ..module_utils._arguments import Task, create_module, failure, own_place, run
+from ..module_utils._arguments import Task, create_module, failure, own_place, run, unless_failed
 from ..module_utils._errors import RegistryError
 from ..module_utils._inspection import list_tags, resolve_tags
 from ..module_utils._reference import check_repository
 from ..module_utils._selection import TagSelection, count_malformed_tags, tag_selection
+
+_COUNTS = ("all_count", "malformed_count")
 
 
 def list_selected(task: Task) -> dict[str, t.Any]:
@@ -281,6 +285,7 @@ def listed(task: Task, repositories: list[str], selection: TagSelection) -> dict
                     "malformed_count": count_malformed_tags(found or ()),
                 }
             )
+    counts = unless_failed(failures, **{name: sum(entry[name] for entry in entries) for name in _COUNTS})
     images = [(entry["repository"], tag) for entry in entries for tag in entry["tags"]]
     result: dict[str, t.Any] = {}
     if task.params["resolve"]:
@@ -301,9 +306,8 @@ def listed(task: Task, repositories: list[str], selection: TagSelection) -> dict
         result["images"] = [{"repository": repository, "tag": tag} for repository, tag in images]
     return {
         **result,
-        "exists": not failures and all(entry["exists"] for entry in entries),
-        "all_count": sum(entry["all_count"] for entry in entries),
-        "malformed_count": sum(entry["malformed_count"] for entry in entries),
+        **counts,
+        **unless_failed(failures, exists=all(entry["exists"] for entry in entries)),
         "repositories": entries,
         "failures": failures,
     }

@@ -123,13 +123,14 @@ def contents(comparison: Comparison) -> list[Manifest]:
 
 def _image(comparison: Comparison, source: End, destination: End) -> Plain:
     item, found, chosen = comparison.item, comparison.source, comparison.chosen
+    # What failed claims nothing: not that the image isn't there, either.
+    existence = {} if comparison.action == FAILED and found is None else {"exists": found is not None}
     return {
         "reference": item.at_source(source),
         "destination": f"{destination.name}/{item.target}",
         "repository": item.repository,
         "destination_repository": item.target,
-        # What failed says nothing: not that the image isn't there, either.
-        "exists": None if comparison.action == FAILED and found is None else found is not None,
+        **existence,
         "digest": "" if chosen is None else chosen.digest,
         "source_digest": "" if found is None else found.digest,
         "media_type": "" if chosen is None else chosen.media_type,

@@ -25,6 +25,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._arguments impor
     deliverable,
     failure,
     image_names,
+    images_found,
     read_file,
     run,
 )
@@ -680,3 +681,16 @@ def test_a_file_is_read_up_to_the_size_of_a_manifest(tmp_path: pathlib.Path) -> 
     assert len(read_file(str(tmp_path / "manifest"))) == 4 * 1024 * 1024 + 1
     with pytest.raises(LocalFileError, match="absent can't be read: No such file"):
         read_file(str(tmp_path / "absent"))
+
+
+@pytest.mark.parametrize("repository", [None, "a"])
+def test_whether_all_images_exist_is_not_returned_where_one_could_not_be_looked_for(repository: str | None) -> None:
+    names = [ImageName("a", "1", ""), ImageName("a", "2", "")]
+    there, gone = {"exists": True}, {"exists": False}
+    params = {"repository": repository}
+    assert images_found(params, names, [there, there])["exists"] is True
+    assert images_found(params, names, [there, gone])["exists"] is False
+    assert "exists" not in images_found(params, names[:1], [NotFound("no")])
+    found = images_found({"repository": None}, names, [there, AccessDenied("no")])
+    assert "exists" not in found
+    assert [image["exists"] for image in found["images"]] == [True]

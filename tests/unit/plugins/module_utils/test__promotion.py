@@ -434,6 +434,15 @@ def test_nothing_but_a_line_is_said_of_what_is_not_promoted(source: FakeRegistry
     assert result["blobs"] == result["manifests"] == result["tags"] == []
 
 
+def test_an_image_that_could_not_be_looked_for_is_not_said_to_be_missing(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    source.failing["HEAD team/app 1"] = AccessDenied("the account may not do this")
+    (image,) = planned(source, destination, BY_TAG)["images"]
+    assert image["action"] == "failed"
+    assert "exists" not in image
+
+
 def test_a_tag_whose_content_is_there_has_none_to_carry(source: FakeRegistry, destination: FakeRegistry) -> None:
     destination.add("team/app", IMAGE, "1")
     result = planned(source, destination, BY_TAG)
