@@ -306,29 +306,40 @@ class Registry:
     def get_blob(self, repository: str, digest: str, offset: int = 0) -> tuple[t.Iterator[bytes], int]:
         """end-2, GET: the blob's bytes in pieces as they come, unverified, and the offset at which they really start.
 
-        ``offset`` asks for the bytes from there on; a registry that ignores ``Range``, or refuses it, starts at 0. It
-        must be less than the blob's size. Raises :class:`NotFound`.
+        ``offset`` asks for the bytes from there on; a registry that ignores ``Range``, or has anything else to say to
+        it, starts at 0. It must be less than the blob's size. Raises :class:`NotFound`.
         """
         what = f"read blob {digest} from {self._named(repository)}"
-        response = self._ask_for_blob(what, repository, digest, f"bytes={offset}-" if offset else "")
-        if offset and response.status == 416:
-            # Some registries understand a range with an end only.
-            last = self._last_byte(response, repository, digest)
-            if last >= offset:
-                response = self._ask_for_blob(what, repository, digest, f"bytes={offset}-{last}")
-        if offset and (response.status == 500 or (response.status >= 400 and not response.is_temporary())):
-            # It may be the range that is refused, by the registry or by a storage. The whole is as good.
-            response = self._ask_for_blob(what, repository, digest, "")
-        if response.status == 206 and offset:
-            start = re.match(r"bytes (\d{1,18})-", response.headers.get("Content-Range", ""))
-            if start is None or int(start.group(1)) != offset:
-                response.close()
-                raise ProtocolViolation("the registry answers another range than was asked for").within(what)
-            return _named_errors(response.pieces(), what), offset
+        rest = self._rest_of_blob(what, repository, digest, offset) if offset else None
+        if rest is not None:
+            return _named_errors(rest.pieces(), what), offset if rest.status == 206 else 0
+        response = self._ask_for_blob(what, repository, digest, "")
         if response.status == 200:
             return _named_errors(response.pieces(), what), 0
         response.close()
         raise response.error().within(what)
+
+    def _rest_of_blob(self, what: str, repository: str, digest: str, offset: int) -> Response | None:
+        """The answer that has the blob from ``offset`` on, or all of it.
+
+        None where it is another one: it may be the range that is refused or not understood, by the registry or by
+        something in front of it, and the whole is as good. Raises what is worth another try.
+        """
+        try:
+            response = self._ask_for_blob(what, repository, digest, f"bytes={offset}-")
+            if response.status == 416:
+                # Some registries understand a range with an end only.
+                last = self._last_byte(response, repository, digest)
+                if last >= offset:
+                    response = self._ask_for_blob(what, repository, digest, f"bytes={offset}-{last}")
+        except (AccessDenied, AuthenticationFailed, ProtocolViolation):
+            return None
+        if _begins_at(response, offset) or (response.status == 200 and not response.is_page()):
+            return response
+        response.close()
+        if response.is_temporary() and response.status != 500:
+            raise response.error().within(what)
+        return None
 
     def _ask_for_blob(self, what: str, repository: str, digest: str, asked: str) -> Response:
         """GET of a blob, or of the range that is asked for."""
@@ -1042,6 +1053,14 @@ def _check_no_page(response: Response, what: str) -> None:
     except ProtocolViolation as error:
         error.within(what)
         raise
+
+
+def _begins_at(response: Response, offset: int) -> bool:
+    """Whether an answer has one range of a blob, and says that it is the one from ``offset`` on."""
+    if response.status != 206 or bare_media_type(response.headers.get("Content-Type", "")) == "multipart/byteranges":
+        return False
+    start = re.match(r"bytes (\d{1,18})-", response.headers.get("Content-Range", ""), re.ASCII)
+    return start is not None and int(start.group(1)) == offset
 
 
 def _size_of(response: Response) -> int:

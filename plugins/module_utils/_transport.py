@@ -240,7 +240,9 @@ class Transport:
         except AuthenticationFailed as error:
             credential = self.credential_for(repository)
             known = credential in self._refusals or credential in self._accepted
-            if not known and not (credential.is_anonymous and self._served) and not isinstance(body, Body):
+            # A registry that never asked for a login, and asks for one now, has refused none.
+            unasked = self._served and (credential.is_anonymous or not self._authenticator.scheme)
+            if not known and not unasked and not isinstance(body, Body):
                 raise self._note_refused(credential, error) from error
             self._advise(credential, error)
             raise

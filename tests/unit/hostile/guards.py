@@ -348,9 +348,9 @@ WRONG_CONTENT = (
     Guard(
         "the range that is answered",
         "_registry.py",
-        "if start is None or int(start.group(1)) != offset:",
-        "if start is None:",
-        f"{_CONTENT}a_range_that_lies_about_where_it_begins_is_refused",
+        "return start is not None and int(start.group(1)) == offset",
+        "return start is not None",
+        f"{_CONTENT}a_range_that_lies_about_where_it_begins_is_not_used",
     ),
     Guard(
         "the size of a blob that is there",

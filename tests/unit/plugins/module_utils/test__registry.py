@@ -246,10 +246,43 @@ def test_get_blob_of_a_registry_that_ignores_range_starts_at_zero(server: Script
     "content_range",
     ["bytes 0-17/18", "bytes 50-60/70", "", "5-17", "bytes x-y/z", "bytes */18", "bytes " + "9" * 5000 + "-"],
 )
-def test_get_blob_refuses_another_range(server: ScriptedServer, content_range: str) -> None:
-    server.expect("GET", BLOB, 206, LAYER, {"Content-Range": content_range})
-    with pytest.raises(ProtocolViolation, match="another range"):
-        registry(server).get_blob("a/b", DIGEST, 5)
+def test_get_blob_reads_the_whole_where_another_range_comes(server: ScriptedServer, content_range: str) -> None:
+    server.expect("GET", BLOB, 206, LAYER, {"Content-Range": content_range} if content_range else {})
+    server.expect("GET", BLOB, 200, LAYER)
+    pieces, start = registry(server).get_blob("a/b", DIGEST, 5)
+    assert (b"".join(pieces), start) == (LAYER, 0)
+    assert [seen.header("Range") for seen in server.requests] == ["bytes=5-", None]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers"),
+    [
+        (206, b"--x--", {"Content-Type": "multipart/byteranges; boundary=x"}),
+        (206, b"--x--", {"Content-Type": "Multipart/ByteRanges; boundary=x", "Content-Range": "bytes 5-17/18"}),
+        (200, b"<html>Log in", {"Content-Type": "text/html"}),
+        (204, b"", {}),
+        (203, LAYER, {}),
+        (302, b"", {}),
+    ],
+)
+def test_get_blob_reads_the_whole_where_a_range_gets_another_answer(
+    server: ScriptedServer, status: int, body: bytes, headers: dict[str, str]
+) -> None:
+    server.expect("GET", BLOB, status, body, headers).expect("GET", BLOB, 200, LAYER)
+    pieces, start = registry(server).get_blob("a/b", DIGEST, 5)
+    assert (b"".join(pieces), start) == (LAYER, 0)
+    assert [seen.header("Range") for seen in server.requests] == ["bytes=5-", None]
+
+
+@pytest.mark.parametrize("login", [ANONYMOUS, Credential("u", "a-password")])
+def test_get_blob_reads_the_whole_where_a_range_is_refused_as_if_a_login_were_wanted(
+    server: ScriptedServer, login: Credential
+) -> None:
+    server.expect("GET", BLOB, 200, LAYER).expect("GET", BLOB, 401).expect("GET", BLOB, 200, LAYER)
+    client = registry(server, credential=login)
+    client.get_blob("a/b", DIGEST)
+    pieces, start = client.get_blob("a/b", DIGEST, 5)
+    assert (b"".join(pieces), start) == (LAYER, 0)
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405, 412, 416, 500, 501])
