@@ -32,6 +32,8 @@ class ChunkedUpload:
         self._size = size
         self._chunk = chunk
         self._reader = reader
+        self._answers: set[int | None] = set()
+        """The statuses that answered its chunks, None for no answer; 202 for all that took one."""
 
     def send(self) -> None:
         """Send the blob, and end its session.
@@ -54,15 +56,21 @@ class ChunkedUpload:
                     if known > begin:
                         begin = known
                         continue
+                self._answers.add(error.status)
+                stuck = failures > 0 and self.session.is_silent and error.status is not None
+                if self._answers == {500} and (stuck or failures >= self._destination.retries):
+                    # Not one was taken: something may be wrong with chunks as such.
+                    raise _no_chunks(error) from error
                 if not error.temporary or isinstance(error, UploadGone) or failures >= self._destination.retries:
-                    raise _judged(error, begin, length) from error
-                if failures and self.session.is_silent and error.status is not None:
+                    raise self._judged(error, begin, length) from error
+                if stuck:
                     # A registry that was killed within a chunk may know the session, and never take anything again.
                     raise _stuck(error) from error
                 failures += 1
                 begin = min(self._state_after(failures, begin), begin + length)
                 continue
             self.session = answered
+            self._answers.add(202)
             sent = begin + length
             taken = self._end_of(answered, begin, sent)
             short += taken < begin + length
@@ -75,7 +83,24 @@ class ChunkedUpload:
         try:
             self._destination.put_upload(self.session, self._digest)
         except RegistryError as error:
-            raise _judged(error, self._size, 0) from error
+            raise self._judged(error, self._size, 0) from error
+
+    def _judged(self, error: RegistryError, begin: int, length: int) -> RegistryError:
+        """What an error says about chunks as such; the error itself where that is nothing."""
+        if error.status == 416 and not begin:
+            # Nothing can be out of step yet: GHCR says so that a chunk is too large.
+            facts = {name: getattr(error, name) for name in ("method", "url", "status", "errors")}
+            return BodyTooLarge(f"the registry doesn't take a chunk of {length} bytes", **facts).within(error.operation)
+        if error.status in (401, 403):
+            # Firewalls in front of registries forbid PATCH so. An account that may not push is refused the whole, too.
+            return error if 202 in self._answers or error.temporary else _no_chunks(error)
+        if error.status == 413:
+            return error
+        # A session that is new can't be gone: then there is no way to send chunks to it.
+        gone = any(code.startswith("BLOB_UPLOAD_") for code in error.codes)
+        no_way = error.status == 404 and not begin and not gone
+        refused = not error.temporary and (error.status is not None or isinstance(error, ProtocolViolation))
+        return _no_chunks(error) if no_way or refused else error
 
     def _state_after(self, failures: int, begin: int) -> int:
         """Wait, and ask the registry how many bytes it has."""
@@ -115,18 +140,7 @@ def _stuck(error: RegistryError) -> RegistryError:
     return UploadStuck(error.reason, **facts).within(error.operation)
 
 
-def _judged(error: RegistryError, begin: int, length: int) -> RegistryError:
-    """What an error says about chunks as such; the error itself where that is nothing."""
-    facts = error.answer()
-    if error.status == 416 and not begin:
-        # Nothing can be out of step yet: GHCR says so that a chunk is too large.
-        return BodyTooLarge(f"the registry doesn't take a chunk of {length} bytes", **facts).within(error.operation)
-    if error.status in (401, 403, 413):
-        return error
-    # A session that is new can't be gone: then there is no way to send chunks to it.
-    gone = any(code.startswith("BLOB_UPLOAD_") for code in error.codes)
-    no_way = error.status == 404 and not begin and not gone
-    refused = not error.temporary and (error.status is not None or isinstance(error, ProtocolViolation))
-    if no_way or refused:
-        return ChunksRefused(f"the registry doesn't take it in chunks: {error.reason}", **facts).within(error.operation)
-    return error
+def _no_chunks(error: RegistryError) -> RegistryError:
+    return ChunksRefused(
+        f"the registry doesn't take it in chunks: {error.reason}", hint=error.hint, **error.answer()
+    ).within(error.operation)

@@ -378,11 +378,45 @@ def test_chunks_that_are_thrown_away_are_an_error_where_the_whole_is_too_large(s
         upload(registry(server, 0))
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_registry_that_forbids_the_first_chunk_gets_the_blob_whole(server: ScriptedServer, status: int) -> None:
+    start(server).expect("PATCH", "/u1?s=0", status)
+    cancelled(server, "/u1?s=0")
+    whole(server, number=2)
+    (given_up,) = upload(registry(server))
+    assert "doesn't take it in chunks" in given_up
+    assert server.requests[-1].body == BLOB
+
+
 @pytest.mark.parametrize(("status", "kind"), [(403, AccessDenied), (401, AuthenticationFailed)])
 def test_a_refusal_of_the_account_is_none_of_the_form(
     server: ScriptedServer, status: int, kind: type[RegistryError]
 ) -> None:
     start(server).expect("PATCH", "/u1?s=0", status)
     cancelled(server, "/u1?s=0")
+    whole(server, number=2, status=status)
+    cancelled(server, "/u2?s=0")
     with pytest.raises(kind):
         upload(registry(server))
+
+
+def test_a_registry_that_forbids_a_later_chunk_forbids_the_blob(server: ScriptedServer) -> None:
+    start(server)
+    patch(server, "/u1?s=0", "/u1?s=1", FIRST)
+    server.expect("PATCH", "/u1?s=1", 403)
+    cancelled(server, "/u1?s=1")
+    with pytest.raises(AccessDenied):
+        upload(registry(server))
+
+
+@pytest.mark.parametrize("received", ["", "0-0", FIRST])
+def test_a_registry_that_fails_every_chunk_gets_the_blob_whole(server: ScriptedServer, received: str) -> None:
+    start(server)
+    server.expect("PATCH", "/u1?s=0", 500)
+    state(server, "/u1?s=0", "/u1?s=1", received)
+    server.expect("PATCH", "/u1?s=1", 500)
+    cancelled(server, "/u1?s=1")
+    whole(server, number=2)
+    (given_up,) = upload(registry(server, retries=1))
+    assert "doesn't take it in chunks" in given_up
+    assert server.requests[-1].body == BLOB
