@@ -16,6 +16,7 @@ from ._image_arguments import IMAGE_OPTIONS
 from ._layout._layout import Layout
 from ._layout._names import ImageName, name_of, read_names
 from ._reference import check_tag
+from ._shown import quoted, without_login
 
 Plain = dict[str, t.Any]
 
@@ -49,11 +50,13 @@ def names_to_write(params: Plain) -> dict[tuple[str, str], str]:
             name = name_of(repository, reference) if entry["name"] is None else _checked(entry["name"], position)
             owner = owners.setdefault(name, (repository, reference, position))
             if owner[:2] != (repository, reference):
-                raise InvalidInput(f"images[{owner[2]}] and images[{position}] would both be called {name}")
+                raise InvalidInput(
+                    f"images[{owner[2]}] and images[{position}] would both be called {without_login(name)}"
+                )
             if names.setdefault((repository, reference), name) != name:
                 raise InvalidInput(
                     f"images[{position}]: {repository} {reference} has another name before, "
-                    f"{names[repository, reference]}"
+                    f"{without_login(names[repository, reference])}"
                 )
     return names
 
@@ -62,7 +65,7 @@ def _checked(name: str, position: int) -> str:
     # Long names first: the pattern is for what tools write.
     if len(name) > _MAXIMUM_NAME or not _NAME.fullmatch(name):
         raise InvalidInput(
-            f"images[{position}]: malformed name {name[:160]!r}: letters and digits are allowed, and between them "
+            f"images[{position}]: malformed name {quoted(name)}: letters and digits are allowed, and between them "
             "one of '-', '.', '_', ':', '@', '+' and '/'"
         )
     return name

@@ -88,7 +88,7 @@ _ONE_END: Plain = {
 }
 _PATHS = frozenset(
     name for option, spec in _ONE_END.items() if spec["type"] == "path" for name in (option, *spec.get("aliases", ()))
-)
+) | {"path", "src", "dest"}
 _WHOLE_TASK: Plain = {
     "timeout": {"type": "int", "default": 60},
     "retries": {"type": "int", "default": 3},

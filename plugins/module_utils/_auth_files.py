@@ -19,7 +19,7 @@ from ._credential import Credential
 from ._errors import CredentialError, LocalFileError
 from ._local_path import absolute, check_is_path, relative_hint
 from ._reference import is_docker_hub
-from ._shown import HIDDEN, is_content
+from ._shown import HIDDEN, is_content, quoted
 
 RUNTIME_DIRECTORY = "/run/containers"
 """Where Linux has podman's file of each user, if XDG_RUNTIME_DIR isn't set."""
@@ -191,7 +191,7 @@ def _namespace_of(key: str) -> str:
 
 
 def _checked_credential(entry: t.Any, key: str, name: str) -> Credential:
-    problem = CredentialError(f"the entry {key!r} of {name} holds no valid credential")
+    problem = CredentialError(f"the entry {quoted(key)} of {name} holds no valid credential")
     found = _credential_of(entry, key, name, problem)
     if not found.is_text:
         raise problem
@@ -201,7 +201,7 @@ def _checked_credential(entry: t.Any, key: str, name: str) -> Credential:
 def _credential_of(entry: t.Any, key: str, name: str, problem: CredentialError) -> Credential:
     if not isinstance(entry, dict):
         raise problem
-    found = Credential(source=f"the entry {key!r} of {name}", advice=_LOG_IN_AGAIN)
+    found = Credential(source=f"the entry {quoted(key)} of {name}", advice=_LOG_IN_AGAIN)
     token, identity_token = _text(entry, "registrytoken"), _text(entry, "identitytoken")
     if token:
         if not _TOKEN.fullmatch(token):
@@ -222,7 +222,7 @@ def _credential_of(entry: t.Any, key: str, name: str, problem: CredentialError) 
     if isinstance(username, str) and username and ":" not in username and isinstance(password, str):
         return found._replace(username=username, password=password)
     raise CredentialError(
-        f"the entry {key!r} of {name} holds no credential",
+        f"the entry {quoted(key)} of {name} holds no credential",
         hint="It may be kept by a credential helper that this file doesn't name; give username and password",
     )
 

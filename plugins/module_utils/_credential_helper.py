@@ -20,6 +20,7 @@ import typing as t
 
 from ._credential import Credential
 from ._errors import CredentialError
+from ._shown import quoted
 
 TIME_LIMIT = 30.0
 """Seconds. Those of clouds ask a server."""
@@ -38,7 +39,7 @@ def ask_helper(name: str, server: str, named_by: str) -> Credential | None:
     prints is shown only where it is the message of a failure.
     """
     if not _NAME.fullmatch(name):
-        raise CredentialError(f"{named_by} names a credential helper {name[:100]!r}, which can't be the name of one")
+        raise CredentialError(f"{named_by} names a credential helper {quoted(name)}, which can't be the name of one")
     program = f"docker-credential-{name}"
     called = f"the credential helper {program}, which {named_by} names,"
     path = shutil.which(program)

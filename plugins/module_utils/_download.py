@@ -18,7 +18,7 @@ import typing as t
 from ._actions import EXISTS
 from ._digest import algorithm_of
 from ._errors import ContentMismatch, LocalFileError, RegistryError
-from ._local_path import absolute, relative_hint
+from ._local_path import absolute, check_is_path, relative_hint
 from ._parallel import run_all
 from ._registry import Registry
 from ._transfer import FileSource, RegistrySource, pieces_from, size_at, verified_pieces
@@ -52,6 +52,15 @@ class DownloadOutcome(t.NamedTuple):
 
 Move = t.Callable[[str, str], object]
 """Moves a file over another one in one step."""
+
+
+def check_dest(path: str) -> None:
+    """Raise :class:`LocalFileError` for content in the place of a path: results and errors show that."""
+    try:
+        check_is_path(path)
+    except LocalFileError as error:
+        error.at_option("dest")
+        raise
 
 
 def make_directories(paths: t.Iterable[str]) -> None:

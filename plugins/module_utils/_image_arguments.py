@@ -16,6 +16,7 @@ from ._errors import InvalidInput, at_entry
 from ._platform import check_platform
 from ._promotion._items import ImageItem, distinct_images
 from ._reference import Place, check_repository, check_tag
+from ._shown import quoted
 
 Plain = dict[str, t.Any]
 
@@ -170,6 +171,6 @@ def _artifacts(names: t.Sequence[str]) -> tuple[str, ...]:
     for name in distinct:
         if name not in (ALL, NONE) and "/" not in name:
             raise InvalidInput(
-                f"artifacts: {name!r} is neither all, none nor an artifact type, such as application/spdx+json"
+                f"artifacts: {quoted(name)} is neither all, none nor an artifact type, such as application/spdx+json"
             )
     return () if distinct == (NONE,) else distinct

@@ -11,6 +11,7 @@ import re
 import typing as t
 
 from ._errors import InvalidInput
+from ._shown import quoted
 
 _PART = r"[a-z0-9][a-z0-9_.-]{0,63}"
 _PLATFORM = re.compile(rf"{_PART}/{_PART}(?:/{_PART})?", re.ASCII)
@@ -22,7 +23,7 @@ def check_platform(text: t.Any) -> str:
     """The platform, if it is one of the form ``os/architecture[/variant]``. Raises :class:`InvalidInput`."""
     if not isinstance(text, str) or not _PLATFORM.fullmatch(text):
         raise InvalidInput(
-            f"{str(text)[:200]!r} is no platform", hint="A platform is os/architecture or os/architecture/variant"
+            f"{quoted(text)} is no platform", hint="A platform is os/architecture or os/architecture/variant"
         )
     return text
 

@@ -13,6 +13,7 @@ import typing as t
 from ._errors import InvalidInput, RegistryError
 from ._reference import check_repository, check_tag
 from ._semver import Range, Version, parse_version
+from ._shown import no_expression
 
 _DIGEST_TAG = re.compile(r"(?:sha256|sha512)-[a-f0-9]{64}(?:\..+)?", re.ASCII)
 
@@ -27,7 +28,7 @@ class Patterns:
             try:
                 self._patterns.append(re.compile(text))
             except (re.error, RecursionError, OverflowError) as error:
-                raise InvalidInput(f"{option}: {text[:160]!r} is no regular expression: {error}") from error
+                raise InvalidInput(f"{option}: {no_expression(text, error)}") from error
 
     def __bool__(self) -> bool:
         return bool(self._patterns)

@@ -14,6 +14,7 @@ import re
 import typing as t
 
 from ._errors import InvalidInput
+from ._shown import quoted, without_login
 
 _LONGEST_VERSION = 128
 _LONGEST_RANGE = 512
@@ -135,8 +136,10 @@ def _comparators(part: str, whole: str) -> list[_Bound]:
 
 
 def _malformed(whole: str, where: str) -> InvalidInput:
+    # Half of a login is one.
+    part = repr(where[:80]) if without_login(whole) == whole else "there"
     return InvalidInput(
-        f"malformed range of versions {whole[:160]!r}: {where[:80]!r} is no comparator such as '>=1.2', '^1.4' or '1.x'"
+        f"malformed range of versions {quoted(whole)}: {part} is no comparator such as '>=1.2', '^1.4' or '1.x'"
     )
 
 

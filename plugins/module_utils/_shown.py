@@ -52,6 +52,14 @@ def quoted(value: object) -> str:
     return repr(without_secret(str(value))[:_LONGEST])
 
 
+def no_expression(text: str, error: Exception) -> str:
+    """What to say of a text that is no regular expression. Where it may have a login in it, the reason isn't told: that
+    may quote parts of it."""
+    shown = without_login(text)
+    why = f": {error}" if shown == text else ""
+    return f"{shown[:_LONGEST]!r} is no regular expression{why}"
+
+
 def is_content(path: str) -> bool:
     """Whether a text looks like the content of a file, where the path of one is wanted."""
     return len(path) > _LONGEST_PATH or _CONTENT.match(path) is not None

@@ -153,7 +153,7 @@ import os
 import typing as t
 
 from ..module_utils._arguments import BLOB_GROUPS, Task, blob_groups, create_module, divided, run
-from ..module_utils._download import DOWNLOAD, DownloadItem, download_blobs, make_directories
+from ..module_utils._download import DOWNLOAD, DownloadItem, check_dest, download_blobs, make_directories
 
 
 def download_items(params: dict[str, t.Any]) -> list[DownloadItem]:
@@ -169,6 +169,7 @@ def download_items(params: dict[str, t.Any]) -> list[DownloadItem]:
 
 
 def work(task: Task) -> dict[str, t.Any]:
+    check_dest(task.params["dest"])
     items = download_items(task.params)
     registry = task.registry()
     if task.params["blobs"] is not None and not task.check_mode:

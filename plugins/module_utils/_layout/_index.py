@@ -12,6 +12,7 @@ import typing as t
 
 from .._errors import InvalidInput, LocalFileError, RegistryError
 from .._manifest import MAXIMUM_SIZE, OCI_INDEX, Descriptor, Manifest
+from .._shown import quoted
 from ._names import CONTAINERD_NAME, REF_NAME, read_names
 
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
@@ -55,7 +56,7 @@ class LayoutIndex:
     def named(self, name: str) -> Descriptor | None:
         """The entry that has this very name. Raises :class:`InvalidInput` where several manifests have it."""
         return self._only(
-            f"the name {name!r}",
+            f"the name {quoted(name)}",
             [entry for entry in self.entries if name in (_name(entry), entry.annotations.get(CONTAINERD_NAME))],
         )
 

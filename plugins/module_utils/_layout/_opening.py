@@ -11,7 +11,7 @@ import os
 
 from .._counters import Counters
 from .._errors import LocalFileError
-from .._local_path import absolute, relative_hint
+from .._local_path import absolute, check_is_path, relative_hint
 from ._archive import ArchiveStore
 from ._directory import DirectoryStore
 from ._layout import Layout, Names
@@ -35,6 +35,7 @@ def open_layout(
 
     For a writer it needn't be there.
     """
+    check_is_path(path)
     hint = relative_hint(path)
     path = absolute(path)
     what = f"{'write to' if writing else 'read'} the image layout {path}"

@@ -19,6 +19,7 @@ from .._digest import check_digest, compute_digest
 from .._errors import InvalidInput, RegistryError, printable
 from .._manifest import MAXIMUM_BLOB_SIZE, Manifest
 from .._reference import check_repository, check_tag
+from .._shown import quoted
 from ._items import FAILED, MISSING, PROMOTE, REFUSED, SKIP, STOPPING, UNCHANGED, Plain
 from ._whole import parsed
 
@@ -94,7 +95,7 @@ def _image(entry: t.Any) -> Plain:
     for name, shape in _PARTS.items():
         image[name] = _each(image[name], name, functools.partial(_fields, shape=shape))
     if image["action"] not in _ACTIONS:
-        raise InvalidInput(f"{image['action']!r} is no action of an image")
+        raise InvalidInput(f"{quoted(image['action'])} is no action of an image")
     if image["action"] not in STOPPING:
         digests = [image["digest"], image["source_digest"]]
         digests += [artifact[name] for artifact in image["artifacts"] for name in ("digest", "subject")]

@@ -11,6 +11,7 @@ import re
 import typing as t
 
 from .._errors import InvalidInput
+from .._shown import no_expression
 
 if t.TYPE_CHECKING:
     # Plugins on the controller need this file, and no client.
@@ -109,5 +110,5 @@ def _check_patterns(item: ImageItem) -> None:
     for pattern in item.immutable_tags:
         try:
             re.compile(pattern)
-        except re.error as error:
-            raise InvalidInput(f"immutable_tags: {pattern!r} is no regular expression: {error}") from error
+        except (re.error, RecursionError, OverflowError) as error:
+            raise InvalidInput(f"immutable_tags: {no_expression(pattern, error)}") from error

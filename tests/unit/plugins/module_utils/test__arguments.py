@@ -40,6 +40,8 @@ from ansible_collections.imageops.registry.plugins.module_utils._errors import (
 )
 from ansible_collections.imageops.registry.plugins.module_utils._inspection import ImageName
 from ansible_collections.imageops.registry.plugins.module_utils._placement import BlobGroup
+from ansible_collections.imageops.registry.plugins.module_utils._shown import shown_options
+from ansible_collections.imageops.registry.plugins.modules import blob_download
 from ansible_collections.imageops.registry.tests.unit.support.scripted_server import ScriptedServer
 
 DIGEST = "sha256:" + "a" * 64
@@ -694,3 +696,19 @@ def test_whether_all_images_exist_is_not_returned_where_one_could_not_be_looked_
     found = images_found({"repository": None}, names, [there, AccessDenied("no")])
     assert "exists" not in found
     assert [image["exists"] for image in found["images"]] == [True]
+
+
+PEM = "-----BEGIN PRIVATE KEY-----\nSup3rS3cret\n-----END PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize("name", ["path", "src", "dest", "ca_path"])
+def test_the_content_of_a_file_is_not_shown_among_options(name: str) -> None:
+    assert shown_options({name: PEM}, _arguments._PATHS) == {name: "********"}
+
+
+def test_the_content_of_a_file_in_the_place_of_a_download_is_not_shown(tmp_path: pathlib.Path) -> None:
+    task = t.cast(t.Any, type("Task", (), {"params": {"dest": f"{tmp_path}/{PEM}"}, "check_mode": False}))
+    with pytest.raises(LocalFileError, match="^dest: the path of a file is wanted") as caught:
+        blob_download.work(task)
+    assert "Sup3rS3cret" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
