@@ -33,7 +33,7 @@ from ._reference import Place, check_registry, check_repository, check_tag
 from ._registry import Registry
 from ._requests import REQUESTS_IMPORT_ERROR
 from ._shapes import broken_rule, misshapen
-from ._shown import shown_options, without_secrets
+from ._shown import shown_options
 from ._transport import Transport
 from ._upload_form import SMALLEST_CHUNK
 
@@ -320,12 +320,9 @@ class Task:
 
     def warn_of_notices(self) -> None:
         """Warn, once for the whole task, of what its registries tell their users."""
-        sentence = self._notices.sentence(self._without_secrets)
+        sentence = self._notices.sentence({*(secret for _option, secret in self._secrets()), *self._found_secrets})
         if sentence:
             self.module.warn(sentence)
-
-    def _without_secrets(self, text: str) -> str:
-        return without_secrets(text, {*(secret for _option, secret in self._secrets()), *self._found_secrets})
 
     def _hide_text(self, secret: str) -> None:
         self._found_secrets.add(secret)

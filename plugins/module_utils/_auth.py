@@ -165,6 +165,8 @@ class Answer(t.NamedTuple):
 
     status: int
     body: bytes
+    is_throttled: bool = False
+    """Whether it says that there were too many requests, whatever the status."""
 
 
 Fetch = t.Callable[[str, t.Mapping[str, str], t.Optional[bytes]], Answer]
@@ -358,6 +360,8 @@ class Authenticator:
         self, server: _Server, answer: Answer, credential: Credential, scopes: Scopes, method: str
     ) -> None:
         facts: dict[str, t.Any] = {"method": method, "url": server.shown, "status": answer.status}
+        if answer.is_throttled:
+            raise RateLimited("the token server gave no token: too many requests", temporary=True, **facts)
         if answer.status == 403 and scopes != NOTHING:
             # Some say so of a wrong password, others of what this account, or nobody, finds there.
             check = LOG_IN if credential.is_anonymous else f"{_CHECK_CREDENTIAL}, and the account's rights"
@@ -366,8 +370,6 @@ class Authenticator:
             )
         if answer.status in (400, 401, 403):
             raise AuthenticationFailed(f"the token server doesn't accept {credential}", hint=_CHECK_CREDENTIAL, **facts)
-        if answer.status == 429:
-            raise RateLimited("the token server gave no token: too many requests", temporary=True, **facts)
         if answer.status != 200:
             raise NoToken("the token server gave no token", temporary=answer.status >= 500, **facts)
 

@@ -11,6 +11,7 @@ import threading
 import typing as t
 
 from ._errors import printable
+from ._shown import texts_without_secrets
 
 _MOST = 5
 """Texts of a registry that are kept."""
@@ -34,11 +35,11 @@ class Notices:
                 if len(found) <= _MOST:
                     found[text] = None
 
-    def sentence(self, hide: t.Callable[[str], str] = lambda text: text) -> str:
-        """All of it for a screen; empty where no registry has told anything. ``hide`` takes secrets out of a text."""
+    def sentence(self, secrets: t.Collection[str] = ()) -> str:
+        """All of it for a screen, without ``secrets``; empty where no registry has told anything."""
         with self._lock:
             return ". ".join(
-                f"The registry {registry} says: {_listed([_shown(hide(text)) for text in texts])}"
+                f"The registry {registry} says: {_listed([_shown(text) for text in texts_without_secrets(texts, secrets)])}"
                 for registry, texts in sorted(self._texts.items())
             )
 
@@ -50,5 +51,5 @@ def _shown(text: str) -> str:
 
 
 def _listed(texts: t.Sequence[str]) -> str:
-    named = "; ".join(f'"{text}"' for text in texts[:_MOST])
+    named = "; ".join(f'"{text}"' for text in dict.fromkeys(texts[:_MOST]))
     return f"{named}; and more" if len(texts) > _MOST else named

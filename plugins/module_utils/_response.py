@@ -37,7 +37,7 @@ from ._errors import (
 from ._manifest import MANIFEST_TYPES, bare_media_type
 from ._pace import LEAST_IN_A_WINDOW, Deadline
 from ._requests import urllib3
-from ._shown import without_secrets
+from ._shown import texts_without_secrets, without_secrets
 from ._url import origin_of, without_query
 
 PIECE = 1024 * 1024
@@ -48,7 +48,8 @@ MAXIMUM_ERROR_BODY = 64 * 1024
 _SHORTEST_SECRET = 6
 """Bytes. A shorter one is part of many words."""
 
-_TEMPORARY_CODES = ("UNKNOWN", "UNAVAILABLE", "TOOMANYREQUESTS", "BLOB_UPLOAD_INVALID")
+_THROTTLED_CODES = ("TOOMANYREQUESTS", "TOO_MANY_REQUESTS", "TOO_MANY_REQUEST")
+_TEMPORARY_CODES = ("UNKNOWN", "UNAVAILABLE", "BLOB_UPLOAD_INVALID", *_THROTTLED_CODES)
 _REGISTRY_HEADERS = (
     "Docker-Distribution-Api-Version",
     "Docker-Content-Digest",
@@ -122,21 +123,10 @@ class Response:
 
         The login that it answers is hidden; otherwise the texts are as they came, and not fit for a screen.
         """
-        return [text for header in self.header_list("Warning") for text in self._told(header[:_MAXIMUM_WARNING])]
-
-    def _told(self, header: str) -> t.Iterator[str]:
-        """The texts of one header, which may have several (RFC 7234, 5.5)."""
-        position = 0
-        while (found := _WARNING.match(header, position)) is not None:
-            position = found.end()
-            if (found["code"], found["agent"]) == ("299", "-"):
-                # Headers are read as Latin-1, and written as UTF-8 by most.
-                text = re.sub(r"\\(.)", r"\1", found["text"]).encode("latin-1", "replace")
-                shown = self._without_login(text)
-                try:
-                    yield shown.decode("utf-8")
-                except UnicodeDecodeError:
-                    yield shown.decode("latin-1")
+        texts = [text for header in self.header_list("Warning") for text in _told(header[:_MAXIMUM_WARNING])]
+        return texts_without_secrets(
+            texts, [secret.decode("utf-8", "replace") for secret in _secrets_of(self.authorisation)]
+        )
 
     def pieces(self) -> t.Iterator[bytes]:
         """The streamed body as it came over the wire. Raises :class:`ConnectionFailed` where it breaks off."""
@@ -217,6 +207,13 @@ class Response:
                 return TLSFailed("the registry requires a client certificate", hint=NAME_CERTIFICATE, **facts)
             if _BAD_CERTIFICATE.search(self.body):
                 return TLSFailed("the registry doesn't accept the client certificate", hint=CHECK_CERTIFICATE, **facts)
+        if self.is_throttled:
+            return RateLimited(
+                said or "too many requests",
+                hint="Set requests_per_second, or run again later",
+                temporary=True,
+                **facts,
+            )
         if self.status == 401:
             return AuthenticationFailed(
                 "the registry doesn't accept the credential",
@@ -239,13 +236,6 @@ class Response:
             return ConnectionFailed(
                 "the proxy asks for a login, or doesn't accept the one that it got",
                 hint="Put it into the URL of the proxy: http://user:password@host:port",
-                **facts,
-            )
-        if self.status == 429:
-            return RateLimited(
-                said or "too many requests",
-                hint="Set requests_per_second, or run again later",
-                temporary=True,
                 **facts,
             )
         if self.status == 412:
@@ -286,11 +276,20 @@ class Response:
                 status=self.status,
             )
 
+    @property
+    def is_throttled(self) -> bool:
+        """Whether there were too many requests: 429, or 403 with a code that says so."""
+        return self.status == 429 or (
+            self.status == 403 and any(detail.code.upper() in _THROTTLED_CODES for detail in self.error_details())
+        )
+
     def is_temporary(self) -> bool:
         """Whether the same request may succeed later. A 500 whose codes speak of the content won't (protocol: 0.16).
 
-        Of every other status the codes don't count: Pulp throttles with 429 ``UNSUPPORTED``.
+        Of every other status but 403 the codes don't count: Pulp throttles with 429 ``UNSUPPORTED``.
         """
+        if self.is_throttled:
+            return True
         if self.status != CODES_DECIDE:
             return self.status in TEMPORARY_STATUS
         return all(detail.code.upper() in _TEMPORARY_CODES for detail in self.error_details())
@@ -338,6 +337,20 @@ def _give_back(raw: t.Any) -> None:
     """Close an answer of ``urllib3``; its connection goes on where all of the answer was read."""
     raw.close()
     raw.release_conn()
+
+
+def _told(header: str) -> t.Iterator[str]:
+    """The texts of one ``Warning`` header, which may have several (RFC 7234, 5.5)."""
+    position = 0
+    while (found := _WARNING.match(header, position)) is not None:
+        position = found.end()
+        if (found["code"], found["agent"]) == ("299", "-"):
+            # Headers are read as Latin-1, and written as UTF-8 by most.
+            text = re.sub(r"\\(.)", r"\1", found["text"]).encode("latin-1", "replace")
+            try:
+                yield text.decode("utf-8")
+            except UnicodeDecodeError:
+                yield text.decode("latin-1")
 
 
 def _secrets_of(authorisation: str) -> list[bytes]:

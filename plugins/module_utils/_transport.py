@@ -59,7 +59,6 @@ _MAXIMUM_REDIRECTS = 5
 _LOST_IN_A_ROW = 8
 _SENT_AT_ONCE = 256 * 1024
 """Bytes. They must be taken within the time-out of a connection."""
-_OVERLOADED = (429, 503)
 """What a registry answers to whoever asks too much, not to this request alone."""
 _MAXIMUM_TOKEN_ANSWER = 512 * 1024
 _CHECK_RIGHTS = "Check the account's rights, and that the repository exists"
@@ -693,7 +692,7 @@ class Transport:
                 wait = self._wait_after(error, attempt)
             else:
                 if last or not response.is_temporary():
-                    return Answer(response.status, response.body)
+                    return Answer(response.status, response.body, response.is_throttled)
                 try:
                     wait = self._pause(response, attempt)
                 except RateLimited as error:
@@ -719,7 +718,7 @@ class Transport:
         asked = retry_after(response.headers.get("Retry-After", ""))
         if asked is None:
             asked = self._limits.backoff(attempt)
-            if response.status not in _OVERLOADED:
+            if response.status != 503 and not response.is_throttled:
                 return asked
         if not self._limits.grants(asked):
             raise RateLimited(

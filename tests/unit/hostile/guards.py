@@ -275,9 +275,23 @@ CREDENTIALS_KEPT = (
     Guard(
         "a secret is hidden before what a registry says is cut",
         "_notices.py",
-        "_shown(hide(text))",
-        "hide(_shown(text))",
+        "[_shown(text) for text in without_secrets(texts, secrets)]",
+        "without_secrets([_shown(text) for text in texts], secrets)",
         f"{_NOTICES}a_secret_is_hidden_before_a_text_is_cut",
+    ),
+    Guard(
+        "a secret in another form is not shown",
+        "_shown.py",
+        "shown.append(NOT_SHOWN if _has(_bare(text), found) else text)",
+        "shown.append(text)",
+        f"{_NOTICES}beside_a_text_that_is_not_shown_the_others_are",
+    ),
+    Guard(
+        "a secret that is divided among texts is not shown",
+        "_shown.py",
+        'divided = _has("".join(map(_bare, shown)), found)',
+        "divided = False",
+        f"{_NOTICES}a_text_with_a_secret_in_another_form_is_not_shown",
     ),
     Guard(
         "a login in front of a name is not shown",

@@ -645,7 +645,7 @@ def test_a_403_of_the_token_server_is_about_what_was_asked_for(credential: Crede
 @pytest.mark.parametrize(("status", "kind"), [(429, RateLimited), (500, NoToken), (503, NoToken)])
 def test_a_busy_token_server_is_a_temporary_error(status: int, kind: type[RegistryError]) -> None:
     with pytest.raises(kind, match="gave no token") as caught:
-        learned(TokenServer(Answer(status, b"{}"))).header(PULL)
+        learned(TokenServer(Answer(status, b"{}", is_throttled=status == 429))).header(PULL)
     assert caught.value.__class__ is kind and caught.value.temporary
     assert (caught.value.url, caught.value.status) == (REALM, status)
 

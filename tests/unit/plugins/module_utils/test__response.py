@@ -9,7 +9,7 @@ import types
 import typing as t
 
 import pytest
-from ansible_collections.imageops.registry.plugins.module_utils._errors import ProtocolViolation
+from ansible_collections.imageops.registry.plugins.module_utils._errors import ProtocolViolation, RateLimited
 from ansible_collections.imageops.registry.plugins.module_utils._response import Response
 
 PAGES = [
@@ -117,3 +117,21 @@ def test_a_login_that_a_warning_quotes_is_hidden() -> None:
     raw: t.Any = types.SimpleNamespace(status=200, headers=types.SimpleNamespace(getlist=lambda name: headers))
     found = Response("GET", "https://r.example/v2/x", raw, b"", "Bearer a-token-of-some-length").warnings()
     assert found == ["You sent ********"]
+
+
+@pytest.mark.parametrize(
+    "headers", [["You sent a-token%2Dof-some-length"], ["a-token\x02-of-some-length"], ["a-token-of", "-some-length"]]
+)
+def test_a_warning_that_has_the_login_in_another_form_is_not_shown(headers: list[str]) -> None:
+    quoted = [f'299 - "{text}"' for text in headers]
+    raw: t.Any = types.SimpleNamespace(status=200, headers=types.SimpleNamespace(getlist=lambda name: quoted))
+    found = Response("GET", "https://r.example/v2/x", raw, b"", "Bearer a-token-of-some-length").warnings()
+    assert set(found) == {"(a notice that isn't shown: it has a secret in it)"}
+
+
+@pytest.mark.parametrize("code", ["TOOMANYREQUESTS", "TOO_MANY_REQUESTS", "TOO_MANY_REQUEST", "toomanyrequests"])
+def test_a_403_that_says_too_many_requests_is_throttling(code: str) -> None:
+    found = response(b'{"errors": [{"code": "%s", "message": "slow down"}]}' % code.encode(), 403)
+    error = found.error()
+    assert isinstance(error, RateLimited) and error.temporary and found.is_temporary()
+    assert "requests_per_second" in error.hint and "rights" not in error.hint

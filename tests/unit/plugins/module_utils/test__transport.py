@@ -1271,6 +1271,22 @@ def test_a_token_server_that_is_busy_is_asked_again(server: ScriptedServer) -> N
     assert 2.9 < naps.seconds[0] <= 4
 
 
+@pytest.mark.parametrize("code", ["TOOMANYREQUESTS", "TOO_MANY_REQUESTS"])
+def test_a_403_that_says_too_many_requests_is_asked_again(server: ScriptedServer, code: str) -> None:
+    server.expect("GET", "/1", 403, errors(code), headers={"Retry-After": "3"}).expect("GET", "/1")
+    naps = Naps()
+    client = transport(server.host, naps)
+    assert client.exchange("GET", "/1", PULL).status == 200
+    assert 2.9 < naps.seconds[0] <= 4 and client.counters.as_dict()["retries"] == 1
+
+
+def test_a_token_server_that_answers_403_for_too_many_requests_is_asked_again(server: ScriptedServer) -> None:
+    server.expect("GET", "/1", 401, headers=asks_bearer(server))
+    server.expect("GET", token_target("repository:a/b:pull"), 403, errors("TOOMANYREQUESTS"), times=2)
+    with pytest.raises(RateLimited, match="gave no token: too many requests"):
+        transport(server.host, credential=LOGIN, retries=1).exchange("GET", "/1", PULL)
+
+
 def test_a_token_server_cannot_redirect_the_password(serve: Serve) -> None:
     server, foreign = serve(), serve()
     server.expect("GET", "/1", 401, headers=asks_bearer(server))
