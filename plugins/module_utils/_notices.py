@@ -11,7 +11,7 @@ import threading
 import typing as t
 
 from ._errors import printable
-from ._shown import texts_without_secrets
+from ._shown import hidden_in
 
 _MOST = 5
 """Texts of a registry that are kept."""
@@ -39,7 +39,7 @@ class Notices:
         """All of it for a screen, without ``secrets``; empty where no registry has told anything."""
         with self._lock:
             return ". ".join(
-                f"The registry {registry} says: {_listed([_shown(text) for text in texts_without_secrets(texts, secrets)])}"
+                f"The registry {registry} says: {_listed([_shown(text) for text in hidden_in(texts, secrets)])}"
                 for registry, texts in sorted(self._texts.items())
             )
 

@@ -37,7 +37,7 @@ from ._errors import (
 from ._manifest import MANIFEST_TYPES, bare_media_type
 from ._pace import LEAST_IN_A_WINDOW, Deadline
 from ._requests import urllib3
-from ._shown import texts_without_secrets, without_secrets
+from ._shown import hidden_in, without_secrets
 from ._url import origin_of, without_query
 
 PIECE = 1024 * 1024
@@ -124,9 +124,7 @@ class Response:
         The login that it answers is hidden; otherwise the texts are as they came, and not fit for a screen.
         """
         texts = [text for header in self.header_list("Warning") for text in _told(header[:_MAXIMUM_WARNING])]
-        return texts_without_secrets(
-            texts, [secret.decode("utf-8", "replace") for secret in _secrets_of(self.authorisation)]
-        )
+        return hidden_in(texts, [secret.decode("utf-8", "replace") for secret in _secrets_of(self.authorisation)])
 
     def pieces(self) -> t.Iterator[bytes]:
         """The streamed body as it came over the wire. Raises :class:`ConnectionFailed` where it breaks off."""

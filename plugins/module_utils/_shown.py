@@ -20,7 +20,6 @@ _CONTENT = re.compile(r".*?(?:[\r\n\0]|-----BEGIN )|\s*(?:[{\[]|LS0tLS1|eyJ)")
 """What is no path: lines, PEM, JSON, and either in base64."""
 _LONGEST_PATH = 4096
 NOT_SHOWN = "(a notice that isn't shown: it has a secret in it)"
-_MASK = "********"
 _IGNORED = re.compile(r"[\s+\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+")
 """What a secret may be divided by, and still be read."""
 _LAYERS = 2
@@ -67,18 +66,17 @@ def no_expression(text: str, error: Exception) -> str:
     return f"{shown[:_LONGEST]!r} is no regular expression{why}"
 
 
-def texts_without_secrets(texts: t.Iterable[str], secrets: t.Iterable[str]) -> list[str]:
+def hidden_in(texts: t.Iterable[str], secrets: t.Iterable[str]) -> list[str]:
     """Texts that others have chosen, without secrets.
 
     One that has a secret in another form, URL-encoded or with control characters or blanks in between, isn't shown at
     all; nor is any where a secret is divided among them.
     """
-    found = sorted(filter(None, secrets), key=len, reverse=True)
+    found = list(filter(None, secrets))
     shown = []
     for text in texts:
-        for secret in found:
-            text = text.replace(secret, _MASK)
-        shown.append(NOT_SHOWN if _has(_bare(text), found) else text)
+        hidden = without_secrets(text, found)
+        shown.append(NOT_SHOWN if _has(_bare(hidden), found) else hidden)
     divided = _has("".join(map(_bare, shown)), found)
     return [NOT_SHOWN] * len(shown) if divided else shown
 

@@ -275,8 +275,8 @@ CREDENTIALS_KEPT = (
     Guard(
         "a secret is hidden before what a registry says is cut",
         "_notices.py",
-        "[_shown(text) for text in without_secrets(texts, secrets)]",
-        "without_secrets([_shown(text) for text in texts], secrets)",
+        "[_shown(text) for text in hidden_in(texts, secrets)]",
+        "hidden_in([_shown(text) for text in texts], secrets)",
         f"{_NOTICES}a_secret_is_hidden_before_a_text_is_cut",
     ),
     Guard(
