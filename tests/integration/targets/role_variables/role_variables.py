@@ -162,6 +162,23 @@ def names_that_are_misspelt() -> None:
     check(WORD not in done.output, "a value is shown")
 
 
+def variables_that_are_missing() -> None:
+    """They are named in one sentence, with what was given in their place."""
+
+    def renamed(variables: Plain, name: str, given: str) -> Plain:
+        return {given if key == name else key: value for key, value in variables.items()}
+
+    meant = "{0} is missing. {1} isn't known: perhaps {0} is meant."
+    tasks = []
+    for name, given in (("promote_images", "promote_image"), ("promote_destination", "promote_destinaton")):
+        tasks.append(role(PROMOTE, renamed(promotion(), name, given), meant.format(name, given)))
+    bring = transfer(transfer_source=NO_REGISTRY, transfer_parts=["export"])
+    for name, given in (("transfer_archive", "transfer_archiv"), ("transfer_images", "transfer_image")):
+        tasks.append(role(TRANSFER, renamed(bring, name, given), meant.format(name, given)))
+    tasks.append(role(PROMOTE, {}, "promote_source, promote_destination and promote_images are missing."))
+    check_length(playbook(play(tasks), {}, hosts=inventory(), noise=True))
+
+
 def values_of_another_kind() -> None:
     """Each is one sentence that names the variable, in place of ansible-core's specification of the role."""
     dev = {**NO_REGISTRY, "registry": "dev.example"}
@@ -284,6 +301,7 @@ if __name__ == "__main__":
             defaults_of_the_play,
             defaults_do_no_harm,
             names_that_are_misspelt,
+            variables_that_are_missing,
             values_of_another_kind,
             modules_that_cannot_run,
         ]

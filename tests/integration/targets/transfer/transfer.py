@@ -130,8 +130,8 @@ def mistakes() -> None:
     """What is missing, and what fails, in one sentence; the result says how far it came."""
     done = playbook(TRANSFER, {"transfer_archive": str(OUTPUT / "none.tar")}, expected=2, noise=True)
     message = done.of("Refuse to begin without what the parts need")["msg"]
-    words = "transfer_source, transfer_images, transfer_destination must be given for export, carry, import"
-    check(words in message, message)
+    words = "transfer_source, transfer_images and transfer_destination are missing."
+    check(words in message and "transfer_parts is export, carry, import." in message, message)
     playbook(TRANSFER, {}, expected=2, noise=True).of("Refuse to begin without variables")
     given = variables("wrong", [{"repository": "transfer/nowhere", "tag": "1.0"}])
     done = playbook(TRANSFER, given, expected=2, noise=True)
