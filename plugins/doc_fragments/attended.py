@@ -20,7 +20,7 @@ attributes:
     description: Supports being run with the C(async) keyword.
     support: full
     details:
-      - With C(async), nothing watches over the module, which goes on where the play is stopped.
+      - With C(async), nothing watches over the module, which continues when the play is stopped.
 """
 
     PROGRESS = r"""

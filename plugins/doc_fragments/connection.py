@@ -102,7 +102,7 @@ options:
     default: 60
   retries:
     description:
-      - How many times a request is repeated that failed for a while (429, 5xx, a broken connection).
+      - How many times a request is repeated that failed temporarily (429, 5xx, a broken connection).
     type: int
     default: 3
   retry_max_wait:

@@ -68,12 +68,12 @@ options:
         type: str
       expected_destination_digest:
         description:
-          - The digest on which every tag at the destination must stand; empty where there must be no such tag.
-          - Where a tag stands on another one, the image is refused, unless it is the source's already.
+          - The digest that every tag at the destination must point to; empty where there must be no such tag.
+          - Where a tag points to another one, the image is refused, unless it is the source's already.
         type: str
   on_conflict:
     description:
-      - What is to be done where a tag stands on another digest.
+      - What is to be done where a tag points to another digest.
       - V(replace) moves it, V(skip) leaves it, V(fail) refuses the image.
     type: str
     choices: [replace, fail, skip]
@@ -105,7 +105,7 @@ options:
     default: false
   artifacts:
     description:
-      - What goes along with an image from what refers to it or to its children, and in turn to that - signatures, attestations,
+      - What is copied with an image from what refers to it or to its children, and in turn to that - signatures, attestations,
         SBOMs. By the referrers API, by the tag schema where a registry lacks it, and by the tags that cosign writes
         (C(sha256-<hex>.sig), C(.att), C(.sbom)).
       - V(all), V(none), or artifact types. A tag of cosign is of the types of its config and layers. Where a list gives a referrer

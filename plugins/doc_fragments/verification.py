@@ -31,7 +31,7 @@ options:
     default: false
   repair:
     description:
-      - Push again what O(verify) finds missing or damaged, from the source, although tags stand on it already.
+      - Push again what O(verify) finds missing or damaged, from the source, although tags point to it already.
       - What is damaged is sent again as well. Not every registry then replaces its copy; where it doesn't, the task fails.
     type: bool
     default: false

@@ -49,7 +49,7 @@ class Artifact(t.NamedTuple):
     media_type: str = ""
     """The type in the descriptor that led to it; a hint only."""
     previous_digest: str = ""
-    """The digest on which the tag stands at the destination."""
+    """The digest that the tag points to at the destination."""
     tree: tuple[Manifest, ...] = ()
     """What has to be pushed, children first; empty where nothing has to."""
 
@@ -73,7 +73,7 @@ class ArtifactsWanted(t.NamedTuple):
     types: tuple[str, ...]
     """Artifact types, or ``all``."""
     on_conflict: t.Callable[[str], str]
-    """What to do with a tag that stands on another digest: REPLACE, SKIP or REFUSED."""
+    """What to do with a tag that points to another digest: REPLACE, SKIP or REFUSED."""
 
 
 def compare_artifacts(
@@ -358,5 +358,5 @@ def _read_tagged(destination: End, graph: _Graph, artifact: Artifact, tree: tupl
     action = graph.wanted.on_conflict(artifact.tag)
     if action == REPLACE:
         return artifact._replace(tree=tree)
-    reason = f"{destination.name}/{graph.wanted.target}:{artifact.tag} stands on {artifact.previous_digest}"
+    reason = f"{destination.name}/{graph.wanted.target}:{artifact.tag} points to {artifact.previous_digest}"
     return artifact._replace(action=action, reason=reason)

@@ -244,5 +244,5 @@ class Detached(RegistryError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(
-            reason, hint="No tag is moved any more. What was sent stays, and the next run goes on from there"
+            reason, hint="No tag is moved any more. What was sent stays, and the next run continues from there"
         )

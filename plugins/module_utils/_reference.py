@@ -20,7 +20,7 @@ _HOST_LABEL = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?", re.ASCII)
 _NO_PORT = re.compile(r":(?!//|[0-9]*(?:/|$))[^/\[\]]+(?=/|$)", re.ASCII)
 _IPV6_HOST = re.compile(r"\[[a-fA-F0-9:]+(?:\.[0-9.]+)?\]", re.ASCII)
 
-_LOGIN = "A login, if it is one, belongs into username and password"
+_LOGIN = "A login, if it is one, belongs in username and password"
 
 _MAXIMUM_LENGTH = 255
 """Of host[:port], "/" and repository together, the limit that many clients share."""

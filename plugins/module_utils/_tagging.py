@@ -29,7 +29,7 @@ class TagItem(t.NamedTuple):
     tag: str
     digest: str
     previous_digest: str | None = None
-    """The digest on which the tag must still stand; empty where there must be no tag, None where it doesn't matter."""
+    """The digest that the tag must still point to; empty where there must be no tag, None where it doesn't matter."""
     content: bytes | None = None
     """The manifest; without it, it is read from the repository."""
     is_guarded: bool = False
@@ -156,7 +156,7 @@ def _served(registry: End, repository: str, tag: str, expected: str) -> str:
 def _check_expected(item: TagItem, standing: str, what: str) -> None:
     if item.previous_digest is not None and standing != item.previous_digest:
         raise Conflict(
-            f"it stands on {standing or 'nothing'}, and {item.previous_digest or 'nothing'} was expected",
+            f"it points to {standing or 'nothing'}, and {item.previous_digest or 'nothing'} was expected",
             hint="Somebody else moved it meanwhile; compare again",
         ).within(what)
 
@@ -166,7 +166,7 @@ def _manifest_of(registry: End, item: TagItem, what: str) -> Manifest:
         try:
             return registry.get_manifest(item.repository, item.digest)
         except NotFound as error:
-            error.hint = error.hint or f"A tag can only stand on a manifest of {item.repository}: push it there first"
+            error.hint = error.hint or f"A tag can only point to a manifest of {item.repository}: push it there first"
             raise
     try:
         return Manifest.parse(item.content, "", item.digest)

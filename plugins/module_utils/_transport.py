@@ -367,7 +367,7 @@ class Transport:
         elif isinstance(error, (ConnectionFailed, TLSFailed)):
             found.operation = f"reach {self.endpoint.registry}"
         else:
-            found.operation = f"go on with {self.endpoint.registry}"
+            found.operation = f"continue with {self.endpoint.registry}"
         if not found.operation.startswith("log in") or error.url.startswith(f"{self.base}/v2/"):
             # The URL of a token server stays; that of an image would be a foreign one to all others.
             found.method, found.url = "", self.base

@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Downloads blobs (GET blob, end-2 of the OCI distribution specification) into files on the host on which the module runs. They
     are verified by digest and put in place in one step.
-  - A file that has the digest already is left alone. A download that was cut off goes on where it broke off, also in the next
+  - A file that has the digest already is left alone. A download that was cut off resumes where it broke off, also in the next
     run, from a hidden file beside O(dest).
   - Of two runs that download the same blob to the same file, the later one waits for the other, and finds what that has brought.
 author:

@@ -39,7 +39,7 @@ options:
   path:
     description:
       - The layout, on the host on which the module runs. With O(state=exported), it is made where it isn't there.
-      - Blobs that are there, with their size, are not brought again. An export that was cut off goes on with what it had brought,
+      - Blobs that are there, with their size, are not brought again. An export that was cut off continues with what it had brought,
         and what it had written isn't seen before all of it is in place.
       - Only one task writes to a layout at a time; another one fails.
     type: path
@@ -117,8 +117,8 @@ options:
         type: str
       expected_destination_digest:
         description:
-          - The digest on which every tag at the destination must stand; empty where there must be no such tag.
-          - Where a tag stands on another one, the image is refused, unless it is the source's already.
+          - The digest that every tag at the destination must point to; empty where there must be no such tag.
+          - Where a tag points to another one, the image is refused, unless it is the source's already.
         type: str
   default_repository:
     description:
@@ -215,7 +215,7 @@ images:
       sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
     action:
       description:
-        - V(promote), V(unchanged), or V(skip) where tags stand on another digest and are left there.
+        - V(promote), V(unchanged), or V(skip) where tags point to another digest and are left there.
         - V(missing) where the image isn't at the source, V(refused) where a condition isn't met, V(failed) where something failed.
       type: str
       sample: promote
@@ -233,7 +233,7 @@ images:
           type: str
           sample: 1.4.2
         previous_digest:
-          description: The digest on which it stands. Empty where there is no such tag.
+          description: The digest that it points to. Empty where there is no such tag.
           type: str
           sample: ""
         action:
@@ -267,7 +267,7 @@ images:
           sample: ""
         action:
           description:
-            - V(exists), V(copy), or V(replace) where the tag of cosign stands on another digest.
+            - V(exists), V(copy), or V(replace) where the tag of cosign points to another digest.
             - V(skip) and V(refused) where such a tag is not to be moved, V(missing) where the source lists it, but doesn't have it.
             - V(left_out) where it belongs to a whole index of which only a part is taken, where no registry would list it, or
               where it is of a type that can't be pushed, such as C(application/vnd.oci.artifact.manifest.v1+json).
@@ -316,7 +316,7 @@ tags:
       type: str
       sample: 1.4.2
     digest:
-      description: The digest on which it is to stand.
+      description: The digest that it is to point to.
       type: str
       sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
     previous_digest:

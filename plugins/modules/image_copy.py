@@ -39,7 +39,7 @@ options:
         it looked at, before anything is written. It can be kept in a file.
       - Images aren't compared again. Only what may have changed meanwhile is looked at - each tag right before it moves, the source
         where an image has an expected digest, what has arrived already, and with O(verify) what was pushed.
-      - A tag that stands elsewhere by now is not moved, and its image fails; compare again then. One that stands on the planned digest
+      - A tag that points elsewhere by now is not moved, and its image fails; compare again then. One that points to the planned digest
         is V(exists). A plan in which images are missing, refused or failed writes nothing, unless O(on_error=continue).
       - A plan that does anything else than O(images), O(on_conflict) and O(immutable_tags) say is refused before anything is
         written - one for other registries or images, one that writes to other repositories, other content or other tags. What
@@ -161,7 +161,7 @@ images:
       sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
     action:
       description:
-        - V(promote), V(unchanged), or V(skip) where tags stand on another digest and are left there.
+        - V(promote), V(unchanged), or V(skip) where tags point to another digest and are left there.
         - V(missing) where the image isn't at the source, V(refused) where a condition isn't met, V(failed) where something failed.
       type: str
       sample: promote
@@ -179,7 +179,7 @@ images:
           type: str
           sample: 1.4.2
         previous_digest:
-          description: The digest on which it stands. Empty where there is no such tag.
+          description: The digest that it points to. Empty where there is no such tag.
           type: str
           sample: ""
         action:
@@ -218,7 +218,7 @@ images:
           sample: ""
         action:
           description:
-            - V(exists), V(copy), or V(replace) where the tag of cosign stands on another digest.
+            - V(exists), V(copy), or V(replace) where the tag of cosign points to another digest.
             - V(skip) and V(refused) where such a tag is not to be moved, V(missing) where the source lists it, but doesn't have it.
             - V(left_out) where it belongs to a whole index of which only a part is taken, where no registry would list it, or
               where it is of a type that can't be pushed, such as C(application/vnd.oci.artifact.manifest.v1+json).
@@ -301,7 +301,7 @@ tags:
       type: str
       sample: 1.4.2
     digest:
-      description: The digest on which it is to stand.
+      description: The digest that it is to point to.
       type: str
       sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
     previous_digest:

@@ -115,7 +115,7 @@ images:
       sample: application/vnd.oci.image.index.v1+json
     action:
       description:
-        - V(unchanged), V(promote), or V(skip) where tags stand on another digest and are to be left there.
+        - V(unchanged), V(promote), or V(skip) where tags point to another digest and are to be left there.
         - V(missing) where the image isn't at the source, V(refused) where a condition isn't met, V(failed) where it could not be
           compared.
       type: str
@@ -134,7 +134,7 @@ images:
           type: str
           sample: 1.4.2
         previous_digest:
-          description: The digest on which it stands. Empty where there is no such tag.
+          description: The digest that it points to. Empty where there is no such tag.
           type: str
           sample: ""
         action:
@@ -173,7 +173,7 @@ images:
           sample: ""
         action:
           description:
-            - V(exists), V(copy), or V(replace) where the tag of cosign stands on another digest.
+            - V(exists), V(copy), or V(replace) where the tag of cosign points to another digest.
             - V(skip) and V(refused) where such a tag is not to be moved, V(missing) where the source lists it, but doesn't have it.
             - V(left_out) where it belongs to a whole index of which only a part is taken, where no registry would list it, or
               where it is of a type that can't be pushed, such as C(application/vnd.oci.artifact.manifest.v1+json).

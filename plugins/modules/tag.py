@@ -11,7 +11,7 @@ short_description: Point tags at digests, or remove them
 version_added: 0.1.0
 description:
   - Points a tag at a digest that the repository has (end-7 of the OCI distribution specification), or removes a tag (end-9). A
-    tag that stands on the digest already is left alone, so that registries with immutable tags are content.
+    tag that points to the digest already is left alone, so that registries with immutable tags are content.
   - Removing a tag never takes its siblings along. Where a registry can only delete the manifest, the task fails, unless
     O(delete_manifest) allows it.
 author:
@@ -47,7 +47,7 @@ options:
     type: str
   previous_digest:
     description:
-      - The digest on which the tag must still stand; empty where there must be no such tag. Where it stands on another one,
+      - The digest that the tag must still point to; empty where there must be no such tag. Where it points to another one,
         the task fails, unless it is O(digest).
       - It is looked at right before the tag moves. Registries offer nothing that would make the two one step.
     type: str
@@ -75,7 +75,7 @@ options:
         description: The digest that the tag is to serve. Required with O(state=present).
         type: str
       previous_digest:
-        description: The digest on which the tag must still stand; empty where there must be no such tag.
+        description: The digest that the tag must still point to; empty where there must be no such tag.
         type: str
       content_base64:
         description: The manifest in base64. Without it, it is read from the repository.

@@ -64,7 +64,7 @@ class Client:
         return content
 
     def digest(self, repository: str, reference: str) -> str:
-        """What a tag stands on; empty where it isn't there."""
+        """What a tag points to; empty where it isn't there."""
         content = self.manifest(repository, reference)
         return "" if content is None else digest_of(content)
 
@@ -83,12 +83,12 @@ class Client:
                 raise Problem(f"{path} -> {blob['digest']}: this blob isn't there ({status}, {length} bytes)")
 
     def check_tag(self, watched: Watched) -> str:
-        """That a tag stands on one of its digests with all content. Returns that digest. Raises :class:`Problem`."""
+        """That a tag points to one of its digests with all content. Returns that digest. Raises :class:`Problem`."""
         content = self.manifest(watched.repository, watched.tag)
         digest = "" if content is None else digest_of(content)
         name = f"{watched.repository}:{watched.tag}"
         if watched.allowed is not None and digest not in watched.allowed:
-            raise Problem(f"{name} stands on {digest or 'nothing'}, and may on {sorted(watched.allowed)} only")
+            raise Problem(f"{name} points to {digest or 'nothing'}, and may on {sorted(watched.allowed)} only")
         if content is not None:
             self.check(watched.repository, content, name)
         return digest

@@ -86,7 +86,7 @@ def compare_images(
 
 
 class _Heads:
-    """What the tags of all images stand on, at both ends. Both are asked at the same time, and neither waits."""
+    """What the tags of all images point to, at both ends. Both are asked at the same time, and neither waits."""
 
     def __init__(self, source: End, destination: End, items: t.Sequence[ImageItem]) -> None:
         ends = {"source": source, "destination": destination}
@@ -112,7 +112,7 @@ class _Heads:
         return self._get("source", item.repository, item.tag)
 
     def at_destination(self, item: ImageItem, tag: str) -> Descriptor | None:
-        """What a tag stands on. Raises what the look has raised."""
+        """What a tag points to. Raises what the look has raised."""
         return self._get("destination", item.target, tag)
 
     def _get(self, *place: str) -> Descriptor | None:
@@ -303,19 +303,19 @@ def _compare_tag(destination: End, item: ImageItem, tag: str, digest: str, heads
 
 
 def is_guarded(item: ImageItem, tag: str) -> bool:
-    """Whether what a tag stands on at the destination decides whether it may move."""
+    """Whether what a tag points to at the destination decides whether it may move."""
     return item.expected_destination_digest is not None or conflict_action(item, tag) != REPLACE
 
 
 def conflict_action(item: ImageItem, tag: str) -> str:
-    """What is to be done about a tag that stands on another digest."""
+    """What is to be done about a tag that points to another digest."""
     if any(re.fullmatch(pattern, tag) for pattern in item.immutable_tags) or item.on_conflict == "fail":
         return REFUSED
     return SKIP if item.on_conflict == "skip" else REPLACE
 
 
 def _why_refused(destination: End, item: ImageItem, tag: TagComparison) -> str:
-    stands = f"{destination.name}/{item.target}:{tag.tag} stands on {tag.previous_digest or 'nothing'}"
+    stands = f"{destination.name}/{item.target}:{tag.tag} points to {tag.previous_digest or 'nothing'}"
     expected = item.expected_destination_digest
     if expected is not None and tag.previous_digest != expected:
         return (

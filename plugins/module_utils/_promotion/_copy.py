@@ -46,7 +46,7 @@ class CopyRules(t.NamedTuple):
     depth: Depth = Depth()
     """How deep is looked whether the destination has what it should."""
     repair: bool = False
-    """Whether what is missing there is pushed again, although tags stand on what needs it."""
+    """Whether what is missing there is pushed again, although tags point to what needs it."""
     summaries: bool = False
     """Whether the plan also says what the images are in the words of people, for a diff."""
 

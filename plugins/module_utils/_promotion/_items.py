@@ -48,7 +48,7 @@ class ImageItem(t.NamedTuple):
     """Which artifacts go along: types, or ``all``; none where this is empty."""
     expected_digest: str = ""
     expected_destination_digest: str | None = None
-    """The digest on which every tag must still stand; empty where there must be no tag, None where any will do."""
+    """The digest that every tag must still point to; empty where there must be no tag, None where any will do."""
 
     @property
     def target(self) -> str:

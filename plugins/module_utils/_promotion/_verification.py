@@ -47,7 +47,7 @@ def verify_contents(
 ) -> list[Comparison]:
     """The comparisons, with what the destination lacks of content that stands there; in their order.
 
-    Of images whose tags stand on their digest, or whose digest is there, and of their artifacts, as far as those were
+    Of images whose tags point to their digest, or whose digest is there, and of their artifacts, as far as those were
     compared. Each digest of a repository is asked for once. Where something is missing, the image has failed, or with
     ``repair`` is planned to be promoted, with what is missing in its tree.
     """
@@ -198,7 +198,7 @@ def _trees_of(place: int, comparison: Comparison) -> t.Iterator[_Tree]:
 
 
 def _is_there(artifact: Artifact) -> bool:
-    """Whether the destination says that it has the artifact. A tag of cosign may stand on one with more signatures."""
+    """Whether the destination says that it has the artifact. A tag of cosign may point to one with more signatures."""
     return artifact.action == EXISTS and artifact.previous_digest in ("", artifact.digest)
 
 

@@ -85,7 +85,7 @@ def blobs_of_two(at: Place) -> Plain:
     return task("blob_info", connection("faulty", blobs=groups))
 
 
-STANDS = f"{TAG} stands on sha256:"
+STANDS = f"{TAG} points to sha256:"
 ROWS: list[Row] = [
     # HEAD says 404, GET has it. A guard isn't passed, whatever it is.
     *(
@@ -107,7 +107,7 @@ ROWS: list[Row] = [
         "head-absent-previous",
         "head-absent",
         lambda at: [tagged(at, previous_digest="")],
-        refused("it stands on sha256:", "nothing was expected"),
+        refused("it points to sha256:", "nothing was expected"),
         has_image=True,
     ),
     Row("head-absent-copy", "head-absent", lambda at: [copy(at), copy(at), copy(at)], changed(True, False, False)),

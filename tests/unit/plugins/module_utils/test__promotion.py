@@ -230,7 +230,7 @@ def test_tags_on_which_a_guard_rests_are_looked_for_with_more_care(
         ({}, "promote", "replace", ""),
         ({"on_conflict": "replace"}, "promote", "replace", ""),
         ({"on_conflict": "skip"}, "skip", "skip", ""),
-        ({"on_conflict": "fail"}, "refused", "refused", f"stands on {OTHER_DIGEST} (on_conflict: fail)"),
+        ({"on_conflict": "fail"}, "refused", "refused", f"points to {OTHER_DIGEST} (on_conflict: fail)"),
         ({"immutable_tags": ("1.*",)}, "refused", "refused", "and is immutable (immutable_tags)"),
         ({"immutable_tags": (r"\d+",), "on_conflict": "skip"}, "refused", "refused", "is immutable"),
         ({"immutable_tags": ("", "v1", "[0-9][0-9]")}, "promote", "replace", ""),
@@ -245,7 +245,7 @@ def test_tags_on_which_a_guard_rests_are_looked_for_with_more_care(
             {"expected_destination_digest": ""},
             "refused",
             "refused",
-            f"stands on {OTHER_DIGEST}, and nothing was expected",
+            f"points to {OTHER_DIGEST}, and nothing was expected",
         ),
         ({"expected_destination_digest": DIGEST}, "refused", "refused", f"and {DIGEST} was expected"),
         ({"expected_destination_digest": "", "on_conflict": "skip"}, "refused", "refused", "nothing was expected"),
@@ -288,7 +288,7 @@ def test_a_tag_that_is_not_there_conflicts_with_nothing_but_an_expectation(
 ) -> None:
     comparison = compare(source, destination, ImageItem("team/app", tag="1", tags=("1",), **conditions))
     assert comparison.action == action
-    assert action == "promote" or f"stands on nothing, and {OTHER_DIGEST} was expected" in comparison.reason
+    assert action == "promote" or f"points to nothing, and {OTHER_DIGEST} was expected" in comparison.reason
 
 
 def test_one_refused_tag_refuses_the_image(source: FakeRegistry, destination: FakeRegistry) -> None:
@@ -535,7 +535,7 @@ def test_what_refers_to_something_that_failed_is_not_whole(
 
 def test_what_the_second_comparison_refuses_is_left_out(both: Plain) -> None:
     again = copy.deepcopy(both)
-    again["images"][0].update(action="refused", reason="it stands on something else")
+    again["images"][0].update(action="refused", reason="it points to something else")
     manifests, tags = left(without_failed(both, [], again))
     assert ("team/app", INDEX_DIGEST) not in manifests
     assert tags == [("team/api", "1")]
@@ -721,10 +721,10 @@ def test_a_tag_that_failed_is_named_and_another_tag_on_the_digest_is_not(
 
 def test_what_was_refused_again_has_failed_with_that_reason(both: Plain) -> None:
     again = copy.deepcopy(both)
-    again["images"][1].update(action="refused", reason="it stands on something else")
+    again["images"][1].update(action="refused", reason="it points to something else")
     assert reasons(summarise(both, done(both, compared_again=again))) == [
         ("promote", ""),
-        ("failed", "it stands on something else"),
+        ("failed", "it points to something else"),
     ]
 
 

@@ -89,14 +89,14 @@ def test_a_tag_that_somebody_else_moved_is_left_alone(
     registry: FakeRegistry, old: str, previous: str, check: bool
 ) -> None:
     with pytest.raises(
-        Conflict, match=f"Cannot tag r.example/a:1: it stands on {old}, and {previous or 'nothing'} was"
+        Conflict, match=f"Cannot tag r.example/a:1: it points to {old}, and {previous or 'nothing'} was"
     ):
         move(registry, TagItem("a", "1", NEW_DIGEST, previous, NEW), check=check)
     assert registry.writes == []
 
 
 def test_a_tag_that_somebody_else_deleted_is_not_made_again(registry: FakeRegistry) -> None:
-    with pytest.raises(Conflict, match="it stands on nothing"):
+    with pytest.raises(Conflict, match="it points to nothing"):
         move(registry, TagItem("a", "1", NEW_DIGEST, compute_digest(b"x"), NEW))
 
 
@@ -114,7 +114,7 @@ def test_without_content_check_mode_needs_no_digest_in_the_repository(registry: 
 
 def test_a_tag_can_only_stand_on_what_the_repository_has(registry: FakeRegistry) -> None:
     with pytest.raises(
-        NotFound, match="Cannot read r.example/a@.*it isn't there.*A tag can only stand on a manifest of a"
+        NotFound, match="Cannot read r.example/a@.*it isn't there.*A tag can only point to a manifest of a"
     ):
         move(registry, TagItem("a", "1", NEW_DIGEST))
     assert registry.writes == []
