@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import difflib
 import typing as t
 from collections.abc import Mapping
 
@@ -22,6 +23,14 @@ _EXAMPLES = {
 }
 _TRUTH_VALUES = frozenset(["y", "yes", "on", "1", "true", "t", "1.0", "n", "no", "off", "0", "false", "f", "0.0"])
 _KINDS = {"bool": "true or false", "int": "a whole number", "float": "a number"}
+_LISTS = {
+    **dict.fromkeys(_PATTERNS, '["v1.*"]'),
+    "tags": '["1.4.2", "stable"]',
+    "platforms": '["linux/amd64"]',
+    "artifacts": "[application/spdx+json]",
+}
+_MEANT = {"name": "repository", "image": "repository"}
+"""Names of options in other tools that aren't near to ours."""
 
 
 def misshapen(spec: Plain, given: t.Any, place: str = "") -> str:
@@ -115,13 +124,22 @@ def _of_list(name: str, place: str, option: Plain, value: t.Any) -> str:
             "there. Put the expression into a list, between '[' and ']', in quotes."
         )
     if isinstance(value, str) and option.get("elements") != "dict":
-        return ""
+        return _of_tags(place, value) if name == "tags" else ""
     if isinstance(value, int) and not isinstance(value, bool) and option.get("elements") != "dict":
         return ""
     sentence = f"{place} must be {_wanted(name, option)}, and {kind_of(value)} was given."
     if isinstance(value, float):
         return f"{sentence} Put each entry in quotes: without them, 1.10 is 1.1."
+    if isinstance(value, Mapping) and option.get("elements") != "dict":
+        return f"{sentence} Give a list such as {_LISTS[name]}." if name in _LISTS else sentence
     return f"{sentence} {_advice(name, value)}".rstrip()
+
+
+def _of_tags(place: str, text: str) -> str:
+    """What is wrong with one text as the tags: split at a comma, it would move a tag that nobody named by itself."""
+    if "," not in text:
+        return ""
+    return f"{place} must be a list, and text with a comma was given. Give a list such as {_LISTS['tags']}."
 
 
 def _of_element(name: str, place: str, element: Plain, value: t.Any) -> str:
@@ -140,11 +158,26 @@ def _of_mapping(name: str, place: str, option: Plain, value: t.Any) -> str:
                 f"{place} has the key registry, which is an option of the task. Make entries of references with the "
                 "filter imageops.registry.image_entries."
             )
-        return misshapen(options, value, f"{place}.") or broken_rule(option, value, f"{place}.")
+        return (
+            _unknown(options, value, place)
+            or misshapen(options, value, f"{place}.")
+            or broken_rule(option, value, f"{place}.")
+        )
     if isinstance(value, str) and _is_convertible(value):
         return ""
     example = f" such as {_EXAMPLES[name]}" if name in _EXAMPLES else ""
     return f"{place} must be a mapping{example}, and {kind_of(value)} was given. {_advice(name, value)}".rstrip()
+
+
+def _unknown(options: Plain, value: Mapping[t.Any, t.Any], place: str) -> str:
+    """Which key is no option, and which option is perhaps meant. Mappings without options may hold anything."""
+    known = [spelling for name, option in options.items() for spelling in (name, *option.get("aliases", ()))]
+    for key in value if options else ():
+        if key not in known:
+            meant = [_MEANT[key]] if _MEANT.get(key) in options else difflib.get_close_matches(str(key), known, n=1)
+            hint = f"Perhaps {meant[0]} is meant" if meant else f"It may hold {', '.join(options)}"
+            return f"{place}.{key} isn't known. {hint}."
+    return ""
 
 
 def _is_convertible(text: str) -> bool:
@@ -172,6 +205,8 @@ def kind_of(value: t.Any) -> str:
 
 def _advice(name: str, value: t.Any) -> str:
     if isinstance(value, Mapping):
+        if "images" in value:
+            return "Take its images, or make entries of it with the filter imageops.registry.image_entries."
         return "Put it into a list, with '- ' in front."
     if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
         return (

@@ -115,7 +115,7 @@ AN_ENTRY = 'must be a mapping such as {repository: team/app, tag: "1.4.2"}, and'
         ),
         (
             {"images": [dict(ENTRY, tags={"a": 1})]},
-            "images[0].tags must be a list, and a mapping was given. Put it into a list, with '- ' in front.",
+            'images[0].tags must be a list, and a mapping was given. Give a list such as ["1.4.2", "stable"].',
         ),
         ({"images": [dict(ENTRY, tags=True)]}, "images[0].tags must be a list, and a truth value was given."),
         ({"images": [dict(ENTRY, tags=[["1"]])]}, "images[0].tags[0] must be text, and a list was given."),
@@ -125,9 +125,29 @@ AN_ENTRY = 'must be a mapping such as {repository: team/app, tag: "1.4.2"}, and'
             f"images[0].immutable_tags {AN_EXPRESSION}",
         ),
         (
-            {"pattern": {"a": 1}},
-            "pattern must be a list, and a mapping was given. Put it into a list, with '- ' in front.",
+            {"images": [dict(ENTRY, tags="1.0,stable")]},
+            'images[0].tags must be a list, and text with a comma was given. Give a list such as ["1.4.2", "stable"].',
         ),
+        ({"match": {"tags": ["v*"]}}, 'match must be a list, and a mapping was given. Give a list such as ["v1.*"].'),
+        ({"repositories": {"a": 1}}, "repositories must be a list, and a mapping was given."),
+        (
+            {"images": {"images": [ENTRY], "changed": False}},
+            f"images {A_LIST} a mapping was given. Take its images, or make entries of it with the filter "
+            "imageops.registry.image_entries.",
+        ),
+        (
+            {"images": [ENTRY, {"name": "team/app", "tag": "1"}]},
+            "images[1].name isn't known. Perhaps repository is meant.",
+        ),
+        (
+            {"images": [dict(ENTRY, immutable_tag=[])]},
+            "images[0].immutable_tag isn't known. Perhaps immutable_tags is meant.",
+        ),
+        (
+            {"images": [dict(ENTRY, zzz=1)]},
+            "images[0].zzz isn't known. It may hold repository, tag, tags, immutable_tags.",
+        ),
+        ({"source": {"registri": "r"}}, "source.registri isn't known. Perhaps registry is meant."),
         ({"pattern": "v1,v2"}, f"pattern {AN_EXPRESSION}"),
         ({"source": "r.example"}, "source must be a mapping such as {registry: dev.example}, and text was given."),
         ({"source": [1]}, "source must be a mapping such as {registry: dev.example}, and a list was given."),
