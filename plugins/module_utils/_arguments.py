@@ -556,7 +556,10 @@ def image_names(params: Plain) -> list[ImageName]:
 def _image_name(entry: Plain) -> ImageName:
     repository = check_repository(entry["repository"], own_place(entry))
     if entry["tag"] in (None, "") and not entry["digest"]:
-        raise InvalidInput(f"{repository}: a tag or a digest is needed beside the repository")
+        raise InvalidInput(
+            f"{repository}: a tag or a digest is needed beside the repository",
+            hint="Give one with the key tag or digest",
+        )
     return ImageName(
         repository,
         check_tag(entry["tag"]) if entry["tag"] not in (None, "") else "",

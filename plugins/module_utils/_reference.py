@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import typing as t
 
@@ -20,6 +21,9 @@ _HOST_LABEL = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?", re.ASCII)
 _NO_PORT = re.compile(r":(?!//|[0-9]*(?:/|$))[^/\[\]]+(?=/|$)", re.ASCII)
 _IPV6_HOST = re.compile(r"\[[a-fA-F0-9:]+(?:\.[0-9.]+)?\]", re.ASCII)
 
+_A_REPOSITORY = "Give a name such as team/app"
+_A_TAG = "Give a tag such as 1.4.2"
+_A_REFERENCE = "Give it as dev.example:5000/team/app:1.4.2, or with @sha256:... in place of the tag"
 _LOGIN = "A login, if it is one, belongs in username and password"
 
 _MAXIMUM_LENGTH = 255
@@ -69,19 +73,27 @@ def check_repository(text: object, place: Place = ANYWHERE) -> str:
     """
     shown = quoted(text)
     if not isinstance(text, str) or not text:
-        raise InvalidInput(f"malformed repository name {shown}: it is empty or no string")
+        why = "it is no text" if text and not isinstance(text, str) else "it is empty"
+        raise InvalidInput(f"malformed repository name {shown}: {why}", hint=_A_REPOSITORY)
     # The length is looked at first and the components one by one, so that no input makes the pattern slow.
     if len(text) > _MAXIMUM_LENGTH:
-        raise InvalidInput(f"malformed repository name {shown}: longer than {_MAXIMUM_LENGTH} characters")
+        raise InvalidInput(
+            f"malformed repository name {shown}: longer than {_MAXIMUM_LENGTH} characters", hint=_A_REPOSITORY
+        )
     if not all(_COMPONENT.fullmatch(component) for component in text.split("/")):
         if re.search("[:@]", text):
             raise _whole_reference(text, place)
+        lower = text.lower()
         why = (
             "upper-case letters aren't allowed"
-            if text != text.lower()
+            if text != lower
             else "components of a-z and 0-9, joined by '.', '_', '__' or '-', are separated by '/'"
         )
-        raise InvalidInput(f"malformed repository name {shown}: {why}")
+        is_name = all(_COMPONENT.fullmatch(component) for component in lower.split("/"))
+        raise InvalidInput(
+            f"malformed repository name {shown}: {why}",
+            hint=f"Perhaps {lower} is meant" if is_name else _A_REPOSITORY,
+        )
     if _is_of(text.partition("/"), place.registry):
         raise _whole_reference(text, place)
     return text
@@ -127,7 +139,7 @@ def check_tag(text: object) -> str:
     To YAML, 1.10 is the number 1.1: a number with a point, or a truth value, isn't the tag that was meant.
     """
     if text is None or text == "":
-        raise InvalidInput("malformed tag '': it is empty")
+        raise InvalidInput("malformed tag '': it is empty", hint=_A_TAG)
     if isinstance(text, (float, bool)):
         raise InvalidInput(
             f"malformed tag {text}: to YAML it is no text", hint="Put the tag in quotes: without them, 1.10 is 1.1"
@@ -140,14 +152,24 @@ def check_tag(text: object) -> str:
         raise InvalidInput(f"malformed tag '{text}': it is a digest", hint="Give it as digest, in place of tag")
     raise InvalidInput(
         f"malformed tag {quoted(text)}: up to 128 letters, digits, '.', '_' and '-' are allowed, "
-        "the first a letter, digit or '_'"
+        "the first a letter, digit or '_'",
+        hint=_instead_of_tag(text),
     )
+
+
+def _instead_of_tag(text: object) -> str:
+    """What to do about a malformed tag, which may be a whole reference."""
+    if isinstance(text, str) and ":" in text:
+        with contextlib.suppress(InvalidInput):
+            reference = parse_reference(text)
+            return f"Give {reference.repository} as the repository, and {reference.tag or 'the tag'} as the tag"
+    return _A_TAG
 
 
 def check_registry(text: object) -> str:
     """Return ``text`` if it is host[:port], else raise :class:`InvalidInput`."""
     if not isinstance(text, str) or not text:
-        raise InvalidInput("malformed registry: it is empty")
+        raise InvalidInput("malformed registry: it is empty", hint="Give host or host:port")
     if "@" in text:
         raise InvalidInput(
             "malformed registry, which isn't shown: it has a login in front of '@'",
@@ -208,7 +230,8 @@ def parse_reference(text: object) -> Reference:
     Docker Hub's own names get ``library/`` as Docker Hub does it. Raises :class:`InvalidInput`.
     """
     if not isinstance(text, str) or not text:
-        raise InvalidInput(f"malformed reference {quoted(text)}: it is empty or no string")
+        why = "it is no text" if text and not isinstance(text, str) else "it is empty"
+        raise InvalidInput(f"malformed reference {quoted(text)}: {why}", hint=_A_REFERENCE)
     if text != without_login(text):
         raise InvalidInput(
             f"malformed reference {quoted(text)}: only a digest can follow '@'",
@@ -247,5 +270,7 @@ def parse_reference(text: object) -> Reference:
         if registry and len(registry) + 1 + len(rest) > _MAXIMUM_LENGTH:
             raise InvalidInput(f"registry and repository are longer than {_MAXIMUM_LENGTH} characters together")
     except InvalidInput as error:
-        raise InvalidInput(f"malformed reference {quoted(text)}: {error.reason}{why_registry}") from error
+        raise InvalidInput(
+            f"malformed reference {quoted(text)}: {error.reason}{why_registry}", hint=_A_REFERENCE
+        ) from error
     return Reference(registry, rest, tag, digest)

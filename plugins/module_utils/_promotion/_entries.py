@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 import typing as t
 from collections.abc import Iterable, Mapping
 
@@ -26,6 +28,9 @@ from .._reference import (
 Plain = dict[str, t.Any]
 
 _PARTS = Reference._fields
+_MEANT = {"name": "repository", "image": "repository"}
+_VERSION = re.compile(r"v?[0-9]+(?:\.[0-9]+)*(?:-[a-z0-9.-]+)?", re.ASCII)
+_AS_A_WHOLE = "give the whole result of tag_info, in place of its tags"
 
 
 class _Wanted(t.NamedTuple):
@@ -64,6 +69,7 @@ def image_entries(
         references = _selected(references, registry)
     elif registries is None:
         _check_one_registry(references)
+    _check_prefix(prefix, references)
     wanted: dict[str, _Wanted] = {}
     for reference in references:
         own = "" if registries is None else _prefix_of(reference.registry, registries)
@@ -78,24 +84,37 @@ def _references(given: t.Any) -> list[Reference]:
     """All references of a list, or of the result of ``tag_info``."""
     entries = given.get("images") if isinstance(given, Mapping) else given
     if isinstance(entries, (str, bytes, Mapping)) or not isinstance(entries, Iterable):
-        raise InvalidInput("a list of references is needed, or the result of tag_info")
+        kind = "text" if isinstance(entries, (str, bytes)) else "something else"
+        kind = "a mapping without images" if isinstance(given, Mapping) else kind
+        hint = "Put the reference into a list" if kind == "text" else ""
+        raise InvalidInput(f"a list of references is needed, or the result of tag_info, and {kind} was given", hint=hint)
     references = []
     for position, entry in enumerate(entries):
         with at_entry("references", position):
             reference = _of_mapping(entry) if isinstance(entry, Mapping) else parse_reference(entry)
             if not reference.tag and not reference.digest:
-                raise InvalidInput(
-                    f"{reference} has neither a tag nor a digest", hint=f"Write {reference}:latest, if that is meant"
-                )
+                raise InvalidInput(f"{reference} has neither a tag nor a digest", hint=_advice_for(reference))
             references.append(reference)
     return references
+
+
+def _advice_for(reference: Reference) -> str:
+    """What to do about a reference without a tag. It may be one of the tags that ``tag_info`` lists."""
+    if not reference.registry and _VERSION.fullmatch(reference.repository):
+        return f"It looks like a tag: {_AS_A_WHOLE}"
+    latest = f"Write {reference}:latest, if that is meant"
+    return latest if "/" in str(reference) else f"{latest}; if it is a tag, {_AS_A_WHOLE}"
 
 
 def _of_mapping(entry: t.Mapping[str, t.Any]) -> Reference:
     """One from its parts, as the filter ``reference`` and ``tag_info`` give them."""
     unknown = [str(name) for name in entry if name not in _PARTS]
     if unknown:
-        raise InvalidInput(f"{', '.join(unknown)} is no part of a reference; these are {', '.join(_PARTS)}")
+        near = [_MEANT[unknown[0]]] if unknown[0] in _MEANT else difflib.get_close_matches(unknown[0], _PARTS, n=1)
+        raise InvalidInput(
+            f"{', '.join(unknown)} is no part of a reference; these are {', '.join(_PARTS)}",
+            hint=f"Perhaps {near[0]} is meant" if near else "Leave it out",
+        )
     registry, tag, digest = (entry.get(name) for name in ("registry", "tag", "digest"))
     reference = Reference(
         check_registry(registry) if registry else "",
@@ -124,7 +143,10 @@ def _selected(references: list[Reference], registry: str) -> list[Reference]:
     found = [reference for reference in references if same_registry(reference.registry, registry)]
     if references and not found:
         others = ", ".join(_registries(references))
-        raise InvalidInput(f"none of the references is of {registry}; they are of {others}")
+        raise InvalidInput(
+            f"none of the references is of {registry}; they are of {others}",
+            hint="Give one of those as registry, or leave registry out",
+        )
     return found
 
 
@@ -139,6 +161,20 @@ def _check_one_registry(references: t.Iterable[Reference]) -> None:
             f"the references are of several registries: {', '.join(found)}",
             hint="Take those of one with registry, or give each a prefix at the destination with registries",
         )
+
+
+def _check_prefix(prefix: str, references: t.Iterable[Reference]) -> None:
+    """Refuse a prefix that begins with a registry, other than one after which a mirror names its repositories."""
+    first, _slash, rest = prefix.strip("/").partition("/")
+    if not (":" in first or first == "localhost" or "." in first):
+        return
+    if any(same_registry(first, reference.registry) for reference in references):
+        return
+    path = f"prefix: {rest}" if rest else "no prefix"
+    raise InvalidInput(
+        f"the prefix {prefix} begins with {first}, which looks like a registry",
+        hint=f"Name the destination by the option registry of the task (in a role by its destination), and give {path}",
+    )
 
 
 def _prefix_of(registry: str, registries: t.Mapping[str, str]) -> str:

@@ -14,6 +14,8 @@ OTHER = "sha256:" + "b" * 64
 MIRROR = {"docker.io": "mirror/hub", "ghcr.io": "mirror/ghcr"}
 NGINX = {"repository": "library/nginx", "tag": "1.27", "destination_repository": "mirror/hub/library/nginx"}
 GHCR = {"repository": "team/app", "tag": "1", "destination_repository": "mirror/ghcr/team/app"}
+A_LIST = "a list of references is needed, or the result of tag_info, and"
+WHOLE = "give the whole result of tag_info, in place of its tags"
 
 
 def entry(repository: str, tag: str = "", digest: str = "", to: str = "") -> dict[str, str]:
@@ -98,13 +100,30 @@ def test_two_registries_may_have_the_same_image() -> None:
 @pytest.mark.parametrize(
     ("references", "options", "why"),
     [
-        ("a:1", {}, "a list of references is needed, or the result of tag_info."),
-        ({"repository": "a", "tag": "1"}, {}, "a list of references is needed, or the result of tag_info."),
-        (None, {}, "a list of references is needed, or the result of tag_info."),
+        ("a:1", {}, f"{A_LIST} text was given. Put the reference into a list."),
+        ({"repository": "a", "tag": "1"}, {}, f"{A_LIST} a mapping without images was given."),
+        (None, {}, f"{A_LIST} something else was given."),
+        (["1.0", "1.1"], {}, f"references[0]: 1.0 has neither a tag nor a digest. It looks like a tag: {WHOLE}."),
+        (["v1.0-rc1"], {}, f"references[0]: v1.0-rc1 has neither a tag nor a digest. It looks like a tag: {WHOLE}."),
+        (["team/app"], {}, "references[0]: team/app has neither a tag nor a digest. Write team/app:latest, if that is"),
+        (
+            [{"name": "team/app", "tag": "1"}],
+            {},
+            "references[0]: name is no part of a reference; these are registry, repository, tag, digest. Perhaps "
+            "repository is meant.",
+        ),
+        (
+            ["a:1"],
+            {"prefix": "prod.example/x"},
+            "the prefix prod.example/x begins with prod.example, which looks like a registry. Name the destination by "
+            "the option registry of the task (in a role by its destination), and give prefix: x.",
+        ),
+        (["a:1"], {"prefix": "prod:5000"}, "the prefix prod:5000 begins with prod:5000, which looks like a registry."),
         (
             ["a:1", "nginx"],
             {},
-            "references[1]: nginx has neither a tag nor a digest. Write nginx:latest, if that is meant.",
+            "references[1]: nginx has neither a tag nor a digest. Write nginx:latest, if that is meant; if it "
+            f"is a tag, {WHOLE}.",
         ),
         (["a:1", "https://r/a:1"], {}, "references[1]: malformed reference 'https://r/a:1': "),
         ([5], {}, "references[0]: malformed reference '5'"),
@@ -128,7 +147,8 @@ def test_two_registries_may_have_the_same_image() -> None:
         (
             ["ghcr.io/a:1", "b:1"],
             {"registry": "quay.io"},
-            "none of the references is of quay.io; they are of ghcr.io, docker.io.",
+            "none of the references is of quay.io; they are of ghcr.io, docker.io. Give one of those as registry, or leave "
+            "registry out.",
         ),
         (["a:1"], {"registry": "https://r"}, "malformed registry 'https://r'"),
         (["ghcr.io/a:1"], {"registries": {"ghcr.io/x": "m"}}, "malformed registry 'ghcr.io/x'"),
@@ -149,3 +169,8 @@ def test_what_cannot_be_entries_is_refused(references: t.Any, options: dict[str,
     with pytest.raises(InvalidInput) as caught:
         image_entries(references, **options)
     assert str(caught.value).startswith(why)
+
+
+def test_a_mirror_may_name_its_repositories_after_the_registry() -> None:
+    given = image_entries(["nginx:1", "docker.io/a/b:1"], prefix="docker.io/hub")
+    assert [image["destination_repository"] for image in given] == ["docker.io/hub/library/nginx", "docker.io/hub/a/b"]

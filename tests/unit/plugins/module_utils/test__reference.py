@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import time
+import typing as t
 
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._digest import check_digest
@@ -338,6 +339,33 @@ def test_malformed_references_are_refused(text: object) -> None:
 def test_what_is_wrong_with_a_reference_is_said(text: str, why: str) -> None:
     with pytest.raises(InvalidInput, match=f"malformed reference '{text}': .*{why}"):
         parse_reference(text)
+
+
+@pytest.mark.parametrize(
+    ("check", "text", "sentence"),
+    [
+        (check_tag, "", "malformed tag '': it is empty. Give a tag such as 1.4.2."),
+        (check_tag, "team/app:1", "Give team/app as the repository, and 1 as the tag."),
+        (check_tag, "r.example:5000/team/app:1", "Give team/app as the repository, and 1 as the tag."),
+        (check_tag, "a/b", "digit or '_'. Give a tag such as 1.4.2."),
+        (check_tag, "u:my-secret-word@r.example/a:1", "digit or '_'. Give a tag such as 1.4.2."),
+        (check_repository, "Team/Single", "upper-case letters aren't allowed. Perhaps team/single is meant."),
+        (check_repository, "Team//Single", "upper-case letters aren't allowed. Give a name such as team/app."),
+        (check_repository, "", "it is empty. Give a name such as team/app."),
+        (check_repository, 5, "it is no text. Give a name such as team/app."),
+        (check_registry, "", "it is empty. Give host or host:port."),
+        (parse_reference, "", "it is empty. Give it as dev.example:5000/team/app:1.4.2, or with @sha256:... in place"),
+        (parse_reference, [1], "it is no text. Give it as "),
+        (parse_reference, "team/app:.x", "the first a letter, digit or '_'. Give it as "),
+    ],
+)
+def test_what_is_malformed_is_said_with_what_to_do(
+    check: t.Callable[[object], object], text: object, sentence: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        check(text)
+    assert sentence in str(caught.value)
+    assert "my-secret-word" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["app", "app:1", f"r.example/a/b:1@{DIGEST}", "[::1]:5000/a"])
