@@ -18,6 +18,8 @@ _LONGEST = 600
 """Characters of each output in a message. The first and the last ones tell the most."""
 _CUT = " [...] "
 _OUTPUTS = {"module_stdout": "Standard output", "module_stderr": "Standard error"}
+_NOT_STARTED = (126, 127)
+"""The exit statuses of a shell that can't execute a program, or doesn't find it."""
 _SECRET_OPTIONS = ("password", "token")
 
 
@@ -37,11 +39,18 @@ def explained(result: Plain, arguments: Plain) -> Plain:
     exception = without_secrets(exception, secrets)
     parts = [shown.get("msg") or "The module failed without a message."]
     if unparsed and result.get("rc") is not None:
-        parts.append(f"It ended with exit status {result['rc']}.")
+        # After a message of ansible-core, which has no full stop.
+        parts[0] = parts[0] if parts[0].endswith((".", "!", "?")) else f"{parts[0]}."
+        parts.append(_ended(result["rc"]))
     parts += [f"{label}: {_shortened(shown[name])}" for name, label in _OUTPUTS.items() if shown.get(name, "").strip()]
     if exception and not any(exception in part for part in parts):
         parts.append(f"Exception: {_shortened(exception)}")
     return {**result, **shown, "msg": " ".join(parts)}
+
+
+def _ended(status: t.Any) -> str:
+    advice = " Is ansible_python_interpreter right for this host?" if status in _NOT_STARTED else ""
+    return f"It ended with exit status {status}.{advice}"
 
 
 def _last_line(exception: t.Any) -> str:

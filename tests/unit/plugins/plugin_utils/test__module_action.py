@@ -17,6 +17,7 @@ from ansible_collections.imageops.registry.plugins.plugin_utils._attended_module
 from ansible_collections.imageops.registry.plugins.plugin_utils._module_action import ModuleAction
 
 DEFAULTS = {"promote_immutable_tags": [], "promote_artifacts": ["all"]}
+INTERPRETER = "Is ansible_python_interpreter right for this host?"
 WRITING = {"blob", "image_archive", "image_copy", "manifest", "tag"}
 
 
@@ -78,7 +79,7 @@ def test_a_null_is_as_an_option_that_is_not_given() -> None:
 def test_why_a_module_could_not_run_is_in_its_message() -> None:
     answer = {"failed": True, "msg": "no JSON", "module_stdout": "my-secret-word", "module_stderr": "", "rc": 126}
     result = Recording(0, answer=answer, password="my-secret-word").run()
-    assert result["msg"] == "no JSON It ended with exit status 126. Standard output: ********"
+    assert result["msg"] == f"no JSON. It ended with exit status 126. {INTERPRETER} Standard output: ********"
     assert result["module_stdout"] == "********"
 
 

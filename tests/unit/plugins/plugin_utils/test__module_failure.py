@@ -38,8 +38,17 @@ def test_what_a_module_printed_in_place_of_a_result_is_in_the_message() -> None:
         "rc": 126,
     }
     assert explained(result, {})["msg"] == (
-        f"{NO_JSON} It ended with exit status 126. Standard error: /bin/sh: 1: /opt/python: Permission denied"
+        f"{NO_JSON}. It ended with exit status 126. Is ansible_python_interpreter right for this host? Standard error: "
+        "/bin/sh: 1: /opt/python: Permission denied"
     )
+
+
+@pytest.mark.parametrize(("status", "hinted"), [(126, True), (127, True), (1, False), (137, False)])
+def test_an_interpreter_that_did_not_start_is_named_in_sentences(status: int, hinted: bool) -> None:
+    for message in ("it is no JSON", "it is no JSON."):
+        said = explained({"failed": True, "msg": message, "module_stdout": "", "rc": status}, {})["msg"]
+        assert said.startswith(f"it is no JSON. It ended with exit status {status}.")
+        assert ("ansible_python_interpreter" in said) is hinted
 
 
 def test_both_outputs_are_told_and_a_message_is_there_without_one() -> None:
