@@ -17,7 +17,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ._attachment import Attachment, take_directory
 from ._base64 import decode_base64
 from ._counters import Counters
-from ._credentials import credentials_from_options
+from ._credentials import credentials_from_options, refuse_empty
 from ._deletion import outcome_as_plain
 from ._digest import check_digest
 from ._endpoint import Endpoint
@@ -89,6 +89,7 @@ _ONE_END: Plain = {
 _PATHS = frozenset(
     name for option, spec in _ONE_END.items() if spec["type"] == "path" for name in (option, *spec.get("aliases", ()))
 ) | {"path", "src", "dest"}
+_TLS_FILES = ("ca_path", "client_cert", "client_key")
 _WHOLE_TASK: Plain = {
     "timeout": {"type": "int", "default": 60},
     "retries": {"type": "int", "default": 3},
@@ -304,6 +305,7 @@ class Task:
             chunk_size=self.params["chunk_size"],
         )
         try:
+            refuse_empty({option: options[option] for option in _TLS_FILES}, LocalFileError)
             limits = self._limits.setdefault(name, Limits(endpoint.requests_per_second, endpoint.retry_max_wait))
             transport = Transport(
                 endpoint, self.counters, limits=limits, notices=self._notices, on_secret=self._hide_text

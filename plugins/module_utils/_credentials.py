@@ -17,7 +17,7 @@ import typing as t
 from ._auth_files import AuthFile, Place, default_places, server_of
 from ._credential import ANONYMOUS, Credential
 from ._credential_helper import ask_helper
-from ._errors import CredentialError
+from ._errors import CredentialError, RegistryError
 
 _TOKEN = re.compile(r"[\x21-\x7e]+", re.ASCII)
 
@@ -111,7 +111,7 @@ def credentials_from_options(
     Raises :class:`CredentialError` where an auth file is named and can't be read; all other files are read when the
     registry asks for a login.
     """
-    _refuse_empty({"username": username, "token": token, "auth_file": auth_file})
+    refuse_empty({"username": username, "token": token, "auth_file": auth_file})
     if username and ":" in username:
         raise CredentialError("the user name has a ':' in it, which HTTP Basic authentication can't carry").at_option(
             "username"
@@ -139,11 +139,14 @@ def credentials_from_options(
     return no_credentials()
 
 
-def _refuse_empty(options: t.Mapping[str, str | None]) -> None:
-    """Empty text is what a variable gives that wasn't set. Taken for 'none', it would lead to another login."""
+def refuse_empty(options: t.Mapping[str, str | None], kind: type[RegistryError] = CredentialError) -> None:
+    """Refuse empty text, which is what a variable gives that wasn't set, with an error of that kind.
+
+    Taken for 'none', it would lead to another login, or to trust in other CAs.
+    """
     for name, value in options.items():
         if value == "":
-            raise CredentialError(
+            raise kind(
                 "it is empty text",
                 hint="Leave it out where it isn't needed, in a template with default(omit, true)",
             ).at_option(name)

@@ -419,6 +419,12 @@ def test_options_out_of_range_are_named(given: dict[str, t.Any], why: str) -> No
         ({"auth_file": ""}, "Cannot log in to r.example: {end}auth_file: it is empty text. Leave it out"),
         ({"auth_file": "/absent/a"}, "Cannot log in to r.example: {end}auth_file: the auth file /absent/a can't be"),
         ({"ca_path": "/absent/ca"}, "Cannot reach r.example: {end}ca_path: the file /absent/ca can't be read: No such"),
+        ({"ca_path": ""}, "Cannot reach r.example: {end}ca_path: it is empty text. Leave it out"),
+        ({"client_cert": ""}, "Cannot reach r.example: {end}client_cert: it is empty text. Leave it out"),
+        (
+            {"client_cert": "/absent/c", "client_key": ""},
+            "Cannot reach r.example: {end}client_key: it is empty text. Leave it out",
+        ),
         ({"client_cert": "/absent/c"}, "Cannot reach r.example: {end}client_cert: the file /absent/c can't be read"),
     ],
 )
