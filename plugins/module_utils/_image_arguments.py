@@ -129,7 +129,9 @@ def _image_item(entry: Plain, ends: Ends) -> ImageItem:
     repository = check_repository(entry["repository"], ends.source)
     tag = check_tag(entry["tag"]) if entry["tag"] not in (None, "") else ""
     if not tag and not entry["digest"]:
-        raise InvalidInput("a tag or a digest is needed beside the repository", hint="Give one with the key tag or digest")
+        raise InvalidInput(
+            "a tag or a digest is needed beside the repository", hint="Give one with the key tag or digest"
+        )
     platforms = tuple(dict.fromkeys(check_platform(name) for name in entry["platforms"]))
     if entry["flatten"] and len(platforms) != 1:
         raise InvalidInput(f"flatten takes one platform, and platforms has {len(platforms)}")

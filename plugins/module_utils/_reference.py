@@ -116,7 +116,7 @@ def _whole_reference(text: str, place: Place) -> InvalidInput:
     rest, tag = (head, last) if colon and "/" not in last else (rest, "")
     first, slash, path = rest.partition("/")
     registry = ""
-    if slash and ("." in first or ":" in first or first == "localhost"):
+    if slash and looks_like_registry(first):
         registry, rest = first, path
     inside = [f"the {name} {part}" for name, part in (("registry", registry), ("tag", tag), ("digest", digest)) if part]
     why = f"it has {' and '.join(inside)} in it" if inside else "it has a ':' or an '@' in it"
@@ -204,6 +204,11 @@ def split_host_port(text: str) -> tuple[str, str]:
     return host, port
 
 
+def looks_like_registry(component: str) -> bool:
+    """Whether the first component of a name is a registry, to Docker and podman."""
+    return "." in component or ":" in component or component == "localhost"
+
+
 def is_docker_hub(registry: str) -> bool:
     """Whether ``registry`` is one of the names of Docker Hub."""
     return registry.lower() in _DOCKER_HUB_NAMES
@@ -249,9 +254,7 @@ def parse_reference(text: object) -> Reference:
         rest, tag = head, last
     first, slash, path = rest.partition("/")
     registry = ""
-    if slash and (
-        "." in first or ":" in first or first == "localhost" or first != first.lower() or first.startswith("[")
-    ):
+    if slash and (looks_like_registry(first) or first != first.lower() or first.startswith("[")):
         registry, rest = first, path
     why_registry = ""
     if first == registry and first != first.lower() and not ("." in first or ":" in first):

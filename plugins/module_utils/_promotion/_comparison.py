@@ -20,6 +20,7 @@ from .._manifest import INDEX_TYPES, Descriptor, Manifest
 from .._parallel import run_all
 from .._platform import is_meant_by
 from .._platform_choice import SOURCE_ANNOTATION, PlatformMissing, choose_platforms
+from .._reference import looks_like_registry
 from ._items import FAILED, MISSING, PROMOTE, REFUSED, SKIP, UNCHANGED, ImageItem
 
 _NUMBER_TO_YAML = re.compile(r"[0-9]+\.[0-9]*[1-9]", re.ASCII)
@@ -280,6 +281,11 @@ def _missing(source: End, item: ImageItem) -> Comparison:
     hint = f"Check repository and {'digest' if item.digest else 'tag'}"
     if _NUMBER_TO_YAML.fullmatch(item.reference):
         hint += "; without quotes, YAML reads 1.10 as the number 1.1"
+    first, slash, rest = item.repository.partition("/")
+    if slash and looks_like_registry(first):
+        hint += (
+            f". {first} looks like a registry: if it is one, name it as the source, with {rest} as the repository"
+        )
     return Comparison(item, MISSING, reason=f"{item.at_source(source)} isn't there (the source). {hint}.")
 
 

@@ -20,6 +20,7 @@ from .._reference import (
     check_repository,
     check_tag,
     is_docker_hub,
+    looks_like_registry,
     on_docker_hub,
     parse_reference,
     same_registry,
@@ -87,7 +88,9 @@ def _references(given: t.Any) -> list[Reference]:
         kind = "text" if isinstance(entries, (str, bytes)) else "something else"
         kind = "a mapping without images" if isinstance(given, Mapping) else kind
         hint = "Put the reference into a list" if kind == "text" else ""
-        raise InvalidInput(f"a list of references is needed, or the result of tag_info, and {kind} was given", hint=hint)
+        raise InvalidInput(
+            f"a list of references is needed, or the result of tag_info, and {kind} was given", hint=hint
+        )
     references = []
     for position, entry in enumerate(entries):
         with at_entry("references", position):
@@ -166,9 +169,7 @@ def _check_one_registry(references: t.Iterable[Reference]) -> None:
 def _check_prefix(prefix: str, references: t.Iterable[Reference]) -> None:
     """Refuse a prefix that begins with a registry, other than one after which a mirror names its repositories."""
     first, _slash, rest = prefix.strip("/").partition("/")
-    if not (":" in first or first == "localhost" or "." in first):
-        return
-    if any(same_registry(first, reference.registry) for reference in references):
+    if not looks_like_registry(first) or any(same_registry(first, reference.registry) for reference in references):
         return
     path = f"prefix: {rest}" if rest else "no prefix"
     raise InvalidInput(

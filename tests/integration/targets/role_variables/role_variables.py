@@ -284,7 +284,10 @@ def modules_that_cannot_run() -> None:
     broken.chmod(0o700)
     tasks = []
     for program, words in (
-        (str(no_program), "exit status 126. Is ansible_python_interpreter right for this host? Standard error: /bin/sh: "),
+        (
+            str(no_program),
+            "exit status 126. Is ansible_python_interpreter right for this host?",
+        ),
         (str(broken), "exit status 3. Standard output: quota exceeded Standard error: libc is gone"),
         # A program that prints the payload, in which the password is.
         ("/bin/cat", "Standard output: #!/bin/cat"),

@@ -96,7 +96,10 @@ def test_a_malformed_image_is_named_by_its_place() -> None:
     good = {"repository": "a", "tag": "1", "digest": None}
     with pytest.raises(InvalidInput, match=r"^images\[1\]: malformed tag 'a b'"):
         image_names(params(images=[good, dict(good, tag="a b")]))
-    with pytest.raises(InvalidInput, match=r"^a: a tag or a digest is needed beside the repository\. Give one with the key tag or digest\.$"):
+    with pytest.raises(
+        InvalidInput,
+        match=r"^a: a tag or a digest is needed beside the repository\. Give one with the key tag or digest\.$",
+    ):
         image_names(params(repository="a"))
     with pytest.raises(InvalidInput, match=r"^images\[1\]: b: a tag or a digest is needed"):
         image_names(params(images=[good, {"repository": "b", "tag": "", "digest": None}]))

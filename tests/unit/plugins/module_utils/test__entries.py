@@ -147,8 +147,8 @@ def test_two_registries_may_have_the_same_image() -> None:
         (
             ["ghcr.io/a:1", "b:1"],
             {"registry": "quay.io"},
-            "none of the references is of quay.io; they are of ghcr.io, docker.io. Give one of those as registry, or leave "
-            "registry out.",
+            "none of the references is of quay.io; they are of ghcr.io, docker.io. Give one of those as "
+            "registry, or leave registry out.",
         ),
         (["a:1"], {"registry": "https://r"}, "malformed registry 'https://r'"),
         (["ghcr.io/a:1"], {"registries": {"ghcr.io/x": "m"}}, "malformed registry 'ghcr.io/x'"),

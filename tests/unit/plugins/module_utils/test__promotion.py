@@ -158,6 +158,17 @@ def test_what_is_not_at_the_source_is_missing(source: FakeRegistry, destination:
     assert comparison.reason == said
 
 
+@pytest.mark.parametrize("first", ["docker.io", "r.example", "localhost"])
+def test_a_registry_in_a_name_that_is_missing_is_pointed_out(
+    source: FakeRegistry, destination: FakeRegistry, first: str
+) -> None:
+    reason = compare(source, destination, ImageItem(f"{first}/library/nginx", tag="x", tags=("x",))).reason
+    assert reason.endswith(
+        f"Check repository and tag. {first} looks like a registry: if it is one, name it as the source, with "
+        "library/nginx as the repository."
+    )
+
+
 @pytest.mark.parametrize(("tag", "said"), [("1.1", True), ("10.25", True), ("1.0", False), ("v1.1", False)])
 def test_a_tag_that_yaml_may_have_shortened_is_pointed_out(
     source: FakeRegistry, destination: FakeRegistry, tag: str, said: bool
