@@ -43,7 +43,9 @@ _PLACE = re.compile(
 """An option, and where in it, that a sentence of a module begins with."""
 _ON_ERROR: Plain = {"type": "str", "choices": ["fail", "continue"]}
 _NEAR = 0.85
-_IN_A_FILE = "On the command line, give it in a file, with -e @variables.yml"
+_IN_A_FILE = "On the command line, give it in a file, with -e @variables.yml."
+_NEVER_EMPTY = ("username", "token", "auth_file", "ca_path", "client_cert", "client_key")
+"""Looked at here as well, since the role transfer comes to its destination late. Templates are left to modules."""
 
 
 class RoleVariables(t.NamedTuple):
@@ -126,9 +128,12 @@ class RoleVariables(t.NamedTuple):
                 if key not in CONNECTION_OPTIONS:
                     near = difflib.get_close_matches(str(key), CONNECTION_OPTIONS, n=1)
                     hint = f"Perhaps {near[0]} is meant" if near else f"It may hold {', '.join(CONNECTION_OPTIONS)}"
-                    return f"{name} holds {key}, which is no option of a connection. {hint}"
+                    return f"{name} holds {key}, which is no option of a connection. {hint}."
             if value.get("registry") in (None, ""):
-                return f"{name} has no registry. Give it as host or host:port, such as {{registry: prod.example}}"
+                return f"{name} has no registry. Give it as host or host:port, such as {{registry: prod.example}}."
+            empty = next((option for option in _NEVER_EMPTY if value.get(option) == ""), "")
+            if empty:
+                return f"{name}.{empty} is empty. Give a value, or leave {empty} out of {name}."
         return ""
 
     def _mistake_in_on_error(self, template: t.Callable[[t.Any], t.Any]) -> str:

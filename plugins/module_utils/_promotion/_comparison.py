@@ -283,9 +283,7 @@ def _missing(source: End, item: ImageItem) -> Comparison:
         hint += "; without quotes, YAML reads 1.10 as the number 1.1"
     first, slash, rest = item.repository.partition("/")
     if slash and looks_like_registry(first):
-        hint += (
-            f". {first} looks like a registry: if it is one, name it as the source, with {rest} as the repository"
-        )
+        hint += f". {first} looks like a registry: if it is one, name it as the source, with {rest} as the repository"
     return Comparison(item, MISSING, reason=f"{item.at_source(source)} isn't there (the source). {hint}.")
 
 

@@ -97,10 +97,22 @@ def test_an_end_of_another_kind_is_named(end: str, value: t.Any, kind: str) -> N
 @pytest.mark.parametrize("end", ["source", "destination"])
 def test_what_an_end_cannot_hold_is_named_with_what_is_meant(end: str) -> None:
     said = mistake(**{f"promote_{end}": {**AN_END, "user_name": "a"}})
-    assert said == f"promote_{end} holds user_name, which is no option of a connection. Perhaps username is meant"
+    assert said == f"promote_{end} holds user_name, which is no option of a connection. Perhaps username is meant."
     assert "It may hold registry, username" in mistake(**{f"promote_{end}": {**AN_END, "zzz": "a"}})
     for value in ({}, {"registry": ""}, {"registry": None, "token": "x"}):
         assert f"promote_{end} has no registry" in mistake(**{f"promote_{end}": value})
+
+
+@pytest.mark.parametrize("end", ["source", "destination"])
+@pytest.mark.parametrize("option", ["username", "token", "auth_file", "ca_path", "client_cert", "client_key"])
+def test_both_ends_are_looked_at_for_empty_text_before_anything_is_done(end: str, option: str) -> None:
+    said = mistake(**{f"promote_{end}": {**AN_END, option: ""}})
+    assert said == f"promote_{end}.{option} is empty. Give a value, or leave {option} out of promote_{end}."
+
+
+def test_sentences_end_with_a_full_stop() -> None:
+    for value in ("text", {}, {**AN_END, "zzz": 1}):
+        assert mistake(promote_source=value).endswith(".")
 
 
 def test_what_is_a_template_is_evaluated_and_nothing_else_is() -> None:
