@@ -278,8 +278,8 @@ class Promotion:
 
 
 def _guarded_tags(images: t.Sequence[ImageItem]) -> set[tuple[str, str]]:
-    """Repositories and tags that may not move whatever they stand on. Only what the user says is a guard: the digests
-    that the comparison has found, which the tags must still stand on, came along."""
+    """Repositories and tags that may not move, whatever they point to. Only what the user says is a guard: the digests
+    that the comparison has found, which the tags must still point to, came along."""
     return {(image.target, tag) for image in images for tag in image.tags if is_guarded(image, tag)}
 
 
