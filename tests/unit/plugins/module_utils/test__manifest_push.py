@@ -211,6 +211,7 @@ def test_a_reference_that_can_not_be_sent_again_is_an_error(serve: Serve, with_s
     server.expect("HEAD", target, 404).expect("PUT", target, 404, missing(IMAGE_DIGEST if with_source else DIGEST))
     if with_source:
         server.expect("HEAD", f"/v2/a/manifests/{IMAGE_DIGEST}", 404)
+        server.expect("GET", f"/v2/a/manifests/{IMAGE_DIGEST}", 404)
     source = registry_of(origin, writing=False) if with_source else None
     (outcome,) = push_manifests(registry_of(server), [TREE[1]], source, check=False)
     assert isinstance(outcome, ReferencesMissing)
