@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from faults.base import Answer, Fault, Request, error_answer
 from faults.referrers import index_answer, subject_of_push
 
+_LIST = re.compile("sha256-[0-9a-f]{64}")
 _EMPTY = "application/vnd.oci.empty.v1+json"
 
 
@@ -149,7 +151,7 @@ class RefusedList(Fault):
     choices = ("400", "412")
 
     def before(self, request: Request) -> Answer | None:
-        if request.method not in ("HEAD", "GET") or not request.tag.startswith("sha256-"):
+        if request.method not in ("HEAD", "GET") or not _LIST.fullmatch(request.tag):
             return None
         request.acted.append(self.name)
         return error_answer(int(self.choice), "TAG_INVALID", "this tag isn't allowed")

@@ -116,6 +116,8 @@ def test_what_isnt_there_has_the_same_keys(
     method = "GET" if include else "HEAD"
     server.expect(method, "/v2/a/b/manifests/1.0", 404, errors("NAME_UNKNOWN"))
     server.expect(method, f"/v2/a/b/manifests/{DIGEST}", 404, errors("MANIFEST_UNKNOWN"))
+    if not include:
+        server.expect("GET", f"/v2/a/b/manifests/{DIGEST}", 404, errors("MANIFEST_UNKNOWN"))
     missing = look(registry, ImageName("a/b", "1.0", ""), *include)
     assert not missing["exists"]
     assert missing["digest"] == missing["media_type"] == ""
