@@ -211,7 +211,10 @@ def test_a_tag_that_resolves_to_the_subject_is_no_list(server: ScriptedServer) -
 def test_something_may_refer_to_a_digest_that_isnt_there(server: ScriptedServer) -> None:
     expect_manifest(server, DIGEST)
     expect_api(server, SBOM)
-    expect_cosign(server)
+    for name in ("sig", "att", "sbom"):
+        # HEAD has found nothing yet, so GET is asked as well.
+        expect_manifest(server, f"sha256-{HEX}.{name}")
+        server.expect("GET", f"/v2/a/b/manifests/sha256-{HEX}.{name}", 404)
     (found,) = find(server, ImageName("a/b", "", DIGEST))
     assert isinstance(found, Found)
     assert not found.exists
