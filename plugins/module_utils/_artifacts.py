@@ -16,7 +16,15 @@ import typing as t
 
 from ._actions import COPY, EXISTS, REPLACE
 from ._end import End
-from ._errors import ForeignType, InvalidInput, NotFound, RegistryError
+from ._errors import (
+    AccessDenied,
+    AuthenticationFailed,
+    ForeignType,
+    InvalidInput,
+    NotFound,
+    NoToken,
+    RegistryError,
+)
 from ._inspection import manifest_digests, read_tree
 from ._manifest import INDEX_TYPES, Descriptor, Manifest, foreign_type, is_foreign
 from ._parallel import run_all
@@ -245,7 +253,13 @@ def _look_at_destination(destination: End, graphs: t.Sequence[_Graph]) -> None:
         if kind == "tag":
             # What was signed at the destination as well must not be taken away.
             return destination.head_manifest(repository, name, is_guarded=True)
-        return destination.list_referrers(repository, name)
+        try:
+            return destination.list_referrers(repository, name)
+        except (AccessDenied, AuthenticationFailed, NoToken):
+            raise
+        except RegistryError:
+            # It isn't known to be listed. After the push it is looked for again, and then that has to be known.
+            return Referrers((), "", proven=False)
 
     standing = [graph for graph in graphs if graph.error is None]
     questions = list(

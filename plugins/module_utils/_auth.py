@@ -17,6 +17,7 @@ import urllib.parse
 from ._credential import Credential
 from ._errors import (
     AuthenticationFailed,
+    LoginWanted,
     NotGranted,
     NoToken,
     ProtocolViolation,
@@ -270,9 +271,7 @@ class Authenticator:
                 # Harbor changes its challenge to Basic once it has seen an Authorization header.
                 return NOTHING
             if credential.is_anonymous:
-                raise AuthenticationFailed(
-                    "the registry asks for a login", hint="Give username and password, or an auth_file"
-                )
+                raise LoginWanted("the registry asks for a login", hint="Give username and password, or an auth_file")
             if credential.identity_token:
                 raise AuthenticationFailed(
                     f"the registry asks for a user name and password, and {credential} is an identity token"

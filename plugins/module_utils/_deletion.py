@@ -3,10 +3,15 @@
 
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
 
-"""Deletes that are known to have happened: what a registry accepted is looked for until it is gone."""
+"""Deletes that are known to have happened: what a registry accepted is looked for until it is gone.
+
+Lists of referrers are waited for in the same way, see :mod:`._referrers_index`.
+"""
 
 from __future__ import annotations
 
+import itertools
+import threading
 import time
 import typing as t
 
@@ -23,7 +28,7 @@ _FIRST_PAUSE = 0.5
 
 
 class Patience(t.NamedTuple):
-    """How long accepted deletes may take, in ``seconds`` for all of them together."""
+    """How long accepted deletes, or lists of referrers, may take, in ``seconds`` for all of a task together."""
 
     seconds: float = 10.0
     clock: t.Callable[[], float] = time.monotonic
@@ -31,6 +36,30 @@ class Patience(t.NamedTuple):
 
 
 TEN_SECONDS = Patience()
+
+
+class Pauses:
+    """The pauses between looks at what a registry does in the background; the patience begins with the first one.
+
+    Shared by all threads of a task, whose pauses may overlap.
+    """
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._lock = threading.Lock()
+        self._end: float | None = None
+
+    def pause(self, number: int) -> bool:
+        """Wait; the pause after the first look has the number 0. Returns False, at once, where the patience is over."""
+        now = self._patience.clock()
+        with self._lock:
+            if self._end is None:
+                self._end = now + self._patience.seconds
+            rest = self._end - now
+        if rest <= 0:
+            return False
+        self._patience.sleep(min(_FIRST_PAUSE * 2**number, rest))
+        return True
 
 
 class Outcome(t.Protocol):
@@ -111,9 +140,8 @@ class Deletions(t.Generic[Key]):
         """
         left = dict(self._accepted)
         errors: dict[Key, RegistryError] = {}
-        end = self._patience.clock() + self._patience.seconds
-        pause = _FIRST_PAUSE
-        while left:
+        pauses = Pauses(self._patience)
+        for number in itertools.count():
             keys = list(left)
             for key, found in zip(keys, run_all(lambda key: is_still_there(left[key]), keys, self._jobs)):
                 if found is True:
@@ -121,11 +149,8 @@ class Deletions(t.Generic[Key]):
                 del left[key]
                 if isinstance(found, RegistryError):
                     errors[key] = _unseen(found)
-            rest = end - self._patience.clock()
-            if not left or rest <= 0:
+            if not left or not pauses.pause(number):
                 break
-            self._patience.sleep(min(pause, rest))
-            pause *= 2
         return {**dict.fromkeys(left), **errors}
 
 

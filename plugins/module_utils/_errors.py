@@ -159,6 +159,10 @@ class AuthenticationFailed(RegistryError):
     """The registry, or its token server, doesn't accept the credential (401)."""
 
 
+class LoginWanted(AuthenticationFailed):
+    """The registry asks for a login, and none was given."""
+
+
 class NoToken(RegistryError):
     """The token server gives no token, whoever asks."""
 

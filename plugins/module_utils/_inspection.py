@@ -249,7 +249,15 @@ def probe_repository(registry: Registry, repository: str, *, anonymous: bool) ->
         if anonymous:
             return result
         raise
-    return dict(result, exists=True, readable=True, referrers_api=registry.has_referrers_api(repository))
+    return dict(result, exists=True, readable=True, referrers_api=_has_referrers_api(registry, repository))
+
+
+def _has_referrers_api(registry: Registry, repository: str) -> bool | None:
+    """Whether the registry has the referrers API there; None where that can't be told."""
+    try:
+        return registry.has_referrers_api(repository)
+    except RegistryError:
+        return None
 
 
 def list_tags(registry: End, repositories: t.Sequence[str]) -> list[list[str] | RegistryError | None]:

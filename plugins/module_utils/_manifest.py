@@ -11,7 +11,7 @@ import json
 import re
 import typing as t
 
-from ._digest import check_digest, compute_digest
+from ._digest import check_digest, compute_digest, is_digest
 from ._errors import ForeignType, InvalidInput, ProtocolViolation, RegistryError
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
@@ -328,6 +328,56 @@ def _descriptor(entry: t.Any, where: str) -> Descriptor:
         media_type,
         digest,
         size,
+        format_platform(entry.get("platform")),
+        artifact_type if isinstance(artifact_type, str) else "",
+        _annotations(entry),
+    )
+
+
+class ReferrersList(t.NamedTuple):
+    """What a list of referrers names; and how many of its entries can't be told, having no valid digest."""
+
+    entries: tuple[Descriptor, ...]
+    unnamed: int
+
+
+def parse_referrers(content: bytes) -> ReferrersList:
+    """Read a list of referrers, which is a hint: an entry needs no more than a digest, which proves what it leads to.
+
+    The media type is empty, and the size 0, where the entry has none that is valid. Raises :class:`InvalidInput` where
+    it is no list.
+    """
+    document = _parse_object(content)
+    _check_spelling(document, _KEYS, "the list")
+    entries = document.get("manifests")
+    if entries is None and document.get("schemaVersion") == 2:
+        # What programs in Go write for an empty list.
+        entries = []
+    if not isinstance(entries, list):
+        raise InvalidInput("it has no list of manifests")
+    found = [_hint(entry) for entry in entries]
+    named = tuple(entry for entry in found if entry is not None)
+    return ReferrersList(named, len(found) - len(named))
+
+
+def told_type(content: bytes, content_type: str) -> str:
+    """What a manifest is, by its ``Content-Type`` and what it says itself. It isn't looked into any further.
+
+    Raises :class:`InvalidInput` where the two contradict each other, and :class:`ForeignType`.
+    """
+    return _media_type_of(_parse_object(content), bare_media_type(content_type))
+
+
+def _hint(entry: t.Any) -> Descriptor | None:
+    """What an entry of a list says, as far as it is valid; None where it has no valid digest."""
+    if not isinstance(entry, dict) or not is_digest(entry.get("digest")):
+        return None
+    size, media_type, artifact_type = (entry.get(key) for key in ("size", "mediaType", "artifactType"))
+    is_size = isinstance(size, int) and not isinstance(size, bool) and 0 <= size <= MAXIMUM_BLOB_SIZE
+    return Descriptor(
+        media_type if isinstance(media_type, str) and _MEDIA_TYPE.fullmatch(media_type) else "",
+        entry["digest"],
+        t.cast(int, size) if is_size else 0,
         format_platform(entry.get("platform")),
         artifact_type if isinstance(artifact_type, str) else "",
         _annotations(entry),

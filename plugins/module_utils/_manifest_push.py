@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ._actions import ABSENT, DELETE, EXISTS
-from ._deletion import TEN_SECONDS, Deletions, Patience, settled
+from ._deletion import TEN_SECONDS, Deletions, Patience, Pauses, settled
 from ._end import End
 from ._errors import (
     Conflict,
@@ -70,13 +70,14 @@ class ManifestPush:
     pushed one after another: some registries lose an entry of that list where two come at once.
     """
 
-    def __init__(self, destination: End, source: End | None, *, check: bool) -> None:
+    def __init__(self, destination: End, source: End | None, *, check: bool, patience: Patience = TEN_SECONDS) -> None:
         self._destination = destination
         self._source = source
         self._check = check
         self._items: list[ManifestItem] = []
         self._steps: list[Step[ManifestOutcome]] = []
         self._referrers: dict[int, Manifest] = {}
+        self._pauses = Pauses(patience)
 
     def add_to(
         self,
@@ -128,7 +129,9 @@ class ManifestPush:
             entries = lists[place]
             there = [outcome.digest for _position, outcome in _found(entries, outcomes) if outcome.action == EXISTS]
             manifests = [manifest for _position, manifest in entries]
-            return list_under_subject(self._destination, *place, manifests, check=self._check, there=there)
+            return list_under_subject(
+                self._destination, *place, manifests, check=self._check, there=there, pauses=self._pauses
+            )
 
         written = dict(zip(lists, run_all(write, list(lists), self._destination.jobs)))
         for place, listing in written.items():
@@ -222,11 +225,16 @@ class _Queues:
 
 
 def push_manifests(
-    destination: End, items: t.Sequence[ManifestItem], source: End | None, *, check: bool
+    destination: End,
+    items: t.Sequence[ManifestItem],
+    source: End | None,
+    *,
+    check: bool,
+    patience: Patience = TEN_SECONDS,
 ) -> list[ManifestOutcome | RegistryError]:
     """Push manifests by digest, see :class:`ManifestPush`; outcomes in the items' order."""
     graph = StepGraph()
-    push = ManifestPush(destination, source, check=check)
+    push = ManifestPush(destination, source, check=check, patience=patience)
     push.add_to(graph, items)
     graph.run(destination.jobs)
     return push.finish()

@@ -25,6 +25,7 @@ class Notices:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._texts: dict[str, dict[str, None]] = {}
+        self._remarks: dict[str, None] = {}
 
     def add(self, registry: str, texts: t.Iterable[str]) -> None:
         """Note what a registry tells."""
@@ -35,13 +36,20 @@ class Notices:
                 if len(found) <= _MOST:
                     found[text] = None
 
+    def remark(self, text: str) -> None:
+        """Note a sentence of our own, without its full stop."""
+        with self._lock:
+            if len(self._remarks) < _MOST:
+                self._remarks[text] = None
+
     def sentence(self, secrets: t.Collection[str] = ()) -> str:
         """All of it for a screen, without ``secrets``; empty where no registry has told anything."""
         with self._lock:
-            return ". ".join(
+            told = [
                 f"The registry {registry} says: {_listed([_shown(text) for text in hidden_in(texts, secrets)])}"
                 for registry, texts in sorted(self._texts.items())
-            )
+            ]
+            return ". ".join([*told, *hidden_in([printable(text) for text in self._remarks], secrets)])
 
 
 def _shown(text: str) -> str:

@@ -13,7 +13,7 @@ from ._digest import algorithm_of
 from ._end import End
 from ._errors import InvalidInput, NotFound, ProtocolViolation, RegistryError, Unsupported
 from ._inspection import ImageName, head_images
-from ._manifest import Descriptor
+from ._manifest import Descriptor, Manifest
 from ._parallel import run_all
 from ._registry import Referrers, referrers_tag
 
@@ -143,7 +143,44 @@ def referrers_of(registry: End, places: t.Sequence[tuple[str, str]]) -> list[Fou
     answers: dict[int, list[tuple[Question, t.Any]]] = {}
     for question, answer in zip(questions, run_all(Question.ask, questions, registry.jobs)):
         answers.setdefault(question.place, []).append((question, answer))
-    return [_found(answers[place]) for place in range(len(places))]
+    return _completed(registry, places, [_found(answers[place]) for place in range(len(places))])
+
+
+def _completed(
+    registry: End, places: t.Sequence[tuple[str, str]], answers: t.Sequence[Found | RegistryError]
+) -> list[Found | RegistryError]:
+    """The answers with media types and sizes from the manifests themselves, where a list doesn't give them."""
+    bare = dict.fromkeys(
+        (repository, listed.digest)
+        for (repository, _digest), answer in zip(places, answers)
+        if isinstance(answer, Found)
+        for listed in answer.referrers.descriptors
+        if not (listed.media_type and listed.size)
+    )
+
+    def read(place: tuple[str, str]) -> Manifest | None:
+        try:
+            return registry.get_manifest(*place)
+        except (InvalidInput, NotFound, ProtocolViolation, Unsupported):
+            # What is read next says that of the artifact.
+            return None
+
+    manifests = dict(zip(bare, run_all(read, list(bare), registry.jobs)))
+
+    def completed(repository: str, answer: Found | RegistryError) -> Found | RegistryError:
+        if isinstance(answer, RegistryError):
+            return answer
+        entries = []
+        for listed in answer.referrers.descriptors:
+            manifest = manifests.get((repository, listed.digest))
+            if isinstance(manifest, RegistryError):
+                return manifest
+            if manifest is not None:
+                listed = listed._replace(media_type=manifest.media_type, size=manifest.size)
+            entries.append(listed)
+        return answer._replace(referrers=answer.referrers._replace(descriptors=tuple(entries)))
+
+    return [completed(repository, answer) for (repository, _digest), answer in zip(places, answers)]
 
 
 def _found(answers: t.Sequence[tuple[t.Any, t.Any]]) -> Found | RegistryError:
@@ -153,6 +190,8 @@ def _found(answers: t.Sequence[tuple[t.Any, t.Any]]) -> Found | RegistryError:
         if isinstance(answer, RegistryError):
             return answer
         if isinstance(answer, Referrers):
+            if answer.doubt is not None:
+                return answer.doubt
             found = found._replace(referrers=answer)
         elif answer is not None:
             found = found._replace(cosign_tags=(*found.cosign_tags, (question.tag, answer)))

@@ -13,11 +13,13 @@ is read again after it was written, and written again where another client's wri
 
 from __future__ import annotations
 
+import itertools
 import json
 import typing as t
 
+from ._deletion import Pauses
 from ._end import End
-from ._errors import Conflict, NotFound, ReferencesMissing, RegistryError
+from ._errors import Conflict, ForeignType, InvalidInput, NotFound, ReferencesMissing, RegistryError
 from ._manifest import OCI_INDEX, Manifest
 from ._refused_tags import may_be_immutable, what_to_check
 from ._registry import Referrers, referrers_tag
@@ -47,20 +49,24 @@ def list_under_subject(
     manifests: t.Sequence[Manifest],
     *,
     check: bool,
+    pauses: Pauses,
     there: t.Collection[str] = (),
 ) -> Listing:
     """See that the manifests are listed among the referrers of ``subject``, and nothing else of the list is lost.
 
-    What the registry's own list is without is pushed again. What the registry still doesn't list goes to the index
-    under the tag, where it has no API, or one that lists nothing. Raises :class:`Conflict` where it lists others only,
-    where the tag is taken by something else or can't be moved, or where others write it all the time.
+    What the registry's own list is without is pushed again, once, and then looked for as long as ``pauses`` allow where
+    the registry has listed something, or promised it: some list a while later. What it still doesn't list goes to the
+    index under the tag, where it has no API, or one that lists nothing.
+
+    Raises :class:`Conflict` where the API lists others only, where the registry doesn't have what it took, where the
+    tag is taken by something else or can't be moved, or where others write it all the time.
 
     With ``check``, nothing is written. An API that has listed nothing, although manifests are ``there`` (by their
     digests) that it should list, is then taken for one that never will.
     """
     again: set[str] = set()
     promised = False
-    for attempt in range(_ATTEMPTS):
+    for number in itertools.count(-1):
         found = registry.list_referrers(repository, subject)
         missing = _missing(found, manifests)
         if not missing or found.found_by != "api":
@@ -69,19 +75,19 @@ def list_under_subject(
             digests = frozenset(manifest.digest for manifest in missing)
             is_silent = not found.proven and not digests.isdisjoint(there)
             return Listing(tagged=digests if is_silent else frozenset(), pushed_again=digests)
-        if attempt == _ATTEMPTS - 1 or (attempt and not promised and not found.proven):
+        if number < 0:
+            promised = all([_push_again(registry, repository, manifest) for manifest in missing])
+            again.update(manifest.digest for manifest in missing)
+        elif not (promised or found.proven) or not pauses.pause(number):
             break
-        if attempt:
-            registry.back_off(attempt - 1)
-        answers = [_push_again(registry, repository, manifest) for manifest in missing]
-        promised = all(answers)
-        again.update(manifest.digest for manifest in missing)
     listing = Listing(pushed_again=frozenset(again))
     if not missing:
         return listing
     if found.found_by == "api" and found.proven:
         raise _unlisted(registry, repository, subject, missing)
     tagged = _list_under_tag(registry, repository, subject, missing, check=check)
+    if not check:
+        _check_stored(registry, repository, subject, tagged)
     return listing._replace(tagged=frozenset(tagged), silent=found.found_by == "api")
 
 
@@ -121,6 +127,16 @@ def _list_under_tag(
         if not missing:
             return added
     raise _busy(registry, repository, subject)
+
+
+def _check_stored(registry: End, repository: str, subject: str, digests: t.Collection[str]) -> None:
+    """Raise :class:`Conflict` where the registry doesn't have what it took: a list of ours doesn't prove that."""
+    for digest in sorted(digests):
+        if registry.head_manifest(repository, digest, is_guarded=True) is None:
+            raise Conflict(
+                f"the registry has taken {digest}, and doesn't have it",
+                hint="Run it again, or ask whoever runs the registry what keeps it from storing it",
+            ).within(_writing(registry, repository, subject))
 
 
 def unlist_from_subject(registry: End, repository: str, subject: str, digests: t.Collection[str]) -> bool:
@@ -192,7 +208,8 @@ def _refused(registry: End, repository: str, subject: str, error: RegistryError)
 def _unlisted(registry: End, repository: str, subject: str, missing: t.Sequence[Manifest]) -> RegistryError:
     digests = ", ".join(manifest.digest for manifest in missing[:5])
     return Conflict(
-        f"the registry has stored {digests}, and its list of referrers is without it, although it was pushed again",
+        f"the registry has stored {digests}, and its list of referrers is without it, although it was pushed again and "
+        "waited for",
         hint="Nobody would find it there. Run it again, or ask whoever runs the registry to look at its list",
     ).within(f"list the referrers of {registry.name}/{repository}@{subject}")
 
@@ -211,6 +228,11 @@ def _read(registry: End, repository: str, subject: str) -> dict[str, t.Any]:
         index = registry.get_manifest(repository, referrers_tag(subject))
     except NotFound:
         return empty
+    except ForeignType:
+        raise
+    except InvalidInput:
+        # What can be read of it is written anew; the registry would not take the rest either.
+        return {**empty, "manifests": _readable(registry, repository, subject)}
     if index.digest == subject:
         # Some registries take a tag of this form for the digest itself, as long as there is no such tag.
         return empty
@@ -220,6 +242,18 @@ def _read(registry: End, repository: str, subject: str) -> dict[str, t.Any]:
             hint="Remove that tag, or give it another name",
         ).within(_writing(registry, repository, subject))
     return index.document
+
+
+def _readable(registry: End, repository: str, subject: str) -> list[dict[str, t.Any]]:
+    """What a list that isn't valid as a whole names, as the manifests themselves say it."""
+    manifests = []
+    for listed in registry.list_referrers(repository, subject).descriptors:
+        try:
+            manifests.append(registry.get_manifest(repository, listed.digest, listed.media_type))
+        except (InvalidInput, NotFound):
+            # Nobody finds anything by such an entry.
+            continue
+    return _entries(manifests)
 
 
 def _entries(manifests: t.Sequence[Manifest]) -> list[dict[str, t.Any]]:

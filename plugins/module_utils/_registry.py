@@ -19,12 +19,13 @@ import urllib.parse
 
 from ._absence import Absence
 from ._auth import CATALOG, NOTHING, Scopes, parse_challenges
-from ._digest import algorithm_of, check_digest, is_digest
+from ._digest import algorithm_of, check_digest, compute_digest, is_digest
 from ._errors import (
     AccessDenied,
     AuthenticationFailed,
     BodyTooLarge,
     ConnectionFailed,
+    LoginWanted,
     NotFound,
     NotGranted,
     ProtocolViolation,
@@ -46,8 +47,11 @@ from ._manifest import (
     OCI_INDEX,
     Descriptor,
     Manifest,
+    ReferrersList,
     accept,
     bare_media_type,
+    parse_referrers,
+    told_type,
 )
 from ._reference import check_repository, check_tag
 from ._response import Response
@@ -118,6 +122,8 @@ class Referrers(t.NamedTuple):
     proven: bool = True
     """False where nothing is listed, and the registry may not say it truly: an API that has listed nothing yet in the
     repository may never do so, and a tag that is denied may be there."""
+    doubt: RegistryError | None = None
+    """Why it isn't known what there is: a page was answered in place of a list. For a source, that is an error."""
 
 
 def referrers_tag(digest: str) -> str:
@@ -430,19 +436,9 @@ class Registry:
         :class:`NotFound`, and :class:`ForeignType` for a type that can't be pushed.
         """
         what = f"read {self._manifest_name(repository, reference)}"
-        path = self._manifest_path(repository, reference)
-        headers = {"Accept": accept(media_type)}
-        try:
-            response = self._ask(what, "GET", path, self._pull(repository), headers=headers, limit=MAXIMUM_SIZE)
-            if response.status != 200:
-                raise response.error().within(what)
-        except AccessDenied as error:
-            if self._is_absent(repository, error, reference):
-                raise _as_absent(error) from error
-            raise
+        response = self._manifest_answer(repository, reference, accept(media_type))
         said = response.headers.get("Docker-Content-Digest", "")
         digest = reference if is_digest(reference) else ""
-        _check_no_page(response, what)
         try:
             manifest = Manifest.parse(response.body, response.headers.get("Content-Type", ""), digest, media_type)
         except RegistryError as error:
@@ -454,6 +450,22 @@ class Registry:
             ).within(what)
         self._read = self._read or (repository, manifest.digest)
         return manifest
+
+    def _manifest_answer(self, repository: str, reference: str, accepted: str) -> Response:
+        """The answer to GET of a manifest, which is no page. Raises :class:`NotFound`."""
+        what = f"read {self._manifest_name(repository, reference)}"
+        path = self._manifest_path(repository, reference)
+        headers = {"Accept": accepted}
+        try:
+            response = self._ask(what, "GET", path, self._pull(repository), headers=headers, limit=MAXIMUM_SIZE)
+            if response.status != 200:
+                raise response.error().within(what)
+        except AccessDenied as error:
+            if self._is_absent(repository, error, reference):
+                raise _as_absent(error) from error
+            raise
+        _check_no_page(response, what)
+        return response
 
     def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> bool:
         """end-7, PUT of the exact bytes under a tag or their digest.
@@ -521,8 +533,15 @@ class Registry:
 
     def has_referrers_api(self, repository: str) -> bool:
         """Whether the registry answers the question for referrers there."""
-        # Nothing has this digest, so where the API is, its list is empty and short.
-        return self._asked_first(repository, _NO_DIGEST).found_by == "api"
+        known = self._has_referrers_api.get(repository)
+        if known is not None:
+            return known
+        what = f"list the referrers of {self._manifest_name(repository, _NO_DIGEST)}"
+        try:
+            # Nothing has this digest, so where the API is, its list is empty and short.
+            return isinstance(self._listed_referrers(what, repository, _NO_DIGEST), Referrers)
+        except (AccessDenied, AuthenticationFailed):
+            return False
 
     def _asked_first(self, repository: str, digest: str) -> Referrers:
         """What the API lists, or the tag where there is none."""
@@ -538,25 +557,30 @@ class Registry:
     def _ask_for_referrers(self, repository: str, digest: str) -> Referrers:
         what = f"list the referrers of {self._manifest_name(repository, digest)}"
         try:
-            return self._listed_referrers(what, repository, digest)
+            listed = self._listed_referrers(what, repository, digest)
         except (AccessDenied, AuthenticationFailed) as error:
             return self._denied_referrers(repository, digest, error)
+        if isinstance(listed, Referrers):
+            return listed
+        tagged = self._tagged_referrers(repository, digest)
+        return tagged if tagged.found_by else tagged._replace(doubt=listed)
 
-    def _listed_referrers(self, what: str, repository: str, digest: str) -> Referrers:
+    def _listed_referrers(self, what: str, repository: str, digest: str) -> Referrers | RegistryError | None:
+        """What the API lists; None where there is no API, or the error that keeps it from being known."""
         # Without artifactType: some registries filter by a type that isn't the manifest's.
         path = self._path(repository, f"referrers/{check_digest(digest)}")
         found: list[Descriptor] = []
         fruitless = 0
         pages = self._page_responses(what, path, self._pull(repository), {"Accept": OCI_INDEX})
         for number, response in enumerate(pages):
-            is_list = bare_media_type(response.headers.get("Content-Type", "")) == OCI_INDEX
-            if response.status == 200 and is_list:
+            listed = _referrers_list(response)
+            if listed is not None:
                 self._has_referrers_api[repository] = True
-                children = _parsed_index(response.body, what).children()
-                fruitless = 0 if children else fruitless + 1
+                self._note_unnamed(self._manifest_name(repository, digest), listed)
+                fruitless = 0 if listed.entries else fruitless + 1
                 if fruitless > _FRUITLESS_PAGES:
                     raise ProtocolViolation(f"{fruitless} pages in a row of the registry's list are empty").within(what)
-                found += children
+                found += listed.entries
                 if len(found) > _MAXIMUM_REFERRERS:
                     raise ProtocolViolation(f"the registry lists more than {_MAXIMUM_REFERRERS} referrers").within(what)
                 continue
@@ -565,15 +589,26 @@ class Registry:
             if response.status in (401, 403, 429) or response.is_temporary() or number:
                 raise error.within(what)
             if not self._has_referrers_api.get(repository):
+                if response.is_foreign or (response.status == 200 and response.is_page()):
+                    # Whoever answers is not the registry: it may have the API, and list something by it.
+                    return _as_doubt(error).within(what)
                 # What is unknown says nothing about the API.
                 if not unknown:
                     self._has_referrers_api[repository] = False
-                return self._tagged_referrers(repository, digest)
+                return None
             if not unknown:
                 raise error.within(what)
         if found:
             self._listing.add(repository)
         return Referrers(_distinct(found), "api", proven=repository in self._listing)
+
+    def _note_unnamed(self, name: str, listed: ReferrersList) -> None:
+        """Have the task warn of entries that name nothing, so that no artifact can be told of."""
+        if listed.unnamed:
+            self._transport.remark(
+                f"The list of referrers of {name} has entries without a valid digest ({listed.unnamed}), which were "
+                "left out"
+            )
 
     def _denied_referrers(self, repository: str, digest: str, error: RegistryError) -> Referrers:
         """What is listed under the tag, where the account is denied the API and nothing else: then there is none.
@@ -591,6 +626,8 @@ class Registry:
             if absent:
                 return Referrers((), "")
             raise error from None
+        if isinstance(error, LoginWanted) and not found.found_by:
+            return found._replace(doubt=error)
         if found.proven and not absent:
             self._has_referrers_api[repository] = False
         return found
@@ -917,14 +954,25 @@ class Registry:
 
     def _tagged_referrers(self, repository: str, digest: str) -> Referrers:
         """The list under the tag; not proven where that is denied, and taken for absent because it is pushed to."""
+        tag = referrers_tag(digest)
         try:
-            manifest = self.get_manifest(repository, referrers_tag(digest))
+            response = self._manifest_answer(repository, tag, ACCEPT)
         except NotFound as error:
             return Referrers((), "", proven=error.status == 404 or not self._pushed_to)
-        # On some registries the tag resolves to the subject itself.
-        if manifest.media_type not in INDEX_TYPES or manifest.digest == digest:
-            return Referrers((), "")
-        return Referrers(_distinct(manifest.children()), "tag_schema")
+        what = f"read {self._manifest_name(repository, tag)}"
+        try:
+            media_type = told_type(response.body, response.headers.get("Content-Type", ""))
+            # On some registries the tag resolves to the subject itself.
+            if media_type not in INDEX_TYPES or compute_digest(response.body, algorithm_of(digest)) == digest:
+                return Referrers((), "")
+            listed = parse_referrers(response.body)
+        except RegistryError as error:
+            error.within(what)
+            raise
+        if len(listed.entries) > _MAXIMUM_REFERRERS:
+            raise ProtocolViolation(f"the list has more than {_MAXIMUM_REFERRERS} referrers").within(what)
+        self._note_unnamed(self._manifest_name(repository, digest), listed)
+        return Referrers(_distinct(listed.entries), "tag_schema")
 
     def _pages(self, what: str, path: str, scopes: Scopes, key: str) -> list[str]:
         found: list[str] = []
@@ -1072,12 +1120,21 @@ def _size_of(response: Response) -> int:
     return -1 if size is None else size
 
 
-def _parsed_index(body: bytes, what: str) -> Manifest:
+def _referrers_list(response: Response) -> ReferrersList | None:
+    """The list of referrers that an answer is; None where it is none."""
+    if response.status != 200 or bare_media_type(response.headers.get("Content-Type", "")) != OCI_INDEX:
+        return None
     try:
-        return Manifest.parse(body, OCI_INDEX)
-    except RegistryError as error:
-        error.within(what)
-        raise
+        return parse_referrers(response.body)
+    except RegistryError:
+        return None
+
+
+def _as_doubt(error: RegistryError) -> RegistryError:
+    """Why it isn't known what refers to an image, in place of a list."""
+    facts = {name: getattr(error, name) for name in ("method", "url", "status", "errors")}
+    hint = "Signatures may be there. Check the address of the registry, and whether a login stands in front of it"
+    return ProtocolViolation(error.reason, hint=hint, **facts)
 
 
 def _distinct(descriptors: t.Iterable[Descriptor]) -> tuple[Descriptor, ...]:

@@ -187,6 +187,10 @@ class Transport:
             self._astray[there] = is_local_address(there.host) or by_name
         return self._astray[there]
 
+    def remark(self, text: str) -> None:
+        """Have the task warn of something that is no error."""
+        self._notices.remark(text)
+
     @property
     def was_challenged(self) -> bool:
         """Whether the registry has asked for a login."""

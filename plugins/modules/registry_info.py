@@ -107,7 +107,8 @@ repository:
     referrers_api:
       description:
         - Whether the registry answers the question for referrers (end-12) there. Where it doesn't, they are listed by tags.
-        - V(null) where that can't be known, since the repository doesn't exist or the account may not read in it.
+        - V(null) where that can't be known, since the repository doesn't exist, the account may not read in it, or the
+          question fails otherwise.
       type: bool
       sample: false
 error:

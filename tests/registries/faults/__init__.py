@@ -33,6 +33,7 @@ from faults.contents import (
 from faults.media_types import ForeignReferrer, Notice, Policy, Throttled, TypeRefused, WrongType
 from faults.moves import DeletePending, PortLost, RangePerChunk, RangeRefused, RelativeRealm, SessionStuck
 from faults.network import Delay
+from faults.referrer_answers import FailingReferrers, LateReferrers, MalformedReferrers
 from faults.referrer_lists import (
     DeniedReferrers,
     EmptyReferrers,
@@ -93,6 +94,9 @@ DIFFERENCES = _by_name(
     MistypedReferrers,
     DeniedReferrers,
     RefusedList,
+    MalformedReferrers,
+    FailingReferrers,
+    LateReferrers,
 )
 """Ways in which registries differ that work."""
 

@@ -465,6 +465,13 @@ WRONG_CONTENT = (
         f"{_CONTENT}lists_without_an_end_are_given_up",
     ),
     Guard(
+        "digests in lists of referrers",
+        "_manifest.py",
+        'if not isinstance(entry, dict) or not is_digest(entry.get("digest")):',
+        "if not isinstance(entry, dict):",
+        f"{_CONTENT}a_digest_with_a_path_in_it_leads_nowhere",
+    ),
+    Guard(
         "the number of referrers",
         "_registry.py",
         "if len(found) > _MAXIMUM_REFERRERS:",

@@ -304,6 +304,31 @@ def referrers_tag_refused(client: Client) -> None:
     client.ask("HEAD", tag, 412)
 
 
+def referrers_malformed(client: Client) -> None:
+    _subject, _content, _target, path = referrer_lists(client)
+    check(client.ask("GET", path, 200).content == b"", "a body")
+    client.proxy.switch("referrers-malformed=page")
+    check("Log in" in client.ask("GET", path, 200).text, "no page")
+    client.proxy.switch("referrers-malformed=entry+referrers-api")
+    entries = client.ask("GET", path, 200).json()["manifests"]
+    check(len(entries) > 1 and list(entries[0]) == ["digest"], f"the entries are {entries}")
+
+
+def referrers_failing(client: Client) -> None:
+    _subject, content, target, path = referrer_lists(client)
+    check(client.codes("GET", path, 500) == ["UNSUPPORTED"], "the code")
+    push_referrer(client, target, content)
+    client.ask("GET", path, 200)
+
+
+def referrers_late(client: Client) -> None:
+    _subject, content, target, path = referrer_lists(client)
+    digest = target.rpartition("/")[2]
+    check(digest in client.ask("GET", path, 200).text, "it isn't listed before")
+    push_referrer(client, target, content)
+    check(digest not in client.ask("GET", path, 200).text, "it is listed at once")
+
+
 # In this order: the lists need the tags that were made before.
 ROWS: dict[str, Callable[[Client], None]] = {
     "": nothing,
@@ -336,6 +361,9 @@ ROWS: dict[str, Callable[[Client], None]] = {
     "referrers-mistyped+referrers-api": referrers_mistyped,
     "referrers-denied": referrers_denied,
     "referrers-tag-refused": referrers_tag_refused,
+    "referrers-malformed": referrers_malformed,
+    "referrers-failing+referrers-api": referrers_failing,
+    "referrers-late+referrers-api": referrers_late,
     **failures.ROWS,
     **moves.ROWS,
 }

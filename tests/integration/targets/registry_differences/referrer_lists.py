@@ -180,6 +180,13 @@ def takes(*types: str) -> Judge:
     return judge
 
 
+def told_of_the_rest(seen: Seen) -> None:
+    """All that can be named is taken, and a warning tells of what can't."""
+    takes(BUNDLE, *[SPDX] * 3)(seen)
+    warnings = seen.results[0].get("warnings", [])
+    check(any("without a valid digest (1)" in str(text) for text in warnings), f"the warnings are {warnings}")
+
+
 ROWS: list[Row] = [
     # Nobody lists what was pushed: we do, or it is an error.
     *(
@@ -301,6 +308,62 @@ ROWS: list[Row] = [
         says("doesn't accept"),
         "faulty-token",
     ),
+    # What the API answers is no list.
+    *(
+        Row(
+            f"lists-malformed-{form}",
+            f"referrers-malformed={form}",
+            bring_and_look,
+            brought("tag_schema"),
+        )
+        for form in ("empty", "html", "list", "errors", "page")
+    ),
+    Row(
+        "lists-malformed-source",
+        "referrers-malformed=empty",
+        lambda at: [take_away(there(at, *REFERRERS, listed=list_of(*REFERRERS)))],
+        takes(BUNDLE, *[SPDX] * 3),
+    ),
+    Row(
+        "lists-page-source",
+        "referrers-malformed=page",
+        lambda at: [take_away(there(at, *REFERRERS))],
+        says("list the referrers", "the page 'Log in' in HTML was answered", "Signatures may be there"),
+    ),
+    Row(
+        "lists-page-source-tag",
+        "referrers-malformed=page",
+        lambda at: [take_away(there(at, *REFERRERS, listed=list_of(*REFERRERS)))],
+        takes(BUNDLE, *[SPDX] * 3),
+    ),
+    # A list that is bad in part.
+    Row(
+        "lists-bare",
+        "referrers-malformed=entry+referrers-api",
+        lambda at: [take_away(there(at, *REFERRERS))],
+        told_of_the_rest,
+    ),
+    # The API fails.
+    Row(
+        "lists-failing-before",
+        "referrers-failing=before+referrers-api",
+        lambda at: [bring(at), look(at)],
+        both(copies(True), finds("api")),
+    ),
+    Row(
+        "lists-failing",
+        "referrers-failing=always+referrers-api",
+        lambda at: [bring(at)],
+        both(says("no referrers today"), no_tag("lists-failing")),
+    ),
+    Row(
+        "lists-failing-source",
+        "referrers-failing=always+referrers-api",
+        lambda at: [take_away(there(at, *REFERRERS))],
+        says("no referrers today"),
+    ),
+    # It lists later.
+    Row("lists-late", "referrers-late+referrers-api", bring_and_look, both(brought("api"), pushes(2))),
     # The list is a tag, and tags are immutable.
     *(
         Row(

@@ -12,7 +12,13 @@ from ansible_collections.imageops.registry.plugins.module_utils._artifacts impor
     compare_artifacts,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._digest import compute_digest
-from ansible_collections.imageops.registry.plugins.module_utils._errors import AccessDenied, NotFound, RegistryError
+from ansible_collections.imageops.registry.plugins.module_utils._errors import (
+    AccessDenied,
+    AuthenticationFailed,
+    NotFound,
+    RegistryError,
+    UnexpectedAnswer,
+)
 from ansible_collections.imageops.registry.plugins.module_utils._manifest import (
     OCI_INDEX,
     OCI_MANIFEST,
@@ -386,6 +392,48 @@ def test_a_list_of_the_destination_that_has_lost_an_artifact_is_seen(
     destination.lost[digest_of(lost)] = 0
     found = {artifact.digest: artifact.action for artifact in compared(source, destination, wanted())}
     assert found == {digest_of(lost): "copy", digest_of(kept): "exists"}
+
+
+def test_a_list_of_the_destination_that_can_not_be_read_says_nothing(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    sbom = referrer(IMAGE)
+    source.add("team/app", sbom)
+    destination.failing[f"REFERRERS prod/app {IMAGE_DIGEST}"] = UnexpectedAnswer("no", status=500)
+    assert told(compared(source, destination, wanted())) == [(digest_of(sbom), "", "copy")]
+
+
+@pytest.mark.parametrize("kind", [AccessDenied, AuthenticationFailed])
+def test_a_list_of_the_destination_that_is_denied_is_an_error(
+    source: FakeRegistry, destination: FakeRegistry, kind: type[RegistryError]
+) -> None:
+    source.add("team/app", referrer(IMAGE))
+    destination.failing[f"REFERRERS prod/app {IMAGE_DIGEST}"] = kind("no")
+    (outcome,) = compare_artifacts(source.client, destination.client, [wanted()])
+    assert isinstance(outcome, kind)
+
+
+def test_a_list_of_the_source_that_can_not_be_read_is_an_error(source: FakeRegistry, destination: FakeRegistry) -> None:
+    source.failing[f"REFERRERS team/app {IMAGE_DIGEST}"] = UnexpectedAnswer("no", status=500)
+    (outcome,) = compare_artifacts(source.client, destination.client, [wanted()])
+    assert isinstance(outcome, UnexpectedAnswer)
+
+
+def test_an_artifact_is_what_its_manifest_says_where_the_list_does_not(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    child = source.add("team/app", image(layers=[]))
+    top = index(
+        descriptor(child.content, OCI_MANIFEST), artifactType=SPDX, subject=descriptor(encoded(IMAGE), OCI_MANIFEST)
+    )
+    gone = "sha256:" + "1" * 64
+    source.add("team/app", top)
+    source.listed[IMAGE_DIGEST] = (Descriptor("", digest_of(top), 0), Descriptor("", gone, 0))
+    found = {artifact.digest: artifact for artifact in compared(source, destination, wanted())}
+    assert {digest: artifact.action for digest, artifact in found.items()} == {digest_of(top): "copy", gone: "missing"}
+    assert found[digest_of(top)].artifact_type == SPDX
+    # Its children may be signed as well.
+    assert f"REFERRERS team/app {child.digest}" in source.calls
 
 
 def test_a_list_that_clients_keep_does_not_prove_that_an_artifact_is_there(

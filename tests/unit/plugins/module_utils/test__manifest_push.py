@@ -9,6 +9,7 @@ import time
 import typing as t
 
 import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._deletion import Patience
 from ansible_collections.imageops.registry.plugins.module_utils._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     AccessDenied,
@@ -370,7 +371,11 @@ def test_a_referrer_that_the_registry_never_lists_has_failed() -> None:
     registry.add("a", json.loads(other))
     registry.lost[REFERRER_DIGEST] = 100
     outcomes = push_manifests(
-        registry.client, [TREE[0], ManifestItem("a", REFERRER_DIGEST, content=REFERRER)], None, check=False
+        registry.client,
+        [TREE[0], ManifestItem("a", REFERRER_DIGEST, content=REFERRER)],
+        None,
+        check=False,
+        patience=Patience(seconds=0),
     )
     assert actions(outcomes) == ["push", Conflict]
 

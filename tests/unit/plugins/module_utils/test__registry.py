@@ -34,8 +34,11 @@ from ansible_collections.imageops.registry.plugins.module_utils._manifest import
     DOCKER_MANIFEST,
     OCI_INDEX,
     OCI_MANIFEST,
+    Descriptor,
     Manifest,
 )
+from ansible_collections.imageops.registry.plugins.module_utils._notices import Notices
+from ansible_collections.imageops.registry.plugins.module_utils._referrers import referrers_of
 from ansible_collections.imageops.registry.plugins.module_utils._registry import (
     Referrers,
     Registry,
@@ -1492,11 +1495,93 @@ def test_a_referrers_list_may_be_null(server: ScriptedServer) -> None:
     assert registry(server).list_referrers("a/b", MANIFEST_DIGEST) == Referrers((), "api", proven=False)
 
 
-def test_a_referrers_list_with_a_bad_digest_is_refused(server: ScriptedServer) -> None:
-    bad = dict(SIGNATURE, digest="sha256:../../x")
-    server.expect("GET", REFERRERS, 200, encoded(index(bad)), INDEX_TYPE)
-    with pytest.raises(InvalidInput, match="malformed digest"):
-        registry(server).list_referrers("a/b", MANIFEST_DIGEST)
+NO_DIGEST = {**SBOM, "digest": "sha256:../../x"}
+BARE = {"digest": SBOM["digest"], "size": -1, "mediaType": ""}
+
+
+@pytest.mark.parametrize("by", ["api", "tag_schema"])
+def test_an_entry_of_a_list_needs_no_more_than_a_digest(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    content = encoded(index(NO_DIGEST, "?", BARE, SIGNATURE))
+    if by == "tag_schema":
+        server.expect("GET", REFERRERS, 404)
+    server.expect("GET", REFERRERS if by == "api" else TAGGED, 200, content, INDEX_TYPE)
+    notices = Notices()
+    client = Registry(transport(server.host, retries=0), writing=True)
+    monkeypatch.setattr(client._transport, "remark", notices.remark)
+    found = client.list_referrers("a/b", MANIFEST_DIGEST)
+    assert found.found_by == by
+    assert found.descriptors[0] == Descriptor("", SBOM["digest"], 0)
+    assert found_in(found) == ["", "a/signature"]
+    assert notices.sentence() == (
+        f"The list of referrers of {server.host}/a/b@{MANIFEST_DIGEST} has entries without a valid digest (2), which "
+        "were left out"
+    )
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html><title>Login</title>", b"[]", b"{", errors("UNKNOWN"), {"manifests": {}}, {}]
+)
+def test_an_answer_that_is_no_list_means_that_there_is_no_api(server: ScriptedServer, body: t.Any) -> None:
+    server.expect("GET", REFERRERS, 200, body, INDEX_TYPE)
+    server.expect("GET", TAGGED, 200, encoded(index(SIGNATURE)), INDEX_TYPE)
+    found = registry(server).list_referrers("a/b", MANIFEST_DIGEST)
+    assert (found_in(found), found.found_by, found.doubt) == (["a/signature"], "tag_schema", None)
+
+
+@pytest.mark.parametrize("media_type", ["text/html", OCI_INDEX])
+def test_a_page_in_place_of_a_list_leaves_it_open_what_there_is(server: ScriptedServer, media_type: str) -> None:
+    for _time in range(2):
+        server.expect("GET", REFERRERS, 200, b"<html><title>Login</title>", {"Content-Type": media_type})
+        server.expect("GET", TAGGED, 404)
+    client = registry(server)
+    for _time in range(2):
+        found = client.list_referrers("a/b", MANIFEST_DIGEST)
+        assert (found.descriptors, found.found_by) == ((), "")
+        assert "the page 'Login' in HTML was answered" in str(found.doubt)
+    (answer,) = referrers_of(t.cast(t.Any, Doubtful(found)), [("a/b", DIGEST_512)])
+    assert answer is found.doubt
+
+
+class Doubtful:
+    """Answers every question for referrers the same."""
+
+    jobs = 1
+
+    def __init__(self, answer: Referrers) -> None:
+        self._answer = answer
+
+    def list_referrers(self, repository: str, digest: str) -> Referrers:
+        return self._answer
+
+
+def test_a_page_of_another_host_in_place_of_a_list_leaves_it_open_what_there_is(serve: Serve) -> None:
+    server, other = serve(), serve()
+    server.expect("GET", REFERRERS, 302, headers={"Location": f"{other.url}/login"}).expect("GET", TAGGED, 404)
+    other.expect("GET", "/login", 200, b"<html><title>Login</title>", {"Content-Type": "text/html"})
+    found = registry(server).list_referrers("a/b", MANIFEST_DIGEST)
+    assert "the page 'Login' in HTML was answered" in str(found.doubt)
+
+
+@pytest.mark.parametrize("tagged", [True, False])
+def test_a_login_that_is_wanted_for_referrers_alone_leaves_it_open_what_there_is(
+    server: ScriptedServer, tagged: bool
+) -> None:
+    server.expect("HEAD", ONE, 200, CONTENT, described())
+    server.expect("GET", REFERRERS, 401, headers={"WWW-Authenticate": 'Basic realm="r"'})
+    server.expect("GET", TAGGED, 200 if tagged else 404, encoded(index(SIGNATURE)) if tagged else b"", INDEX_TYPE)
+    client = registry(server)
+    assert client.head_manifest("a/b", "1") is not None
+    found = client.list_referrers("a/b", MANIFEST_DIGEST)
+    assert found_in(found) == (["a/signature"] if tagged else [])
+    assert tagged or isinstance(found.doubt, AuthenticationFailed)
+
+
+@pytest.mark.parametrize("status", [200, 404, 401, 403])
+def test_whether_there_is_an_api_does_not_depend_on_a_tag(server: ScriptedServer, status: int) -> None:
+    server.expect("GET", f"/v2/a/b/referrers/sha256:{'0' * 64}", status, b"")
+    assert not registry(server).has_referrers_api("a/b")
 
 
 def test_the_referrers_tag_cuts_a_sha512_digest_to_what_a_tag_can_hold() -> None:
