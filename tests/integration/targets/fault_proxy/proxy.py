@@ -361,7 +361,7 @@ ROWS: dict[str, Callable[[Client], None]] = {
     "referrers-mistyped+referrers-api": referrers_mistyped,
     "referrers-denied": referrers_denied,
     "referrers-tag-refused": referrers_tag_refused,
-    "referrers-malformed": referrers_malformed,
+    "referrers-malformed+referrers-api": referrers_malformed,
     "referrers-failing+referrers-api": referrers_failing,
     "referrers-late+referrers-api": referrers_late,
     **failures.ROWS,

@@ -11,6 +11,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._deletion import
     Deletions,
     Patience,
     is_change,
+    Pauses,
     outcome_as_plain,
     unseen,
 )
@@ -210,7 +211,7 @@ def test_what_was_taken_off_a_list_is_told_where_the_manifest_can_not_be_looked_
     registry.referrers_api = False
     subject = registry.add("a", image())
     one = registry.add("a", image(subject=descriptor(subject.content, OCI_MANIFEST)))
-    list_under_subject(registry.client, "a", subject.digest, [one], check=False)
+    list_under_subject(registry.client, "a", subject.digest, [one], check=False, pauses=Pauses(Patience()))
     real = registry.delete_manifest
 
     def delete(repository: str, reference: str) -> bool:

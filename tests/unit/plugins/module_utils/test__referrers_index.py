@@ -222,7 +222,9 @@ def test_check_mode_says_what_would_be_pushed_again_or_listed_under_the_tag(prov
         registry.manifests["team/app", TWO.digest] = TWO
     one = frozenset({ONE.digest})
     there = one if is_there else frozenset()
-    found = list_under_subject(registry.client, "team/app", SUBJECT, [ONE], check=True, there=there)
+    found = list_under_subject(
+        registry.client, "team/app", SUBJECT, [ONE], check=True, there=there, pauses=Pauses(Patience())
+    )
     # A registry that hasn't got anything to list yet may well list it.
     assert found == Listing(tagged=one if is_there and not proven else frozenset(), pushed_again=one)
     assert registry.writes == []
