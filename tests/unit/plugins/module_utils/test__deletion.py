@@ -10,8 +10,8 @@ import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._deletion import (
     Deletions,
     Patience,
-    is_change,
     Pauses,
+    is_change,
     outcome_as_plain,
     unseen,
 )
