@@ -188,11 +188,11 @@ def values_of_another_kind() -> None:
         ({"promote_images": [{"repository": "team/app"}]}, "promote_images[0]: "),
         (
             {"promote_images": [{"name": "team/app", "tag": "1"}]},
-            "promote_images[0].name isn't known. Perhaps repository is meant.",
+            "promote_images[0] has the unknown key name. Perhaps repository is meant.",
         ),
         (
             {"promote_images": [*IMAGES, {**IMAGES[0], "dest_repository": "b"}]},
-            "promote_images[1].dest_repository isn't known. Perhaps destination_repository is meant.",
+            "promote_images[1] has the unknown key dest_repository. Perhaps destination_repository is meant.",
         ),
         ({"promote_images": [{**IMAGES[0], "tags": "1.0,stable"}]}, "promote_images[0].tags must be a list"),
         (

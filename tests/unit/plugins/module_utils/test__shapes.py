@@ -137,17 +137,17 @@ AN_ENTRY = 'must be a mapping such as {repository: team/app, tag: "1.4.2"}, and'
         ),
         (
             {"images": [ENTRY, {"name": "team/app", "tag": "1"}]},
-            "images[1].name isn't known. Perhaps repository is meant.",
+            "images[1] has the unknown key name. Perhaps repository is meant.",
         ),
         (
             {"images": [dict(ENTRY, immutable_tag=[])]},
-            "images[0].immutable_tag isn't known. Perhaps immutable_tags is meant.",
+            "images[0] has the unknown key immutable_tag. Perhaps immutable_tags is meant.",
         ),
         (
             {"images": [dict(ENTRY, zzz=1)]},
-            "images[0].zzz isn't known. It may hold repository, tag, tags, immutable_tags.",
+            "images[0] has the unknown key zzz. It may hold repository, tag, tags, immutable_tags.",
         ),
-        ({"source": {"registri": "r"}}, "source.registri isn't known. Perhaps registry is meant."),
+        ({"source": {"registri": "r"}}, "source has the unknown key registri. Perhaps registry is meant."),
         ({"pattern": "v1,v2"}, f"pattern {AN_EXPRESSION}"),
         ({"source": "r.example"}, "source must be a mapping such as {registry: dev.example}, and text was given."),
         ({"source": [1]}, "source must be a mapping such as {registry: dev.example}, and a list was given."),
