@@ -248,11 +248,8 @@ def values_of_another_kind() -> None:
     ]
     tasks = [role(PROMOTE, promotion(**variables), words) for variables, words in given]
     ends = {"transfer_source": NO_REGISTRY, "transfer_destination": {**NO_REGISTRY, "auth_file": ""}}
-    tasks.append(
-        role(
-            TRANSFER, transfer(transfer_images=IMAGES[0], transfer_source=NO_REGISTRY), "transfer_images must be a list"
-        )
-    )
+    export = transfer(transfer_images=IMAGES[0], transfer_source=NO_REGISTRY, transfer_parts=["export"])
+    tasks.append(role(TRANSFER, export, "transfer_images must be a list"))
     # Before the export, which would fail with another message.
     tasks.append(role(TRANSFER, transfer(**ends), "transfer_destination.auth_file is empty"))
     (OUTPUT / "archive.tar").unlink(missing_ok=True)
