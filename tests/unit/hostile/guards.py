@@ -282,7 +282,7 @@ CREDENTIALS_KEPT = (
     Guard(
         "a secret in another form is not shown",
         "_shown.py",
-        "shown.append(NOT_SHOWN if _has(_bare(text), found) else text)",
+        "shown.append(NOT_SHOWN if _has(_bare(hidden), found) else hidden)",
         "shown.append(text)",
         f"{_NOTICES}beside_a_text_that_is_not_shown_the_others_are",
     ),
@@ -425,8 +425,8 @@ WRONG_CONTENT = (
     Guard(
         "the digest that a tag serves in the end",
         "_tagging.py",
-        "if found is None or found.digest != outcome.digest:",
-        "if found is None:",
+        "if found != outcome.digest:",
+        "if not found:",
         f"{_CONTENT}a_destination_that_takes_a_tag_and_serves_another_digest_fails",
     ),
     Guard(
