@@ -283,7 +283,7 @@ CREDENTIALS_KEPT = (
         "a secret in another form is not shown",
         "_shown.py",
         "shown.append(NOT_SHOWN if _has(_bare(hidden), found) else hidden)",
-        "shown.append(text)",
+        "shown.append(hidden)",
         f"{_NOTICES}beside_a_text_that_is_not_shown_the_others_are",
     ),
     Guard(
