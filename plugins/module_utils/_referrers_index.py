@@ -76,7 +76,8 @@ def list_under_subject(
             is_silent = not found.proven and not digests.isdisjoint(there)
             return Listing(tagged=digests if is_silent else frozenset(), pushed_again=digests)
         if number < 0:
-            promised = all([_push_again(registry, repository, manifest) for manifest in missing])
+            answers = [_push_again(registry, repository, manifest) for manifest in missing]
+            promised = all(answers)
             again.update(manifest.digest for manifest in missing)
         elif not (promised or found.proven) or not pauses.pause(number):
             break
