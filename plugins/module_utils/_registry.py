@@ -563,7 +563,11 @@ class Registry:
         if isinstance(listed, Referrers):
             return listed
         tagged = self._tagged_referrers(repository, digest)
-        return tagged if tagged.found_by else tagged._replace(doubt=listed)
+        if not tagged.found_by:
+            return tagged._replace(doubt=listed)
+        # Clients keep lists here, and would not where there is an API.
+        self._has_referrers_api[repository] = False
+        return tagged
 
     def _listed_referrers(self, what: str, repository: str, digest: str) -> Referrers | RegistryError | None:
         """What the API lists; None where there is no API, or the error that keeps it from being known."""

@@ -44,7 +44,7 @@ class MalformedReferrers(Fault):
 
 class FailingReferrers(Fault):
     name = "referrers-failing"
-    summary = "the referrers API fails with 500 and a code that says that it will again"
+    summary = "the referrers API fails with 500"
     argument = "before (default): until a referrer of the subject was pushed; or always"
     choices = ("before", "always")
 
@@ -63,7 +63,7 @@ class FailingReferrers(Fault):
         if works:
             return None
         request.acted.append(self.name)
-        return error_answer(500, "UNSUPPORTED", "no referrers today")
+        return error_answer(500, "UNKNOWN", "no referrers today")
 
 
 class LateReferrers(Fault):

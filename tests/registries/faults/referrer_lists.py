@@ -59,9 +59,10 @@ class LostReferrers(Fault):
     summary = "with referrers-api: its list is without some of the referrers that are there"
     argument = (
         "racing (default): those that are pushed while another one of the subject is; once: each, until it was pushed "
-        "twice; or first: the first that is pushed of each subject"
+        "twice; seeded: what the harness has pushed, until it is pushed again; or first: the first that is pushed of "
+        "each subject"
     )
-    choices = ("racing", "once", "first")
+    choices = ("racing", "once", "seeded", "first")
 
     def __init__(self, argument: str) -> None:
         super().__init__(argument)
@@ -109,8 +110,8 @@ class LostReferrers(Fault):
 
     def _is_lost(self, request: Request, digest: str) -> bool:
         with self.lock:
-            if self.choice == "once":
-                return self._pushed.get((request.repository, digest), 0) < 2
+            if self.choice in ("once", "seeded"):
+                return self._pushed.get((request.repository, digest), 0) < (2 if self.choice == "once" else 1)
             key = digest if self.choice == "racing" else request.reference
             return self._lost.get((request.repository, key)) == digest
 

@@ -267,7 +267,8 @@ def referrers_lost(client: Client) -> None:
     def is_listed() -> bool:
         return digest in [entry["digest"] for entry in client.ask("GET", path, 200).json()["manifests"]]
 
-    for choice, expected in (("once", [False, True]), ("first", [False, False]), ("racing", [True, True])):
+    expectations = {"once": [False, True], "seeded": [True, True], "first": [False, False], "racing": [True, True]}
+    for choice, expected in expectations.items():
         client.proxy.switch(f"referrers-lost={choice}+referrers-api")
         found = []
         for _time in range(2):

@@ -79,9 +79,11 @@ def reads(*expected: str) -> Judge:
 
     def judge(seen: Seen) -> None:
         check(not seen.results[-1]["failed"], f"it fails: {seen.message}")
+        # What is before was asked to upload it.
+        begin = max((place for place, entry in enumerate(seen.requests) if entry["method"] == "PUT"), default=-1) + 1
         found = [
             f"{entry['method']} {entry['status']}"
-            for entry in seen.requests
+            for entry in seen.requests[begin:]
             if entry["path"].endswith(BLOB_DIGEST) and (entry["method"] == "GET" or entry["status"] != 404)
         ]
         check(found == list(expected), f"it is read by {found}, not {list(expected)}")

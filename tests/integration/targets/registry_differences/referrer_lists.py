@@ -223,7 +223,7 @@ ROWS: list[Row] = [
     ),
     Row(
         "lists-lost-before",
-        "referrers-lost=once+referrers-api",
+        "referrers-lost=seeded+referrers-api",
         lambda at: [
             bring(there(at, *REFERRERS), check_mode=True, compare_artifacts=True),
             bring(at, compare_artifacts=True),
@@ -347,19 +347,19 @@ ROWS: list[Row] = [
     Row(
         "lists-failing-before",
         "referrers-failing=before+referrers-api",
-        lambda at: [bring(at), look(at)],
+        lambda at: [bring(at, retries=0), look(at)],
         both(copies(True), finds("api")),
     ),
     Row(
         "lists-failing",
         "referrers-failing=always+referrers-api",
-        lambda at: [bring(at)],
+        lambda at: [bring(at, retries=0)],
         both(says("no referrers today"), no_tag("lists-failing")),
     ),
     Row(
         "lists-failing-source",
         "referrers-failing=always+referrers-api",
-        lambda at: [take_away(there(at, *REFERRERS))],
+        lambda at: [take_away(there(at, *REFERRERS), retries=0)],
         says("no referrers today"),
     ),
     # It lists later.

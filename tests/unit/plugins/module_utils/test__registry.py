@@ -1544,6 +1544,17 @@ def test_a_page_in_place_of_a_list_leaves_it_open_what_there_is(server: Scripted
     assert answer is found.doubt
 
 
+def test_a_page_in_place_of_a_list_is_no_api_where_clients_keep_lists(server: ScriptedServer) -> None:
+    server.expect("GET", REFERRERS, 200, b"<html><title>Login</title>", {"Content-Type": "text/html"})
+    server.expect("GET", TAGGED, 200, encoded(index(SIGNATURE)), INDEX_TYPE)
+    server.expect("GET", f"/v2/a/b/manifests/{referrers_tag(DIGEST_512)}", 404)
+    client = registry(server)
+    assert client.list_referrers("a/b", MANIFEST_DIGEST).found_by == "tag_schema"
+    # What is asked for next has no list of its own, and isn't in doubt.
+    found = client.list_referrers("a/b", DIGEST_512)
+    assert (found.descriptors, found.doubt) == ((), None)
+
+
 class Doubtful:
     """Answers every question for referrers the same."""
 
