@@ -209,7 +209,7 @@ def values_of_another_kind() -> None:
         ),
         (
             {"promote_destination": {**NO_REGISTRY, "username": "", "password": ""}},
-            "promote_destination.username: it is empty text",
+            "promote_destination.username is empty",
         ),
         (
             {"promote_destination": {**NO_REGISTRY, "registry": LOGIN}},
@@ -254,7 +254,7 @@ def values_of_another_kind() -> None:
     tasks.append(role(TRANSFER, transfer(**ends), "transfer_destination.auth_file is empty"))
     (OUTPUT / "archive.tar").unlink(missing_ok=True)
     of_import = transfer(transfer_parts=["import"], transfer_destination=ends["transfer_destination"])
-    tasks.append(role(TRANSFER, of_import, "transfer_destination.auth_file: it is empty text"))
+    tasks.append(role(TRANSFER, of_import, "transfer_destination.auth_file is empty"))
     for more, words in (
         ({"transfer_source": {**NO_REGISTRY, "registry": LOGIN}}, "transfer_source.registry: malformed"),
         (
