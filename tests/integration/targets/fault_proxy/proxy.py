@@ -317,7 +317,7 @@ def referrers_malformed(client: Client) -> None:
 
 def referrers_failing(client: Client) -> None:
     _subject, content, target, path = referrer_lists(client)
-    check(client.codes("GET", path, 500) == ["UNSUPPORTED"], "the code")
+    check(client.codes("GET", path, 500) == ["UNKNOWN"], "the code")
     push_referrer(client, target, content)
     client.ask("GET", path, 200)
 
