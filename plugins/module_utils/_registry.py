@@ -280,7 +280,7 @@ class Registry:
             if response.status == 200 and not response.is_page():
                 self._absent_blobs.found()
                 return _size_of(response)
-            if response.is_temporary():
+            if response.is_temporary() or response.is_by_proxy:
                 raise response.error().within(what)
             if response.status != 404 or response.is_foreign:
                 return self._size_by_get(what, repository, digest)
@@ -390,7 +390,7 @@ class Registry:
             if self._is_absent(repository, error, reference):
                 return None
             raise
-        if response.is_temporary():
+        if response.is_temporary() or response.is_by_proxy:
             raise response.error().within(what)
         if response.status == 404 and not response.is_foreign:
             return self._absent_manifests.confirm(
@@ -1091,7 +1091,7 @@ def _is_of_api(response: Response) -> bool:
 
 def _is_looked_into(response: Response) -> bool:
     """Whether an answer says nothing about who gives it: what it has is verified, or the request is sent again."""
-    if response.is_temporary():
+    if response.is_temporary() or response.is_by_proxy:
         return True
     if response.method == "HEAD":
         # But for a blob's size, what HEAD doesn't say is asked by GET.

@@ -152,6 +152,11 @@ class Response:
         )
 
     @property
+    def is_by_proxy(self) -> bool:
+        """Whether a proxy has answered, which wants a login of its own (RFC 9110, 15.5.8)."""
+        return self.status == 407
+
+    @property
     def is_foreign(self) -> bool:
         """Whether it is the answer of another host, to which the registry has redirected, and which is no registry."""
         return self._redirected and not self.shows_a_registry()

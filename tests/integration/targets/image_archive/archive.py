@@ -352,7 +352,7 @@ def mistakes() -> None:
         ("exported", path, [item], "is no image layout (it has no oci-layout), and isn't empty"),
         ("imported", compressed, None, "is compressed with gzip"),
         ("exported", OUTPUT / "new", [item], "archive/mistakes:1.0 isn't there"),
-        ("exported", OUTPUT / "new", None, "state is exported but all of the following are missing: images"),
+        ("exported", OUTPUT / "new", None, "images must be given where state is exported"),
         ("exported", OUTPUT / "new", [{**item, "name": "../x"}], "malformed name '../x'"),
         (
             "exported",

@@ -15,6 +15,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._absence import 
 from ansible_collections.imageops.registry.plugins.module_utils._contents import look_at_blob
 from ansible_collections.imageops.registry.plugins.module_utils._errors import (
     AccessDenied,
+    ConnectionFailed,
     ContentMismatch,
     NotFound,
     ProtocolViolation,
@@ -265,6 +266,14 @@ def test_a_failure_of_head_that_may_pass_is_not_followed_by_get(server: Scripted
         client.head_manifest("a", "1")
     with pytest.raises(UnexpectedAnswer):
         client.head_blob("a", DIGEST)
+
+
+def test_a_proxy_that_wants_a_login_is_not_asked_again(server: ScriptedServer) -> None:
+    server.expect("HEAD", tag("1"), 407).expect("HEAD", BLOB, 407)
+    client = registry(server)
+    for look in (lambda: client.head_manifest("a", "1"), lambda: client.head_blob("a", DIGEST)):
+        with pytest.raises(ConnectionFailed, match="the proxy asks for a login"):
+            look()
 
 
 # Blobs, and other hosts -----------------------------------------------------------------------------------------------
