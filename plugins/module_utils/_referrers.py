@@ -111,10 +111,20 @@ def own_types(
     None for what isn't there, or can't be understood: then there is nothing but what a list says.
     """
 
-    def read(place: tuple[str, str]) -> str | None:
+    read = _read(registry, listed)
+    return {place: found.artifact_type if isinstance(found, Manifest) else found for place, found in read.items()}
+
+
+def _read(
+    registry: End, listed: t.Mapping[tuple[str, str], str]
+) -> dict[tuple[str, str], Manifest | RegistryError | None]:
+    """Manifests by repository and digest, given with their media types; None where :func:`own_types` says so."""
+
+    def read(place: tuple[str, str]) -> Manifest | None:
         try:
-            return registry.get_manifest(*place, listed[place]).artifact_type
+            return registry.get_manifest(*place, listed[place])
         except (InvalidInput, NotFound, ProtocolViolation, Unsupported):
+            # What is read next says that of the artifact.
             return None
 
     return dict(zip(listed, run_all(read, list(listed), registry.jobs)))
@@ -150,22 +160,14 @@ def _completed(
     registry: End, places: t.Sequence[tuple[str, str]], answers: t.Sequence[Found | RegistryError]
 ) -> list[Found | RegistryError]:
     """The answers with media types and sizes from the manifests themselves, where a list doesn't give them."""
-    bare = dict.fromkeys(
-        (repository, listed.digest)
+    bare = {
+        (repository, listed.digest): listed.media_type
         for (repository, _digest), answer in zip(places, answers)
         if isinstance(answer, Found)
         for listed in answer.referrers.descriptors
         if not (listed.media_type and listed.size)
-    )
-
-    def read(place: tuple[str, str]) -> Manifest | None:
-        try:
-            return registry.get_manifest(*place)
-        except (InvalidInput, NotFound, ProtocolViolation, Unsupported):
-            # What is read next says that of the artifact.
-            return None
-
-    manifests = dict(zip(bare, run_all(read, list(bare), registry.jobs)))
+    }
+    manifests = _read(registry, bare)
 
     def completed(repository: str, answer: Found | RegistryError) -> Found | RegistryError:
         if isinstance(answer, RegistryError):
