@@ -139,9 +139,9 @@ requirements:
 notes:
   - The environment variables E(HTTPS_PROXY), E(HTTP_PROXY), E(ALL_PROXY) and E(NO_PROXY) are honoured, as they are on the host and
     for the user as whom the module runs.
-  - The module runs on the host of the task. Where an inventory names C(localhost), it is reached by SSH and runs a Python that
-    Ansible finds, unless the play has C(connection=local) and sets C(ansible_python_interpreter) to
-    C({{ ansible_playbook_python }}), the Python that Ansible itself runs.
+  - The module runs on the host of the task. Where an inventory names C(localhost), it is reached by SSH, unless the play has
+    C(connection=local). With that connection, on Linux, it runs in the Python that Ansible itself runs, without a payload, unless
+    C(ansible_python_interpreter) names another one or the variable C(imageops_registry_in_place) is false.
 """
 
     SOURCE = r"""

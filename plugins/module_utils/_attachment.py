@@ -10,6 +10,9 @@ place in which the host may let it be made. The task makes the first that it can
 ``lease`` again and again while it waits, and shows what is in ``state``; to end the task, it removes the directory, or
 where there is none yet, makes it, so that the task finds it taken. A task that nobody waits for any more ends: nothing
 is moved behind the back of a user who has stopped the play.
+
+A module that runs in place, in a child of Ansible's worker process, needs no directory: the child dies with the worker.
+It is tied to both by functions (:class:`Tie`).
 """
 
 from __future__ import annotations
@@ -32,8 +35,27 @@ SEPARATOR = ":"
 
 LEASE_SECONDS = 15.0
 _CANCELLED = "Ansible has cancelled the task"
+_ENDED = "the Ansible that started the task has ended"
 _PAUSE = 1.0
 """Seconds between two looks at the lease."""
+
+
+class Tie(t.NamedTuple):
+    """The bond of a module that runs in place."""
+
+    holds: t.Callable[[], bool]
+    """Whether the worker process waits, and the Ansible that started it still runs."""
+    tell: t.Callable[[dict[str, t.Any]], object]
+    """Hands over how far the task has come. Raises :class:`OSError` where nobody takes it."""
+
+
+_tie: Tie | None = None
+
+
+def tie(to: Tie) -> None:
+    """Tie every task of this process. Called in the child, before the module begins."""
+    global _tie
+    _tie = to
 
 
 def take_directory() -> str:
@@ -45,7 +67,7 @@ class Attachment:
     """The task's side of the bond. ``show`` says whether the state is written, ``say`` is called with the last words.
 
     The process ends, without any more ado, as soon as the lease is lost. Everything that the collection writes is safe
-    against that. Without ``directories`` there is no bond: nothing is looked at, and no thread runs.
+    against that. Without ``directories`` and without a tie there is no bond: nothing is looked at, and no thread runs.
     """
 
     def __init__(self, directories: str, progress: Progress, *, show: bool, say: t.Callable[[str], object]) -> None:
@@ -61,12 +83,15 @@ class Attachment:
         self._renewed_at = 0.0
         self._looked_at = 0.0
         self._written: dict[str, t.Any] = {}
+        self._tie = _tie
 
     def open(self) -> None:
         """Make the directory, and watch over the lease.
 
         Raises :class:`Detached` where the task was cancelled before, :class:`LocalFileError` where none can be made.
         """
+        if self._tie and self._show:
+            threading.Thread(target=self._report, args=(self._tie,), name="attachment", daemon=True).start()
         if not self._places:
             return
         try:
@@ -120,14 +145,16 @@ class Attachment:
 
     def close(self) -> None:
         """End the bond: the task is about to say what it has done."""
+        self._closed.set()
         if not self._places:
             return
-        self._closed.set()
         with self._lock:
             self._remove()
 
     def check(self) -> None:
         """Raise :class:`Detached` where nobody waits for the task any more. Called right before a tag is written."""
+        if self._tie and not self._tie.holds():
+            raise Detached(_ENDED)
         if not self._places:
             return
         with self._lock:
@@ -169,6 +196,15 @@ class Attachment:
             self._say(str(Detached(why)))
         finally:
             os._exit(1)
+
+    def _report(self, to: Tie) -> None:
+        """Hand over every new state, while there is somebody who takes it."""
+        with contextlib.suppress(OSError):
+            while not self._closed.wait(_PAUSE):
+                state = self._progress.snapshot()
+                if self._progress.begun and state != self._written:
+                    to.tell(state)
+                    self._written = state
 
     def _write_state(self) -> None:
         state = self._progress.snapshot()

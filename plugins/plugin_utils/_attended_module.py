@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import copy
-import multiprocessing
 import os
 import secrets
 import signal
@@ -30,6 +29,7 @@ from ansible.utils.display import Display
 from ..module_utils._attachment import LEASE_SECONDS, SEPARATOR, VARIABLE
 from ._bond_commands import cancel_command, look_command
 from ._module_action import ModuleAction
+from ._orphan import end_process, is_orphaned
 from ._progress_line import ProgressLines
 
 _FIRST_LOOK = 2.0
@@ -48,29 +48,18 @@ _FOR_MAIN_THREAD = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
 display = Display()
 
 
-def _is_orphaned() -> bool:
-    """Whether this is a worker whose Ansible was killed."""
-    parent = multiprocessing.parent_process()
-    return parent is not None and parent.pid != os.getppid()
-
-
-def _end_process() -> None:
-    """End at once. There is nobody to whom anything could be reported."""
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
 class AttendedModule(ModuleAction):
     """Runs the module of the same name, and watches over it, unless it only looks or was detached by ``async``."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Run the module. A worker that is left over starts nothing any more, and doesn't come back from here."""
-        if _is_orphaned():
-            _end_process()
+        if is_orphaned():
+            end_process()
         try:
             return super().run(tmp, task_vars)
         finally:
-            if _is_orphaned():
-                _end_process()
+            if is_orphaned():
+                end_process()
 
     def _execute(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         if self._task.check_mode:
@@ -80,8 +69,7 @@ class AttendedModule(ModuleAction):
             self._connection._shell.join_path(parent, name)
             for parent in self.get_shell_option("system_tmpdirs") or _SYSTEM_TMPDIRS
         ]
-        host = self._task.delegate_to or task_vars.get("inventory_hostname", "")
-        watcher = _Watcher(self._on_copied_connection(), places, host)
+        watcher = _Watcher(self._on_copied_connection(), places, self._host(task_vars))
         self._task.environment.append({VARIABLE: SEPARATOR.join(places)})
         returned = False
         handlers: dict[int, t.Any] = {}
@@ -106,6 +94,9 @@ class AttendedModule(ModuleAction):
             self._task.environment.pop()
             watcher.end(cancel=not returned)
         return result
+
+    def _attended(self, task_vars: dict[str, t.Any]) -> str:
+        return "" if self._task.check_mode else f"{self._host(task_vars)}: {self._task.action}"
 
     def _on_copied_connection(self) -> AttendedModule:
         """This, for commands beside the module. Connection and become plugin remember the command that they run."""
@@ -148,7 +139,7 @@ class _Watcher:
         next_look = time.monotonic() + _FIRST_LOOK
         orphaned = False
         while not self._over.wait(_PARENT_PAUSE):
-            orphaned = _is_orphaned()
+            orphaned = is_orphaned()
             if orphaned:
                 self._cancelled = True
                 break
@@ -159,7 +150,7 @@ class _Watcher:
             self._cancel()
         # The task gets the time to remove its temporary files from the host, and then ends the process itself.
         if orphaned and not self._over.wait(_PATIENCE):
-            _end_process()
+            end_process()
 
     def _look(self) -> None:
         try:

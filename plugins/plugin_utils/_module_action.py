@@ -5,6 +5,8 @@
 
 """The controller's side of every module: as Ansible's own for modules that have none, but they start sooner.
 
+Where it can, a module runs in place (``_in_place_conditions``), and elsewhere as a payload.
+
 To build what it sends to the managed node, ansible-core parses the module and all that it imports. Python's garbage
 collector takes about half of that time, looking through syntax trees in which there is no garbage
 (``tests/benchmark/startup.py`` measures both).
@@ -22,6 +24,9 @@ import typing as t
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ._imported import import_module
+from ._in_place import InPlace
+from ._in_place_conditions import why_payload
 from ._module_failure import explained
 from ._role_variables import RoleVariables
 
@@ -51,11 +56,26 @@ def without_nulls(options: dict[str, t.Any]) -> dict[str, t.Any]:
     return given
 
 
-class ModuleAction(ActionBase):  # type: ignore[misc]  # ansible-core has no types
+class ModuleAction(ActionBase):
     """Runs the module of the same name."""
 
     _supports_check_mode = True
     _supports_async = True
+
+    def __init_subclass__(cls) -> None:
+        """Import the module of every action plugin that is loaded."""
+        if cls._is_plugin():
+            import_module(cls._name())
+
+    @classmethod
+    def _is_plugin(cls) -> bool:
+        """Whether this is the class of an action plugin, not one that plugins share."""
+        return cls.__module__.rpartition(".")[0].endswith(".plugins.action")
+
+    @classmethod
+    def _name(cls) -> str:
+        """The name of the module."""
+        return cls.__module__.rpartition(".")[2]
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Run the module, detached from this process where the task has ``async``."""
@@ -65,14 +85,34 @@ class ModuleAction(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
         mistake = self._checked(variables) if variables else ""
         if mistake:
             return {**result, "failed": True, "msg": mistake}
+        in_place = self._runs_in_place(task_vars or {})
         if self._task.async_val:
             result.update(self._execute_module(task_vars=task_vars, wrap_async=self._task.async_val))
             return result
-        result.update(explained(self._execute(task_vars or {}), self._task.args))
+        run = self._execute_in_place if in_place else self._execute
+        result.update(explained(run(task_vars or {}), self._task.args))
         if variables:
             result = variables.named(result, self._task.args)
         self._remove_tmp_path(self._connection._shell.tmpdir)
         return result
+
+    def _runs_in_place(self, task_vars: dict[str, t.Any]) -> bool:
+        """Whether the module runs in place, which a line at ``-vvv`` tells."""
+        reason = why_payload(self, self._name(), task_vars)
+        where = f"runs as a payload: {reason}" if reason else "runs in place"
+        display.vvv(f"{self._task.action} {where}", host=self._host(task_vars))
+        return not reason
+
+    def _execute_in_place(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        return InPlace(self, self._name(), attended=self._attended(task_vars)).run(task_vars=task_vars)
+
+    def _attended(self, task_vars: dict[str, t.Any]) -> str:
+        """What lines about the module begin with while it runs in place; empty where nobody watches over it."""
+        return ""
+
+    def _host(self, task_vars: dict[str, t.Any]) -> str:
+        """The name of the host that the task runs on."""
+        return str(self._task.delegate_to or task_vars.get("inventory_hostname", ""))
 
     def _role_variables(self, task_vars: dict[str, t.Any]) -> RoleVariables | None:
         """The variables of the role that the task belongs to; None if it is no role of this collection."""

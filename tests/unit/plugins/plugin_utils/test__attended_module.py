@@ -101,8 +101,8 @@ def test_a_worker_that_is_left_over_takes_no_other_item_of_a_loop() -> None:
 def test_a_worker_that_is_left_over_cancels_the_module_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     ended = threading.Event()
     monkeypatch.setattr(_attended_module, "_PATIENCE", 0.0)
-    monkeypatch.setattr(_attended_module, "_is_orphaned", lambda: True)
-    monkeypatch.setattr(_attended_module, "_end_process", ended.set)
+    monkeypatch.setattr(_attended_module, "is_orphaned", lambda: True)
+    monkeypatch.setattr(_attended_module, "end_process", ended.set)
     node = Node(nothing)
     watcher_of(node, "/nowhere/bond").start()
     assert ended.wait(60)
@@ -111,8 +111,8 @@ def test_a_worker_that_is_left_over_cancels_the_module_and_ends(monkeypatch: pyt
 
 def test_a_task_that_ends_after_the_cancelling_is_left_to_clean_up(monkeypatch: pytest.MonkeyPatch) -> None:
     ended, cancelled = threading.Event(), threading.Event()
-    monkeypatch.setattr(_attended_module, "_is_orphaned", lambda: True)
-    monkeypatch.setattr(_attended_module, "_end_process", ended.set)
+    monkeypatch.setattr(_attended_module, "is_orphaned", lambda: True)
+    monkeypatch.setattr(_attended_module, "end_process", ended.set)
 
     def answer(command: str) -> dict[str, t.Any]:
         cancelled.set()
@@ -220,7 +220,7 @@ def test_a_cancelling_that_fails_ends_a_worker_that_is_left_over_all_the_same(
 ) -> None:
     ended = threading.Event()
     monkeypatch.setattr(_attended_module, "_PATIENCE", 0.0)
-    monkeypatch.setattr(_attended_module, "_is_orphaned", lambda: True)
-    monkeypatch.setattr(_attended_module, "_end_process", ended.set)
+    monkeypatch.setattr(_attended_module, "is_orphaned", lambda: True)
+    monkeypatch.setattr(_attended_module, "end_process", ended.set)
     watcher_of(Node(raising(RuntimeError("gone"))), "/nowhere/bond").start()
     assert ended.wait(60)

@@ -26,6 +26,7 @@ class Recording(ModuleAction):
 
     def __init__(self, async_val: int, *, role: t.Any = None, answer: t.Any = None, **arguments: t.Any) -> None:
         self._task = types.SimpleNamespace(async_val=async_val, check_mode=False, args=arguments, _role=role)
+        self._task.action, self._task.delegate_to = "x", None
         self._templar = types.SimpleNamespace(template=lambda value: value)
         self._answer = answer or {"changed": True}
         self._connection = types.SimpleNamespace(_shell=types.SimpleNamespace(tmpdir="/there"))
@@ -50,6 +51,7 @@ class Role:
 @pytest.fixture(autouse=True)
 def _without_ansible(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ActionBase, "run", lambda self, tmp, task_vars: {})
+    monkeypatch.setattr(_module_action, "why_payload", lambda action, name, task_vars: "a test")
 
 
 def test_a_module_runs_and_leaves_nothing_behind() -> None:
@@ -116,6 +118,25 @@ def test_images_in_a_message_of_a_module_have_their_name_in_the_role() -> None:
     recording = Recording(0, role=Role("imageops.registry.promote"), answer=answer)
     assert recording.run(task_vars={**DEFAULTS, "promote_images": []})["msg"] == f"promote_{answer['msg']}"
     assert Recording(0, answer=answer).run()["msg"] == answer["msg"]
+
+
+def test_where_a_module_runs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[t.Any] = []
+    monkeypatch.setattr(_module_action.display, "vvv", lambda line, host: lines.append((line, host)))
+    recording = Recording(0)
+    recording.run(task_vars={"inventory_hostname": "web1"})
+    monkeypatch.setattr(_module_action, "why_payload", lambda action, name, task_vars: "")
+    monkeypatch.setattr(recording, "_execute_in_place", lambda task_vars: {"changed": "in place"})
+    assert recording.run(task_vars={"inventory_hostname": "web1"}) == {"changed": "in place"}
+    assert lines == [("x runs as a payload: a test", "web1"), ("x runs in place", "web1")]
+
+
+def test_why_a_module_could_not_run_in_place_is_in_its_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = {"failed": True, "msg": "no JSON", "module_stdout": "", "module_stderr": "my-secret-word", "rc": 3}
+    monkeypatch.setattr(_module_action, "why_payload", lambda action, name, task_vars: "")
+    recording = Recording(0, password="my-secret-word")
+    monkeypatch.setattr(recording, "_execute_in_place", lambda task_vars: answer)
+    assert recording.run()["msg"] == "no JSON It ended with exit status 3. Standard error: ********"
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -1,0 +1,45 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""The modules of the collection, imported where Ansible itself runs: once, for all tasks that run them in place.
+
+Action plugins are loaded in Ansible's main process, before it forks the worker processes that run tasks.
+"""
+
+from __future__ import annotations
+
+import importlib
+import types
+import typing as t
+import warnings
+
+_MODULES = f"{__name__.rpartition('.plugin_utils.')[0]}.modules"
+_REQUIRED = ("requests",)
+_imported: dict[str, types.ModuleType] = {}
+_problems: dict[str, str] = {}
+
+
+def import_module(name: str) -> None:
+    """Import a module and what it needs. An import that fails is kept, and told by :func:`problem`."""
+    try:
+        # Libraries warn of each other while they are imported, and set filters: neither concerns Ansible's process.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for library in _REQUIRED:
+                importlib.import_module(library)
+            _imported[name] = importlib.import_module(f"{_MODULES}.{name}")
+    except Exception as error:
+        # Of what fails in there, nothing is our own: a library may be damaged in any way.
+        _problems[name] = f"{type(error).__name__}: {error}"
+
+
+def problem(name: str) -> str:
+    """Why a module couldn't be imported; empty where it was."""
+    return _problems.get(name, "")
+
+
+def module(name: str) -> t.Any:
+    """The module of that name, which was imported."""
+    return _imported[name]

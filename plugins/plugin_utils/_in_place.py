@@ -1,0 +1,143 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This plugin util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""A module without a payload: its own code, in a child of the worker process, which has imported it already.
+
+ansible-core's own way of running a module is kept, from the arguments to the parsing of what was printed. Only what it
+would build, write and start is replaced.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+import typing as t
+
+from ansible.module_utils.common.text.converters import to_text
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from . import _core_internals
+from ._child import Child, Outcome
+from ._child_process import ModuleRun
+from ._imported import module
+from ._orphan import ansible_of_worker, end_process, is_orphaned
+from ._progress_line import ProgressLines
+
+FIRST_LOOK = 2.0
+"""Seconds after which it is shown for the first time how far the module is."""
+PAUSE = 2.5
+"""Seconds between two lines."""
+
+display = Display()
+
+
+class ProgressReport:
+    """Shows the states that a child hands over, a line for the latest one every few seconds."""
+
+    def __init__(self, name: str, *, silent: bool) -> None:
+        self._lines = ProgressLines(name)
+        self._silent = silent
+        self._received = b""
+        self._latest = b""
+        self._next = time.monotonic() + FIRST_LOOK
+
+    def take(self, piece: bytes) -> None:
+        """Some bytes of states, each a line."""
+        *whole, self._received = (self._received + piece).split(b"\n")
+        if whole:
+            self._latest = whole[-1]
+
+    def show(self) -> None:
+        """Show the latest state, where it is time to."""
+        now = time.monotonic()
+        if self._silent or now < self._next:
+            return
+        self._next = now + PAUSE
+        line = self._lines.line(self._latest.decode("ascii", "replace"), now)
+        if line:
+            # Callbacks for machines write to standard output, and a line in between would break their JSON.
+            display.display(line, stderr=True)
+
+
+class InPlace(ActionBase):
+    """Runs a module of the collection once. The conditions hold (``_in_place_conditions``)."""
+
+    _supports_check_mode = True
+
+    def __init__(self, action: ActionBase, name: str, *, attended: str) -> None:
+        """``attended`` is the prefix of progress lines, for a module that moves tags only while somebody waits."""
+        super().__init__(
+            action._task,
+            action._connection,
+            action._play_context,
+            action._loader,
+            action._templar,
+            action._shared_loader_obj,
+        )
+        self._name = name
+        self._attended = attended
+        self._run: ModuleRun | None = None
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """The result of the module, as a task has it."""
+        result: dict[str, t.Any] = self._execute_module(task_vars=task_vars)
+        return result
+
+    def _is_pipelining_enabled(self, *_arguments: t.Any, **_options: t.Any) -> bool:
+        # No file is made, and so no directory for it.
+        return True
+
+    def _configure_module(
+        self, module_name: str, module_args: dict[str, t.Any], task_vars: dict[str, t.Any]
+    ) -> tuple[t.Any, str]:
+        code = module(self._name)
+        environment: dict[str, t.Any] = {}
+        self._compute_environment_string(environment)
+        self._run = ModuleRun(
+            main=code.main,
+            arguments=_core_internals.encoded(module_args, module_name),
+            directory=self._loader.get_basedir(),
+            environment={str(name): str(value) for name, value in environment.items()},
+            ansible=ansible_of_worker(),
+            tied=bool(self._attended),
+        )
+        return _core_internals.built(sys.executable), code.__file__
+
+    def _low_level_execute_command(self, *_arguments: t.Any, **_options: t.Any) -> t.Any:
+        outcome = self._outcome()
+        out, err = outcome.stdout, outcome.stderr
+        if outcome.status < 0:
+            out, err = json.dumps({"failed": True, "msg": self._killed_by(-outcome.status)}).encode(), b""
+        stdout, stderr = (to_text(output, errors="surrogate_then_replace") for output in (out, err))
+        return {
+            "rc": outcome.status,
+            "stdout": stdout,
+            "stdout_lines": stdout.splitlines(),
+            "stderr": stderr,
+            "stderr_lines": stderr.splitlines(),
+        }
+
+    def _outcome(self) -> Outcome:
+        report = ProgressReport(self._attended, silent=bool(self._task.no_log or not self._attended))
+
+        def look() -> None:
+            if is_orphaned():
+                child.kill()
+                end_process()
+            report.show()
+
+        with Child(t.cast(ModuleRun, self._run).run) as child:
+            return child.outcome(report.take, look)
+
+    def _killed_by(self, number: int) -> str:
+        try:
+            name = signal.Signals(number).name
+        except ValueError:
+            name = f"signal {number}"
+        why = ", perhaps because the machine ran out of memory" if number == signal.SIGKILL else ""
+        return f"The module {self._task.action} was killed by {name} before it had a result{why}."
