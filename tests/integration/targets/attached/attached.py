@@ -5,18 +5,29 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
 
-from killing import kill_tree
-from runs import OUTPUT, PROMOTE, REGISTRIES, Plain, check, connection, main, mark, requests_since, say, seed, task
+from runs import (
+    PROMOTE,
+    REGISTRIES,
+    Plain,
+    check,
+    connection,
+    main,
+    mark,
+    private_file,
+    requests_since,
+    say,
+    seed,
+    task,
+)
+from stopping import Running, begin
 
 from fault_control import FaultControl
 
@@ -64,16 +75,6 @@ CASES = [
 ]
 
 
-class Running(NamedTuple):
-    """A case under way."""
-
-    case: Case
-    process: subprocess.Popen[bytes]
-    output: Path
-    errors: Path
-    log: Path
-
-
 def copying(case: Case, image: Plain) -> Plain:
     wanted = {"repository": image["repository"], "tag": TAG, "destination_repository": f"{PREFIX}-{case.name}"}
     if case.role:
@@ -90,59 +91,28 @@ def copying(case: Case, image: Plain) -> Plain:
 
 
 def start(case: Case, image: Plain) -> Running:
-    playbook, output, errors, log = (OUTPUT / f"{case.name}.{kind}" for kind in ("yml", "output", "errors", "log"))
-    playbook.write_text(json.dumps([{"hosts": case.host, "gather_facts": False, "tasks": [copying(case, image)]}]))
-    hosts = OUTPUT / "hosts"
     here = f"ansible_python_interpreter={sys.executable}"
-    hosts.write_text(f"localhost ansible_connection=local {here}\nfar ansible_connection=apart {here}\n")
-    environment = {
-        **os.environ,
-        "ANSIBLE_CONNECTION_PLUGINS": str(HERE / "connection"),
-        "ANSIBLE_LOG_PATH": str(log),
-        "ATTACHED_CASE": marker(case),
-        "PYTHONUNBUFFERED": "1",
-    }
-    with output.open("wb") as stream, errors.open("wb") as error_stream:
-        process = subprocess.Popen(
-            ["ansible-playbook", "-i", str(hosts), str(playbook)],
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=error_stream,
-            env=environment,
-            start_new_session=True,
-        )
-    return Running(case, process, output, errors, log)
+    # In place there is no lease: the target in_place stops what runs so.
+    hosts = private_file(
+        "hosts",
+        f"localhost ansible_connection=local imageops_registry_in_place=false {here}\n"
+        f"far ansible_connection=apart {here}\n",
+    )
+    plays: list[Plain] = [{"hosts": case.host, "gather_facts": False, "tasks": [copying(case, image)]}]
+    return begin(case.name, plays, hosts, ANSIBLE_CONNECTION_PLUGINS=str(HERE / "connection"))
 
 
-def marker(case: Case) -> str:
-    return f"{OUTPUT}-{case.name}"
-
-
-def processes(case: Case) -> list[int]:
-    """All that the case has started and that still runs, wherever it belongs to now."""
-    mark_of_it = f"ATTACHED_CASE={marker(case)}".encode()
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                if mark_of_it in (entry / "environ").read_bytes().split(b"\0"):
-                    found.append(int(entry.name))
-            except OSError:
-                continue
-    return found
-
-
-def stop(running: Running) -> None:
+def stop(case: Case, running: Running) -> None:
     process = running.process
-    if running.case.stop == "everything":
-        for pid in processes(running.case):
+    if case.stop == "everything":
+        for pid in running.processes():
             if b"ansible-playbook" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 os.kill(pid, signal.SIGKILL)
-    elif running.case.stop == "SIGINT":
+    elif case.stop == "SIGINT":
         # As a terminal does it.
         os.killpg(process.pid, signal.SIGINT)
     else:
-        os.kill(process.pid, signal.Signals[running.case.stop])
+        os.kill(process.pid, signal.Signals[case.stop])
 
 
 def stopped_plays() -> None:
@@ -151,55 +121,53 @@ def stopped_plays() -> None:
     faults = FaultControl(REGISTRIES[DESTINATION]["faults_path"])
     faults.switch({"": f"delay={DELAY}"})
     beginning = mark()
-    all_running: list[Running] = []
+    all_running: dict[Case, Running] = {}
     try:
         # Those that end after a time begin alone, so that they copy something in it on a slow machine, too.
-        all_running += [start(case, image) for case in CASES if case.stop == "timeout"]
-        shown = [running for running in all_running if running.case.progress]
+        all_running = {case: start(case, image) for case in CASES if case.stop == "timeout"}
+        shown = [running for case, running in all_running.items() if case.progress]
         while not all(SHOWN.search(running.errors.read_text()) for running in shown):
             check(all(running.process.poll() is None for running in shown), "a time-out came before the first blob")
             time.sleep(0.1)
-        all_running += [start(case, image) for case in CASES if case.stop != "timeout"]
-        waiting = list(all_running)
+        all_running |= {case: start(case, image) for case in CASES if case.stop != "timeout"}
+        waiting = dict(all_running)
         while waiting:
-            for running in list(waiting):
-                output = running.output.read_text() + running.errors.read_text()
+            for case, running in list(waiting.items()):
+                output = running.printed()
                 by_itself = running.process.poll() is not None
-                if running.case.stop == "timeout":
-                    check(not by_itself or running.process.returncode == 2, f"{running.case.name}: {output}")
+                if case.stop == "timeout":
+                    check(not by_itself or running.process.returncode == 2, f"{case.name}: {output}")
                     if by_itself:
-                        waiting.remove(running)
+                        del waiting[case]
                 else:
-                    check(not by_itself, f"{running.case.name} ended by itself:\n{output}")
+                    check(not by_itself, f"{case.name} ended by itself:\n{output}")
                     if SHOWN.search(output):
-                        stop(running)
-                        waiting.remove(running)
+                        stop(case, running)
+                        del waiting[case]
             time.sleep(0.1)
         time.sleep(SECONDS_LATER)
-        for running in all_running:
-            left = processes(running.case)
-            check(not left, f"{running.case.name}: {left} still run")
+        for running in all_running.values():
+            left = running.processes()
+            check(not left, f"{running.name}: {left} still run")
     finally:
-        for running in all_running:
-            kill_tree(running.process.pid)
-            running.process.wait()
+        for running in all_running.values():
+            running.end()
         faults.switch({"": ""})
     seen = requests_since(beginning, DESTINATION)
-    for running in all_running:
-        name = running.case.name
+    for name in (case.name for case in all_running):
         of_it = [entry for entry in seen if f"/{PREFIX}-{name}/" in entry["path"]]
         uploads = [entry for entry in of_it if entry["method"] == "PUT" and "/blobs/uploads/" in entry["path"]]
         check(0 < len(uploads) < LAYERS, f"{name}: {len(uploads)} blobs had arrived")
         tags = [entry for entry in of_it if entry["method"] == "PUT" and entry["path"].endswith(f"/manifests/{TAG}")]
         check(not tags, f"{name}: a tag has moved: {tags}")
         say(f"{name}: {len(uploads)} blobs had arrived")
-    for running in all_running:
+    for case, running in all_running.items():
         output, errors, log = (path.read_text() for path in (running.output, running.errors, running.log))
         whole = "\n".join((output, errors, log))
-        check("\r" not in whole, f"{running.case.name}: a carriage return:\n{whole!r}")
-        check("blobs, " not in output, f"{running.case.name}: a line that callbacks for machines can't have:\n{output}")
+        check("\r" not in whole, f"{case.name}: a carriage return:\n{whole!r}")
+        check("blobs, " not in output, f"{case.name}: a line that callbacks for machines can't have:\n{output}")
         shown = "blobs, " in errors and "blobs, " in log
-        check(shown == running.case.progress, f"{running.case.name}: {whole}")
+        check(shown == case.progress, f"{case.name}: {whole}")
 
 
 main([stopped_plays])

@@ -8,25 +8,20 @@ from __future__ import annotations
 import base64
 import json
 import os
-import re
 import secrets
 import shutil
 import tempfile
-import threading
 import time
-import urllib.parse
-from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 
 import requests
+from leaks import Processes, Secrets
 from runs import (
     COLLECTION,
     OUTPUT,
     PROMOTE,
     REGISTRIES,
     TWO_ENDS,
-    Failed,
     Plain,
     check,
     connection,
@@ -53,80 +48,6 @@ TEMPORARY = Path(tempfile.mkdtemp(prefix="masking-"))
 HOME, WORK = TEMPORARY / "home", TEMPORARY / "work"
 # Characters that are quoted in URLs, JSON, YAML, shells and regular expressions, and some outside of ASCII.
 ODD = "/+=&?%41 é\"'\\}$(.*#"
-JWT = re.compile(rb"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}")
-
-
-class Secrets:
-    """All that must not be seen, by what it is."""
-
-    def __init__(self) -> None:
-        self.accounts: dict[str, tuple[str, str]] = {}
-        self.tokens: dict[str, str] = {}
-
-    def forms(self) -> Iterator[tuple[str, bytes]]:
-        """Every secret in every form in which it might leak."""
-        for name, (username, password) in self.accounts.items():
-            pair = f"{username}:{password}".encode()
-            yield f"{name}, Basic", base64.b64encode(pair)
-            yield f"{name}, Basic for URLs", base64.urlsafe_b64encode(pair)
-            yield from self._written(name, password)
-        for name, token in self.tokens.items():
-            yield from self._written(name, token)
-
-    @staticmethod
-    def _written(name: str, text: str) -> Iterator[tuple[str, bytes]]:
-        forms = {
-            "as it is": text,
-            "in base64": base64.b64encode(text.encode()).decode().rstrip("="),
-            "in a URL": urllib.parse.quote(text, safe=""),
-            "in a path": urllib.parse.quote(text),
-            "in a form": urllib.parse.quote_plus(text),
-            "in JSON": json.dumps(text)[1:-1],
-            "in JSON with all characters": json.dumps(text, ensure_ascii=False)[1:-1],
-            "in Python": repr(text)[1:-1],
-            "in YAML": text.replace("'", "''"),
-        }
-        for form in dict.fromkeys(forms.values()):
-            yield f"{name} {[key for key, value in forms.items() if value == form][0]}", form.encode()
-
-    def search(self, where: str, content: bytes) -> None:
-        """Fail where one of them occurs, or any token of a registry does. What was found isn't shown."""
-        forms = list(self.forms())
-        for name, form in forms:
-            if form in content:
-                before = content.partition(form)[0][-300:]
-                for _name, other in forms:
-                    before = before.replace(other, b"...")
-                raise Failed(f"{where}: it contains {name}, after: {before.decode('utf-8', 'replace')}")
-        check(JWT.search(content) is None, f"{where}: it contains a token that a registry has issued")
-
-
-class Processes:
-    """The command lines of all processes while it is entered, as ps shows them."""
-
-    def __init__(self) -> None:
-        self.seen: set[bytes] = set()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-
-    def __enter__(self) -> Processes:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._ended.wait(0.02):
-            for entry in os.listdir("/proc"):
-                if entry.isdigit():
-                    try:
-                        self.seen.add(Path("/proc", entry, "cmdline").read_bytes())
-                    except OSError:
-                        continue
 
 
 def issued_token(entry: Plain, scope: str) -> str:
@@ -333,32 +254,37 @@ def check_outcomes(results: list[Plain]) -> None:
 
 
 def nothing_shown() -> None:
-    """Modules and role; the modules without pipelining, where ansible-core writes options into files for a while."""
+    """Modules and role, in place and as payloads: those of modules without pipelining, where ansible-core writes
+    options into files for a while."""
     scene = Scene()
     try:
         # With ANSIBLE_DEBUG, ansible-core itself prints the options of every module, secrets included.
         environment = {"ANSIBLE_DEBUG": "false", "ANSIBLE_PIPELINING": "false"}
         # A playbook must not hold secrets, as ansible-core shows lines of it: they come from variables.
         tasks, variables = hidden(scene.module_tasks(), scene.secrets)
-        done = watched(scene, "modules", play(tasks), variables, 0, environment)
-        check_outcomes(done["results"])
+        for what, in_place in (("modules", False), ("modules in place", True)):
+            where = {**variables, "imageops_registry_in_place": in_place}
+            done = watched(scene, what, play(tasks), where, 0, environment)
+            check_outcomes(done["results"])
         wrong = end(scene.odd, username="main", password=scene.secrets.accounts["the wrong password"][1])
+        bad = {**scene.destination, "validate_certs": "?"}
         for what, expected, pipelining, promotion in (
             ("role", 0, "false", scene.promotion(scene.source, scene.destination)),
-            ("role with odd passwords", 0, "true", scene.promotion(scene.odd, scene.odd)),
+            ("role with odd passwords, in place", 0, "", scene.promotion(scene.odd, scene.odd)),
             ("role, wrong password", 2, "true", scene.promotion(scene.odd, wrong)),
-            (
-                "role, bad argument",
-                2,
-                "false",
-                scene.promotion(scene.source, {**scene.destination, "validate_certs": "?"}),
-            ),
+            ("role, bad argument, in place", 2, "", scene.promotion(scene.source, bad)),
             ("role, unknown argument", 2, "true", scene.promotion({**scene.source, "pass": "x"}, scene.destination)),
             ("role, login in registry", 2, "true", scene.promotion(scene.wrong["URL as registry"], scene.destination)),
-            ("role, bad value", 2, "true", scene.promotion(scene.source, scene.destination, promote_jobs="many")),
+            (
+                "role, bad value, in place",
+                2,
+                "",
+                scene.promotion(scene.source, scene.destination, promote_jobs="many"),
+            ),
         ):
-            environment["ANSIBLE_PIPELINING"] = pipelining
-            watched(scene, what, PROMOTE, promotion, expected, environment)
+            environment["ANSIBLE_PIPELINING"] = pipelining or "false"
+            where = {**promotion, "imageops_registry_in_place": not pipelining}
+            watched(scene, what, PROMOTE, where, expected, environment)
     finally:
         scene.close()
         shutil.rmtree(TEMPORARY)

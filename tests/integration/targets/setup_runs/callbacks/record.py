@@ -26,7 +26,8 @@ class CallbackModule(CallbackBase):
     CALLBACK_NEEDS_ENABLED = True
 
     def _write(self, status: str, result) -> None:
-        entry = {"task": result.task.get_name(), "status": status, "result": result.result}
+        task, host = result.task.get_name(), result.host.get_name()
+        entry = {"task": task, "host": host, "status": status, "result": result.result}
         with open(os.environ["RECORD_FILE"], "a", encoding="utf-8") as stream:
             stream.write(json.dumps(entry, default=str) + "\n")
 

@@ -1,0 +1,68 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Plays that are left alone while they run, and all the processes that they start, wherever those belong to later."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+from killing import kill_tree
+from runs import OUTPUT, Plain
+
+
+class Running(NamedTuple):
+    """A play under way."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    output: Path
+    errors: Path
+    log: Path
+
+    def processes(self) -> list[int]:
+        """All that it has started and that still runs."""
+        mark = f"STOPPING={_mark(self.name)}".encode()
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    if mark in (entry / "environ").read_bytes().split(b"\0"):
+                        found.append(int(entry.name))
+                except OSError:
+                    continue
+        return found
+
+    def printed(self) -> str:
+        """All that it has printed until now."""
+        return self.output.read_text() + self.errors.read_text()
+
+    def end(self) -> None:
+        """End it, and all below it."""
+        kill_tree(self.process.pid)
+        self.process.wait()
+
+
+def _mark(name: str) -> str:
+    return f"{OUTPUT}-{name}"
+
+
+def begin(name: str, plays: list[Plain], hosts: Path, **environment: str) -> Running:
+    """Begin plays in a session of their own, with what they print in files."""
+    playbook, output, errors, log = (OUTPUT / f"{name}.{kind}" for kind in ("yml", "output", "errors", "log"))
+    playbook.write_text(json.dumps(plays))
+    own = {"ANSIBLE_LOG_PATH": str(log), "STOPPING": _mark(name), "PYTHONUNBUFFERED": "1"}
+    with output.open("wb") as stream, errors.open("wb") as error_stream:
+        process = subprocess.Popen(
+            ["ansible-playbook", "-i", str(hosts), str(playbook)],
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=error_stream,
+            env={**os.environ, **own, **environment},
+            start_new_session=True,
+        )
+    return Running(name, process, output, errors, log)
