@@ -77,7 +77,8 @@ def modules_are_equal() -> None:
         for path in ("dest", "path"):
             if path in options:
                 options[path] = f"{OUTPUT}/{HOST}-{module}"
-        tasks.append(task(module, options, name=f"{module}, checked", check_mode=True, diff=True))
+        if not module.endswith("_info"):
+            tasks.append(task(module, options, name=f"{module}, checked", check_mode=True, diff=True))
         tasks.append(task(module, {**options, "authfile": "{{ auth }}", "auth_file": "{{ auth }}"}, diff=True))
     nowhere = {**connection("dev"), "registry": "localhost:1", "retries": 0}
     tasks.append(task("registry_info", nowhere, name="nobody there", ignore_errors=True))

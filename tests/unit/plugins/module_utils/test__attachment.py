@@ -11,10 +11,17 @@ import stat
 import subprocess
 import sys
 import time
+import typing as t
 
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils import _attachment
-from ansible_collections.imageops.registry.plugins.module_utils._attachment import VARIABLE, Attachment, take_directory
+from ansible_collections.imageops.registry.plugins.module_utils._attachment import (
+    VARIABLE,
+    Attachment,
+    Tie,
+    take_directory,
+    tie,
+)
 from ansible_collections.imageops.registry.plugins.module_utils._errors import Detached, LocalFileError
 from ansible_collections.imageops.registry.plugins.module_utils._progress import Progress
 
@@ -182,3 +189,59 @@ def test_helpers_do_not_see_the_directory(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv(VARIABLE, "/somewhere")
     assert take_directory() == "/somewhere"
     assert VARIABLE not in os.environ and take_directory() == ""
+
+
+@pytest.fixture
+def _tied_to_nobody() -> t.Iterator[None]:
+    yield
+    _attachment._tie = None
+
+
+@pytest.mark.usefixtures("_tied_to_nobody")
+def test_in_place_a_tag_moves_while_the_tie_holds() -> None:
+    holds = [True, False]
+    tie(Tie(lambda: holds.pop(0), lambda _state: None))
+    bond = attachment("")
+    bond.open()
+    bond.check()
+    with pytest.raises(Detached, match="the Ansible that started the task has ended"):
+        bond.check()
+    bond.close()
+
+
+@pytest.mark.usefixtures("_tied_to_nobody")
+@pytest.mark.parametrize("show", [True, False])
+def test_in_place_every_new_state_is_handed_over_once(monkeypatch: pytest.MonkeyPatch, show: bool) -> None:
+    monkeypatch.setattr(_attachment, "_PAUSE", 0.01)
+    states: list[dict[str, t.Any]] = []
+    tie(Tie(lambda: True, states.append))
+    progress = Progress()
+    bond = Attachment("", progress, show=show, say=print)
+    bond.open()
+    time.sleep(0.1)
+    assert states == []
+    moving = progress.begin("team/app", "sha256:1", 20)
+    time.sleep(0.2)
+    moving.add(5)
+    time.sleep(0.2)
+    bond.close()
+    assert [state["bytes_moved"] for state in states] == ([0, 5] if show else [])
+
+
+@pytest.mark.usefixtures("_tied_to_nobody")
+def test_in_place_nothing_fails_where_nobody_takes_the_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_attachment, "_PAUSE", 0.01)
+    told: list[object] = []
+
+    def fail(state: object) -> None:
+        told.append(state)
+        raise BrokenPipeError
+
+    tie(Tie(lambda: True, fail))
+    progress = Progress()
+    progress.begin("team/app", "sha256:1", 20).add(5)
+    bond = Attachment("", progress, show=True, say=print)
+    bond.open()
+    time.sleep(0.2)
+    bond.close()
+    assert len(told) == 1
