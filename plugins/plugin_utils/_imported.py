@@ -15,7 +15,10 @@ import types
 import typing as t
 import warnings
 
-_MODULES = f"{__name__.rpartition('.plugin_utils.')[0]}.modules"
+from ._bytecode import keeping_bytecode
+
+_PLUGINS = __name__.rpartition(".plugin_utils.")[0]
+_MODULES = f"{_PLUGINS}.modules"
 _REQUIRED = ("requests",)
 _imported: dict[str, types.ModuleType] = {}
 _problems: dict[str, str] = {}
@@ -29,7 +32,8 @@ def import_module(name: str) -> None:
             warnings.simplefilter("ignore")
             for library in _REQUIRED:
                 importlib.import_module(library)
-            _imported[name] = importlib.import_module(f"{_MODULES}.{name}")
+            with keeping_bytecode(_MODULES, f"{_PLUGINS}.module_utils"):
+                _imported[name] = importlib.import_module(f"{_MODULES}.{name}")
     except Exception as error:
         # Of what fails in there, nothing is our own: a library may be damaged in any way.
         _problems[name] = f"{type(error).__name__}: {error}"
