@@ -43,13 +43,13 @@ class ModuleRun(t.NamedTuple):
         _change_environment(self.environment)
         if self.tied:
             tie(Tie(_holder(self.ansible), _teller(pipes.state)))
+        status = 1
         try:
             _core_internals.run_main(self.main, self.arguments)
         except SystemExit as end:
             status = end.code if isinstance(end.code, int) else int(end.code is not None)
         except MemoryError:
             print(_OUT_OF_MEMORY)
-            status = 1
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
