@@ -136,7 +136,7 @@ def test_why_a_module_could_not_run_in_place_is_in_its_message(monkeypatch: pyte
     monkeypatch.setattr(_module_action, "why_payload", lambda action, name, task_vars: "")
     recording = Recording(0, password="my-secret-word")
     monkeypatch.setattr(recording, "_execute_in_place", lambda task_vars: answer)
-    assert recording.run()["msg"] == "no JSON It ended with exit status 3. Standard error: ********"
+    assert recording.run()["msg"] == "no JSON. It ended with exit status 3. Standard error: ********"
 
 
 @pytest.mark.parametrize("fails", [False, True])
