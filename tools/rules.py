@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import ast
 import os
-import re
 import subprocess
 import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
@@ -28,6 +28,14 @@ WITH_HEADER = {".py", ".yml", ".yaml", ".toml", ".sh", ".j2", ".md", ".rst", ".c
 PACKAGED = {"CHANGELOG.md", "CHANGELOG.rst", "LICENSE", "README.md", "tests/config.yml"}
 PACKAGED |= {"changelogs", "docs", "meta", "playbooks", "plugins", "roles"}
 BY_GALAXY = {"FILES.json", "MANIFEST.json"}
+
+# The packages of plugins/module_utils, lowest first: docs/architecture.md says what each is for.
+ROOMS = ("_model", "_run", "_end", "_credentials", "_http", "_registry", "_layout", "_blobs", "_images", "_promotion")
+ROOMS += ("_module",)
+ONLY_IN = {"ansible": "_module", "requests": "_http", "urllib3": "_http"}
+# These work on whatever is behind the port, a registry or a layout.
+PORT_ONLY = {"_layout", "_blobs", "_images", "_promotion"}
+BEHIND_PORT = {"_http", "_registry"}
 
 NOT_OURS = {".git", ".build", ".ansible", "__pycache__", "output"}
 
@@ -76,30 +84,65 @@ def action_group() -> Iterator[str]:
         yield "meta/runtime.yml: the action group 'registry' names a module twice"
 
 
-def imported(path: Path, depth: int) -> Iterator[str]:
-    """The files and directories in plugins/module_utils that a file imports from, which is so deep in it."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.level == depth:
-            yield from [node.module.partition(".")[0]] if node.module else [alias.name for alias in node.names]
+class Import(NamedTuple):
+    """One import in a file: what is imported, so many packages up (0: absolute), and whether it is for types only."""
+
+    level: int
+    name: str
+    for_types: bool
 
 
-def layers() -> Iterator[str]:
-    """Files in plugins/module_utils import only from those before them in the table of docs/develop.md."""
-    guide = (ROOT / "docs" / "develop.md").read_text(encoding="utf-8")
-    section = guide.partition("\n## Layers\n")[2].partition("\n## ")[0]
-    rows = [line.split("|")[2] for line in section.splitlines() if line.startswith("|")]
-    order = re.findall(r"`(\w+)`", " ".join(rows))
+def imports(path: Path) -> Iterator[Import]:
+    """All imports of a file, wherever in it they are."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) in ("t.TYPE_CHECKING", "TYPE_CHECKING")
+        for statement in node.body
+        for inner in ast.walk(statement)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(0, alias.name, id(node) in for_types)
+        elif isinstance(node, ast.ImportFrom):
+            for name in [node.module] if node.module else [alias.name for alias in node.names]:
+                yield Import(node.level, name, id(node) in for_types)
+
+
+def rooms() -> Iterator[str]:
+    """Files in plugins/module_utils import from their own package and from those below it, and nothing else of ours."""
     directory = ROOT / "plugins" / "module_utils"
-    there = {path.relative_to(directory).parts[0].removesuffix(".py") for path in directory.rglob("*.py")}
-    for name in sorted(there ^ set(order)):
-        lacks = "lacks" if name in there else "should not have"
-        yield f"docs/develop.md: the table of layers {lacks} {name}"
+    there = sorted(path.name for path in directory.iterdir() if path.name not in NOT_OURS)
+    if there != sorted(ROOMS):
+        yield f"plugins/module_utils: has {' '.join(there)}; its packages are {' '.join(ROOMS)} (tools/rules.py)"
     for path in sorted(directory.rglob("*.py")):
         parts = path.relative_to(directory).parts
-        own = parts[0].removesuffix(".py")
-        below = order[: order.index(own)] if own in order else order
-        for used in sorted(set(imported(path, len(parts))) - set(below)):
-            yield f"plugins/module_utils/{'/'.join(parts)}: imports {used}, not before {own} in docs/develop.md"
+        name = f"plugins/module_utils/{'/'.join(parts)}"
+        if len(parts) != 2 or parts[0] not in ROOMS:
+            yield f"{name}: is in none of the packages {' '.join(ROOMS)}"
+            continue
+        for found in imports(path):
+            yield from (f"{name}: {problem}" for problem in wrong_in_room(parts[0], found))
+
+
+def wrong_in_room(room: str, found: Import) -> Iterator[str]:
+    """What is wrong with an import in a file of this package."""
+    top = found.name.partition(".")[0]
+    if found.level == 0:
+        only = ONLY_IN.get(top)
+        if only not in (None, room):
+            yield f"imports {top}, which only {only} may"
+        if top == "ansible_collections":
+            yield "imports from this collection by its full name: import relatively"
+    elif found.level > 2:
+        yield f"imports {found.name} from outside of module_utils"
+    elif found.level == 2:
+        if top not in ROOMS or ROOMS.index(top) >= ROOMS.index(room):
+            yield f"imports {found.name}, and {top} isn't below {room}"
+        elif room in PORT_ONLY and top in BEHIND_PORT and not found.for_types:
+            yield f"imports {found.name} at run time: {room} knows registries by _end only"
 
 
 def package() -> Iterator[str]:
@@ -127,7 +170,7 @@ def package() -> Iterator[str]:
 
 
 def main() -> int:
-    broken = [*headers(), *action_group(), *layers(), *package()]
+    broken = [*headers(), *action_group(), *rooms(), *package()]
     for line in broken:
         print(line)
     return 1 if broken else 0

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils._errors import RegistryError
+from ..module_utils._model._errors import RegistryError
 from ..module_utils._promotion import _entries
 
 

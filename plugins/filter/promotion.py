@@ -9,7 +9,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils._errors import RegistryError
+from ..module_utils._model._errors import RegistryError
 from ..module_utils._promotion._report import problem, report
 from ..module_utils._promotion._summary import summarise
 from ..module_utils._promotion._whole import without_failed

@@ -9,8 +9,8 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils._errors import RegistryError
-from ..module_utils._reference import parse_reference
+from ..module_utils._model._errors import RegistryError
+from ..module_utils._model._reference import parse_reference
 
 
 def reference(text: t.Any) -> dict[str, str]:

@@ -223,7 +223,20 @@ transfer:
 
 import typing as t
 
-from ..module_utils._arguments import (
+from ..module_utils._blobs._blob_diff import blob_diff
+from ..module_utils._blobs._deletion import is_change
+from ..module_utils._blobs._placement import (
+    BlobGroup,
+    BlobOutcome,
+    SourceOf,
+    delete_blobs,
+    outcomes_by_group,
+    place_blobs,
+)
+from ..module_utils._blobs._transfer import BlobSource, ContentSource, FileSource, RegistrySource
+from ..module_utils._model._digest import algorithm_of, check_digest
+from ..module_utils._model._errors import ContentMismatch, InvalidInput, RegistryError
+from ..module_utils._module._arguments import (
     BLOB_GROUPS,
     PROGRESS,
     Task,
@@ -235,12 +248,6 @@ from ..module_utils._arguments import (
     group_as_plain,
     run,
 )
-from ..module_utils._blob_diff import blob_diff
-from ..module_utils._deletion import is_change
-from ..module_utils._digest import algorithm_of, check_digest
-from ..module_utils._errors import ContentMismatch, InvalidInput, RegistryError
-from ..module_utils._placement import BlobGroup, BlobOutcome, SourceOf, delete_blobs, outcomes_by_group, place_blobs
-from ..module_utils._transfer import BlobSource, ContentSource, FileSource, RegistrySource
 
 
 def local_source(params: dict[str, t.Any]) -> ContentSource | FileSource | None:

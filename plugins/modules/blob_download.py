@@ -152,8 +152,8 @@ transfer:
 import os
 import typing as t
 
-from ..module_utils._arguments import BLOB_GROUPS, Task, blob_groups, create_module, divided, run
-from ..module_utils._download import DOWNLOAD, DownloadItem, check_dest, download_blobs, make_directories
+from ..module_utils._blobs._download import DOWNLOAD, DownloadItem, check_dest, download_blobs, make_directories
+from ..module_utils._module._arguments import BLOB_GROUPS, Task, blob_groups, create_module, divided, run
 
 
 def download_items(params: dict[str, t.Any]) -> list[DownloadItem]:

@@ -148,7 +148,9 @@ transfer:
 
 import typing as t
 
-from ..module_utils._arguments import (
+from ..module_utils._blobs._placement import look_for_blobs, missing_blobs
+from ..module_utils._model._errors import RegistryError
+from ..module_utils._module._arguments import (
     BLOB_GROUPS,
     Task,
     blob_groups,
@@ -158,8 +160,6 @@ from ..module_utils._arguments import (
     run,
     unless_failed,
 )
-from ..module_utils._errors import RegistryError
-from ..module_utils._placement import look_for_blobs, missing_blobs
 
 
 def look(task: Task) -> dict[str, t.Any]:

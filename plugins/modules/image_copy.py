@@ -375,9 +375,15 @@ transfer:
 
 import typing as t
 
-from ..module_utils._arguments import PROGRESS, Task, create_module, run
-from ..module_utils._copying import copy_images
-from ..module_utils._image_arguments import IMAGE_OPTIONS, VERIFICATION, image_items, two_registries, verification
+from ..module_utils._module._arguments import PROGRESS, Task, create_module, run
+from ..module_utils._module._copying import copy_images
+from ..module_utils._module._image_arguments import (
+    IMAGE_OPTIONS,
+    VERIFICATION,
+    image_items,
+    two_registries,
+    verification,
+)
 
 
 def copy(task: Task) -> dict[str, t.Any]:

@@ -295,8 +295,14 @@ transfer:
 
 import typing as t
 
-from ..module_utils._arguments import Task, create_module, run, unless_failed
-from ..module_utils._image_arguments import IMAGE_OPTIONS, VERIFICATION, image_items, two_registries, verification
+from ..module_utils._module._arguments import Task, create_module, run, unless_failed
+from ..module_utils._module._image_arguments import (
+    IMAGE_OPTIONS,
+    VERIFICATION,
+    image_items,
+    two_registries,
+    verification,
+)
 from ..module_utils._promotion._comparison import compare_images
 from ..module_utils._promotion._items import FAILED, PROMOTE
 from ..module_utils._promotion._plan import plan, summarise_sources

@@ -248,7 +248,15 @@ transfer:
 
 import typing as t
 
-from ..module_utils._arguments import (
+from ..module_utils._blobs._deletion import is_change, outcome_as_plain, unseen
+from ..module_utils._images._contents import verify_pushed
+from ..module_utils._images._manifest_diff import manifest_diff
+from ..module_utils._images._manifest_push import ManifestItem, delete_manifests, push_manifests
+from ..module_utils._model._digest import check_digest
+from ..module_utils._model._errors import InvalidInput, at_entry
+from ..module_utils._model._manifest import Manifest
+from ..module_utils._model._reference import check_repository
+from ..module_utils._module._arguments import (
     MANIFESTS,
     Task,
     create_module,
@@ -260,15 +268,7 @@ from ..module_utils._arguments import (
     run,
     source_place,
 )
-from ..module_utils._contents import verify_pushed
-from ..module_utils._deletion import is_change, outcome_as_plain, unseen
-from ..module_utils._digest import check_digest
-from ..module_utils._errors import InvalidInput, at_entry
-from ..module_utils._image_arguments import depth_of
-from ..module_utils._manifest import Manifest
-from ..module_utils._manifest_diff import manifest_diff
-from ..module_utils._manifest_push import ManifestItem, delete_manifests, push_manifests
-from ..module_utils._reference import check_repository
+from ..module_utils._module._image_arguments import depth_of
 
 
 def content_of(entry: dict[str, t.Any]) -> bytes | None:

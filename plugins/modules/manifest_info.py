@@ -249,8 +249,8 @@ transfer:
 
 import typing as t
 
-from ..module_utils._arguments import IMAGES, Task, create_module, image_names, images_found, run
-from ..module_utils._inspection import look_at_images
+from ..module_utils._images._inspection import look_at_images
+from ..module_utils._module._arguments import IMAGES, Task, create_module, image_names, images_found, run
 
 
 def look(task: Task) -> dict[str, t.Any]:

@@ -210,9 +210,9 @@ transfer:
 
 import typing as t
 
-from ..module_utils._arguments import IMAGES, Task, create_module, image_names, images_found, run
-from ..module_utils._errors import RegistryError
-from ..module_utils._referrers import find_referrers, referrers_as_plain
+from ..module_utils._images._referrers import find_referrers, referrers_as_plain
+from ..module_utils._model._errors import RegistryError
+from ..module_utils._module._arguments import IMAGES, Task, create_module, image_names, images_found, run
 
 
 def look(task: Task) -> dict[str, t.Any]:

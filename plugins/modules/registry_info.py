@@ -137,9 +137,9 @@ transfer:
 
 import typing as t
 
-from ..module_utils._arguments import Task, create_module, own_place, run
-from ..module_utils._inspection import probe_repository
-from ..module_utils._reference import check_repository
+from ..module_utils._images._inspection import probe_repository
+from ..module_utils._model._reference import check_repository
+from ..module_utils._module._arguments import Task, create_module, own_place, run
 
 
 def ask(task: Task) -> dict[str, t.Any]:

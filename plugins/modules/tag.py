@@ -201,13 +201,13 @@ transfer:
 
 import typing as t
 
-from ..module_utils._arguments import TAGS, Task, create_module, decoded, divided, failure, own_place, run
-from ..module_utils._deletion import is_change, outcome_as_plain, unseen
-from ..module_utils._digest import check_digest
-from ..module_utils._errors import InvalidInput, at_entry
-from ..module_utils._reference import check_repository, check_tag
-from ..module_utils._tag_diff import describe_tags, tag_diff
-from ..module_utils._tagging import TagItem, delete_tags, move_tags, verify_tags
+from ..module_utils._blobs._deletion import is_change, outcome_as_plain, unseen
+from ..module_utils._images._tag_diff import describe_tags, tag_diff
+from ..module_utils._images._tagging import TagItem, delete_tags, move_tags, verify_tags
+from ..module_utils._model._digest import check_digest
+from ..module_utils._model._errors import InvalidInput, at_entry
+from ..module_utils._model._reference import check_repository, check_tag
+from ..module_utils._module._arguments import TAGS, Task, create_module, decoded, divided, failure, own_place, run
 
 
 def tag_item(entry: dict[str, t.Any], params: dict[str, t.Any]) -> TagItem:

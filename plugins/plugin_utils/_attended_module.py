@@ -27,7 +27,7 @@ import typing as t
 
 from ansible.utils.display import Display
 
-from ..module_utils._attachment import LEASE_SECONDS, SEPARATOR, VARIABLE
+from ..module_utils._run._attachment import LEASE_SECONDS, SEPARATOR, VARIABLE
 from ._bond_commands import cancel_command, look_command
 from ._module_action import ModuleAction
 from ._orphan import end_process, is_orphaned

@@ -16,7 +16,7 @@ import tempfile
 import time
 import typing as t
 
-from ..module_utils._attachment import Tie, tie
+from ..module_utils._run._attachment import Tie, tie
 from . import _core_internals
 from ._child import Pipes
 from ._orphan import parent_of

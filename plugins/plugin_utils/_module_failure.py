@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ..module_utils._shown import without_secrets
+from ..module_utils._model._shown import without_secrets
 
 Plain = dict[str, t.Any]
 

@@ -17,7 +17,7 @@ import re
 import typing as t
 from collections.abc import Mapping
 
-from ..module_utils._shapes import kind_of, misshapen
+from ..module_utils._module._shapes import kind_of, misshapen
 
 Plain = dict[str, t.Any]
 

@@ -13,7 +13,8 @@ import typing as t
 
 import pytest
 import urllib3
-from ansible_collections.imageops.registry.plugins.module_utils import _auth_files, _certificate_directories
+from ansible_collections.imageops.registry.plugins.module_utils._credentials import _auth_files
+from ansible_collections.imageops.registry.plugins.module_utils._http import _certificate_directories
 from ansible_collections.imageops.registry.tests.unit.support.certificates import Certificates, make_certificates
 from ansible_collections.imageops.registry.tests.unit.support.company_certificates import CompanyCA, make_company_ca
 from ansible_collections.imageops.registry.tests.unit.support.hostile_server import HostileServer

@@ -13,8 +13,8 @@ import stat
 import threading
 import typing as t
 
-from .._digest import has_digest, is_digest
-from .._errors import Conflict, LocalFileError, RegistryError
+from .._model._digest import has_digest, is_digest
+from .._model._errors import Conflict, LocalFileError, RegistryError
 from ._folder import Folder, file_pieces, named_errors
 from ._store import BLOBS, INDEX_FILE, LAYOUT_FILE, Workplace, blob_names
 from ._tar import Member, archive_pieces, member_pieces, read_members

@@ -11,7 +11,7 @@ import os
 import threading
 import typing as t
 
-from .._errors import Conflict, LocalFileError, RegistryError
+from .._model._errors import Conflict, LocalFileError, RegistryError
 from ._folder import Folder, file_pieces, named_errors
 from ._store import BLOBS, INDEX_FILE, LAYOUT_FILE, Workplace, blob_names
 

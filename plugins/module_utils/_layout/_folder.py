@@ -15,9 +15,9 @@ import os
 import stat
 import typing as t
 
-from .._digest import DigestVerifier
-from .._errors import LocalFileError
-from .._response import PIECE
+from .._end._body import PIECE
+from .._model._digest import DigestVerifier
+from .._model._errors import LocalFileError
 
 
 @contextlib.contextmanager

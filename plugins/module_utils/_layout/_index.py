@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 import typing as t
 
-from .._errors import InvalidInput, LocalFileError, RegistryError
-from .._manifest import MAXIMUM_SIZE, OCI_INDEX, Descriptor, Manifest
-from .._shown import quoted
+from .._model._errors import InvalidInput, LocalFileError, RegistryError
+from .._model._manifest import MAXIMUM_SIZE, OCI_INDEX, Descriptor, Manifest
+from .._model._shown import quoted
 from ._names import CONTAINERD_NAME, REF_NAME, read_names
 
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'

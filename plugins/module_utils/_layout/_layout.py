@@ -15,17 +15,13 @@ import re
 import threading
 import typing as t
 
-from .._counters import Counters
-from .._digest import has_digest, is_digest
-from .._errors import (
-    InvalidInput,
-    LocalFileError,
-    NotFound,
-    ReferencesMissing,
-    RegistryError,
-    Unsupported,
-)
-from .._manifest import (
+from .._end._body import Body
+from .._end._referrers import Referrers, referrers_tag
+from .._end._upload_form import UploadForm
+from .._end._upload_session import UploadSession
+from .._model._digest import has_digest, is_digest
+from .._model._errors import InvalidInput, LocalFileError, NotFound, ReferencesMissing, RegistryError, Unsupported
+from .._model._manifest import (
     INDEX_TYPES,
     MANIFEST_TYPES,
     MAXIMUM_SIZE,
@@ -35,10 +31,8 @@ from .._manifest import (
     Manifest,
     subject_digest,
 )
-from .._reference import check_repository
-from .._registry import Referrers, UploadSession, referrers_tag
-from .._transport import Body
-from .._upload_form import UploadForm
+from .._model._reference import check_repository
+from .._run._counters import Counters
 from ._index import LAYOUT, LayoutIndex, check_layout
 from ._names import REF_NAME, name_of, read_names
 from ._store import INDEX_FILE, LAYOUT_FILE, Store

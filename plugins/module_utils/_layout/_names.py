@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import typing as t
 
-from .._digest import is_digest
-from .._errors import InvalidInput
-from .._reference import check_tag, parse_reference
+from .._model._digest import is_digest
+from .._model._errors import InvalidInput
+from .._model._reference import check_tag, parse_reference
 
 REF_NAME = "org.opencontainers.image.ref.name"
 """The annotation of a name (OCI image spec, "Pre-Defined Annotation Keys")."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 
-from .._counters import Counters
-from .._errors import LocalFileError
-from .._local_path import absolute, check_is_path, relative_hint
+from .._model._errors import LocalFileError
+from .._run._counters import Counters
+from .._run._local_path import absolute, check_is_path, relative_hint
 from ._archive import ArchiveStore
 from ._directory import DirectoryStore
 from ._layout import Layout, Names

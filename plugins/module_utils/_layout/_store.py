@@ -13,8 +13,8 @@ import itertools
 import os
 import typing as t
 
-from .._digest import DigestVerifier
-from .._errors import Conflict, LocalFileError, RegistryError
+from .._model._digest import DigestVerifier
+from .._model._errors import Conflict, LocalFileError, RegistryError
 from ._folder import Folder, named_errors
 
 LAYOUT_FILE = "oci-layout"

@@ -14,8 +14,8 @@ import os
 import tarfile
 import typing as t
 
-from .._errors import LocalFileError
-from .._response import PIECE
+from .._end._body import PIECE
+from .._model._errors import LocalFileError
 
 _MAXIMUM_MEMBERS = 200000
 _MAXIMUM_HEADER = 64 * 1024

@@ -10,20 +10,20 @@ from __future__ import annotations
 import base64
 import typing as t
 
-from .._actions import CREATE, EXISTS, REPLACE
-from .._blob_diff import blob_diff
-from .._contents import Depth, verify_pushed
-from .._deletion import outcome_as_plain
-from .._end import End
-from .._errors import RegistryError, RepositoryMissing
-from .._manifest import Manifest
-from .._manifest_diff import manifest_diff
-from .._manifest_push import PUSH, ManifestItem, ManifestOutcome, ManifestPush
-from .._parallel import StepGraph
-from .._placement import BlobGroup, BlobOutcome, BlobPlacement, outcomes_by_group
-from .._progress import Progress
-from .._tagging import TagItem, TagOutcome, move_tags, verify_tags
-from .._transfer import RegistrySource
+from .._blobs._blob_diff import blob_diff
+from .._blobs._deletion import outcome_as_plain
+from .._blobs._placement import BlobGroup, BlobOutcome, BlobPlacement, outcomes_by_group
+from .._blobs._transfer import RegistrySource
+from .._end._end import End
+from .._images._contents import Depth, verify_pushed
+from .._images._manifest_diff import manifest_diff
+from .._images._manifest_push import PUSH, ManifestItem, ManifestOutcome, ManifestPush
+from .._images._tagging import TagItem, TagOutcome, move_tags, verify_tags
+from .._model._actions import CREATE, EXISTS, REPLACE
+from .._model._errors import RegistryError, RepositoryMissing
+from .._model._manifest import Manifest
+from .._run._parallel import StepGraph
+from .._run._progress import Progress
 from ._comparison import compare_images, is_guarded
 from ._given_plan import given_plan
 from ._items import STOPPING, ImageItem, Plain

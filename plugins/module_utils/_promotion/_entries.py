@@ -12,9 +12,9 @@ import re
 import typing as t
 from collections.abc import Iterable, Mapping
 
-from .._digest import check_digest
-from .._errors import InvalidInput, at_entry
-from .._reference import (
+from .._model._digest import check_digest
+from .._model._errors import InvalidInput, at_entry
+from .._model._reference import (
     Reference,
     check_registry,
     check_repository,

@@ -15,11 +15,11 @@ import binascii
 import functools
 import typing as t
 
-from .._digest import check_digest, compute_digest
-from .._errors import InvalidInput, RegistryError, printable
-from .._manifest import MAXIMUM_BLOB_SIZE, Manifest
-from .._reference import check_repository, check_tag
-from .._shown import quoted
+from .._model._digest import check_digest, compute_digest
+from .._model._errors import InvalidInput, RegistryError, printable
+from .._model._manifest import MAXIMUM_BLOB_SIZE, Manifest
+from .._model._reference import check_repository, check_tag
+from .._model._shown import quoted
 from ._items import FAILED, MISSING, PROMOTE, REFUSED, SKIP, STOPPING, UNCHANGED, Plain
 from ._whole import parsed
 

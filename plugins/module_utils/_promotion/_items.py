@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .._errors import InvalidInput
-from .._shown import no_expression
+from .._model._errors import InvalidInput
+from .._model._shown import no_expression
 
 if t.TYPE_CHECKING:
     # Plugins on the controller need this file, and no client.
-    from .._end import End
+    from .._end._end import End
 
 UNCHANGED = "unchanged"
 PROMOTE = "promote"

@@ -10,13 +10,13 @@ from __future__ import annotations
 import base64
 import typing as t
 
-from .._actions import CREATE, REPLACE
-from .._contents import DAMAGED
-from .._end import End
-from .._errors import RegistryError
-from .._inspection import describe, describe_tree
-from .._manifest import Descriptor, Manifest, blobs_of
-from .._parallel import run_all
+from .._end._end import End
+from .._images._contents import DAMAGED
+from .._images._inspection import describe, describe_tree
+from .._model._actions import CREATE, REPLACE
+from .._model._errors import RegistryError
+from .._model._manifest import Descriptor, Manifest, blobs_of
+from .._run._parallel import run_all
 from ._comparison import Comparison
 from ._items import FAILED, PROMOTE, ImageItem, Plain
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import typing as t
 
-from .._actions import COPY, CREATE, EXISTS, REPLACE
-from .._end import End
-from .._errors import InvalidInput
-from .._manifest import Manifest, blobs_of
-from .._referrers import cosign_tags
+from .._end._end import End
+from .._images._referrers import cosign_tags
+from .._model._actions import COPY, CREATE, EXISTS, REPLACE
+from .._model._errors import InvalidInput
+from .._model._manifest import Manifest, blobs_of
 from ._comparison import conflict_action
 from ._given_plan import HINT, GivenPlan
 from ._items import PROMOTE, STOPPING, ImageItem, Plain

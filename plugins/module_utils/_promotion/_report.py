@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._actions import COPY, CREATE, EXISTS, REPLACE
+from .._model._actions import COPY, CREATE, EXISTS, REPLACE
 from ._items import FAILED, MISSING, PROMOTE, REFUSED, SKIP, STOPPING, UNCHANGED, Plain
 from ._summary import NOT_MOVED, NOT_PUSHED, NOT_TAGGED
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import typing as t
 
-from .._actions import COPY, CREATE, MOUNT, MOUNT_OR_UPLOAD, REPLACE, UPLOAD
-from .._manifest import Manifest, blobs_of
+from .._model._actions import COPY, CREATE, MOUNT, MOUNT_OR_UPLOAD, REPLACE, UPLOAD
+from .._model._manifest import Manifest, blobs_of
 from ._items import FAILED, PROMOTE, Plain
 from ._whole import broken, end_to_end, failures_of, parsed, refused_again, tree_of
 

@@ -13,26 +13,15 @@ from __future__ import annotations
 
 import typing as t
 
-from .._actions import COPY, EXISTS
-from .._artifacts import Artifact
-from .._contents import (
-    BLOB,
-    MANIFEST,
-    NOT_THERE,
-    BlobKey,
-    Depth,
-    Missing,
-    blob_key,
-    is_loss,
-    look_at_blobs,
-    look_at_manifest,
-    problem_of,
-)
-from .._end import End
-from .._errors import NotFound, RegistryError
-from .._inspection import MAXIMUM_DEPTH, MAXIMUM_MANIFESTS, MAXIMUM_TREE, children_first, too_large
-from .._manifest import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Manifest, blobs_of
-from .._parallel import run_all
+from .._blobs._look import BlobKey, blob_key, is_loss, look_at_blobs
+from .._end._end import End
+from .._images._artifacts import Artifact
+from .._images._contents import BLOB, MANIFEST, NOT_THERE, Depth, Missing, look_at_manifest, problem_of
+from .._images._inspection import MAXIMUM_DEPTH, MAXIMUM_MANIFESTS, MAXIMUM_TREE, children_first, too_large
+from .._model._actions import COPY, EXISTS
+from .._model._errors import NotFound, RegistryError
+from .._model._manifest import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Manifest, blobs_of
+from .._run._parallel import run_all
 from ._comparison import Comparison
 from ._items import FAILED, PROMOTE, UNCHANGED
 

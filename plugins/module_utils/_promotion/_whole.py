@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import typing as t
 
-from .._manifest import Manifest
+from .._model._manifest import Manifest
 from ._items import PROMOTE, STOPPING, Plain
 
 

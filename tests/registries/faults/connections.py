@@ -8,16 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 
-from faults.base import (
-    Answer,
-    Cut,
-    Fault,
-    FirstTries,
-    FirstUploads,
-    Request,
-    Reset,
-    whole_number,
-)
+from faults.base import Answer, Cut, Fault, FirstTries, FirstUploads, Request, Reset, whole_number
 
 
 class Refused(Fault):

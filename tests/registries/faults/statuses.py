@@ -12,16 +12,7 @@ import ssl
 import time
 from urllib.parse import urlsplit
 
-from faults.base import (
-    Answer,
-    Fault,
-    FirstTries,
-    Request,
-    challenge_of,
-    error_answer,
-    status_of,
-    whole_number,
-)
+from faults.base import Answer, Fault, FirstTries, Request, challenge_of, error_answer, status_of, whole_number
 
 _CODES = {401: "UNAUTHORIZED", 403: "DENIED", 429: "TOOMANYREQUESTS", 500: "UNKNOWN", 503: "UNAVAILABLE"}
 _TOKEN_PATH = "/played-token"

@@ -9,29 +9,29 @@ import socket
 import typing as t
 
 import pytest
-from ansible_collections.imageops.registry.plugins.module_utils._auth import (
-    Answer as TokenAnswer,
+from ansible_collections.imageops.registry.plugins.module_utils._credentials._credential import ANONYMOUS, Credential
+from ansible_collections.imageops.registry.plugins.module_utils._credentials._credentials import (
+    credentials_from_options,
 )
-from ansible_collections.imageops.registry.plugins.module_utils._auth import (
+from ansible_collections.imageops.registry.plugins.module_utils._end._body import Body
+from ansible_collections.imageops.registry.plugins.module_utils._http._auth import Answer as TokenAnswer
+from ansible_collections.imageops.registry.plugins.module_utils._http._auth import (
     Authenticator,
     Scopes,
     parse_challenges,
 )
-from ansible_collections.imageops.registry.plugins.module_utils._credential import ANONYMOUS, Credential
-from ansible_collections.imageops.registry.plugins.module_utils._credentials import credentials_from_options
-from ansible_collections.imageops.registry.plugins.module_utils._errors import (
+from ansible_collections.imageops.registry.plugins.module_utils._http._requests import requests
+from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (
     InvalidInput,
     ProtocolViolation,
     RegistryError,
 )
-from ansible_collections.imageops.registry.plugins.module_utils._manifest import Manifest
-from ansible_collections.imageops.registry.plugins.module_utils._progress import Progress
+from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import Manifest
+from ansible_collections.imageops.registry.plugins.module_utils._model._reference import check_registry
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._copy import CopyRules, Promotion
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem
-from ansible_collections.imageops.registry.plugins.module_utils._reference import check_registry
-from ansible_collections.imageops.registry.plugins.module_utils._registry import Registry
-from ansible_collections.imageops.registry.plugins.module_utils._requests import requests
-from ansible_collections.imageops.registry.plugins.module_utils._transport import Body
+from ansible_collections.imageops.registry.plugins.module_utils._registry._registry import Registry
+from ansible_collections.imageops.registry.plugins.module_utils._run._progress import Progress
 from ansible_collections.imageops.registry.tests.unit.support.certificates import Certificates
 from ansible_collections.imageops.registry.tests.unit.support.documents import (
     CONFIG,

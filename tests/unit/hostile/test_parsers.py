@@ -19,22 +19,29 @@ import typing as t
 import hypothesis
 import hypothesis.strategies as st
 import pytest
-from ansible_collections.imageops.registry.plugins.module_utils import _registry
-from ansible_collections.imageops.registry.plugins.module_utils._auth import (
+from ansible_collections.imageops.registry.plugins.module_utils._credentials._auth_files import Place
+from ansible_collections.imageops.registry.plugins.module_utils._credentials._credential import ANONYMOUS, Credential
+from ansible_collections.imageops.registry.plugins.module_utils._credentials._credential_helper import (
+    _read as read_helper,
+)
+from ansible_collections.imageops.registry.plugins.module_utils._credentials._credentials import Credentials
+from ansible_collections.imageops.registry.plugins.module_utils._http._auth import (
     Answer,
     Authenticator,
     Scopes,
     parse_challenges,
 )
-from ansible_collections.imageops.registry.plugins.module_utils._auth_files import Place
-from ansible_collections.imageops.registry.plugins.module_utils._counters import Counters
-from ansible_collections.imageops.registry.plugins.module_utils._credential import ANONYMOUS, Credential
-from ansible_collections.imageops.registry.plugins.module_utils._credential_helper import _read as read_helper
-from ansible_collections.imageops.registry.plugins.module_utils._credentials import Credentials
-from ansible_collections.imageops.registry.plugins.module_utils._digest import algorithm_of, check_digest, is_digest
-from ansible_collections.imageops.registry.plugins.module_utils._endpoint import Endpoint
-from ansible_collections.imageops.registry.plugins.module_utils._errors import RegistryError
-from ansible_collections.imageops.registry.plugins.module_utils._inspection import (
+from ansible_collections.imageops.registry.plugins.module_utils._http._endpoint import Endpoint
+from ansible_collections.imageops.registry.plugins.module_utils._http._response import Response, retry_after
+from ansible_collections.imageops.registry.plugins.module_utils._http._transport import Transport
+from ansible_collections.imageops.registry.plugins.module_utils._http._url import (
+    is_local_address,
+    origin_of,
+    resolve,
+    with_digest,
+    without_query,
+)
+from ansible_collections.imageops.registry.plugins.module_utils._images._inspection import (
     describe_content,
     labels_of,
     platforms_of,
@@ -46,25 +53,24 @@ from ansible_collections.imageops.registry.plugins.module_utils._layout._names i
     read_names,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._layout._tar import read_members
-from ansible_collections.imageops.registry.plugins.module_utils._manifest import OCI_INDEX, Manifest, blobs_of
-from ansible_collections.imageops.registry.plugins.module_utils._platform import check_platform
-from ansible_collections.imageops.registry.plugins.module_utils._reference import (
+from ansible_collections.imageops.registry.plugins.module_utils._model._digest import (
+    algorithm_of,
+    check_digest,
+    is_digest,
+)
+from ansible_collections.imageops.registry.plugins.module_utils._model._errors import RegistryError
+from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import OCI_INDEX, Manifest, blobs_of
+from ansible_collections.imageops.registry.plugins.module_utils._model._platform import check_platform
+from ansible_collections.imageops.registry.plugins.module_utils._model._reference import (
     check_registry,
     check_repository,
     check_tag,
     parse_reference,
 )
-from ansible_collections.imageops.registry.plugins.module_utils._response import Response, retry_after
-from ansible_collections.imageops.registry.plugins.module_utils._selection import sorted_tags
-from ansible_collections.imageops.registry.plugins.module_utils._semver import Range, parse_version
-from ansible_collections.imageops.registry.plugins.module_utils._transport import Transport
-from ansible_collections.imageops.registry.plugins.module_utils._url import (
-    is_local_address,
-    origin_of,
-    resolve,
-    with_digest,
-    without_query,
-)
+from ansible_collections.imageops.registry.plugins.module_utils._model._selection import sorted_tags
+from ansible_collections.imageops.registry.plugins.module_utils._model._semver import Range, parse_version
+from ansible_collections.imageops.registry.plugins.module_utils._registry import _registry
+from ansible_collections.imageops.registry.plugins.module_utils._run._counters import Counters
 from ansible_collections.imageops.registry.tests.unit.support.documents import DIGEST, OTHER_DIGEST, image, index
 from hypothesis.configuration import set_hypothesis_home_dir
 

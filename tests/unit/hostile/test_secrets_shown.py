@@ -13,15 +13,15 @@ import traceback
 import typing as t
 
 import pytest
-from ansible_collections.imageops.registry.plugins.module_utils._counters import Counters
-from ansible_collections.imageops.registry.plugins.module_utils._credential import Credential
-from ansible_collections.imageops.registry.plugins.module_utils._download import DownloadItem, download_blobs
-from ansible_collections.imageops.registry.plugins.module_utils._errors import RegistryError
+from ansible_collections.imageops.registry.plugins.module_utils._blobs._download import DownloadItem, download_blobs
+from ansible_collections.imageops.registry.plugins.module_utils._credentials._credential import Credential
 from ansible_collections.imageops.registry.plugins.module_utils._layout._opening import DIRECTORY, open_layout
-from ansible_collections.imageops.registry.plugins.module_utils._progress import Progress
+from ansible_collections.imageops.registry.plugins.module_utils._model._errors import RegistryError
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._copy import CopyRules, Promotion
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem
-from ansible_collections.imageops.registry.plugins.module_utils._registry import Registry
+from ansible_collections.imageops.registry.plugins.module_utils._registry._registry import Registry
+from ansible_collections.imageops.registry.plugins.module_utils._run._counters import Counters
+from ansible_collections.imageops.registry.plugins.module_utils._run._progress import Progress
 from ansible_collections.imageops.registry.tests.unit.support.documents import (
     CONFIG,
     DIGEST,

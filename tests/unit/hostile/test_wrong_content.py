@@ -12,31 +12,32 @@ import pathlib
 import typing as t
 
 import pytest
-from ansible_collections.imageops.registry.plugins.module_utils import _registry
-from ansible_collections.imageops.registry.plugins.module_utils._counters import Counters
-from ansible_collections.imageops.registry.plugins.module_utils._digest import compute_digest
-from ansible_collections.imageops.registry.plugins.module_utils._download import DownloadItem, download_blobs
-from ansible_collections.imageops.registry.plugins.module_utils._errors import (
-    InvalidInput,
-    ProtocolViolation,
-    RegistryError,
-)
-from ansible_collections.imageops.registry.plugins.module_utils._inspection import (
+from ansible_collections.imageops.registry.plugins.module_utils._blobs._download import DownloadItem, download_blobs
+from ansible_collections.imageops.registry.plugins.module_utils._end._referrers import Referrers
+from ansible_collections.imageops.registry.plugins.module_utils._images._inspection import (
     manifest_digests,
     read_config,
     read_tree,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._layout._opening import DIRECTORY, open_layout
-from ansible_collections.imageops.registry.plugins.module_utils._manifest import (
+from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
+from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (
+    InvalidInput,
+    ProtocolViolation,
+    RegistryError,
+)
+from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import (
     MAXIMUM_SIZE,
     OCI_INDEX,
     OCI_MANIFEST,
     Manifest,
 )
-from ansible_collections.imageops.registry.plugins.module_utils._progress import Progress
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._copy import CopyRules, Promotion
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem
-from ansible_collections.imageops.registry.plugins.module_utils._registry import Referrers, Registry
+from ansible_collections.imageops.registry.plugins.module_utils._registry import _registry
+from ansible_collections.imageops.registry.plugins.module_utils._registry._registry import Registry
+from ansible_collections.imageops.registry.plugins.module_utils._run._counters import Counters
+from ansible_collections.imageops.registry.plugins.module_utils._run._progress import Progress
 from ansible_collections.imageops.registry.tests.unit.support.documents import (
     CONFIG,
     DIGEST,

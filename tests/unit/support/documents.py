@@ -9,13 +9,13 @@ import json
 import time
 import typing as t
 
-from ansible_collections.imageops.registry.plugins.module_utils._counters import Counters
-from ansible_collections.imageops.registry.plugins.module_utils._credential import ANONYMOUS, Credential
-from ansible_collections.imageops.registry.plugins.module_utils._credentials import Credentials
-from ansible_collections.imageops.registry.plugins.module_utils._digest import compute_digest
-from ansible_collections.imageops.registry.plugins.module_utils._endpoint import Endpoint
-from ansible_collections.imageops.registry.plugins.module_utils._manifest import OCI_INDEX, OCI_MANIFEST
-from ansible_collections.imageops.registry.plugins.module_utils._transport import Transport
+from ansible_collections.imageops.registry.plugins.module_utils._credentials._credential import ANONYMOUS, Credential
+from ansible_collections.imageops.registry.plugins.module_utils._credentials._credentials import Credentials
+from ansible_collections.imageops.registry.plugins.module_utils._http._endpoint import Endpoint
+from ansible_collections.imageops.registry.plugins.module_utils._http._transport import Transport
+from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
+from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import OCI_INDEX, OCI_MANIFEST
+from ansible_collections.imageops.registry.plugins.module_utils._run._counters import Counters
 
 CONFIG = b'{"architecture":"amd64","os":"linux"}'
 LAYER = b"not really a layer"

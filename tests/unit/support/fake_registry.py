@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.imageops.registry.plugins.module_utils._counters import Counters
-from ansible_collections.imageops.registry.plugins.module_utils._digest import is_digest
-from ansible_collections.imageops.registry.plugins.module_utils._errors import NotFound, RegistryError
-from ansible_collections.imageops.registry.plugins.module_utils._manifest import Descriptor, Manifest
-from ansible_collections.imageops.registry.plugins.module_utils._registry import Referrers, Registry, referrers_tag
+from ansible_collections.imageops.registry.plugins.module_utils._end._referrers import Referrers, referrers_tag
+from ansible_collections.imageops.registry.plugins.module_utils._model._digest import is_digest
+from ansible_collections.imageops.registry.plugins.module_utils._model._errors import NotFound, RegistryError
+from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import Descriptor, Manifest
+from ansible_collections.imageops.registry.plugins.module_utils._registry._registry import Registry
+from ansible_collections.imageops.registry.plugins.module_utils._run._counters import Counters
 from ansible_collections.imageops.registry.tests.unit.support.documents import encoded
 
 

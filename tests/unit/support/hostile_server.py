@@ -23,8 +23,8 @@ import threading
 import typing as t
 import urllib.parse
 
-from ansible_collections.imageops.registry.plugins.module_utils._digest import compute_digest
-from ansible_collections.imageops.registry.plugins.module_utils._manifest import OCI_INDEX, OCI_MANIFEST
+from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
+from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import OCI_INDEX, OCI_MANIFEST
 
 USER = "ci-of-the-tests"
 PASSWORD = "pass/word+of&the tests"

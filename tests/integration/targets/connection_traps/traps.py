@@ -11,20 +11,7 @@ from typing import Any
 
 from failing import failing_connections
 from forwarder import Forwarder
-from runs import (
-    CONFIG,
-    REGISTRIES,
-    Plain,
-    check,
-    connection,
-    main,
-    play,
-    playbook,
-    private_file,
-    say,
-    seed,
-    task,
-)
+from runs import CONFIG, REGISTRIES, Plain, check, connection, main, play, playbook, private_file, say, seed, task
 
 RIGHT = CONFIG["registries_ca"]
 WRONG = json.loads(Path(CONFIG["registries_state"], "registries.json").read_text())["other_ca_path"]

@@ -18,20 +18,7 @@ from connections import own_proxies
 from content import Side
 from restarts import restarted
 from rows import KIB, STATUSES, Row, Seen, at_a_time, at_destination, at_source, fails, survives
-from runs import (
-    REGISTRIES,
-    Failed,
-    Plain,
-    Run,
-    call,
-    check,
-    connection,
-    main,
-    mark,
-    requests_since,
-    seed,
-    task,
-)
+from runs import REGISTRIES, Failed, Plain, Run, call, check, connection, main, mark, requests_since, seed, task
 
 from fault_control import FaultControl
 

@@ -11,19 +11,7 @@ import signal
 import time
 from pathlib import Path
 
-from runs import (
-    PROMOTE,
-    REGISTRIES,
-    Plain,
-    check,
-    connection,
-    inventory,
-    mark,
-    requests_since,
-    say,
-    seed,
-    task,
-)
+from runs import PROMOTE, REGISTRIES, Plain, check, connection, inventory, mark, requests_since, say, seed, task
 from stopping import Running, begin
 
 from fault_control import FaultControl

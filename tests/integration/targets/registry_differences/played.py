@@ -18,19 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from content import Side
-from runs import (
-    OUTPUT,
-    REGISTRIES,
-    Failed,
-    Plain,
-    call,
-    check,
-    connection,
-    mark,
-    requests_since,
-    seed,
-    task,
-)
+from runs import OUTPUT, REGISTRIES, Failed, Plain, call, check, connection, mark, requests_since, seed, task
 
 from fault_control import FaultControl
 from faults import DIFFERENCES, FAULTS

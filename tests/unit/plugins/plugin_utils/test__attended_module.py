@@ -14,15 +14,12 @@ import typing as t
 
 import pytest
 from ansible.errors import AnsibleConnectionFailure
-from ansible_collections.imageops.registry.plugins.module_utils._attachment import Attachment
-from ansible_collections.imageops.registry.plugins.module_utils._errors import Detached
-from ansible_collections.imageops.registry.plugins.module_utils._progress import Progress
+from ansible_collections.imageops.registry.plugins.module_utils._model._errors import Detached
+from ansible_collections.imageops.registry.plugins.module_utils._run._attachment import Attachment
+from ansible_collections.imageops.registry.plugins.module_utils._run._progress import Progress
 from ansible_collections.imageops.registry.plugins.plugin_utils import _attended_module
 from ansible_collections.imageops.registry.plugins.plugin_utils._attended_module import AttendedModule, _Watcher
-from ansible_collections.imageops.registry.plugins.plugin_utils._bond_commands import (
-    cancel_command,
-    look_command,
-)
+from ansible_collections.imageops.registry.plugins.plugin_utils._bond_commands import cancel_command, look_command
 
 # Ansible's main process is killed while its worker runs the first item of a loop.
 LOOP = """

@@ -15,9 +15,9 @@ import typing as t
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.imageops.registry.plugins.module_utils._attachment import Attachment
-from ansible_collections.imageops.registry.plugins.module_utils._errors import Detached
-from ansible_collections.imageops.registry.plugins.module_utils._progress import Progress
+from ansible_collections.imageops.registry.plugins.module_utils._model._errors import Detached
+from ansible_collections.imageops.registry.plugins.module_utils._run._attachment import Attachment
+from ansible_collections.imageops.registry.plugins.module_utils._run._progress import Progress
 from ansible_collections.imageops.registry.plugins.plugin_utils import _core_internals
 from ansible_collections.imageops.registry.plugins.plugin_utils._child import Child, Outcome
 from ansible_collections.imageops.registry.plugins.plugin_utils._child_process import ModuleRun

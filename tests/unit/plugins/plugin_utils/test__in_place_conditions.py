@@ -18,10 +18,7 @@ from ansible.plugins.connection.local import Connection
 from ansible.plugins.loader import become_loader, connection_loader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.imageops.registry.plugins.action.tag import ActionModule
-from ansible_collections.imageops.registry.plugins.plugin_utils import (
-    _core_internals,
-    _in_place_conditions,
-)
+from ansible_collections.imageops.registry.plugins.plugin_utils import _core_internals, _in_place_conditions
 from ansible_collections.imageops.registry.plugins.plugin_utils._in_place_conditions import why_payload
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Elsewhere modules don't run in place.")

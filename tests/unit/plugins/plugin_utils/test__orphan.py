@@ -7,11 +7,7 @@ import os
 import subprocess
 import sys
 
-from ansible_collections.imageops.registry.plugins.plugin_utils._orphan import (
-    ansible_of_worker,
-    is_orphaned,
-    parent_of,
-)
+from ansible_collections.imageops.registry.plugins.plugin_utils._orphan import ansible_of_worker, is_orphaned, parent_of
 
 
 def test_a_process_that_nobody_has_left_alone_has_its_ansible() -> None:

@@ -8,12 +8,9 @@ import typing as t
 
 import pytest
 import yaml
-from ansible_collections.imageops.registry.plugins.module_utils import _arguments
+from ansible_collections.imageops.registry.plugins.module_utils._module import _arguments
 from ansible_collections.imageops.registry.plugins.modules import image_archive, image_copy, image_diff_info
-from ansible_collections.imageops.registry.plugins.plugin_utils._role_variables import (
-    CONNECTION_OPTIONS,
-    RoleVariables,
-)
+from ansible_collections.imageops.registry.plugins.plugin_utils._role_variables import CONNECTION_OPTIONS, RoleVariables
 
 Plain = dict[str, t.Any]
 

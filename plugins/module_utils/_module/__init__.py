@@ -1,0 +1,7 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""The border to Ansible: argument specs, from parameters to clients, from errors to fail_json. Only this package
+imports ansible."""

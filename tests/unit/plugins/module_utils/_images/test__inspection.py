@@ -1,0 +1,234 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import base64
+import typing as t
+
+import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._images._inspection import (
+    ImageName,
+    list_tags,
+    look_at_images,
+    probe_repository,
+    read_tree,
+    resolve_tags,
+)
+from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
+from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (
+    AccessDenied,
+    AuthenticationFailed,
+    ForeignType,
+    RegistryError,
+)
+from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import (
+    FOREIGN_TYPES,
+    OCI_INDEX,
+    OCI_MANIFEST,
+)
+from ansible_collections.imageops.registry.plugins.module_utils._registry._registry import Registry
+from ansible_collections.imageops.registry.tests.unit.support.documents import (
+    LOGIN,
+    descriptor,
+    encoded,
+    errors,
+    image,
+    index,
+    transport,
+)
+from ansible_collections.imageops.registry.tests.unit.support.fake_registry import FakeRegistry
+from ansible_collections.imageops.registry.tests.unit.support.scripted_server import ScriptedServer
+
+CONFIG = encoded({"architecture": "arm64", "os": "linux", "variant": "v8", "config": {"Labels": {"a": "b"}}})
+IMAGE = image(config=descriptor(CONFIG, "application/vnd.oci.image.config.v1+json"), annotations={"org.example": "yes"})
+IMAGE_BYTES = encoded(IMAGE)
+DIGEST = compute_digest(IMAGE_BYTES)
+INDEX = index(
+    descriptor(b"one", OCI_MANIFEST, platform={"os": "linux", "architecture": "arm64", "variant": "v8"}),
+    descriptor(b"two", OCI_MANIFEST, platform={"os": "linux", "architecture": "amd64"}),
+    descriptor(b"three", OCI_MANIFEST),
+)
+ZEROS = "sha256:" + "0" * 64
+
+
+@pytest.fixture
+def registry(server: ScriptedServer) -> t.Iterator[Registry]:
+    opened = Registry(transport(server.host, jobs=1), writing=False)
+    yield opened
+    opened.close()
+
+
+def look(registry: Registry, name: ImageName, *include: str) -> dict[str, t.Any]:
+    (found,) = look_at_images(registry, [name], include)
+    assert not isinstance(found, RegistryError)
+    return found
+
+
+def expect_image(server: ScriptedServer, method: str) -> None:
+    headers = {"Content-Type": OCI_MANIFEST, "Docker-Content-Digest": DIGEST}
+    server.expect(method, "/v2/a/b/manifests/1.0", 200, IMAGE_BYTES, headers)
+
+
+def test_without_anything_to_include_no_manifest_is_read(server: ScriptedServer, registry: Registry) -> None:
+    expect_image(server, "HEAD")
+    assert look(registry, ImageName("a/b", "1.0", "")) == {
+        "exists": True,
+        "digest": DIGEST,
+        "media_type": OCI_MANIFEST,
+        "size": len(IMAGE_BYTES),
+    }
+
+
+def test_an_image_with_all_that_can_be_included_costs_two_requests(server: ScriptedServer, registry: Registry) -> None:
+    expect_image(server, "GET")
+    server.expect("GET", f"/v2/a/b/blobs/{compute_digest(CONFIG)}", 200, CONFIG)
+    found = look(registry, ImageName("a/b", "1.0", ""), "content", "children", "config", "platforms")
+    assert found == {
+        "exists": True,
+        "digest": DIGEST,
+        "media_type": OCI_MANIFEST,
+        "size": len(IMAGE_BYTES),
+        "content": IMAGE,
+        "content_base64": base64.b64encode(IMAGE_BYTES).decode(),
+        "children": [],
+        "config": {"architecture": "arm64", "os": "linux", "variant": "v8", "config": {"Labels": {"a": "b"}}},
+        "labels": {"a": "b"},
+        "platforms": ["linux/arm64/v8"],
+        "annotations": {"org.example": "yes"},
+        "artifact_type": "application/vnd.oci.image.config.v1+json",
+    }
+
+
+def test_an_index_has_children_and_platforms_and_no_config(server: ScriptedServer, registry: Registry) -> None:
+    server.expect("GET", "/v2/a/b/manifests/1.0", 200, INDEX, {"Content-Type": OCI_INDEX})
+    found = look(registry, ImageName("a/b", "1.0", ""), "children", "config", "platforms")
+    assert found["children"] == [
+        {"digest": compute_digest(b"one"), "media_type": OCI_MANIFEST, "size": 3, "platform": "linux/arm64/v8"},
+        {"digest": compute_digest(b"two"), "media_type": OCI_MANIFEST, "size": 3, "platform": "linux/amd64"},
+        {"digest": compute_digest(b"three"), "media_type": OCI_MANIFEST, "size": 5, "platform": ""},
+    ]
+    assert found["platforms"] == ["linux/amd64", "linux/arm64/v8"]
+    assert found["config"] == found["labels"] == {}
+    assert "content" not in found
+
+
+@pytest.mark.parametrize("include", [(), ("content", "children", "config", "platforms")])
+def test_what_isnt_there_has_the_same_keys(
+    server: ScriptedServer, registry: Registry, include: tuple[str, ...]
+) -> None:
+    method = "GET" if include else "HEAD"
+    server.expect(method, "/v2/a/b/manifests/1.0", 404, errors("NAME_UNKNOWN"))
+    server.expect(method, f"/v2/a/b/manifests/{DIGEST}", 404, errors("MANIFEST_UNKNOWN"))
+    if not include:
+        server.expect("GET", f"/v2/a/b/manifests/{DIGEST}", 404, errors("MANIFEST_UNKNOWN"))
+    missing = look(registry, ImageName("a/b", "1.0", ""), *include)
+    assert not missing["exists"]
+    assert missing["digest"] == missing["media_type"] == ""
+    # Where both are given, the digest is what counts.
+    assert look(registry, ImageName("a/b", "1.0", DIGEST), *include)["digest"] == DIGEST
+    if include:
+        assert missing["content"] == missing["config"] == missing["labels"] == missing["annotations"] == {}
+        assert missing["children"] == missing["platforms"] == []
+        assert missing["content_base64"] == missing["artifact_type"] == ""
+
+
+def test_an_error_is_the_outcome_of_its_image_only(server: ScriptedServer, registry: Registry) -> None:
+    server.expect("HEAD", "/v2/c/manifests/1.0", 403).expect("GET", "/v2/c/manifests/1.0", 403)
+    server.expect("GET", "/v2/c/tags/list", 403)
+    expect_image(server, "HEAD")
+    refused, found = look_at_images(registry, [ImageName("c", "1.0", ""), ImageName("a/b", "1.0", "")], ())
+    assert isinstance(refused, AccessDenied)
+    assert isinstance(found, dict)
+    assert found["exists"]
+
+
+@pytest.mark.parametrize("media_type", FOREIGN_TYPES)
+def test_an_index_with_a_manifest_that_cannot_be_pushed_is_refused_with_the_true_reason(media_type: str) -> None:
+    registry = FakeRegistry()
+    child = descriptor(b"{}", media_type)
+    top = registry.add("a/b", index(child), "1")
+    with pytest.raises(ForeignType, match=f"lists {child['digest']}, and it is of the type") as caught:
+        read_tree(registry.client, "a/b", top.digest)
+    assert media_type in caught.value.reason and caught.value.operation == f"read r.example/a/b@{child['digest']}"
+
+
+@pytest.mark.parametrize("media_type", ["application/vnd.example.manifest.v9+json", "application/vnd.example.cache.v0"])
+@pytest.mark.parametrize("is_blob", [False, True])
+def test_what_an_index_lists_under_an_unknown_type_may_be_a_blob(media_type: str, is_blob: bool) -> None:
+    registry = FakeRegistry()
+    child = descriptor(b"{}", media_type)
+    top = registry.add("a/b", index(child), "1")
+    registry.blobs = {child["digest"]: b"{}"} if is_blob else {}
+    if is_blob or "manifest" not in media_type:
+        assert read_tree(registry.client, "a/b", top.digest) == [top]
+    else:
+        with pytest.raises(ForeignType, match="is no manifest type that can be pushed"):
+            read_tree(registry.client, "a/b", top.digest)
+
+
+def test_a_child_is_read_by_the_type_in_its_entry() -> None:
+    registry = FakeRegistry()
+    child = registry.add("a/b", image())
+    top = registry.add("a/b", index(descriptor(child.content, OCI_MANIFEST)), "1")
+    read_tree(registry.client, "a/b", top.digest, media_type=OCI_INDEX)
+    assert registry.accepted == {top.digest: OCI_INDEX, child.digest: OCI_MANIFEST}
+
+
+def test_tags_of_repositories(server: ScriptedServer, registry: Registry) -> None:
+    server.expect("GET", "/v2/a/b/tags/list", 200, {"name": "a/b", "tags": ["2", "1"]})
+    server.expect("GET", "/v2/c/tags/list", 404, errors("NAME_UNKNOWN"))
+    server.expect("GET", "/v2/d/tags/list", 403, errors("DENIED"))
+    there, missing, refused = list_tags(registry, ["a/b", "c", "d"])
+    assert there == ["1", "2"]
+    assert missing is None
+    assert isinstance(refused, AccessDenied)
+
+
+def test_tags_are_resolved(server: ScriptedServer, registry: Registry) -> None:
+    expect_image(server, "HEAD")
+    server.expect("HEAD", "/v2/a/b/manifests/gone", 404)
+    assert resolve_tags(registry, [("a/b", "1.0"), ("a/b", "gone")]) == [
+        {"digest": DIGEST, "media_type": OCI_MANIFEST, "size": len(IMAGE_BYTES)},
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "media_type", "api"),
+    [(200, OCI_INDEX, True), (404, "text/plain", False), (403, "text/plain", False), (507, "text/plain", False)],
+)
+def test_the_referrers_api_of_a_repository(
+    server: ScriptedServer, registry: Registry, status: int, media_type: str, api: bool
+) -> None:
+    server.expect("GET", "/v2/a/b/tags/list", 200, {"name": "a/b", "tags": None})
+    server.expect("GET", f"/v2/a/b/referrers/{ZEROS}", status, index(), {"Content-Type": media_type})
+    assert probe_repository(registry, "a/b", anonymous=True) == {
+        "repository": "a/b",
+        "exists": True,
+        "readable": True,
+        "referrers_api": api,
+    }
+
+
+@pytest.mark.parametrize(("status", "readable"), [(404, True), (403, False)])
+def test_of_a_repository_that_isnt_there_or_closed_nothing_more_is_known(
+    server: ScriptedServer, registry: Registry, status: int, readable: bool
+) -> None:
+    server.expect("GET", "/v2/a/b/tags/list", status, errors("NAME_UNKNOWN"))
+    found = probe_repository(registry, "a/b", anonymous=False)
+    assert found == {"repository": "a/b", "exists": False, "readable": readable, "referrers_api": None}
+
+
+def test_a_closed_door_is_no_error_without_a_credential(server: ScriptedServer, registry: Registry) -> None:
+    server.expect("GET", "/v2/a/b/tags/list", 401, headers={"WWW-Authenticate": 'Basic realm="x"'})
+    assert not probe_repository(registry, "a/b", anonymous=True)["readable"]
+
+
+def test_a_refused_credential_is_an_error(server: ScriptedServer) -> None:
+    server.expect("GET", "/v2/a/b/tags/list", 401, headers={"WWW-Authenticate": 'Basic realm="x"'}, times=2)
+    server.expect("GET", "/v2/", 401)
+    registry = Registry(transport(server.host, credential=LOGIN), writing=False)
+    with pytest.raises(AuthenticationFailed):
+        probe_repository(registry, "a/b", anonymous=False)
+    registry.close()

@@ -1,0 +1,155 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._images._contents import Depth
+from ansible_collections.imageops.registry.plugins.module_utils._images._referrers import cosign_tags
+from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
+from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import OCI_MANIFEST, Descriptor
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._comparison import compare_images
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._copy import CopyRules, Promotion
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._plan import plan
+from ansible_collections.imageops.registry.plugins.module_utils._run._progress import Progress
+from ansible_collections.imageops.registry.tests.unit.support.documents import (
+    CONFIG,
+    LAYER,
+    descriptor,
+    encoded,
+    image,
+    index,
+)
+from ansible_collections.imageops.registry.tests.unit.support.fake_registry import FakeRegistry
+
+Plain = dict[str, t.Any]
+IMAGE = image()
+DIGEST = compute_digest(encoded(IMAGE))
+INDEX = index(descriptor(encoded(IMAGE), OCI_MANIFEST))
+INDEX_DIGEST = compute_digest(encoded(INDEX))
+OTHER = image(annotations={"another": "one"})
+CHECK_ONLY = CopyRules(all_or_nothing=True, artifacts_of_equal=False, check=True)
+BY_TAG = ImageItem("team/app", tag="1", tags=("1",))
+
+
+@pytest.fixture
+def source() -> FakeRegistry:
+    registry = FakeRegistry("dev.example")
+    registry.add("team/app", IMAGE)
+    registry.add("team/app", INDEX, "1", "stable")
+    registry.blobs[compute_digest(CONFIG)] = CONFIG
+    return registry
+
+
+@pytest.fixture
+def destination() -> FakeRegistry:
+    return FakeRegistry("prod.example")
+
+
+def nothing_against_it(planned: Plain) -> None:
+    """Let what is planned be done."""
+
+
+def copied(
+    source: FakeRegistry, destination: FakeRegistry, rules: CopyRules, *items: ImageItem, given: Plain | None = None
+) -> tuple[Promotion, Plain]:
+    promotion = Promotion(source.client, destination.client, rules, Progress())
+    return promotion, promotion.copy_images(items, nothing_against_it, given)
+
+
+def heads(destination: FakeRegistry, digest: str) -> int:
+    return destination.calls.count(f"HEAD team/app {digest}")
+
+
+def test_what_the_comparison_found_missing_is_not_looked_for_again(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    _promotion, result = copied(source, destination, CHECK_ONLY, BY_TAG)
+    assert result["changed"] and [tag["action"] for tag in result["tags"]] == ["create"]
+    # While it compared.
+    assert heads(destination, DIGEST) == 1
+
+
+def test_what_a_plan_found_missing_is_looked_for_again(source: FakeRegistry, destination: FakeRegistry) -> None:
+    comparisons = compare_images(source.client, destination.client, [BY_TAG])
+    given = json.loads(json.dumps(plan(comparisons, source.client, destination.client, {})))
+    destination.add("team/app", IMAGE)
+    destination.add("team/app", INDEX, "1")
+    destination.blobs.update({compute_digest(CONFIG): CONFIG, compute_digest(LAYER): LAYER})
+    destination.calls.clear()
+    source.calls.clear()
+    _promotion, result = copied(source, destination, CHECK_ONLY, BY_TAG, given=given)
+    assert not result["changed"]
+    assert heads(destination, DIGEST) == heads(destination, INDEX_DIGEST) == 1
+    assert [tag["action"] for tag in result["tags"]] == ["exists"]
+    assert not [call for call in source.calls if call.startswith("HEAD")]
+
+
+def test_what_stands_is_not_taken_for_missing_since_another_tag_of_it_is_left_alone(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    destination.add("team/app", INDEX, "1")
+    destination.add("team/app", OTHER, "stable")
+    rules = CHECK_ONLY._replace(all_or_nothing=False, depth=Depth("manifests"), repair=True)
+    stable = ImageItem("team/app", tag="stable", tags=("stable",), on_conflict="skip")
+    _promotion, result = copied(source, destination, rules, BY_TAG, stable)
+    assert [entry["action"] for entry in result["images"]] == ["promote", "skip"]
+    # While it was verified nothing but a GET is needed; before it is pushed it is looked for.
+    assert heads(destination, INDEX_DIGEST) == 1
+
+
+@pytest.mark.parametrize("on_conflict", ["replace", "fail"])
+def test_tags_with_a_guard_are_looked_for_with_more_care_before_they_move(
+    source: FakeRegistry, destination: FakeRegistry, on_conflict: str
+) -> None:
+    comparisons = compare_images(source.client, destination.client, [BY_TAG])
+    given = json.loads(json.dumps(plan(comparisons, source.client, destination.client, {})))
+    assert not destination.guarded
+    copied(source, destination, CHECK_ONLY, BY_TAG._replace(on_conflict=on_conflict), given=given)
+    assert destination.guarded == ({"team/app 1"} if on_conflict == "fail" else set())
+
+
+class Denying(FakeRegistry):
+    """Its HEAD doesn't see one tag; with a guard on the tag, GET is asked as well."""
+
+    unseen = ""
+
+    def head_manifest(
+        self, repository: str, reference: str, *, is_guarded: bool = False, only_to_push: bool = False
+    ) -> Descriptor | None:
+        found = super().head_manifest(repository, reference, is_guarded=is_guarded, only_to_push=only_to_push)
+        return None if reference == self.unseen and not is_guarded else found
+
+
+def test_a_signature_that_another_client_has_put_there_meanwhile_stays(source: FakeRegistry) -> None:
+    destination = Denying("prod.example")
+    signature = cosign_tags(INDEX_DIGEST)[0]
+    source.add("team/app", image(annotations={"a": "signature"}), signature)
+    signed = BY_TAG._replace(artifacts=("all",))
+    comparisons = compare_images(source.client, destination.client, [signed])
+    given = json.loads(json.dumps(plan(comparisons, source.client, destination.client, {})))
+    assert [tag["tag"] for tag in given["artifact_tags"]] == [signature]
+    # Since then, somebody else has put a signature there.
+    destination.add("team/app", image(annotations={"a": "signature of theirs"}), signature)
+    destination.unseen = signature
+    _promotion, result = copied(source, destination, CHECK_ONLY, signed, given=given)
+    assert result["artifact_tags"] == []
+    assert "and nothing was expected" in json.dumps(result)
+
+
+def test_a_diff_has_blobs_and_manifests_beside_the_tags(source: FakeRegistry, destination: FakeRegistry) -> None:
+    promotion, _result = copied(source, destination, CHECK_ONLY, BY_TAG)
+    rows = promotion.content_diff()
+    assert [row["after_header"] for row in rows] == [
+        "prod.example/team/app",
+        f"prod.example/team/app@{DIGEST}",
+        f"prod.example/team/app@{INDEX_DIGEST}",
+    ]
+    assert [row["before"] for row in rows] == [{}, {}, {}]
+    blobs, child, parent = (row["after"] for row in rows)
+    assert set(blobs) == {blob["digest"] for blob in (IMAGE["config"], *IMAGE["layers"])}
+    assert (child["digest"], parent["digest"]) == (DIGEST, INDEX_DIGEST)
