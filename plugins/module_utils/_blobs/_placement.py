@@ -11,6 +11,7 @@ import threading
 import typing as t
 
 from .._end._end import End
+from .._end._purpose import Purpose
 from .._end._upload_session import UploadSession
 from .._model._actions import ABSENT, DELETE, EXISTS, MOUNT, MOUNT_OR_UPLOAD, UPLOAD
 from .._model._errors import RegistryError
@@ -60,7 +61,7 @@ def look_for_blobs(registry: End, groups: t.Sequence[BlobGroup]) -> list[int | N
     """HEAD every blob of every group, in their order: the size in bytes, None where it isn't there, or an error."""
 
     def look(pair: tuple[str, str]) -> int | None:
-        return registry.head_blob(*pair, only_to_push=True)
+        return registry.head_blob(*pair, Purpose.PUSH)
 
     pairs = [(group.repository, digest) for group in groups for digest, _size in group.blobs]
     distinct = list(dict.fromkeys(pairs))

@@ -13,6 +13,7 @@ import typing as t
 
 from .._end._body import PIECE, Body
 from .._end._end import End
+from .._end._purpose import Purpose
 from .._end._upload_session import UploadSession
 from .._model._digest import DigestVerifier, algorithm_of, compute_digest
 from .._model._errors import (
@@ -198,7 +199,7 @@ def size_to_skip(destination: End, repository: str, digest: str) -> int | None:
     Where its storage has lost the blob, it is sent again.
     """
     try:
-        return destination.head_blob(repository, digest, only_to_push=True)
+        return destination.head_blob(repository, digest, Purpose.PUSH)
     except RedirectFailed as error:
         if error.temporary:
             raise

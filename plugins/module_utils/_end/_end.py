@@ -12,6 +12,7 @@ import typing as t
 from .._model._manifest import Descriptor, Manifest
 from .._run._counters import Counters
 from ._body import Body
+from ._purpose import Purpose
 from ._referrers import Referrers
 from ._upload_form import UploadForm
 from ._upload_session import UploadSession
@@ -56,9 +57,7 @@ class End(t.Protocol):
     def lacks_repository(self, repository: str) -> bool:
         """See :meth:`.._registry._registry.Registry.lacks_repository`."""
 
-    def head_manifest(
-        self, repository: str, reference: str, *, is_guarded: bool = False, only_to_push: bool = False
-    ) -> Descriptor | None:
+    def head_manifest(self, repository: str, reference: str, purpose: Purpose = Purpose.REPORT) -> Descriptor | None:
         """See :meth:`.._registry._registry.Registry.head_manifest`."""
 
     def is_unsure(self, repository: str, tag: str) -> bool:
@@ -73,7 +72,7 @@ class End(t.Protocol):
     def list_referrers(self, repository: str, digest: str) -> Referrers:
         """See :meth:`.._registry._registry.Registry.list_referrers`."""
 
-    def head_blob(self, repository: str, digest: str, *, only_to_push: bool = False) -> int | None:
+    def head_blob(self, repository: str, digest: str, purpose: Purpose = Purpose.REPORT) -> int | None:
         """See :meth:`.._registry._registry.Registry.head_blob`."""
 
     def get_blob(self, repository: str, digest: str, offset: int = 0) -> tuple[t.Iterator[bytes], int]:

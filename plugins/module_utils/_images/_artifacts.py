@@ -15,6 +15,7 @@ from __future__ import annotations
 import typing as t
 
 from .._end._end import End
+from .._end._purpose import Purpose
 from .._end._referrers import Referrers
 from .._model._actions import COPY, EXISTS, REPLACE
 from .._model._errors import (
@@ -252,7 +253,7 @@ def _look_at_destination(destination: End, graphs: t.Sequence[_Graph]) -> None:
         repository, name, kind = question
         if kind == "tag":
             # What was signed at the destination as well must not be taken away.
-            return destination.head_manifest(repository, name, is_guarded=True)
+            return destination.head_manifest(repository, name, Purpose.GUARD)
         try:
             return destination.list_referrers(repository, name)
         except (AccessDenied, AuthenticationFailed, NoToken):
@@ -328,7 +329,7 @@ def _read_one(source: End, destination: End, graph: _Graph, artifact: Artifact) 
     """The artifact with its manifests; None where its type isn't wanted."""
     wanted = graph.wanted
     if artifact.action == _LISTED:
-        if destination.head_manifest(wanted.target, artifact.digest, only_to_push=True) is not None:
+        if destination.head_manifest(wanted.target, artifact.digest, Purpose.PUSH) is not None:
             return artifact._replace(action=EXISTS)
         # A cleanup may have taken it away, which doesn't know the list.
         artifact = artifact._replace(action=COPY)

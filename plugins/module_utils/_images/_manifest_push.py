@@ -12,6 +12,7 @@ import typing as t
 from .._blobs._deletion import TEN_SECONDS, Deletions, Patience, Pauses, settled
 from .._blobs._transfer import RegistrySource, size_to_skip, upload_blob
 from .._end._end import End
+from .._end._purpose import Purpose
 from .._end._referrers import referrers_tag
 from .._model._actions import ABSENT, DELETE, EXISTS
 from .._model._errors import (
@@ -176,7 +177,7 @@ class ManifestPush:
         what = f"push {destination.name}/{item.repository}@{item.digest}"
         there = None
         if not item.known_missing:
-            there = destination.head_manifest(item.repository, item.digest, only_to_push=True)
+            there = destination.head_manifest(item.repository, item.digest, Purpose.PUSH)
         if there is not None:
             # A cache may call it something else.
             media_type = there.media_type if known is None else known.media_type

@@ -19,6 +19,7 @@ import typing as t
 
 from .._blobs._deletion import Pauses
 from .._end._end import End
+from .._end._purpose import Purpose
 from .._end._referrers import Referrers, referrers_tag
 from .._model._errors import Conflict, ForeignType, InvalidInput, NotFound, ReferencesMissing, RegistryError
 from .._model._manifest import OCI_INDEX, Manifest
@@ -133,7 +134,7 @@ def _list_under_tag(
 def _check_stored(registry: End, repository: str, subject: str, digests: t.Collection[str]) -> None:
     """Raise :class:`Conflict` where the registry doesn't have what it took: a list of ours doesn't prove that."""
     for digest in sorted(digests):
-        if registry.head_manifest(repository, digest, is_guarded=True) is None:
+        if registry.head_manifest(repository, digest, Purpose.GUARD) is None:
             raise Conflict(
                 f"the registry has taken {digest}, and doesn't have it",
                 hint="Run it again, or ask whoever runs the registry what keeps it from storing it",

@@ -11,6 +11,7 @@ import typing as t
 
 from .._blobs._deletion import TEN_SECONDS, Deletions, Patience, is_still_there, settled
 from .._end._end import End
+from .._end._purpose import Purpose
 from .._model._actions import ABSENT, CREATE, DELETE, EXISTS, REPLACE
 from .._model._errors import Conflict, NotFound, ReferencesMissing, RegistryError, UnexpectedAnswer, Unsupported
 from .._model._manifest import Manifest
@@ -35,17 +36,16 @@ class TagItem(t.NamedTuple):
     content: bytes | None = None
     """The manifest; without it, it is read from the repository."""
     is_guarded: bool = False
-    """Whether it decides over more than the outcome that there is no such tag: see :meth:`.Registry.head_manifest`.
+    """Whether it decides over more than the outcome that there is no such tag: see :attr:`.Purpose.GUARD`.
 
     Guards are what a user says: a digest that is expected, tags that are immutable, a conflict that isn't to be solved
     by moving the tag. The ``previous_digest`` that a comparison has found is none: nobody has asked for it. Only the
     caller knows where it comes from.
     """
 
-    @property
-    def must_be_sure(self) -> bool:
-        """Whether an answer that there is no such tag must be confirmed: also where one was there before."""
-        return self.is_guarded or bool(self.previous_digest)
+    def purpose_or(self, purpose: Purpose) -> Purpose:
+        """Why it is looked for: with a guard, also where one was there before; else for this."""
+        return Purpose.GUARD if self.is_guarded or self.previous_digest else purpose
 
 
 class TagOutcome(t.NamedTuple):
@@ -92,7 +92,7 @@ def verify_tags(registry: End, outcomes: t.Sequence[TagOutcome]) -> list[tuple[T
 def _move(registry: End, item: TagItem, check: bool, before_write: BeforeWrite) -> TagOutcome:
     what = f"tag {registry.name}/{item.repository}:{item.tag}"
     # Looked at right before the move, although it was compared before: content takes its time to arrive.
-    current = registry.head_manifest(item.repository, item.tag, is_guarded=item.must_be_sure, only_to_push=True)
+    current = registry.head_manifest(item.repository, item.tag, item.purpose_or(Purpose.PUSH))
     standing = "" if current is None else current.digest
     if standing == item.digest:
         return TagOutcome(item.repository, item.tag, item.digest, standing, EXISTS)
@@ -194,7 +194,7 @@ def delete_tags(
     deletions: Deletions[tuple[str, str]] = Deletions(registry.jobs, patience)
 
     def delete(item: TagItem) -> TagOutcome:
-        current = registry.head_manifest(item.repository, item.tag, is_guarded=item.must_be_sure)
+        current = registry.head_manifest(item.repository, item.tag, item.purpose_or(Purpose.REPORT))
         if current is None:
             return TagOutcome(item.repository, item.tag, "", "", ABSENT)
         _check_expected(item, current.digest, f"delete {registry.name}/{item.repository}:{item.tag}")

@@ -16,6 +16,7 @@ import threading
 import typing as t
 
 from .._end._body import Body
+from .._end._purpose import Purpose
 from .._end._referrers import Referrers, referrers_tag
 from .._end._upload_form import UploadForm
 from .._end._upload_session import UploadSession
@@ -154,9 +155,7 @@ class Layout:
         """Never: all names of a layout share their content, and to look for it costs nothing."""
         return False
 
-    def head_manifest(
-        self, repository: str, reference: str, *, is_guarded: bool = False, only_to_push: bool = False
-    ) -> Descriptor | None:
+    def head_manifest(self, repository: str, reference: str, purpose: Purpose = Purpose.REPORT) -> Descriptor | None:
         """What a tag or digest is; None where it isn't there, for a writer also where it isn't whole."""
         with self._lock:
             found = self._reachable(reference) if is_digest(reference) else self._named(repository, reference)
@@ -253,7 +252,7 @@ class Layout:
 
     # Blobs ------------------------------------------------------------------------------------------------------------
 
-    def head_blob(self, repository: str, digest: str, *, only_to_push: bool = False) -> int | None:
+    def head_blob(self, repository: str, digest: str, purpose: Purpose = Purpose.REPORT) -> int | None:
         """The size of a blob in bytes; None where it isn't there, with ``verify`` also where it is damaged."""
         size = self._store.size(digest)
         return None if size is None or not self._is_right(digest) else size

@@ -11,6 +11,7 @@ import re
 import typing as t
 
 from .._end._end import End
+from .._end._purpose import Purpose
 from .._images._artifacts import Artifact, ArtifactsWanted, compare_artifacts
 from .._images._contents import Missing
 from .._images._inspection import manifest_digests, platforms_of, read_config, read_tree
@@ -91,17 +92,21 @@ class _Heads:
 
     def __init__(self, source: End, destination: End, items: t.Sequence[ImageItem]) -> None:
         ends = {"source": source, "destination": destination}
-        places: dict[tuple[str, str, str], bool] = {}
-        """Each with whether a guard rests on it."""
+        places: dict[tuple[str, str, str], Purpose] = {}
+        """Each with why it is looked for."""
         for item in items:
             if not item.digest:
                 place = ("source", item.repository, item.tag)
-                places[place] = places.get(place, False) or bool(item.expected_digest)
-            places.update((("destination", item.target, tag), is_guarded(item, tag)) for tag in item.tags)
+                if item.expected_digest:
+                    places[place] = Purpose.GUARD
+                else:
+                    places.setdefault(place, Purpose.REPORT)
+            for tag in item.tags:
+                places["destination", item.target, tag] = Purpose.GUARD if is_guarded(item, tag) else Purpose.PUSH
 
         def look(place: tuple[str, str, str]) -> Descriptor | None:
             end, repository, tag = place
-            return ends[end].head_manifest(repository, tag, is_guarded=places[place], only_to_push=end == "destination")
+            return ends[end].head_manifest(repository, tag, places[place])
 
         # Each end bounds by itself how much is asked of it at a time.
         self._found = dict(zip(places, run_all(look, list(places), source.jobs + destination.jobs)))
@@ -173,11 +178,11 @@ def _compare_chosen(source: End, destination: End, comparison: Comparison, heads
         present = _manifest_at(destination, item.target, chosen)
         if present is not None:
             return comparison._replace(action=PROMOTE, chosen=present.descriptor, present=present)
-    elif moving or destination.head_manifest(item.target, chosen.digest, only_to_push=True) is not None:
+    elif moving or destination.head_manifest(item.target, chosen.digest, Purpose.PUSH) is not None:
         return comparison._replace(action=PROMOTE if moving else UNCHANGED)
 
     def is_there(child: Descriptor) -> bool:
-        return destination.head_manifest(item.target, child.digest, only_to_push=True) is not None
+        return destination.head_manifest(item.target, child.digest, Purpose.PUSH) is not None
 
     known, media_type = comparison.rewritten, chosen.media_type
     tree = tuple(read_tree(source, item.repository, chosen.digest, known, media_type=media_type, is_there=is_there))

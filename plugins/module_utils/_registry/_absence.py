@@ -10,6 +10,8 @@ from __future__ import annotations
 import threading
 import typing as t
 
+from .._end._purpose import Purpose
+
 Found = t.TypeVar("Found")
 
 
@@ -39,18 +41,15 @@ class Absence:
         """Note that HEAD has found something."""
         self._finds = True
 
-    def confirm(
-        self, ask: t.Callable[[], Found | None], *, always: bool = False, only_to_push: bool = False
-    ) -> Found | None:
-        """What GET finds in place of what HEAD hasn't found; None where it isn't there. Raises what ``ask`` raises.
-
-        ``only_to_push`` says that what isn't there is pushed, and nothing else follows from it.
-        """
-        if not always and self._is_believed is None:
+    def confirm(self, ask: t.Callable[[], Found | None], purpose: Purpose = Purpose.REPORT) -> Found | None:
+        """What GET finds in place of what HEAD hasn't found; None where it isn't there. Raises what ``ask`` raises."""
+        if purpose is Purpose.GUARD:
+            return self._asked(ask)
+        if self._is_believed is None:
             with self._lock:
                 if self._is_believed is None:
                     return self._asked(ask)
-        if not always and self._is_believed and (only_to_push or self._finds_what_is_there()):
+        if self._is_believed and (purpose is Purpose.PUSH or self._finds_what_is_there()):
             return None
         return self._asked(ask)
 

@@ -18,6 +18,7 @@ import typing as t
 import urllib.parse
 
 from .._end._body import Body
+from .._end._purpose import Purpose
 from .._end._referrers import Referrers, referrers_tag
 from .._end._upload_form import UploadForm
 from .._end._upload_session import UploadSession
@@ -240,7 +241,7 @@ class Registry:
 
     # Blobs ------------------------------------------------------------------------------------------------------------
 
-    def head_blob(self, repository: str, digest: str, *, only_to_push: bool = False) -> int | None:
+    def head_blob(self, repository: str, digest: str, purpose: Purpose = Purpose.REPORT) -> int | None:
         """end-2, HEAD: the blob's size in bytes, None where it isn't there, -1 where the size isn't told.
 
         GET is asked where HEAD is refused, and where a storage answers it with an error, which may be open to GET only.
@@ -258,8 +259,7 @@ class Registry:
                 return self._size_by_get(what, repository, digest)
             return self._absent_blobs.confirm(
                 lambda: self._size_by_get(what, repository, digest),
-                always=(repository, digest) in self._sent,
-                only_to_push=only_to_push,
+                Purpose.GUARD if (repository, digest) in self._sent else purpose,
             )
         except AccessDenied as error:
             if self._is_absent(repository, error):
@@ -344,15 +344,11 @@ class Registry:
 
     # Manifests --------------------------------------------------------------------------------------------------------
 
-    def head_manifest(
-        self, repository: str, reference: str, *, is_guarded: bool = False, only_to_push: bool = False
-    ) -> Descriptor | None:
+    def head_manifest(self, repository: str, reference: str, purpose: Purpose = Purpose.REPORT) -> Descriptor | None:
         """end-3, HEAD: what a tag or digest is; None where it isn't there.
 
         GET is asked where HEAD is refused, and where it doesn't give the digest, or the size. That something isn't
-        there is confirmed as :class:`Absence` says: always where it ``is_guarded``, which means that the caller would
-        do something else if it were there, such as leave an immutable tag alone; and least where it is
-        ``only_to_push``, which means that what isn't there is pushed.
+        there is confirmed as :class:`Absence` says.
         """
         what = f"look for {self._manifest_name(repository, reference)}"
         path = self._manifest_path(repository, reference)
@@ -367,8 +363,7 @@ class Registry:
         if response.status == 404 and not response.is_foreign:
             return self._absent_manifests.confirm(
                 lambda: self._described_by_get(repository, reference),
-                always=is_guarded or (repository, reference) in self._sent,
-                only_to_push=only_to_push,
+                Purpose.GUARD if (repository, reference) in self._sent else purpose,
             )
         if response.status != 200:
             # An answer to HEAD has no body that would say why.

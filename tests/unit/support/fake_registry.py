@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.imageops.registry.plugins.module_utils._end._purpose import Purpose
 from ansible_collections.imageops.registry.plugins.module_utils._end._referrers import Referrers, referrers_tag
 from ansible_collections.imageops.registry.plugins.module_utils._model._digest import is_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import NotFound, RegistryError
@@ -78,10 +79,8 @@ class FakeRegistry:
         self._call("TAGS", repository, "")
         return all(name != repository for name, _reference in self.manifests)
 
-    def head_manifest(
-        self, repository: str, reference: str, *, is_guarded: bool = False, only_to_push: bool = False
-    ) -> Descriptor | None:
-        if is_guarded:
+    def head_manifest(self, repository: str, reference: str, purpose: Purpose = Purpose.REPORT) -> Descriptor | None:
+        if purpose is Purpose.GUARD:
             self.guarded.add(f"{repository} {reference}")
         found = self._call("HEAD", repository, reference)
         if reference in self.head_says:
@@ -131,7 +130,7 @@ class FakeRegistry:
             self.manifests.pop((repository, name), None)
         return True
 
-    def head_blob(self, repository: str, digest: str, *, only_to_push: bool = False) -> int | None:
+    def head_blob(self, repository: str, digest: str, purpose: Purpose = Purpose.REPORT) -> int | None:
         self._call("HEAD", repository, digest)
         return len(self.blobs[digest]) if digest in self.blobs else None
 

@@ -20,6 +20,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._blobs._placemen
     BlobOutcome,
     delete_blobs,
 )
+from ansible_collections.imageops.registry.plugins.module_utils._end._purpose import Purpose
 from ansible_collections.imageops.registry.plugins.module_utils._end._referrers import referrers_tag
 from ansible_collections.imageops.registry.plugins.module_utils._images._manifest_push import (
     ManifestOutcome,
@@ -90,7 +91,7 @@ class SlowRegistry:
     def delete_blob(self, repository: str, digest: str) -> bool:
         return self._delete(digest)
 
-    def head_manifest(self, repository: str, reference: str, *, is_guarded: bool = False) -> Descriptor | None:
+    def head_manifest(self, repository: str, reference: str, purpose: Purpose = Purpose.REPORT) -> Descriptor | None:
         if self._is_there(reference):
             return Descriptor(TYPE, DIGEST, 1)
         return Descriptor(TYPE, OTHER, 1) if self.pushed_again else None

@@ -16,6 +16,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.imageops.registry.plugins.doc_fragments.connection import ModuleDocFragment
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._placement import BlobGroup
+from ansible_collections.imageops.registry.plugins.module_utils._end._purpose import Purpose
 from ansible_collections.imageops.registry.plugins.module_utils._images._inspection import ImageName
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (
     AccessDenied,
@@ -269,7 +270,7 @@ def test_what_a_registry_tells_its_users_is_one_warning_without_secrets(server: 
         registry = task.registry()
         for _request in range(3):
             try:
-                registry.head_blob("a", DIGEST, only_to_push=True)
+                registry.head_blob("a", DIGEST, Purpose.PUSH)
             except RegistryError:
                 if len(server.requests) == 3:
                     raise

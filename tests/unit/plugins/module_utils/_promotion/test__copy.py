@@ -7,6 +7,7 @@ import json
 import typing as t
 
 import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._end._purpose import Purpose
 from ansible_collections.imageops.registry.plugins.module_utils._images._contents import Depth
 from ansible_collections.imageops.registry.plugins.module_utils._images._referrers import cosign_tags
 from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
@@ -118,11 +119,9 @@ class Denying(FakeRegistry):
 
     unseen = ""
 
-    def head_manifest(
-        self, repository: str, reference: str, *, is_guarded: bool = False, only_to_push: bool = False
-    ) -> Descriptor | None:
-        found = super().head_manifest(repository, reference, is_guarded=is_guarded, only_to_push=only_to_push)
-        return None if reference == self.unseen and not is_guarded else found
+    def head_manifest(self, repository: str, reference: str, purpose: Purpose = Purpose.REPORT) -> Descriptor | None:
+        found = super().head_manifest(repository, reference, purpose)
+        return None if reference == self.unseen and purpose is not Purpose.GUARD else found
 
 
 def test_a_signature_that_another_client_has_put_there_meanwhile_stays(source: FakeRegistry) -> None:

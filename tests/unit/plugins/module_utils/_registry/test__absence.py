@@ -13,6 +13,7 @@ import urllib.parse
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._look import look_at_blob
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._transfer import size_to_skip
+from ansible_collections.imageops.registry.plugins.module_utils._end._purpose import Purpose
 from ansible_collections.imageops.registry.plugins.module_utils._end._upload_session import UploadSession
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (
     AccessDenied,
@@ -85,11 +86,11 @@ def test_the_first_answer_is_confirmed_and_then_believed_by_who_pushes() -> None
     asked: list[int] = []
     absence = Absence()
     for number in range(3):
-        assert absence.confirm(lambda number=number: asked.append(number), only_to_push=True) is None
+        assert absence.confirm(lambda number=number: asked.append(number), Purpose.PUSH) is None
     assert asked == [0]
-    assert absence.confirm(lambda: "there", always=True) == "there"
+    assert absence.confirm(lambda: "there", Purpose.GUARD) == "there"
     # It was wrong once.
-    assert absence.confirm(lambda: "there", only_to_push=True) == "there"
+    assert absence.confirm(lambda: "there", Purpose.PUSH) == "there"
 
 
 def test_absence_is_reported_by_head_alone_only_where_head_has_found_anything() -> None:
@@ -121,7 +122,7 @@ def test_whether_head_finds_what_is_there_is_looked_for_once(finds: bool) -> Non
 def test_a_wrong_answer_has_all_others_confirmed() -> None:
     absence = Absence()
     assert absence.confirm(lambda: "there") == "there"
-    assert absence.confirm(nothing, always=True) is None
+    assert absence.confirm(nothing, Purpose.GUARD) is None
     assert absence.confirm(lambda: "there too") == "there too"
 
 
@@ -147,7 +148,7 @@ def test_threads_wait_for_the_first_answer(found: str | None) -> None:
         return found
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        outcomes = [pool.submit(absence.confirm, ask, only_to_push=True) for _time in range(8)]
+        outcomes = [pool.submit(absence.confirm, ask, Purpose.PUSH) for _time in range(8)]
         begun.wait(5)
         assert len(asked) == 1
         end.set()
@@ -170,11 +171,11 @@ def test_an_absent_manifest_costs_one_get_for_a_registry_unless_it_is_guarded(se
     client = registry(server)
     server.expect("HEAD", tag("1"), 404).expect("GET", tag("1"), 404, UNKNOWN)
     server.expect("HEAD", tag("2"), 404).expect("HEAD", tag("3"), 404).expect("GET", tag("3"), 404, UNKNOWN)
-    assert [client.head_manifest("a", name, only_to_push=True) for name in "12"] == [None, None]
-    assert client.head_manifest("a", "3", is_guarded=True, only_to_push=True) is None
+    assert [client.head_manifest("a", name, Purpose.PUSH) for name in "12"] == [None, None]
+    assert client.head_manifest("a", "3", Purpose.GUARD) is None
     # Blobs are another kind.
     server.expect("HEAD", BLOB, 404).expect("GET", BLOB, 404, UNKNOWN).expect("HEAD", OTHER_BLOB, 404)
-    assert [client.head_blob("a", digest, only_to_push=True) for digest in (DIGEST, OTHER_DIGEST)] == [None, None]
+    assert [client.head_blob("a", digest, Purpose.PUSH) for digest in (DIGEST, OTHER_DIGEST)] == [None, None]
 
 
 def test_what_is_reported_as_absent_is_confirmed_until_head_has_found_anything(server: ScriptedServer) -> None:
@@ -364,7 +365,7 @@ def test_a_registry_behind_a_redirect_is_a_registry(serve: Serve) -> None:
 
 CALLS: list[t.Callable[[Registry], t.Any]] = [
     lambda client: client.head_manifest("a", "1"),
-    lambda client: client.head_manifest("a", DIGEST, is_guarded=True),
+    lambda client: client.head_manifest("a", DIGEST, Purpose.GUARD),
     lambda client: client.get_manifest("a", "1"),
     lambda client: client.list_tags("a"),
     lambda client: client.head_blob("a", DIGEST),
