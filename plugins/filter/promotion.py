@@ -12,18 +12,8 @@ from ansible.errors import AnsibleFilterError
 from ..module_utils._model._errors import RegistryError
 from ..module_utils._promotion._report import problem, report
 from ..module_utils._promotion._summary import summarise
-from ..module_utils._promotion._whole import without_failed
 
 Plain = dict[str, t.Any]
-
-
-def promotion_whole(
-    compared: Plain, results: t.Sequence[Plain], compared_again: Plain | None = None, all_or_nothing: bool = False
-) -> Plain:
-    try:
-        return without_failed(compared, results, compared_again or {}, all_or_nothing=all_or_nothing)
-    except (RegistryError, KeyError, TypeError) as error:
-        raise AnsibleFilterError(f"promotion_whole takes the result of image_diff_info: {error}") from error
 
 
 def promotion_summary(compared: Plain, **results: Plain) -> Plain:
@@ -52,7 +42,6 @@ class FilterModule:
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {
-            "promotion_whole": promotion_whole,
             "promotion_summary": promotion_summary,
             "promotion_report": promotion_report,
             "promotion_problem": promotion_problem,
