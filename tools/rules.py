@@ -18,7 +18,7 @@ from typing import NamedTuple
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-CONNECTION = "imageops.registry.connection"
+CONNECTION = "imageops.registry._connection"
 HEADER = "SPDX-License-Identifier: "
 # These files cannot carry a comment, are written by a tool, or are short and fixed by a tool.
 WITHOUT_HEADER = {"LICENSE", "CHANGELOG.md", "CHANGELOG.rst", "changelogs/changelog.yaml"}

@@ -19,12 +19,12 @@ description:
 author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:
-  - imageops.registry.connection
-  - imageops.registry.connection.source
-  - imageops.registry.shapes.blobs
-  - imageops.registry.attributes
-  - imageops.registry.attended
-  - imageops.registry.attended.progress
+  - imageops.registry._connection
+  - imageops.registry._connection.source
+  - imageops.registry._shapes.blobs
+  - imageops.registry._attributes
+  - imageops.registry._attended
+  - imageops.registry._attended.progress
 attributes:
   check_mode:
     details:

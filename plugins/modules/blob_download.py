@@ -18,9 +18,9 @@ description:
 author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:
-  - imageops.registry.connection
-  - imageops.registry.shapes.blobs
-  - imageops.registry.attributes
+  - imageops.registry._connection
+  - imageops.registry._shapes.blobs
+  - imageops.registry._attributes
   - ansible.builtin.files
 options:
   repository:

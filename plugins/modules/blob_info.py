@@ -17,9 +17,9 @@ description:
 author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:
-  - imageops.registry.connection
-  - imageops.registry.shapes.blobs
-  - imageops.registry.attributes.info
+  - imageops.registry._connection
+  - imageops.registry._shapes.blobs
+  - imageops.registry._attributes.info
 options:
   repository:
     description:

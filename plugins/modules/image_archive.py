@@ -20,11 +20,11 @@ description:
 author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:
-  - imageops.registry.connection
-  - imageops.registry.images
-  - imageops.registry.attributes
-  - imageops.registry.attended
-  - imageops.registry.attended.progress
+  - imageops.registry._connection
+  - imageops.registry._images
+  - imageops.registry._attributes
+  - imageops.registry._attended
+  - imageops.registry._attended.progress
 attributes:
   check_mode:
     details:

@@ -18,13 +18,13 @@ description:
 author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:
-  - imageops.registry.connection
-  - imageops.registry.connection.source
-  - imageops.registry.images
-  - imageops.registry.verification
-  - imageops.registry.attributes
-  - imageops.registry.attended
-  - imageops.registry.attended.progress
+  - imageops.registry._connection
+  - imageops.registry._connection.source
+  - imageops.registry._images
+  - imageops.registry._verification
+  - imageops.registry._attributes
+  - imageops.registry._attended
+  - imageops.registry._attended.progress
 attributes:
   check_mode:
     details:

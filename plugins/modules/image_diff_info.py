@@ -21,11 +21,11 @@ description:
 author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:
-  - imageops.registry.connection
-  - imageops.registry.connection.source
-  - imageops.registry.images
-  - imageops.registry.verification
-  - imageops.registry.attributes.info
+  - imageops.registry._connection
+  - imageops.registry._connection.source
+  - imageops.registry._images
+  - imageops.registry._verification
+  - imageops.registry._attributes.info
 attributes:
   diff_mode:
     details:

@@ -16,10 +16,10 @@ description:
 author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:
-  - imageops.registry.connection
-  - imageops.registry.connection.source
-  - imageops.registry.attributes
-  - imageops.registry.attended
+  - imageops.registry._connection
+  - imageops.registry._connection.source
+  - imageops.registry._attributes
+  - imageops.registry._attended
 attributes:
   check_mode:
     details:

@@ -17,8 +17,8 @@ description:
 author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:
-  - imageops.registry.connection
-  - imageops.registry.attributes.info
+  - imageops.registry._connection
+  - imageops.registry._attributes.info
 options:
   match:
     description:

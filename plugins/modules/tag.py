@@ -17,9 +17,9 @@ description:
 author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:
-  - imageops.registry.connection
-  - imageops.registry.attributes
-  - imageops.registry.attended
+  - imageops.registry._connection
+  - imageops.registry._attributes
+  - imageops.registry._attended
 attributes:
   check_mode:
     details:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.imageops.registry.plugins.doc_fragments.connection import ModuleDocFragment
+from ansible_collections.imageops.registry.plugins.doc_fragments._connection import ModuleDocFragment
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._placement import BlobGroup
 from ansible_collections.imageops.registry.plugins.module_utils._end._purpose import Purpose
 from ansible_collections.imageops.registry.plugins.module_utils._images._inspection import ImageName

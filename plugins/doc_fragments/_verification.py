@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How deep is looked. These options pair with ``VERIFICATION`` in ``plugins/module_utils/_image_arguments.py``."""
+"""How deep is looked. These options pair with ``VERIFICATION`` in the argument specs in ``plugins/module_utils/_module``."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The shapes in which things are handed from task to task. They pair with ``plugins/module_utils/_arguments.py``."""
+"""The shapes in which things are handed from task to task. They pair with the argument specs in ``plugins/module_utils/_module``."""
 
 from __future__ import annotations
 
