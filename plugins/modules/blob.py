@@ -236,18 +236,11 @@ from ..module_utils._blobs._placement import (
 from ..module_utils._blobs._transfer import BlobSource, ContentSource, FileSource, RegistrySource
 from ..module_utils._model._digest import algorithm_of, check_digest
 from ..module_utils._model._errors import ContentMismatch, InvalidInput, RegistryError
-from ..module_utils._module._arguments import (
-    BLOB_GROUPS,
-    PROGRESS,
-    Task,
-    blob_as_plain,
-    blob_groups,
-    create_module,
-    decoded,
-    failure,
-    group_as_plain,
-    run,
-)
+from ..module_utils._module._blob_groups import blob_as_plain, blob_groups, group_as_plain
+from ..module_utils._module._content import decoded
+from ..module_utils._module._item_arguments import BLOB_GROUPS
+from ..module_utils._module._results import failure
+from ..module_utils._module._task import PROGRESS, Task, create_module, run
 
 
 def local_source(params: dict[str, t.Any]) -> ContentSource | FileSource | None:

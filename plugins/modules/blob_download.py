@@ -153,7 +153,10 @@ import os
 import typing as t
 
 from ..module_utils._blobs._download import DOWNLOAD, DownloadItem, check_dest, download_blobs, make_directories
-from ..module_utils._module._arguments import BLOB_GROUPS, Task, blob_groups, create_module, divided, run
+from ..module_utils._module._blob_groups import blob_groups
+from ..module_utils._module._item_arguments import BLOB_GROUPS
+from ..module_utils._module._results import divided
+from ..module_utils._module._task import Task, create_module, run
 
 
 def download_items(params: dict[str, t.Any]) -> list[DownloadItem]:

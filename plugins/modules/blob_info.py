@@ -150,16 +150,10 @@ import typing as t
 
 from ..module_utils._blobs._placement import look_for_blobs, missing_blobs
 from ..module_utils._model._errors import RegistryError
-from ..module_utils._module._arguments import (
-    BLOB_GROUPS,
-    Task,
-    blob_groups,
-    create_module,
-    failure,
-    group_as_plain,
-    run,
-    unless_failed,
-)
+from ..module_utils._module._blob_groups import blob_groups, group_as_plain
+from ..module_utils._module._item_arguments import BLOB_GROUPS
+from ..module_utils._module._results import failure, unless_failed
+from ..module_utils._module._task import Task, create_module, run
 
 
 def look(task: Task) -> dict[str, t.Any]:

@@ -375,7 +375,6 @@ transfer:
 
 import typing as t
 
-from ..module_utils._module._arguments import PROGRESS, Task, create_module, run
 from ..module_utils._module._copying import copy_images
 from ..module_utils._module._image_arguments import (
     IMAGE_OPTIONS,
@@ -384,6 +383,7 @@ from ..module_utils._module._image_arguments import (
     two_registries,
     verification,
 )
+from ..module_utils._module._task import PROGRESS, Task, create_module, run
 
 
 def copy(task: Task) -> dict[str, t.Any]:

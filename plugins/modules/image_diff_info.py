@@ -295,7 +295,6 @@ transfer:
 
 import typing as t
 
-from ..module_utils._module._arguments import Task, create_module, run, unless_failed
 from ..module_utils._module._image_arguments import (
     IMAGE_OPTIONS,
     VERIFICATION,
@@ -303,6 +302,8 @@ from ..module_utils._module._image_arguments import (
     two_registries,
     verification,
 )
+from ..module_utils._module._results import unless_failed
+from ..module_utils._module._task import Task, create_module, run
 from ..module_utils._promotion._comparison import compare_images
 from ..module_utils._promotion._items import FAILED, PROMOTE
 from ..module_utils._promotion._plan import plan, summarise_sources

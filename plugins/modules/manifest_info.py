@@ -250,7 +250,9 @@ transfer:
 import typing as t
 
 from ..module_utils._images._inspection import look_at_images
-from ..module_utils._module._arguments import IMAGES, Task, create_module, image_names, images_found, run
+from ..module_utils._module._image_names import image_names, images_found
+from ..module_utils._module._item_arguments import IMAGES
+from ..module_utils._module._task import Task, create_module, run
 
 
 def look(task: Task) -> dict[str, t.Any]:

@@ -212,7 +212,9 @@ import typing as t
 
 from ..module_utils._images._referrers import find_referrers, referrers_as_plain
 from ..module_utils._model._errors import RegistryError
-from ..module_utils._module._arguments import IMAGES, Task, create_module, image_names, images_found, run
+from ..module_utils._module._image_names import image_names, images_found
+from ..module_utils._module._item_arguments import IMAGES
+from ..module_utils._module._task import Task, create_module, run
 
 
 def look(task: Task) -> dict[str, t.Any]:

@@ -139,7 +139,8 @@ import typing as t
 
 from ..module_utils._images._inspection import probe_repository
 from ..module_utils._model._reference import check_repository
-from ..module_utils._module._arguments import Task, create_module, own_place, run
+from ..module_utils._module._places import own_place
+from ..module_utils._module._task import Task, create_module, run
 
 
 def ask(task: Task) -> dict[str, t.Any]:

@@ -101,7 +101,7 @@ import typing as t
 
 from ..module_utils._model._errors import Unsupported
 from ..module_utils._model._selection import NameSelection, Patterns, count_malformed_repositories, select_repositories
-from ..module_utils._module._arguments import Task, create_module, run
+from ..module_utils._module._task import Task, create_module, run
 
 
 def list_repositories(task: Task) -> dict[str, t.Any]:

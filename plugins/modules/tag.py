@@ -207,7 +207,11 @@ from ..module_utils._images._tagging import TagItem, delete_tags, move_tags, ver
 from ..module_utils._model._digest import check_digest
 from ..module_utils._model._errors import InvalidInput, at_entry
 from ..module_utils._model._reference import check_repository, check_tag
-from ..module_utils._module._arguments import TAGS, Task, create_module, decoded, divided, failure, own_place, run
+from ..module_utils._module._content import decoded
+from ..module_utils._module._item_arguments import TAGS
+from ..module_utils._module._places import own_place
+from ..module_utils._module._results import divided, failure
+from ..module_utils._module._task import Task, create_module, run
 
 
 def tag_item(entry: dict[str, t.Any], params: dict[str, t.Any]) -> TagItem:

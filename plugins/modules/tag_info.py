@@ -248,7 +248,9 @@ from ..module_utils._images._inspection import list_tags, resolve_tags
 from ..module_utils._model._errors import RegistryError
 from ..module_utils._model._reference import check_repository
 from ..module_utils._model._selection import TagSelection, count_malformed_tags, tag_selection
-from ..module_utils._module._arguments import Task, create_module, failure, own_place, run, unless_failed
+from ..module_utils._module._places import own_place
+from ..module_utils._module._results import failure, unless_failed
+from ..module_utils._module._task import Task, create_module, run
 
 _COUNTS = ("all_count", "malformed_count")
 

@@ -3,7 +3,7 @@
 
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
 
-"""The one place where ``requests`` is imported: it may be missing where a module runs, which ``_arguments`` reports."""
+"""The one place where ``requests`` is imported: it may be missing where a module runs, which ``_task`` reports."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import typing as t
 
 import pytest
 import yaml
-from ansible_collections.imageops.registry.plugins.module_utils._module import _arguments
+from ansible_collections.imageops.registry.plugins.module_utils._module import _connection
 from ansible_collections.imageops.registry.plugins.modules import image_archive, image_copy, image_diff_info
 from ansible_collections.imageops.registry.plugins.plugin_utils._role_variables import CONNECTION_OPTIONS, RoleVariables
 
@@ -168,7 +168,7 @@ def test_what_the_role_itself_decides_by_is_checked() -> None:
 
 
 def test_ends_may_hold_what_modules_take() -> None:
-    assert set(CONNECTION_OPTIONS) == set(_arguments._ONE_END)
+    assert set(CONNECTION_OPTIONS) == set(_connection.ONE_END)
 
 
 @pytest.mark.parametrize("role", NAMES)
@@ -205,7 +205,7 @@ def options_of(module: t.Any, monkeypatch: pytest.MonkeyPatch) -> Plain:
     monkeypatch.setattr(
         module,
         "create_module",
-        lambda options, *, source="", **_rules: seen.append(_arguments.connection_arguments(options, source=source)),
+        lambda options, *, source="", **_rules: seen.append(_connection.connection_arguments(options, source=source)),
     )
     monkeypatch.setattr(module, "run", lambda *_arguments: None)
     module.main()

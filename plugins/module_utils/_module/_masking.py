@@ -1,0 +1,124 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""The secrets of a task: which there are, what hides them, and whether hiding them would damage its result."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._model._errors import InvalidInput
+
+try:
+    from ansible.module_utils.secrets import register_secret
+except ImportError:  # ansible-core before 2.22
+    register_secret = None
+
+Plain = dict[str, t.Any]
+
+_SECRETS = ("password", "token")
+_SHORTEST_MASKED = 16
+"""Characters. A shorter secret might occur in a digest or tag, and before ansible-core 2.22 be cut out of it."""
+_SHORTEST_NUMBER = 10
+"""Digits. A shorter number might occur in a count of bytes."""
+_WORDS = (
+    "absent api create delete digest exists failed false media_type missing mount mount_or_upload none promote push "
+    "refused repository replace skip tag tag_schema true unchanged upload "
+    "application/vnd.docker.distribution.manifest.list.v2+json application/vnd.docker.distribution.manifest.v2+json "
+    "application/vnd.oci.image.index.v1+json application/vnd.oci.image.manifest.v1+json"
+)
+"""What results are written in."""
+
+
+_PATHS_OF_MODULES = frozenset(["path", "src", "dest"])
+
+
+class SecretInResult(InvalidInput):
+    """A secret occurs in what a task is about to return, and ansible-core would cut it out."""
+
+
+class Masking:
+    """The secrets of one task: those that its options hold, and those that are found while it runs.
+
+    ``one_end`` and ``whole_task`` are the options of the connection: those of one end, and those of the task. No result
+    holds their values, but for the registry. What ansible-core has to hide is added to ``no_log_values``.
+    """
+
+    def __init__(
+        self, params: Plain, no_log_values: set[str], one_end: t.Collection[str], whole_task: t.Collection[str]
+    ) -> None:
+        self._params = params
+        self._no_log_values = no_log_values
+        self._one_end = one_end
+        self._whole_task = whole_task
+        self._found: set[str] = set()
+
+    def hide(self, secret: str) -> None:
+        """Have ansible-core hide a secret that is no option, wherever it occurs."""
+        self._found.add(secret)
+        if register_secret is not None:
+            register_secret(secret)
+        elif len(secret) >= _SHORTEST_MASKED:
+            self._no_log_values.add(secret)
+
+    def secrets(self) -> set[str]:
+        """All secrets that are known by now."""
+        return {*(secret for _option, secret in self._given()), *self._found}
+
+    def check(self, *values: t.Any) -> None:
+        """Raise :class:`SecretInResult` where a secret occurs in what the task is about to return.
+
+        Before ansible-core 2.22 every occurrence of a secret is cut out of a result, and the next task would work on
+        what is left. Called before anything is written.
+        """
+        secrets = [] if register_secret is not None else list(self._given())
+        if not secrets:
+            return
+        connection = {*self._one_end, *self._whole_task}
+        own = [value for name, value in self._params.items() if name not in connection]
+        texts = list(self._texts([self._params["registry"], _WORDS, *own, *values]))
+        for option, secret in secrets:
+            if any(secret in text for text in texts) or (secret.isdigit() and len(secret) < _SHORTEST_NUMBER):
+                raise SecretInResult(
+                    f"the value of {option} also occurs in names, digests, contents or numbers of this task's result, "
+                    "and ansible-core before 2.22 would cut it out of them",
+                    hint=f"Use a longer {option.rpartition('.')[2]}, or give the credential in an auth_file"
+                    + self._in_role(option),
+                )
+
+    def _in_role(self, option: str) -> str:
+        if "source" not in self._params:
+            return ""
+        return f" (to the role promote, it belongs to promote_{'source' if '.' in option else 'destination'})"
+
+    def _given(self) -> t.Iterator[tuple[str, str]]:
+        """The options that hold a secret, with it."""
+        ends = {"": self._params, "source.": self._params.get("source") or {}}
+        for prefix, options in ends.items():
+            for name in _SECRETS:
+                if options.get(name):
+                    yield prefix + name, options[name]
+
+    def _texts(self, value: t.Any) -> t.Iterator[str]:
+        """All texts and numbers in plain values; keys are never masked. Connection options of a source are left out."""
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                if name not in self._one_end or name == "registry":
+                    yield from self._texts(inner)
+        elif isinstance(value, (list, tuple)):
+            for inner in value:
+                yield from self._texts(inner)
+        elif value is not None:
+            yield str(value)
+
+
+def options_with_paths(connection: Plain) -> frozenset[str]:
+    """The options that take the path of a file, whose content may be a secret: of a connection, and of modules."""
+    return _PATHS_OF_MODULES.union(
+        name
+        for option, spec in connection.items()
+        if spec["type"] == "path"
+        for name in (option, *spec.get("aliases", ()))
+    )

@@ -1,0 +1,81 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""What a module returns: what was done, what failed, and in which form it reaches the play."""
+
+from __future__ import annotations
+
+import math
+import typing as t
+
+from .._model._errors import RegistryError, RepositoryMissing
+
+Plain = dict[str, t.Any]
+Outcome = t.TypeVar("Outcome")
+
+_MAXIMUM_NESTING = 100
+
+
+def deliverable(value: t.Any, depth: int = 0) -> t.Any:
+    """A result in the form in which it reaches the play: registries choose texts and keys of contents and labels.
+
+    ansible-core takes keys that start as its own do for instructions, and refuses what UTF-8 can't carry; the task
+    would end with an error that names neither. Such keys get one more underscore, such characters a question mark, and
+    numbers that JSON doesn't know become None. Raises :class:`RecursionError` for what is nested deeper than a play can
+    take.
+    """
+    if depth > _MAXIMUM_NESTING:
+        raise RecursionError
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, dict):
+        cleaned = {deliverable(name): deliverable(inner, depth + 1) for name, inner in value.items()}
+        return {f"_{name}" if str(name).startswith("__ansible") else name: inner for name, inner in cleaned.items()}
+    if isinstance(value, (list, tuple)):
+        return [deliverable(inner, depth + 1) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def failure(error: RegistryError, **place: t.Any) -> Plain:
+    """One entry of ``failures``: what failed, in one sentence and in facts."""
+    return {
+        **place,
+        "msg": str(error),
+        "error": error.facts(),
+        "repository_missing": isinstance(error, RepositoryMissing),
+    }
+
+
+def message_of(failures: t.Sequence[Plain]) -> Plain:
+    """What a task that has ``failures`` fails with: the first of them in words, and what holds for all together."""
+    others = ""
+    if len(failures) > 1:
+        # What concerns a registry as a whole is the same for all that was asked of it.
+        alike = all(entry["msg"] == failures[0]["msg"] for entry in failures)
+        others = f"the same for all {len(failures)}" if alike else f"and {len(failures) - 1} more"
+        others = f" ({others}, see failures)"
+    missing = any(entry.get("repository_missing") is True for entry in failures)
+    return {"msg": failures[0]["msg"] + others, "repository_missing": missing}
+
+
+def divided(
+    places: t.Sequence[Plain], outcomes: t.Sequence[Outcome | RegistryError]
+) -> tuple[list[tuple[Plain, Outcome]], list[Plain]]:
+    """What was done, each with its place, and the ``failures``; ``places`` say what was asked for."""
+    done: list[tuple[Plain, Outcome]] = []
+    failures: list[Plain] = []
+    for place, outcome in zip(places, outcomes):
+        if isinstance(outcome, RegistryError):
+            failures.append(failure(outcome, **place))
+        else:
+            done.append((place, outcome))
+    return done, failures
+
+
+def unless_failed(failures: t.Sequence[Plain], **facts: t.Any) -> Plain:
+    """What rests on all that was asked for. Where some of that has failed it can't be known, and isn't returned."""
+    return {} if failures else facts

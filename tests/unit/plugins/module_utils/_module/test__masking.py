@@ -1,0 +1,140 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import pathlib
+import typing as t
+
+import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._model._errors import InvalidInput, LocalFileError
+from ansible_collections.imageops.registry.plugins.module_utils._model._shown import shown_options
+from ansible_collections.imageops.registry.plugins.module_utils._module import _masking
+from ansible_collections.imageops.registry.plugins.module_utils._module._connection import ONE_END
+from ansible_collections.imageops.registry.plugins.module_utils._module._masking import options_with_paths
+from ansible_collections.imageops.registry.plugins.modules import blob_download
+from ansible_collections.imageops.registry.tests.unit.support.module_stand_in import Module, ended, raising
+from ansible_collections.imageops.registry.tests.unit.support.scripted_server import ScriptedServer
+
+DIGEST = "sha256:" + "a" * 64
+
+
+OLD_CORE = None
+"""ansible-core before 2.22 has no function that registers a secret."""
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The secrets that a newer ansible-core is told."""
+    found: list[str] = []
+    monkeypatch.setattr(_masking, "register_secret", found.append)
+    return found
+
+
+@pytest.fixture
+def old_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_masking, "register_secret", OLD_CORE)
+
+
+def auth_file(folder: pathlib.Path, password: str) -> str:
+    pair = base64.b64encode(f"ci:{password}".encode()).decode()
+    (folder / "auth.json").write_text(json.dumps({"auths": {"r.example": {"auth": pair}}}))
+    return os.fspath(folder / "auth.json")
+
+
+def test_a_newer_core_is_told_all_secrets(registered: list[str], tmp_path: pathlib.Path) -> None:
+    module = Module(auth_file=auth_file(tmp_path, "short"), source={"token": "tok"})
+    task = module.task
+    task.registry()._transport.credential_for("a/b")
+    task.source()
+    assert registered == ["short", base64.b64encode(b"ci:short").decode(), "tok"]
+    assert module.no_log_values == set()
+
+
+def test_a_newer_core_needs_no_check(registered: list[str]) -> None:
+    Module(username="ci", password="1", repository="v1").task.check_secrets("1")
+
+
+def test_an_older_core_is_told_what_is_long_enough(old_core: None, tmp_path: pathlib.Path) -> None:
+    module = Module(auth_file=auth_file(tmp_path, "short"), source={"token": "a-long-enough-token"})
+    task = module.task
+    task.registry()._transport.credential_for("a/b")
+    task.source()
+    assert module.no_log_values == {"a-long-enough-token"}
+
+
+def test_a_token_that_was_obtained_is_hidden(old_core: None, server: ScriptedServer) -> None:
+    server.expect("HEAD", f"/v2/a/blobs/{DIGEST}", 401, headers={"WWW-Authenticate": f'Bearer realm="{server.url}/t"'})
+    server.expect("GET", "/t?scope=repository%3Aa%3Apull", 200, {"token": "token-from-the-server"})
+    server.expect("HEAD", f"/v2/a/blobs/{DIGEST}", 404)
+    module = Module(registry=server.host, plain_http=True)
+    task = module.task
+    task.registry().head_blob("a", DIGEST)
+    task.close()
+    assert module.no_log_values == {"token-from-the-server"}
+
+
+@pytest.mark.parametrize("option", ["password", "token", "source.password", "source.token"])
+@pytest.mark.parametrize(
+    ("secret", "given", "values"),
+    [
+        ("team", {"repository": "team/app"}, ()),
+        ("app", {"images": [{"repository": "team/app", "tag": None}]}, ()),
+        ("aaaa", {}, (["x", {"digest": DIGEST}],)),
+        ("512", {"blobs": [{"size": 15120}]}, ()),
+        ("example", {}, ()),
+        ("mount", {}, ()),
+        ("sha", {}, (DIGEST,)),
+        ("tru", {}, ()),
+        ("123456789", {}, ()),
+        ("eyJ", {"content_base64": "eyJhIjoxfQ=="}, ()),
+    ],
+)
+def test_a_secret_that_an_older_core_would_cut_out_of_the_result_is_refused(
+    old_core: None, option: str, secret: str, given: dict[str, t.Any], values: tuple[t.Any, ...]
+) -> None:
+    end, _dot, name = option.rpartition(".")
+    login = {"username": "u", "password": secret} if name == "password" else {"token": secret}
+    module = Module(source=login, **given) if end else Module(**login, **given)
+    with pytest.raises(InvalidInput, match=f"the value of {option} also occurs") as caught:
+        module.task.check_secrets(*values)
+    said = f"{caught.value} {caught.value.facts()}"
+    assert f"Use a longer {name}, or give the credential in an auth_file" in said
+    assert f"it belongs to promote_{'source' if end else 'destination'}" in said
+    # Some are words that the sentence has itself.
+    assert secret in ("sha", "app", "mount", "example", "tru", "team") or secret not in said
+
+
+@pytest.mark.parametrize("secret", ["zzz", "1234567890", "Mount", "a-password"])
+def test_a_secret_that_occurs_nowhere_is_accepted(old_core: None, secret: str) -> None:
+    module = Module(username=secret, password=secret, repository="team/app", source={"token": secret}, tag="1.0")
+    module.task.check_secrets({"zzz": "a key is never cut"}, DIGEST, 12, None, True)
+
+
+def test_a_secret_is_refused_before_the_work_begins(old_core: None) -> None:
+    module = Module(username="u", password="app", repository="team/app")
+    module.no_log_values.add("app")
+    end = ended(raising(AssertionError("work began")), module)
+    assert end.failed and "the value of password" in end.result["msg"]
+    # Ansible would cut it out of the sentence, and adds the options unless others are given.
+    assert not module.no_log_values and end.result["invocation"] == {"module_args": {}}
+    assert end.result["transfer"]["requests"] == 0
+
+
+PEM = "-----BEGIN PRIVATE KEY-----\nSup3rS3cret\n-----END PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize("name", ["path", "src", "dest", "ca_path"])
+def test_the_content_of_a_file_is_not_shown_among_options(name: str) -> None:
+    assert shown_options({name: PEM}, options_with_paths(ONE_END)) == {name: "********"}
+
+
+def test_the_content_of_a_file_in_the_place_of_a_download_is_not_shown(tmp_path: pathlib.Path) -> None:
+    task = t.cast(t.Any, type("Task", (), {"params": {"dest": f"{tmp_path}/{PEM}"}, "check_mode": False}))
+    with pytest.raises(LocalFileError, match="^dest: the path of a file is wanted") as caught:
+        blob_download.work(task)
+    assert "Sup3rS3cret" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
