@@ -25,6 +25,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._credentials._cr
     _read as read_helper,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._credentials._credentials import Credentials
+from ansible_collections.imageops.registry.plugins.module_utils._end._upload_session import UploadSession
 from ansible_collections.imageops.registry.plugins.module_utils._http._auth import (
     Answer,
     Authenticator,
@@ -69,7 +70,8 @@ from ansible_collections.imageops.registry.plugins.module_utils._model._referenc
 )
 from ansible_collections.imageops.registry.plugins.module_utils._model._selection import sorted_tags
 from ansible_collections.imageops.registry.plugins.module_utils._model._semver import Range, parse_version
-from ansible_collections.imageops.registry.plugins.module_utils._registry import _registry
+from ansible_collections.imageops.registry.plugins.module_utils._registry import _pages
+from ansible_collections.imageops.registry.plugins.module_utils._registry._registry import Registry
 from ansible_collections.imageops.registry.plugins.module_utils._run._counters import Counters
 from ansible_collections.imageops.registry.tests.unit.support.documents import DIGEST, OTHER_DIGEST, image, index
 from hypothesis.configuration import set_hypothesis_home_dir
@@ -271,7 +273,7 @@ def test_scopes(text: str) -> None:
 @SETTINGS
 @hypothesis.given(st.lists(LINKS, max_size=3))
 def test_links(headers: list[str]) -> None:
-    target = _registry._next_link(headers)
+    target = _pages._next_link(headers)
     found = outcome(lambda: resolve(f"{BASE}/v2/a/b/tags/list", target))
     assert isinstance(found, RegistryError) or origin_of(str(found)).scheme in ("http", "https")
 
@@ -339,9 +341,9 @@ class Replies(Transport):
 REPLIES = Replies()
 
 
-def registry_that_answers(status: int, headers: t.Mapping[str, str], body: bytes) -> _registry.Registry:
+def registry_that_answers(status: int, headers: t.Mapping[str, str], body: bytes) -> Registry:
     REPLIES.answer = (status, headers, body)
-    return _registry.Registry(REPLIES, writing=True)
+    return Registry(REPLIES, writing=True)
 
 
 @FEWER
@@ -367,11 +369,11 @@ def test_headers_of_answers(status: int, headers: dict[str, str]) -> None:
     if isinstance(found, tuple):
         assert found[1] in (0, 9)
     session = outcome(lambda: registry.start_upload("a/b"))
-    if isinstance(session, _registry.UploadSession):
+    if isinstance(session, UploadSession):
         assert session.received >= 0 and session.minimum_chunk >= 0
         assert origin_of(session.location).scheme == "https"
-        outcome(lambda: registry.patch_upload(t.cast(_registry.UploadSession, session), b"abc"))
-        outcome(lambda: registry.get_upload(t.cast(_registry.UploadSession, session)))
+        outcome(lambda: registry.patch_upload(t.cast(UploadSession, session), b"abc"))
+        outcome(lambda: registry.get_upload(t.cast(UploadSession, session)))
     size = outcome(lambda: registry.head_blob("a/b", DIGEST))
     assert size is None or isinstance(size, (int, RegistryError))
     described = outcome(lambda: registry.head_manifest("a/b", "1"))

@@ -34,7 +34,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._model._manifest
 )
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._copy import CopyRules, Promotion
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem
-from ansible_collections.imageops.registry.plugins.module_utils._registry import _registry
+from ansible_collections.imageops.registry.plugins.module_utils._registry import _pages, _referrers_lookup
 from ansible_collections.imageops.registry.plugins.module_utils._registry._registry import Registry
 from ansible_collections.imageops.registry.plugins.module_utils._run._counters import Counters
 from ansible_collections.imageops.registry.plugins.module_utils._run._progress import Progress
@@ -301,9 +301,9 @@ def test_pages_without_an_end_that_say_nothing_new_are_given_up(source: HostileS
 
 @pytest.mark.parametrize("what", LISTS)
 def test_pages_without_an_end_are_given_up(source: HostileServer, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_registry, "_MAXIMUM_PAGES", 20)
-    monkeypatch.setattr(_registry, "_MAXIMUM_NAMES", 200)
-    monkeypatch.setattr(_registry, "_MAXIMUM_REFERRERS", 200)
+    monkeypatch.setattr(_pages, "_MAXIMUM_PAGES", 20)
+    monkeypatch.setattr(_pages, "_MAXIMUM_NAMES", 200)
+    monkeypatch.setattr(_referrers_lookup, "_MAXIMUM_REFERRERS", 200)
     source.on("GET", PATHS[what], pages(what, names=lambda number: f"name-{number}"))
     with pytest.raises(ProtocolViolation, match="more than 20 pages"):
         LISTS[what](registry(source))
@@ -312,9 +312,9 @@ def test_pages_without_an_end_are_given_up(source: HostileServer, what: str, mon
 
 @pytest.mark.parametrize("what", LISTS)
 def test_lists_without_an_end_are_given_up(source: HostileServer, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_registry, "_MAXIMUM_PAGES", 200)
-    monkeypatch.setattr(_registry, "_MAXIMUM_NAMES", 20)
-    monkeypatch.setattr(_registry, "_MAXIMUM_REFERRERS", 20)
+    monkeypatch.setattr(_pages, "_MAXIMUM_PAGES", 200)
+    monkeypatch.setattr(_pages, "_MAXIMUM_NAMES", 20)
+    monkeypatch.setattr(_referrers_lookup, "_MAXIMUM_REFERRERS", 20)
     source.on("GET", PATHS[what], pages(what, names=lambda number: f"name-{number}"))
     with pytest.raises(ProtocolViolation, match="lists more than 20"):
         LISTS[what](registry(source))
@@ -325,8 +325,8 @@ def test_lists_without_an_end_are_given_up(source: HostileServer, what: str, mon
 def test_a_list_that_goes_back_to_an_earlier_page_ends(
     source: HostileServer, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_registry, "_MAXIMUM_NAMES", 200)
-    monkeypatch.setattr(_registry, "_MAXIMUM_REFERRERS", 200)
+    monkeypatch.setattr(_pages, "_MAXIMUM_NAMES", 200)
+    monkeypatch.setattr(_referrers_lookup, "_MAXIMUM_REFERRERS", 200)
     number = itertools.count()
     rule = pages(what, names=lambda number: f"name-{number}")
 
@@ -361,7 +361,7 @@ def test_of_a_list_of_referrers_that_is_none_nothing_is_taken(source: HostileSer
 def test_a_list_whose_body_has_no_end_is_refused(
     source: HostileServer, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_registry, "_MAXIMUM_PAGE_SIZE", 100000)
+    monkeypatch.setattr(_pages, "_MAXIMUM_PAGE_SIZE", 100000)
     source.on("GET", PATHS[what], lambda seen: Answer(200, (("Content-Type", OCI_INDEX),), endless(b" "), None))
     with pytest.raises(ProtocolViolation, match="larger than 100000 bytes"):
         LISTS[what](registry(source))

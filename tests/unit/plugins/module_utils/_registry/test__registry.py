@@ -41,7 +41,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._model._manifest
     Descriptor,
     Manifest,
 )
-from ansible_collections.imageops.registry.plugins.module_utils._registry import _registry
+from ansible_collections.imageops.registry.plugins.module_utils._registry import _pages
 from ansible_collections.imageops.registry.plugins.module_utils._registry._registry import Registry
 from ansible_collections.imageops.registry.tests.unit.support.certificates import Certificates
 from ansible_collections.imageops.registry.tests.unit.support.documents import (
@@ -1750,7 +1750,7 @@ def test_a_repository_is_lacking_only_where_the_registry_says_so(
 
 
 def test_a_list_that_is_too_large_is_given_up(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_registry, "_MAXIMUM_LIST_SIZE", 1000)
+    monkeypatch.setattr(_pages, "_MAXIMUM_LIST_SIZE", 1000)
     for number in range(3):
         link = {"Link": f'</v2/a/b/tags/list?p={number + 1}>; rel="next"'}
         target = "/v2/a/b/tags/list" + (f"?p={number}" if number else "")
@@ -1762,7 +1762,7 @@ def test_a_list_that_is_too_large_is_given_up(server: ScriptedServer, monkeypatc
 def test_referrers_in_pages_that_stay_empty_are_given_up(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_registry, "_FRUITLESS_PAGES", 2)
+    monkeypatch.setattr(_pages, "_FRUITLESS_PAGES", 2)
     for number in range(3):
         headers = {**INDEX_TYPE, "Link": f'<{REFERRERS}?p={number + 1}>; rel="next"'}
         server.expect("GET", REFERRERS + (f"?p={number}" if number else ""), 200, encoded(index()), headers)
