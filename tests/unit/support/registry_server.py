@@ -132,10 +132,11 @@ class RegistryServer(HostileServer):
     def _push(self, content: bytes, repository: str, name: str) -> Answer:
         document = json.loads(content)
         wanted = [*([document["config"]] if "config" in document else []), *document.get("layers", ())]
-        if any(f"{repository}@{entry['digest']}" not in self.blobs for entry in wanted):
-            return _error(400, "MANIFEST_BLOB_UNKNOWN")
-        if any(f"{repository}@{entry['digest']}" not in self.manifests for entry in document.get("manifests", ())):
-            return _error(400, "MANIFEST_BLOB_UNKNOWN")
+        wanted += document.get("manifests", ())
+        kept = {**self.blobs, **self.manifests}
+        missing = [entry["digest"] for entry in wanted if f"{repository}@{entry['digest']}" not in kept]
+        if missing:
+            return _missing_content(missing)
         digest = compute_digest(content)
         self.manifests[name] = self.manifests[f"{repository}@{digest}"] = content
         subject = (("OCI-Subject", document["subject"]["digest"]),) if "subject" in document else ()
@@ -175,6 +176,12 @@ def _media_type(content: bytes) -> str:
 
 def _json(content: dict[str, t.Any], media_type: str = "application/json") -> Answer:
     return Answer(200, (("Content-Type", media_type),), (json.dumps(content).encode(),))
+
+
+def _missing_content(digests: list[str]) -> Answer:
+    code = {"code": "MANIFEST_BLOB_UNKNOWN", "message": "blob unknown to registry"}
+    body = {"errors": [{**code, "detail": {"digest": digest}} for digest in digests]}
+    return _json(body)._replace(status=400)
 
 
 def _error(status: int, code: str) -> Answer:
