@@ -108,7 +108,8 @@ def _download(registry: Registry, item: DownloadItem, move: Move, check: bool) -
                 if there is not None:
                     os.unlink(partial)
                     return there
-                _fill(RegistrySource(registry, item.repository, item.digest), item.digest, size, partial, file)
+                with _without_empty(partial):
+                    _fill(RegistrySource(registry, item.repository, item.digest), item.digest, size, partial, file)
                 move(partial, item.path)
         except LocalFileError as error:
             error.within(what)
@@ -119,6 +120,18 @@ def _download(registry: Registry, item: DownloadItem, move: Move, check: bool) -
                     os.unlink(partial)
             raise LocalFileError(f"the file can't be written: {error.strerror}").within(what) from error
     return DownloadOutcome(item.repository, item.digest, size, item.path, DOWNLOAD)
+
+
+@contextlib.contextmanager
+def _without_empty(partial: str) -> t.Iterator[None]:
+    """Remove a partial file into which nothing came before it failed: there is nothing to continue from."""
+    try:
+        yield
+    except RegistryError:
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.getsize(partial) == 0:
+                os.unlink(partial)
+        raise
 
 
 def _there(registry: Registry, item: DownloadItem) -> DownloadOutcome | None:

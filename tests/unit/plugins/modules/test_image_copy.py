@@ -1,0 +1,183 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import OCI_MANIFEST
+from ansible_collections.imageops.registry.tests.unit.support.documents import (
+    CONFIG,
+    LAYER,
+    OTHER_DIGEST,
+    descriptor,
+    encoded,
+    image,
+    index,
+)
+from ansible_collections.imageops.registry.tests.unit.support.hostile_server import answer
+from ansible_collections.imageops.registry.tests.unit.support.module_runs import (
+    NO_TRANSFER,
+    Plain,
+    fail,
+    four_runs,
+    succeed,
+    transfer,
+)
+from ansible_collections.imageops.registry.tests.unit.support.registry_server import RegistryServer
+
+IMAGE = encoded(image())
+WHOLE = len(CONFIG) + len(LAYER)
+AMD64 = {"architecture": "amd64", "os": "linux"}
+ARM64 = {"architecture": "arm64", "os": "linux"}
+
+
+@pytest.fixture
+def options(source: RegistryServer, registry: RegistryServer) -> Plain:
+    source.add_image("a/b:1.0")
+    ends = {"source": {"registry": source.host, "plain_http": True}, "images": [{"repository": "a/b", "tag": "1.0"}]}
+    return {**registry.options, **ends}
+
+
+def test_an_image_is_copied_once(source: RegistryServer, registry: RegistryServer, options: Plain) -> None:
+    runs = four_runs("image_copy", options, writes=lambda: registry.writes)
+    assert registry.manifests == source.manifests and registry.blobs == source.blobs
+    assert source.writes == []
+    digest = source.tags["a/b:1.0"]
+    for run in runs[:2]:
+        (found,) = run["images"]
+        assert (found["action"], found["digest"], found["destination"]) == ("promote", digest, f"{registry.host}/a/b")
+        assert found["tags"] == [{"tag": "1.0", "previous_digest": "", "action": "create"}]
+    assert runs.foreseen["images"] == runs.done["images"]
+    assert [found["action"] for found in runs.again["images"]] == ["unchanged"]
+    assert runs.again["images"] == runs.foreseen_again["images"]
+    assert runs.done["transfer"]["bytes_uploaded"] == WHOLE
+    # The config is read for the diff, too.
+    assert runs.done["transfer"]["bytes_downloaded"] == WHOLE + len(CONFIG)
+    headers = [part["after_header"] for part in runs.done["diff"]]
+    assert f"{registry.host}/a/b:1.0" in headers
+    # The tag of the image is the last that is written.
+    assert registry.writes[-1] == "PUT /v2/a/b/manifests/1.0"
+    assert succeed("image_copy", options)["transfer"] == transfer(requests=2, bytes_skipped=0)
+
+
+def test_other_names_and_mounts(registry: RegistryServer, options: Plain) -> None:
+    registry.add_image("base:1.0")
+    changes = {"destination_repository": "team/app", "tags": ["1", "1.0"], "mount_from": ["base"]}
+    done = succeed("image_copy", {**options, "images": [{**options["images"][0], **changes}]})
+    assert done["transfer"]["bytes_mounted"] == WHOLE and done["transfer"]["bytes_uploaded"] == 0
+    assert {"team/app:1", "team/app:1.0"} <= set(registry.tags)
+
+
+@pytest.fixture
+def multi(source: RegistryServer, options: Plain) -> Plain:
+    """Options that copy an index of two platforms."""
+    other = encoded(image(annotations={"of": "arm64"}))
+    source.add(image(annotations={"of": "arm64"}), "a/b")
+    children = [descriptor(IMAGE, OCI_MANIFEST, platform=AMD64), descriptor(other, OCI_MANIFEST, platform=ARM64)]
+    source.add(index(*children), "a/b:multi")
+    return {**options, "images": [{"repository": "a/b", "tag": "multi"}]}
+
+
+def test_some_platforms_of_an_image(source: RegistryServer, registry: RegistryServer, multi: Plain) -> None:
+    runs = four_runs("image_copy", {**multi, "platforms": ["linux/amd64"]}, writes=lambda: registry.writes)
+    (found,) = runs.done["images"]
+    assert found["source_digest"] == source.tags["a/b:multi"] != found["digest"] == registry.tags["a/b:multi"]
+    flat = succeed("image_copy", {**multi, "platforms": ["linux/amd64"], "flatten": True})
+    assert flat["images"][0]["digest"] == source.tags["a/b:1.0"] == registry.tags["a/b:multi"]
+
+
+def test_artifacts_are_copied_with_the_image(source: RegistryServer, registry: RegistryServer, options: Plain) -> None:
+    subject = descriptor(IMAGE, OCI_MANIFEST)
+    sbom = source.add(image(artifactType="application/spdx+json", subject=subject), "a/b")
+    source.add(image(artifactType="application/x-other", subject=subject), "a/b")
+    done = succeed("image_copy", {**options, "artifacts": ["application/spdx+json"]})
+    assert [(found["digest"], found["action"]) for found in done["images"][0]["artifacts"]] == [(sbom, "copy")]
+    assert f"a/b@{sbom}" in registry.manifests
+    later = succeed("image_copy", {**options, "artifacts": ["all"]})
+    assert later["changed"] is False and later["images"][0]["artifacts_compared"] is False
+    every = succeed("image_copy", {**options, "artifacts": ["all"], "compare_artifacts": True})
+    assert every["changed"] is True and set(registry.manifests) == set(source.manifests)
+
+
+# Conditions and failures ---------------------------------------------------------------------------------------------
+
+
+def test_what_is_refused_keeps_all_back(source: RegistryServer, registry: RegistryServer, options: Plain) -> None:
+    registry.add_image("a/b:1.0", layer=b"another layer")
+    source.add_image("c:1.0")
+    before = registry.tags
+    both = [*options["images"], {"repository": "c", "tag": "1.0"}]
+    for rule in ({"on_conflict": "fail"}, {"immutable_tags": [".*"]}):
+        failed = fail("image_copy", {**options, "images": both, **rule})
+        assert failed["msg"].startswith(f"Nothing was written. {registry.host}/a/b:1.0 points to ")
+        assert [found["action"] for found in failed["images"]] == ["refused", "failed"]
+        assert failed["changed"] is False and registry.tags == before
+    assert [entry["reference"] for entry in failed["failures"]] == [f"{source.host}/a/b:1.0", f"{source.host}/c:1.0"]
+    skipped = succeed("image_copy", {**options, "on_conflict": "skip"})
+    assert skipped["changed"] is False and skipped["images"][0]["action"] == "skip"
+    succeed("image_copy", options)
+    assert registry.tags == {"a/b:1.0": source.tags["a/b:1.0"]}
+
+
+def test_other_images_are_copied_beside_what_fails(registry: RegistryServer, options: Plain) -> None:
+    both = [{"repository": "none", "tag": "1.0"}, *options["images"]]
+    failed = fail("image_copy", {**options, "images": both, "on_error": "continue"})
+    assert failed["msg"].startswith("1 of 2 images were not copied. ")
+    assert [found["action"] for found in failed["images"]] == ["missing", "promote"]
+    assert failed["changed"] is True and set(registry.tags) == {"a/b:1.0"}
+    assert failed["repository_missing"] is False
+
+
+def test_content_that_cannot_be_pushed_moves_no_tag(registry: RegistryServer, options: Plain) -> None:
+    registry.on("PUT", "/v2/a/b/blobs/uploads/.*", answer(507))
+    failed = fail("image_copy", options, diff=True)
+    assert failed["images"][0]["action"] == "failed" and registry.tags == {}
+    assert failed["failures"][0]["msg"] == failed["images"][0]["reason"]
+
+
+def test_a_plan_is_followed(source: RegistryServer, registry: RegistryServer, options: Plain) -> None:
+    plan = succeed("image_diff_info", options)
+    planned = {name: plan[name] for name in ("images", "blobs", "manifests", "artifact_tags", "tags")}
+    done = succeed("image_copy", {**options, "plan": planned})
+    assert done["changed"] is True and registry.tags == source.tags
+    registry.manifests.clear()
+    # The source has moved on: what was looked at is what is copied.
+    source.add_image("a/b:1.0", layer=b"another layer")
+    done = succeed("image_copy", {**options, "plan": planned})
+    assert done["changed"] is True and registry.tags == {"a/b:1.0": plan["images"][0]["digest"]} != source.tags
+
+
+def test_a_plan_that_is_none(registry: RegistryServer, options: Plain) -> None:
+    failed = fail("image_copy", {**options, "plan": {"images": "x"}})
+    assert failed["msg"].startswith("plan")
+    assert failed["transfer"] == NO_TRANSFER and registry.requests == []
+
+
+@pytest.mark.parametrize("lost", ["blobs", "manifests"])
+def test_what_the_destination_has_lost_is_repaired(registry: RegistryServer, multi: Plain, lost: str) -> None:
+    succeed("image_copy", multi)
+    if lost == "blobs":
+        registry.blobs.clear()
+    else:
+        kept = registry.tags["a/b:multi"]
+        for name in [name for name in registry.manifests if kept not in name and "multi" not in name]:
+            del registry.manifests[name]
+    assert succeed("image_copy", multi)["changed"] is False
+    found = fail("image_copy", {**multi, "verify": lost})
+    assert {entry["kind"] for entry in found["images"][0]["missing"]} == {lost[:-1]} and found["changed"] is False
+    repaired = succeed("image_copy", {**multi, "verify": lost, "repair": True})
+    assert repaired["changed"] is True
+    assert succeed("image_copy", {**multi, "verify": lost, "repair": True})["changed"] is False
+
+
+def test_an_image_that_is_another_than_expected(registry: RegistryServer, options: Plain) -> None:
+    expected = [{**options["images"][0], "expected_digest": OTHER_DIGEST}]
+    failed = fail("image_copy", {**options, "images": expected})
+    assert f"{OTHER_DIGEST} was expected" in failed["msg"] and registry.writes == []
+
+
+def test_no_images_are_nothing_to_do(options: Plain) -> None:
+    done: t.Any = succeed("image_copy", {**options, "images": []}, diff=True)
+    assert (done["changed"], done["images"], done["diff"], done["transfer"]) == (False, [], [], NO_TRANSFER)
