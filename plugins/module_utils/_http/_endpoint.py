@@ -10,7 +10,9 @@ from __future__ import annotations
 import typing as t
 
 from .._credentials._credentials import Credentials, no_credentials
+from .._model._reference import is_docker_hub
 from ._limits import LONGEST_WAIT
+from ._url import Origin, origin_of
 
 
 class Endpoint(t.NamedTuple):
@@ -34,3 +36,22 @@ class Endpoint(t.NamedTuple):
     """How many requests may begin in a second; 0: as many as come."""
     chunk_size: int = 0
     """Bytes of the chunks in which blobs are sent; 0: whole, as long as the registry takes them so."""
+
+
+class Address(t.NamedTuple):
+    """Where a registry is: its URL without a path, and the origin of that."""
+
+    base: str
+    origin: Origin
+
+    def is_own(self, url: str) -> bool:
+        """Whether a URL is at the registry itself. Raises :class:`ProtocolViolation` for one that isn't safe."""
+        return url.startswith(f"{self.base}/") or origin_of(url) == self.origin
+
+
+def address_of(endpoint: Endpoint) -> Address:
+    """Where the registry of an endpoint is."""
+    scheme = "http" if endpoint.plain_http else "https"
+    host = "registry-1.docker.io" if is_docker_hub(endpoint.registry) else endpoint.registry
+    base = f"{scheme}://{host}"
+    return Address(base, origin_of(base))

@@ -7,10 +7,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
 import typing as t
+
+from .._run._counters import Counters
 
 LONGEST_WAIT = 120.0
 """Seconds that a registry is waited for, where nothing else is asked for."""
@@ -72,3 +75,21 @@ class Limits:
                 begin = max(self._next_at, time.monotonic())
                 self._next_at = begin + 1 / self._requests_per_second
             sleep(max(0.0, begin - time.monotonic()))
+
+
+class Turns:
+    """Lets the requests of one task begin: at the pace of ``limits``, counted, and ``jobs`` of them at a time."""
+
+    def __init__(self, limits: Limits, counters: Counters, jobs: int, sleep: t.Callable[[float], object]) -> None:
+        self._limits = limits
+        self._counters = counters
+        self._slots = threading.Semaphore(jobs)
+        self._sleep = sleep
+
+    @contextlib.contextmanager
+    def taken(self) -> t.Iterator[None]:
+        """Wait until a request may begin, and keep its place until it has ended."""
+        self._limits.wait(self._sleep)
+        self._counters.add(requests=1)
+        with self._slots:
+            yield

@@ -13,8 +13,9 @@ import typing as t
 import urllib.parse
 
 from .._model._errors import ConnectionFailed
+from ._endpoint import Address
 from ._requests import requests
-from ._url import origin_of
+from ._url import Origin, origin_of
 
 _CHECK = "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment of the module"
 _SOCKS = ("socks4", "socks4a", "socks5", "socks5h")
@@ -61,6 +62,25 @@ def proxy_for(url: str) -> Proxy | None:
     password = parts.password or ""
     secrets = tuple(dict.fromkeys(text for text in (password, urllib.parse.unquote(password)) if text))
     return Proxy(written, name, secrets)
+
+
+class Proxies:
+    """The proxy by which each origin is reached, looked up once. ``on_secret`` gets the passwords of proxies."""
+
+    def __init__(self, address: Address, on_secret: t.Callable[[str], None]) -> None:
+        self._address = address
+        self._on_secret = on_secret
+        self._found: dict[Origin, Proxy | None] = {}
+
+    def find(self, url: str) -> Proxy | None:
+        """The proxy for a URL; None where it is reached directly. Raises what :func:`proxy_for` does."""
+        origin = self._address.origin if self._address.is_own(url) else origin_of(url)
+        if origin not in self._found:
+            proxy = proxy_for(url)
+            for secret in proxy.secrets if proxy else ():
+                self._on_secret(secret)
+            self._found[origin] = proxy
+        return self._found[origin]
 
 
 def proxy_error(causes: t.Iterable[BaseException], url: str, facts: t.Mapping[str, t.Any]) -> ConnectionFailed:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import threading
 import typing as t
 
-from .._http._auth import Scopes
 from .._http._response import Response
+from .._http._scopes import Scopes
 from .._http._transport import Transport
 from .._http._url import without_query
 from .._model._errors import ConnectionFailed, ProtocolViolation, RegistryError, TLSFailed

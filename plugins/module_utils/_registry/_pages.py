@@ -11,8 +11,8 @@ import json
 import re
 import typing as t
 
-from .._http._auth import Scopes
 from .._http._response import Response
+from .._http._scopes import Scopes
 from .._http._url import misled, origin_of
 from .._model._errors import ProtocolViolation, RegistryError
 from ._asking import Asker

@@ -11,8 +11,8 @@ import threading
 import typing as t
 
 from .._end._referrers import Referrers, referrers_tag
-from .._http._auth import Scopes
 from .._http._response import Response
+from .._http._scopes import Scopes
 from .._http._transport import Transport
 from .._http._url import origin_of
 from .._model._digest import algorithm_of, compute_digest

@@ -20,8 +20,9 @@ from .._end._purpose import Purpose
 from .._end._referrers import Referrers
 from .._end._upload_form import UploadForm
 from .._end._upload_session import UploadSession
-from .._http._auth import CATALOG, NOTHING, Scopes, parse_challenges
+from .._http._challenges import parse_challenges
 from .._http._response import Response
+from .._http._scopes import CATALOG, NOTHING, Scopes
 from .._http._transport import Transport
 from .._http._url import origin_of, with_digest
 from .._model._digest import algorithm_of, check_digest, is_digest

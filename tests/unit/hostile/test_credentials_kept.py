@@ -14,13 +14,11 @@ from ansible_collections.imageops.registry.plugins.module_utils._credentials._cr
     credentials_from_options,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._end._body import Body
-from ansible_collections.imageops.registry.plugins.module_utils._http._auth import Answer as TokenAnswer
-from ansible_collections.imageops.registry.plugins.module_utils._http._auth import (
-    Authenticator,
-    Scopes,
-    parse_challenges,
-)
+from ansible_collections.imageops.registry.plugins.module_utils._http._auth import Authenticator
+from ansible_collections.imageops.registry.plugins.module_utils._http._challenges import parse_challenges
 from ansible_collections.imageops.registry.plugins.module_utils._http._requests import requests
+from ansible_collections.imageops.registry.plugins.module_utils._http._scopes import Scopes
+from ansible_collections.imageops.registry.plugins.module_utils._http._token_server import Answer as TokenAnswer
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (
     InvalidInput,
     ProtocolViolation,

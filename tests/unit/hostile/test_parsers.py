@@ -26,14 +26,12 @@ from ansible_collections.imageops.registry.plugins.module_utils._credentials._cr
 )
 from ansible_collections.imageops.registry.plugins.module_utils._credentials._credentials import Credentials
 from ansible_collections.imageops.registry.plugins.module_utils._end._upload_session import UploadSession
-from ansible_collections.imageops.registry.plugins.module_utils._http._auth import (
-    Answer,
-    Authenticator,
-    Scopes,
-    parse_challenges,
-)
+from ansible_collections.imageops.registry.plugins.module_utils._http._auth import Authenticator
+from ansible_collections.imageops.registry.plugins.module_utils._http._challenges import parse_challenges
 from ansible_collections.imageops.registry.plugins.module_utils._http._endpoint import Endpoint
 from ansible_collections.imageops.registry.plugins.module_utils._http._response import Response, retry_after
+from ansible_collections.imageops.registry.plugins.module_utils._http._scopes import Scopes
+from ansible_collections.imageops.registry.plugins.module_utils._http._token_server import Answer
 from ansible_collections.imageops.registry.plugins.module_utils._http._transport import Transport
 from ansible_collections.imageops.registry.plugins.module_utils._http._url import (
     is_local_address,

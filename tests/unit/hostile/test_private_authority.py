@@ -14,8 +14,8 @@ import sys
 import typing as t
 
 import pytest
-from ansible_collections.imageops.registry.plugins.module_utils._http._auth import NOTHING
 from ansible_collections.imageops.registry.plugins.module_utils._http._requests import requests
+from ansible_collections.imageops.registry.plugins.module_utils._http._scopes import NOTHING
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import ConnectionFailed, TLSFailed
 from ansible_collections.imageops.registry.tests.unit.support.certificates import Certificates
 from ansible_collections.imageops.registry.tests.unit.support.company_certificates import CompanyCA

@@ -12,15 +12,10 @@ import urllib.parse
 
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._credentials._credential import ANONYMOUS, Credential
-from ansible_collections.imageops.registry.plugins.module_utils._http._auth import (
-    CATALOG,
-    NOTHING,
-    Answer,
-    Authenticator,
-    Challenge,
-    Scopes,
-    parse_challenges,
-)
+from ansible_collections.imageops.registry.plugins.module_utils._http._auth import Authenticator
+from ansible_collections.imageops.registry.plugins.module_utils._http._challenges import Challenge, parse_challenges
+from ansible_collections.imageops.registry.plugins.module_utils._http._scopes import CATALOG, NOTHING, Scopes
+from ansible_collections.imageops.registry.plugins.module_utils._http._token_server import Answer
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (
     AuthenticationFailed,
     NotGranted,

@@ -20,11 +20,11 @@ from ansible_collections.imageops.registry.plugins.module_utils._credentials._au
 from ansible_collections.imageops.registry.plugins.module_utils._credentials._credential import ANONYMOUS, Credential
 from ansible_collections.imageops.registry.plugins.module_utils._credentials._credentials import Credentials
 from ansible_collections.imageops.registry.plugins.module_utils._end._body import Body
-from ansible_collections.imageops.registry.plugins.module_utils._http._auth import NOTHING, Scopes
 from ansible_collections.imageops.registry.plugins.module_utils._http._endpoint import Endpoint
 from ansible_collections.imageops.registry.plugins.module_utils._http._limits import Limits
 from ansible_collections.imageops.registry.plugins.module_utils._http._notices import Notices
 from ansible_collections.imageops.registry.plugins.module_utils._http._response import Response, retry_after
+from ansible_collections.imageops.registry.plugins.module_utils._http._scopes import NOTHING, Scopes
 from ansible_collections.imageops.registry.plugins.module_utils._http._transport import Transport
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (
     AccessDenied,
@@ -1747,7 +1747,8 @@ def test_no_more_than_jobs_requests_are_under_way_however_many_threads_ask(serve
     client = transport(server.host, jobs=2)
     client.exchange("GET", "/v2/", NOTHING)
     lock, running, most = threading.Lock(), [0], [0]
-    send = client._send_directly
+    channel = client._connections._own
+    send = channel.send_directly
 
     def counted(*arguments: t.Any, **options: t.Any) -> t.Any:
         with lock:
@@ -1759,7 +1760,7 @@ def test_no_more_than_jobs_requests_are_under_way_however_many_threads_ask(serve
             with lock:
                 running[0] -= 1
 
-    client._send_directly = counted
+    channel.send_directly = counted
     server.expect("GET", "/v2/x", 200, times=30)
     threads = [threading.Thread(target=client.exchange, args=("GET", "/v2/x", NOTHING)) for _number in range(30)]
     for thread in threads:
