@@ -5,7 +5,7 @@
 
 PYTHON ?= python3
 
-.PHONY: help test unit integration lint format docs demo bench soak guards clean
+.PHONY: help test unit integration lint format generate docs demo bench soak guards clean
 
 help:
 	@echo 'make test                     unit tests and integration targets on real registries'
@@ -13,6 +13,7 @@ help:
 	@echo 'make integration [ARGS="T"]   integration targets only, all or those named'
 	@echo 'make lint                     sanity tests, linters, type checks'
 	@echo 'make format                   format the Python code and fix what can be fixed'
+	@echo 'make generate                 write the texts of tools/shared into the files that share them'
 	@echo 'make docs                     the documentation of the collection, in .build/docs'
 	@echo 'make demo                     promote images between two registries, to look at'
 	@echo 'make bench [ARGS="--only a"]  measure it beside other tools, and write docs/benchmark.md'
@@ -28,6 +29,9 @@ unit integration:
 
 lint:
 	@$(PYTHON) tools/lint.py
+
+generate:
+	@$(PYTHON) tools/generate.py
 
 format docs:
 	@$(PYTHON) tools/lint.py $@

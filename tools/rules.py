@@ -17,6 +17,8 @@ from typing import NamedTuple
 
 import yaml
 
+from generate import stale
+
 ROOT = Path(__file__).resolve().parent.parent
 CONNECTION = "imageops.registry._connection"
 HEADER = "SPDX-License-Identifier: "
@@ -170,7 +172,7 @@ def package() -> Iterator[str]:
 
 
 def main() -> int:
-    broken = [*headers(), *action_group(), *rooms(), *package()]
+    broken = [*headers(), *action_group(), *rooms(), *stale(), *package()]
     for line in broken:
         print(line)
     return 1 if broken else 0

@@ -169,16 +169,19 @@ blobs:
           type: list
           elements: str
           sample: []
+        # generated: deletion_pending of blob
         deletion_pending:
           description:
             - The registry has accepted the delete, and the blob is still there after 10 seconds. It isn't counted in C(changed),
               and a warning names it.
             - An accepted delete that can't be looked for counts in C(changed), and RV(failures) says beside it that it isn't known to
               have happened.
-            - Some registries delete in the background. Others keep a blob that another repository uses.
+            - Some registries delete in the background, or keep what something else uses.
           returned: O(state=absent), and the blob is still there
           type: bool
           sample: true
+        # end of generated
+# generated: failures task
 failures:
   description: What failed, and why. The rest of the result is returned beside it.
   returned: failure of single things
@@ -218,7 +221,8 @@ transfer:
   description: What the task cost, in requests and bytes of blobs.
   returned: success, and failure of what was asked of a registry
   type: dict
-  sample: {requests: 3, retries: 0, bytes_uploaded: 2, bytes_downloaded: 2, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
+  sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
+# end of generated
 """
 
 import typing as t

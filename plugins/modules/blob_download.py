@@ -107,6 +107,7 @@ downloads:
       description: V(exists) or V(download).
       type: str
       sample: download
+# generated: failures task
 failures:
   description: What failed, and why. The rest of the result is returned beside it.
   returned: failure of single things
@@ -146,7 +147,8 @@ transfer:
   description: What the task cost, in requests and bytes of blobs.
   returned: success, and failure of what was asked of a registry
   type: dict
-  sample: {requests: 2, retries: 0, bytes_uploaded: 0, bytes_downloaded: 1048576, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
+  sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
+# end of generated
 """
 
 import os

@@ -104,8 +104,9 @@ missing:
       blobs:
         - digest: sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a
           size: 2
+# generated: failures task
 failures:
-  description: What could not be looked for, and why. The rest of the result is returned beside it.
+  description: What failed, and why. The rest of the result is returned beside it.
   returned: failure of single things
   type: list
   elements: dict
@@ -144,6 +145,7 @@ transfer:
   returned: success, and failure of what was asked of a registry
   type: dict
   sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
+# end of generated
 """
 
 import typing as t

@@ -197,6 +197,7 @@ images:
   type: list
   elements: dict
   contains:
+    # generated: image_names image_outcome image_plan image_costs
     reference:
       description: The image at the source.
       type: str
@@ -205,12 +206,12 @@ images:
       description: The repository at the destination.
       type: str
       sample: prod.example/team/app
-    digest:
-      description: The digest that the destination serves now, or in check mode would.
-      type: str
-      sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
     source_digest:
       description: The digest that the source serves. Another one where O(platforms) leaves something out.
+      type: str
+      sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+    digest:
+      description: The digest that the destination serves now, or in check mode would.
       type: str
       sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
     action:
@@ -240,6 +241,11 @@ images:
           description: V(exists), V(create), V(replace), V(skip) or V(refused).
           type: str
           sample: create
+    layers_left_out:
+      description: Layers that aren't copied, since their media type says that they may not be distributed.
+      type: list
+      elements: dict
+      sample: []
     artifacts_compared:
       description: Whether artifacts were looked for. They aren't where nothing else differs, unless O(compare_artifacts).
       type: bool
@@ -301,6 +307,8 @@ images:
       description: How many bytes those are.
       type: int
       sample: 0
+    # end of generated
+# generated: image_moves image_failures task
 tags:
   description: What happened to the tags of the images, or in check mode what would, also of those that served something else then.
   returned: success, and failure of single images
@@ -320,11 +328,11 @@ tags:
       type: str
       sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
     previous_digest:
-      description: The digest on which it stood. Empty where there was no such tag.
+      description: The digest that it pointed to. Empty where there was no such tag.
       type: str
       sample: ""
     action:
-      description: V(create) or V(replace), or V(exists) where it was moved meanwhile, by somebody else or by an earlier run.
+      description: V(create) or V(replace), or V(exists) where it was moved meanwhile, by another client or by an earlier run.
       type: str
       sample: create
 artifact_tags:
@@ -334,7 +342,7 @@ artifact_tags:
   elements: dict
   contains: *tag
 given_up:
-  description: What was tried in vain, such as to mount a blob. What it was tried for has come all the same.
+  description: Attempts that failed harmlessly, such as a refused mount. The content arrived another way.
   returned: success, and failure of single images
   type: list
   elements: dict
@@ -348,7 +356,7 @@ given_up:
       type: str
       sample: sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
     given_up:
-      description: What was tried, each in a sentence.
+      description: The attempts, each in a sentence.
       type: list
       elements: str
       sample: ["The registry didn't mount the blob from team/base."]
@@ -386,6 +394,7 @@ transfer:
   returned: success, and failure of what was asked of a registry
   type: dict
   sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
+# end of generated
 """
 
 import contextlib

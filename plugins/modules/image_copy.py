@@ -143,6 +143,7 @@ images:
   type: list
   elements: dict
   contains:
+    # generated: image_names image_outcome image_plan image_costs
     reference:
       description: The image at the source.
       type: str
@@ -151,12 +152,12 @@ images:
       description: The repository at the destination.
       type: str
       sample: prod.example/team/app
-    digest:
-      description: The digest that the destination serves now, or in check mode would.
-      type: str
-      sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
     source_digest:
       description: The digest that the source serves. Another one where O(platforms) leaves something out.
+      type: str
+      sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+    digest:
+      description: The digest that the destination serves now, or in check mode would.
       type: str
       sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
     action:
@@ -228,10 +229,36 @@ images:
           description: Why, where it isn't copied.
           type: str
           sample: ""
+    blobs_uploaded:
+      description: How many of its blobs were uploaded. A blob that several images need counts for the first of them.
+      type: int
+      sample: 3
+    blobs_mounted:
+      description: How many of its blobs were mounted.
+      type: int
+      sample: 1
+    blobs_skipped:
+      description: How many of its blobs were there.
+      type: int
+      sample: 0
+    bytes_uploaded:
+      description: How many bytes those are.
+      type: int
+      sample: 264216
+    bytes_mounted:
+      description: How many bytes those are.
+      type: int
+      sample: 1024
+    bytes_skipped:
+      description: How many bytes those are.
+      type: int
+      sample: 0
+    # end of generated
     missing:
       description:
         - What O(registry) has lost of the image and its artifacts, as far as O(verify) looks for it. With O(repair) and outside of check
           mode, it was pushed again, unless the action is V(failed).
+      # generated: image_missing
       type: list
       elements: dict
       contains:
@@ -262,30 +289,8 @@ images:
         reason:
           description: What was seen, in one sentence.
           type: str
-    blobs_uploaded:
-      description: How many of its blobs were uploaded. A blob that several images need counts for the first of them.
-      type: int
-      sample: 3
-    blobs_mounted:
-      description: How many of its blobs were mounted.
-      type: int
-      sample: 1
-    blobs_skipped:
-      description: How many of its blobs were there.
-      type: int
-      sample: 0
-    bytes_uploaded:
-      description: How many bytes those are.
-      type: int
-      sample: 264216
-    bytes_mounted:
-      description: How many bytes those are.
-      type: int
-      sample: 1024
-    bytes_skipped:
-      description: How many bytes those are.
-      type: int
-      sample: 0
+      # end of generated
+# generated: image_moves image_failures task
 tags:
   description: What happened to the tags of the images, or in check mode what would, also of those that served something else then.
   returned: success, and failure of single images
@@ -305,11 +310,11 @@ tags:
       type: str
       sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
     previous_digest:
-      description: The digest on which it stood. Empty where there was no such tag.
+      description: The digest that it pointed to. Empty where there was no such tag.
       type: str
       sample: ""
     action:
-      description: V(create) or V(replace), or V(exists) where it was moved meanwhile, by somebody else or by an earlier run.
+      description: V(create) or V(replace), or V(exists) where it was moved meanwhile, by another client or by an earlier run.
       type: str
       sample: create
 artifact_tags:
@@ -319,7 +324,7 @@ artifact_tags:
   elements: dict
   contains: *tag
 given_up:
-  description: What was tried in vain, such as to mount a blob. What it was tried for has come all the same.
+  description: Attempts that failed harmlessly, such as a refused mount. The content arrived another way.
   returned: success, and failure of single images
   type: list
   elements: dict
@@ -333,7 +338,7 @@ given_up:
       type: str
       sample: sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
     given_up:
-      description: What was tried, each in a sentence.
+      description: The attempts, each in a sentence.
       type: list
       elements: str
       sample: ["The registry didn't mount the blob from team/base."]
@@ -371,6 +376,7 @@ transfer:
   returned: success, and failure of what was asked of a registry
   type: dict
   sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
+# end of generated
 """
 
 import typing as t

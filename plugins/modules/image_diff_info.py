@@ -80,6 +80,7 @@ images:
   type: list
   elements: dict
   contains:
+    # generated: image_names image_plan
     reference:
       description: The image at the source.
       type: str
@@ -88,38 +89,10 @@ images:
       description: The repository at the destination.
       type: str
       sample: prod.example/team/app
-    repository:
-      description: The repository at the source.
-      type: str
-      sample: team/app
-    destination_repository:
-      description: The repository at the destination, without the registry.
-      type: str
-      sample: team/app
-    exists:
-      description: Whether the image is at the source.
-      returned: when it is known
-      type: bool
-      sample: true
-    digest:
-      description: Its digest, of what is to be promoted.
-      type: str
-      sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
     source_digest:
       description: The digest that the source serves. Another one where O(platforms) leaves something out.
       type: str
       sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
-    media_type:
-      description: Its media type. Empty where it was given by digest and wasn't read.
-      type: str
-      sample: application/vnd.oci.image.index.v1+json
-    action:
-      description:
-        - V(unchanged), V(promote), or V(skip) where tags point to another digest and are to be left there.
-        - V(missing) where the image isn't at the source, V(refused) where a condition isn't met, V(failed) where it could not be
-          compared.
-      type: str
-      sample: promote
     reason:
       description: Why, where the action is V(missing), V(refused) or V(failed).
       type: str
@@ -183,10 +156,40 @@ images:
           description: Why, where it isn't copied.
           type: str
           sample: ""
+    # end of generated
+    repository:
+      description: The repository at the source.
+      type: str
+      sample: team/app
+    destination_repository:
+      description: The repository at the destination, without the registry.
+      type: str
+      sample: team/app
+    exists:
+      description: Whether the image is at the source.
+      returned: when it is known
+      type: bool
+      sample: true
+    digest:
+      description: Its digest, of what is to be promoted.
+      type: str
+      sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+    media_type:
+      description: Its media type. Empty where it was given by digest and wasn't read.
+      type: str
+      sample: application/vnd.oci.image.index.v1+json
+    action:
+      description:
+        - V(unchanged), V(promote), or V(skip) where tags point to another digest and are to be left there.
+        - V(missing) where the image isn't at the source, V(refused) where a condition isn't met, V(failed) where it could not be
+          compared.
+      type: str
+      sample: promote
     missing:
       description:
         - What O(registry) has lost of the image and its artifacts, as far as O(verify) looks for it. With O(repair), it is
           in RV(blobs) and RV(manifests).
+      # generated: image_missing
       type: list
       elements: dict
       contains:
@@ -217,6 +220,7 @@ images:
         reason:
           description: What was seen, in one sentence.
           type: str
+      # end of generated
 blobs:
   description: The blobs of what is to be promoted, for O(imageops.registry.blob_info#module:blobs).
   returned: success
@@ -269,6 +273,7 @@ failures:
     msg:
       description: What failed, and why, in one sentence.
       type: str
+# generated: task
 error:
   description: The facts of what failed, where the task failed as a whole.
   returned: failure of the whole task
@@ -291,6 +296,7 @@ transfer:
   returned: success, and failure of what was asked of a registry
   type: dict
   sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
+# end of generated
 """
 
 import typing as t

@@ -205,8 +205,9 @@ images:
       returned: where O(include) isn't empty
       type: str
       sample: application/vnd.oci.image.config.v1+json
+# generated: failures task
 failures:
-  description: What could not be looked for or read, and why. The rest of the result is returned beside it.
+  description: What failed, and why. The rest of the result is returned beside it.
   returned: failure of single things
   type: list
   elements: dict
@@ -244,7 +245,8 @@ transfer:
   description: What the task cost, in requests and bytes of blobs.
   returned: success, and failure of what was asked of a registry
   type: dict
-  sample: {requests: 1, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
+  sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
+# end of generated
 """
 
 import typing as t

@@ -111,6 +111,7 @@ repository:
           question fails otherwise.
       type: bool
       sample: false
+# generated: task
 error:
   description: The facts of what failed, where the task failed as a whole.
   returned: failure of the whole task
@@ -132,7 +133,8 @@ transfer:
   description: What the task cost, in requests and bytes of blobs.
   returned: success, and failure of what was asked of a registry
   type: dict
-  sample: {requests: 2, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
+  sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
+# end of generated
 """
 
 import typing as t

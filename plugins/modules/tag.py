@@ -147,16 +147,19 @@ tags:
       description: V(exists), V(create) or V(replace). With O(state=absent), V(delete) or V(absent).
       type: str
       sample: create
+    # generated: deletion_pending of tag
     deletion_pending:
       description:
-        - The registry has accepted the delete, and the tag still serves its digest after 10 seconds. It isn't counted in
-          C(changed), and a warning names it.
+        - The registry has accepted the delete, and the tag is still there after 10 seconds. It isn't counted in C(changed),
+          and a warning names it.
         - An accepted delete that can't be looked for counts in C(changed), and RV(failures) says beside it that it isn't known to
           have happened.
-        - Some registries delete in the background.
+        - Some registries delete in the background, or keep what something else uses.
       returned: O(state=absent), and the tag is still there
       type: bool
       sample: true
+    # end of generated
+# generated: failures task
 failures:
   description: What failed, and why. The rest of the result is returned beside it.
   returned: failure of single things
@@ -197,6 +200,7 @@ transfer:
   returned: success, and failure of what was asked of a registry
   type: dict
   sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
+# end of generated
 """
 
 import typing as t

@@ -200,8 +200,9 @@ resolved:
       description: Its own size in bytes, without what it refers to.
       type: int
       sample: 743
+# generated: failures task
 failures:
-  description: What could not be listed or looked up, and why. The rest of the result is returned beside it.
+  description: What failed, and why. The rest of the result is returned beside it.
   returned: failure of single things
   type: list
   elements: dict
@@ -240,6 +241,7 @@ transfer:
   returned: success, and failure of what was asked of a registry
   type: dict
   sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
+# end of generated
 """
 
 import typing as t
