@@ -54,7 +54,7 @@ def texts() -> dict[str, list[str]]:
 
 
 def generated(name: str, content: str, shared: dict[str, list[str]]) -> str:
-    """The content of a file with all that is generated in it. Raises Mistake."""
+    """The content of a file with all texts in it that it names. Raises Mistake."""
     lines = content.splitlines()
     result: list[str] = []
     position = 0
@@ -84,20 +84,33 @@ def filled(name: str, wanted: list[str], word: str | None, shared: dict[str, lis
                 yield shown.replace("THIS", word) if word else shown.replace("THIS_", "")
 
 
+def contents() -> Iterator[tuple[Path, str]]:
+    """The files that may name texts, and what they contain."""
+    for pattern in PLACES:
+        for path in sorted(ROOT.glob(pattern)):
+            yield path, path.read_text(encoding="utf-8")
+
+
 def differing() -> Iterator[tuple[Path, str]]:
     """The files that aren't as they would be generated, and what they would be. Raises Mistake."""
     shared = texts()
-    for pattern in PLACES:
-        for path in sorted(ROOT.glob(pattern)):
-            content = path.read_text(encoding="utf-8")
-            wanted = generated(path.relative_to(ROOT).as_posix(), content, shared)
-            if wanted != content:
-                yield path, wanted
+    for path, content in contents():
+        wanted = generated(path.relative_to(ROOT).as_posix(), content, shared)
+        if wanted != content:
+            yield path, wanted
+
+
+def unused() -> Iterator[str]:
+    """A line for every text that no file names. Raises Mistake."""
+    begins = (_BEGIN.fullmatch(line) for _path, content in contents() for line in content.splitlines())
+    named = {text for begin in begins if begin for text in begin[2].split()}
+    yield from (f"tools/shared: no file names the text {text}" for text in sorted(set(texts()) - named))
 
 
 def stale() -> Iterator[str]:
-    """A line for every file that has to be generated again."""
+    """A line for every file that has to be generated again, and for every text that isn't used."""
     try:
+        yield from unused()
         for path, wanted in differing():
             lines = zip(path.read_text(encoding="utf-8").splitlines(), wanted.splitlines())
             line = next((number for number, (is_, should) in enumerate(lines, 1) if is_ != should), 1)

@@ -95,14 +95,14 @@ options:
     default: []
   timeout:
     description:
-      - Seconds that a registry may be silent. The end of an upload may take 300 seconds at least.
+      - How long to wait, in seconds, while the registry sends nothing. The end of an upload may take 300 seconds at least.
       - An answer of which less than 1 KiB comes in so many seconds counts as silent, too. Whatever isn't a blob (tokens, manifests,
         lists) must be whole after five times as many.
     type: int
     default: 60
   retries:
     description:
-      - How many times a request is repeated that failed temporarily (429, 5xx, a broken connection).
+      - How often to retry a request after a temporary failure (429, 5xx, a broken connection).
     type: int
     default: 3
   retry_max_wait:
@@ -151,6 +151,7 @@ options:
       - The registry at the other end, which is only read.
     type: dict
     suboptions:
+      # generated: connection
       registry:
         description:
           - The registry as V(host) or V(host:port), without a scheme.
@@ -158,11 +159,11 @@ options:
         required: true
       username:
         description:
-          - The account to log in with. Needs O(source.password).
+          - The account to log in with. Needs the password.
         type: str
       password:
         description:
-          - The password of O(source.username), or a token that the registry takes in its place.
+          - The password of the account, or a token that the registry takes in its place.
         type: str
       token:
         description:
@@ -170,7 +171,7 @@ options:
         type: str
       auth_file:
         description:
-          - A file of the form that C(docker login) and C(podman login) write.
+          - A file of the form that C(docker login) and C(podman login) write, on the host that reaches the registry.
         type: path
         aliases: [authfile]
       search_auth_files:
@@ -200,7 +201,7 @@ options:
         type: path
       client_key:
         description:
-          - A file with the key of O(source.client_cert).
+          - A file with the key of the client certificate.
         type: path
       trusted_realm_hosts:
         description:
@@ -208,4 +209,5 @@ options:
         type: list
         elements: str
         default: []
+      # end of generated
 """

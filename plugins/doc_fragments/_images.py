@@ -23,6 +23,7 @@ options:
         description: The repository at the source.
         type: str
         required: true
+      # generated: image_at_source image_at_destination
       tag:
         description: The tag at the source. It is resolved once; what follows goes by digest. Put it in quotes.
         type: raw
@@ -39,11 +40,13 @@ options:
             list beside O(images[].tag) is refused.
         type: list
         elements: raw
+      # end of generated
       mount_from:
         description: Repositories of the destination that may have blobs of the image.
         type: list
         elements: str
         default: []
+      # generated: image_conflicts image_choice image_expectations
       on_conflict:
         description: In place of O(on_conflict), for this image.
         type: str
@@ -71,6 +74,7 @@ options:
           - The digest that every tag at the destination must point to; empty where there must be no such tag.
           - Where a tag points to another one, the image is refused, unless it is the source's already.
         type: str
+      # end of generated
   on_conflict:
     description:
       - What is to be done where a tag points to another digest.

@@ -64,12 +64,14 @@ options:
         description: The repository at the source, which is the registry or the layout.
         type: str
         required: true
+      # generated: image_at_source
       tag:
         description: The tag at the source. It is resolved once; what follows goes by digest. Put it in quotes.
         type: raw
       digest:
         description: The digest at the source, in place of a tag. Where both are given, the digest is what counts.
         type: str
+      # end of generated
       name:
         description:
           - The name of the image in the layout (the annotation C(org.opencontainers.image.ref.name)).
@@ -78,6 +80,7 @@ options:
             what is the same behind the name of a registry, then the tag alone, as C(oras) and C(regctl) write it. Empty, it
             stands for the only image of a layout.
         type: str
+      # generated: image_at_destination
       destination_repository:
         description: The repository at the destination. By default it has the same name.
         type: str
@@ -88,11 +91,13 @@ options:
             list beside O(images[].tag) is refused.
         type: list
         elements: raw
+      # end of generated
       mount_from:
         description: Repositories of the registry that may have blobs of the image, with O(state=imported).
         type: list
         elements: str
         default: []
+      # generated: image_conflicts image_choice image_expectations
       on_conflict:
         description: In place of O(on_conflict), for this image.
         type: str
@@ -120,6 +125,7 @@ options:
           - The digest that every tag at the destination must point to; empty where there must be no such tag.
           - Where a tag points to another one, the image is refused, unless it is the source's already.
         type: str
+      # end of generated
   default_repository:
     description:
       - With O(state=imported) and without O(images), where images go whose names in the layout say no repository.

@@ -62,6 +62,11 @@ def test_texts_are_written_between_the_comments_with_their_indentation(root: pat
     assert list(generate.stale()) == []
 
 
+def test_a_text_that_no_file_names_is_found(root: pathlib.Path) -> None:
+    written(root, "plugins/modules/tag.py", "# generated: size\n# end of generated\n")
+    assert list(generate.stale()) == ["tools/shared: no file names the text side"]
+
+
 def test_without_a_word_what_stands_for_it_is_left_out(root: pathlib.Path) -> None:
     after = written(root, "roles/promote/meta/argument_specs.yml", "# generated: side\n# end of generated\nmore: 1\n")
     assert after == (
@@ -73,14 +78,14 @@ def test_without_a_word_what_stands_for_it_is_left_out(root: pathlib.Path) -> No
 def test_a_file_that_was_changed_by_hand_is_named_with_the_line_and_the_command(root: pathlib.Path) -> None:
     content = "# generated: size\nsize:\n  type: str\n  returned: success\n# end of generated\n"
     (root / "plugins/modules/tag.py").write_text(content)
-    (line,) = generate.stale()
+    (_unused, line) = generate.stale()
     assert line == "plugins/modules/tag.py:3: isn't what tools/shared says; change it there, and run: make generate"
     assert (root / "plugins/modules/tag.py").read_text() == content
 
 
 def test_lines_that_are_missing_are_found(root: pathlib.Path) -> None:
     (root / "plugins/modules/tag.py").write_text("# generated: size\nsize:\n# end of generated\n")
-    (line,) = generate.stale()
+    (_unused, line) = generate.stale()
     assert line.startswith("plugins/modules/tag.py:3: isn't what tools/shared says")
 
 
