@@ -20,6 +20,7 @@ from .._run._parallel import Step, StepGraph, run_all
 from .._run._progress import Progress
 from ._deletion import TEN_SECONDS, Deletions, Patience, settled
 from ._look import look_at_blob, not_replaced
+from ._missing_repositories import MissingRepositories
 from ._transfer import BlobSource, WatchedSource, abandon_upload, size_of, size_to_skip, upload_blob
 
 if t.TYPE_CHECKING:
@@ -28,6 +29,10 @@ if t.TYPE_CHECKING:
 _MAXIMUM_MOUNTS_TRIED = 3
 _MANY_LOOKS = 3
 """So many, and it pays to ask whether the repository is there at all."""
+
+
+_SMALL = 1024 * 1024
+"""Bytes. To send so much takes no longer than to look first whether it is there."""
 
 
 class BlobGroup(t.NamedTuple):
@@ -104,6 +109,11 @@ class _Wanted:
         self.presumed = False
         """Whether it is taken for missing without a look."""
 
+    @property
+    def is_small(self) -> bool:
+        """Whether it may be taken for missing although the registry wasn't asked about its repository."""
+        return self.size is not None and self.size <= _SMALL
+
     def is_replaced(self, digest: str) -> bool:
         """Whether it is sent whatever the destination has: no look, and no mount of what may be the same copy."""
         return digest in self.group.replace
@@ -128,7 +138,8 @@ class BlobPlacement:
     A blob that several repositories want is sent once, and mounted into the others: they wait for the first of them.
     What one of them has already is mounted into the others, so all are looked at before any is sent. Of a repository
     that lacks the largest of several blobs it is asked whether it is there at all: if it isn't, no other is looked for.
-    What is in ``presumed_missing``, by repository and digest, isn't looked for either. ``check`` only looks.
+    What is in ``presumed_missing``, by repository and digest, isn't looked for either, nor what is small in
+    repositories that ``missing`` presumes to be missing. ``check`` only looks, at everything.
     """
 
     def __init__(
@@ -139,12 +150,14 @@ class BlobPlacement:
         check: bool,
         progress: Progress,
         presumed_missing: t.Container[tuple[str, str]] = (),
+        missing: MissingRepositories | None = None,
     ) -> None:
         self._destination = destination
         self._source_of = source_of
         self._check = check
         self._progress = progress
         self._presumed_missing = presumed_missing
+        self._missing = missing or MissingRepositories(destination)
         self._offers_own = True
 
     def add_to(self, graph: StepGraph, groups: t.Sequence[BlobGroup]) -> list[Step[BlobOutcome]]:
@@ -210,16 +223,27 @@ class BlobPlacement:
         is_first: bool,
     ) -> t.Callable[[], BlobOutcome | None]:
         def look() -> BlobOutcome | None:
-            if first is not None and first.outcome is None and self._destination.lacks_repository(wanted.repository):
+            repository = wanted.repository
+            if first is not None and first.outcome is None and self._is_missing(repository):
                 wanted.presumed = True
                 return None
-            found = self._look(digest, copies, wanted)
+            found = self._missing_or_found(digest, copies, wanted)
             if found is None and is_first:
                 # Asked now, before anything is sent there; the others get the same answer.
-                self._destination.lacks_repository(wanted.repository)
+                self._is_missing(repository)
             return found
 
         return look
+
+    def _is_missing(self, repository: str) -> bool:
+        return self._missing.presumes(repository) or self._destination.lacks_repository(repository)
+
+    def _missing_or_found(self, digest: str, copies: _Copies, wanted: _Wanted) -> BlobOutcome | None:
+        if self._check or not wanted.is_small:
+            return self._look(digest, copies, wanted)
+        found = self._missing.look(wanted.repository, lambda: self._look(digest, copies, wanted))
+        wanted.presumed = found is None and self._missing.presumes(wanted.repository)
+        return found
 
     def _look(self, digest: str, copies: _Copies, wanted: _Wanted) -> BlobOutcome | None:
         """The outcome for a blob that is there already; None for one that has to be sent."""
@@ -319,7 +343,10 @@ class BlobPlacement:
                 given_up.append(str(error))
                 self._offers_own = error.temporary
             else:
-                return (self._there(digest, wanted, size), None) if session is None else (None, session)
+                if session is not None:
+                    return None, session
+                self._missing.found(wanted.repository)
+                return self._there(digest, wanted, size), None
         if size_to_skip(self._destination, wanted.repository, digest) not in (size, -1):
             return None, session
         if session is not None:

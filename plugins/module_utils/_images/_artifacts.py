@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._blobs._missing_repositories import MissingRepositories
 from .._end._end import End
 from .._end._purpose import Purpose
 from .._end._referrers import Referrers
@@ -86,15 +87,22 @@ class ArtifactsWanted(t.NamedTuple):
 
 
 def compare_artifacts(
-    source: End, destination: End, requests: t.Sequence[ArtifactsWanted]
+    source: End,
+    destination: End,
+    requests: t.Sequence[ArtifactsWanted],
+    known: Answers | None = None,
+    missing: MissingRepositories | None = None,
 ) -> list[tuple[Artifact, ...] | RegistryError]:
     """What belongs to the images at the source, and what of it the destination lacks; outcomes in their order.
+
+    ``known`` are answers of the source that needn't be asked for, ``missing`` are repositories that the destination is
+    presumed not to have.
 
     What the source lists and doesn't have is a result. What can't be read is an error: nothing is left behind silently.
     """
     graphs = [_Graph(request) for request in requests]
-    _find(source, graphs)
-    _look_at_destination(destination, graphs)
+    _find(source, graphs, known or {})
+    _look_at_destination(destination, graphs, missing or MissingRepositories(destination))
     _read(source, destination, graphs)
     return [graph.error or tuple(graph.artifacts) for graph in graphs]
 
@@ -224,8 +232,8 @@ def _open_children(source: End, graphs: t.Sequence[_Graph]) -> None:
         graph.open_children(found)
 
 
-def _find(source: End, graphs: t.Sequence[_Graph]) -> None:
-    answers: dict[Place, Found | RegistryError] = {}
+def _find(source: End, graphs: t.Sequence[_Graph], known: Answers) -> None:
+    answers = dict(known)
     types: dict[Place, str | RegistryError | None] = {}
     for _level in range(_MAXIMUM_DEPTH):
         _open_children(source, graphs)
@@ -244,7 +252,7 @@ Question = tuple[str, str, str]
 """Repository and subject or tag at the destination, and which of the two it is."""
 
 
-def _look_at_destination(destination: End, graphs: t.Sequence[_Graph]) -> None:
+def _look_at_destination(destination: End, graphs: t.Sequence[_Graph], missing: MissingRepositories) -> None:
     def question_of(graph: _Graph, artifact: Artifact) -> Question:
         name = artifact.tag or artifact.subject
         return graph.wanted.target, name, "tag" if artifact.tag else "subject"
@@ -254,6 +262,9 @@ def _look_at_destination(destination: End, graphs: t.Sequence[_Graph]) -> None:
         if kind == "tag":
             # What was signed at the destination as well must not be taken away.
             return destination.head_manifest(repository, name, Purpose.GUARD)
+        if missing.presumes(repository):
+            # After the push it is looked for.
+            return Referrers((), "", proven=False)
         try:
             return destination.list_referrers(repository, name)
         except (AccessDenied, AuthenticationFailed, NoToken):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from .._blobs._deletion import TEN_SECONDS, Deletions, Patience, Pauses, settled
+from .._blobs._missing_repositories import MissingRepositories
 from .._blobs._transfer import RegistrySource, size_to_skip, upload_blob
 from .._end._end import End
 from .._end._purpose import Purpose
@@ -74,10 +75,19 @@ class ManifestPush:
     pushed one after another: some registries lose an entry of that list where two come at once.
     """
 
-    def __init__(self, destination: End, source: End | None, *, check: bool, patience: Patience = TEN_SECONDS) -> None:
+    def __init__(
+        self,
+        destination: End,
+        source: End | None,
+        *,
+        check: bool,
+        patience: Patience = TEN_SECONDS,
+        missing: MissingRepositories | None = None,
+    ) -> None:
         self._destination = destination
         self._source = source
         self._check = check
+        self._missing = missing or MissingRepositories(destination)
         self._items: list[ManifestItem] = []
         self._steps: list[Step[ManifestOutcome]] = []
         self._referrers: dict[int, Manifest] = {}
@@ -176,7 +186,7 @@ class ManifestPush:
         destination = self._destination
         what = f"push {destination.name}/{item.repository}@{item.digest}"
         there = None
-        if not item.known_missing:
+        if not (item.known_missing or (self._missing.presumes(item.repository) and not self._check)):
             there = destination.head_manifest(item.repository, item.digest, Purpose.PUSH)
         if there is not None:
             # A cache may call it something else.

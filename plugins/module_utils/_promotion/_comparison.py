@@ -7,15 +7,18 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import typing as t
 
+from .._blobs._missing_repositories import MissingRepositories
 from .._end._end import End
 from .._end._purpose import Purpose
-from .._images._artifacts import Artifact, ArtifactsWanted, compare_artifacts
+from .._images._artifacts import Answers, Artifact, ArtifactsWanted, Place, compare_artifacts
 from .._images._contents import Missing
 from .._images._inspection import manifest_digests, platforms_of, read_config, read_tree
 from .._images._platform_choice import SOURCE_ANNOTATION, PlatformMissing, choose_platforms
+from .._images._referrers import referrers_of
 from .._model._actions import CREATE, EXISTS, REPLACE
 from .._model._errors import Conflict, NotFound, RegistryError
 from .._model._manifest import INDEX_TYPES, Descriptor, Manifest
@@ -67,24 +70,46 @@ class Comparison(t.NamedTuple):
 
 
 def compare_images(
-    source: End, destination: End, items: t.Sequence[ImageItem], *, artifacts_of_equal: bool = False
+    source: End,
+    destination: End,
+    items: t.Sequence[ImageItem],
+    *,
+    artifacts_of_equal: bool = False,
+    missing: MissingRepositories | None = None,
 ) -> list[Comparison]:
     """Compare images by digest and read what the plan needs; results in the items' order.
 
     An image that isn't there, or can't be read, is a result and no error. Where nothing is to be done, that costs one
     HEAD at the source (none for an image given by digest) and one per tag at the destination. Artifacts are compared
     where a tag is to move, and where there is no tag that would tell that they have arrived; ``artifacts_of_equal``
-    compares them everywhere.
+    compares them everywhere. ``missing`` learns which repositories aren't at the destination.
     """
     heads = _Heads(source, destination, items)
-    outcomes = run_all(
-        lambda item: _compare(source, destination, item, heads), items, max(source.jobs, destination.jobs)
-    )
+    ends = _Ends(source, destination, missing or MissingRepositories(destination))
+    ends.missing.consider(heads.untagged)
+    answers: dict[Place, t.Any] = {}
+
+    def ask_ahead() -> None:
+        places = list(filter(None, dict.fromkeys(_to_be_asked(destination, item, heads) for item in items)))
+        answers.update(zip(places, referrers_of(source, places)))
+
+    # What belongs to an image is asked at the same time: what is looked for meanwhile doesn't change the question.
+    work: list[t.Callable[[], t.Any]] = [ask_ahead]
+    work += [functools.partial(_compare, ends, item, heads) for item in items]
+    _asked, *outcomes = run_all(lambda do: do(), work, max(source.jobs, destination.jobs) + 1)
     comparisons = [
         Comparison(item, FAILED, reason=str(outcome)) if isinstance(outcome, RegistryError) else outcome
         for item, outcome in zip(items, outcomes)
     ]
-    return _with_artifacts(source, destination, comparisons, artifacts_of_equal)
+    return _with_artifacts(ends, comparisons, artifacts_of_equal, answers)
+
+
+class _Ends(t.NamedTuple):
+    """What is compared."""
+
+    source: End
+    destination: End
+    missing: MissingRepositories
 
 
 class _Heads:
@@ -121,6 +146,15 @@ class _Heads:
         """What a tag points to. Raises what the look has raised."""
         return self._get("destination", item.target, tag)
 
+    @property
+    def untagged(self) -> set[str]:
+        """Repositories at the destination in which none of the tags was found."""
+        asked, others = set[str](), set[str]()
+        for (end, repository, _tag), found in self._found.items():
+            if end == "destination":
+                (asked if found is None else others).add(repository)
+        return asked - others
+
     def _get(self, *place: str) -> Descriptor | None:
         found = self._found[t.cast("tuple[str, str, str]", place)]
         if isinstance(found, RegistryError):
@@ -128,7 +162,8 @@ class _Heads:
         return found
 
 
-def _compare(source: End, destination: End, item: ImageItem, heads: _Heads) -> Comparison:
+def _compare(ends: _Ends, item: ImageItem, heads: _Heads) -> Comparison:
+    source = ends.source
     found = heads.at_source(item)
     if found is None:
         return _missing(source, item)
@@ -142,7 +177,7 @@ def _compare(source: End, destination: End, item: ImageItem, heads: _Heads) -> C
         )
     try:
         comparison = _choose(source, Comparison(item, UNCHANGED, found, found))
-        return _compare_chosen(source, destination, comparison, heads)
+        return _compare_chosen(ends, comparison, heads)
     except PlatformMissing as error:
         return Comparison(item, REFUSED, found, reason=f"{item.at_source(source)}: {error}")
     except NotFound as error:
@@ -163,7 +198,8 @@ def _choose(source: End, comparison: Comparison) -> Comparison:
     return comparison._replace(source=manifest.descriptor, chosen=choice.chosen, rewritten=choice.rewritten)
 
 
-def _compare_chosen(source: End, destination: End, comparison: Comparison, heads: _Heads) -> Comparison:
+def _compare_chosen(ends: _Ends, comparison: Comparison, heads: _Heads) -> Comparison:
+    source, destination, missing = ends
     item, chosen = comparison.item, t.cast(Descriptor, comparison.chosen)
     tags = tuple(_compare_tag(destination, item, tag, chosen.digest, heads) for tag in item.tags)
     comparison = comparison._replace(tags=tags)
@@ -175,13 +211,15 @@ def _compare_chosen(source: End, destination: End, comparison: Comparison, heads
         return comparison._replace(action=SKIP if any(tag.action == SKIP for tag in tags) else UNCHANGED)
     if moving and not any(tag.action == EXISTS for tag in tags):
         # Not a HEAD: a tag is put on it by pushing its content once more.
-        present = _manifest_at(destination, item.target, chosen)
+        present = missing.look(item.target, lambda: _manifest_at(destination, item.target, chosen))
         if present is not None:
             return comparison._replace(action=PROMOTE, chosen=present.descriptor, present=present)
     elif moving or destination.head_manifest(item.target, chosen.digest, Purpose.PUSH) is not None:
         return comparison._replace(action=PROMOTE if moving else UNCHANGED)
 
     def is_there(child: Descriptor) -> bool:
+        if missing.presumes(item.target):
+            return False
         return destination.head_manifest(item.target, child.digest, Purpose.PUSH) is not None
 
     known, media_type = comparison.rewritten, chosen.media_type
@@ -190,7 +228,7 @@ def _compare_chosen(source: End, destination: End, comparison: Comparison, heads
         # HEAD has called it something else, so that nothing was chosen of it yet.
         top = tree[-1].descriptor
         comparison = _choose(source, comparison._replace(source=top, chosen=top, tags=()))
-        return _compare_chosen(source, destination, comparison, heads)
+        return _compare_chosen(ends, comparison, heads)
     _check_platform_of_image(source, item, tree[-1])
     if comparison.source == comparison.chosen:
         comparison = comparison._replace(source=tree[-1].descriptor)
@@ -218,9 +256,26 @@ def _check_platform_of_image(source: End, item: ImageItem, manifest: Manifest) -
         raise PlatformMissing(f"it is no index, and made for {made_for}, not for {', '.join(item.platforms)}")
 
 
+def _to_be_asked(destination: End, item: ImageItem, heads: _Heads) -> Place | None:
+    """The digest at the source of which it is known by the tags alone that its artifacts are to be compared."""
+    if not item.artifacts or item.platforms:
+        return None
+    try:
+        found = heads.at_source(item)
+        if found is None or (item.expected_digest and found.digest != item.expected_digest):
+            return None
+        actions = {_compare_tag(destination, item, tag, found.digest, heads).action for tag in item.tags}
+    except RegistryError:
+        return None
+    moves = not actions.isdisjoint((CREATE, REPLACE)) and REFUSED not in actions
+    return (item.repository, found.digest) if moves else None
+
+
 def _with_artifacts(
-    source: End, destination: End, comparisons: list[Comparison], artifacts_of_equal: bool
+    ends: _Ends, comparisons: list[Comparison], artifacts_of_equal: bool, answers: Answers
 ) -> list[Comparison]:
+    """The comparisons with their artifacts. ``answers`` are those that are known already."""
+    source = ends.source
     places = [
         place
         for place, comparison in enumerate(comparisons)
@@ -247,7 +302,8 @@ def _with_artifacts(
     outcomes: dict[int, t.Any] = {
         place: digests for place, digests in zip(places, found) if isinstance(digests, RegistryError)
     }
-    compared = compare_artifacts(source, destination, [wanted for _place, wanted in asked])
+    wanted = [request for _place, request in asked]
+    compared = compare_artifacts(source, ends.destination, wanted, answers, ends.missing)
     outcomes.update(zip((place for place, _wanted in asked), compared))
     result = list(comparisons)
     for place, outcome in outcomes.items():

@@ -12,6 +12,7 @@ import typing as t
 
 from .._blobs._blob_diff import blob_diff
 from .._blobs._deletion import outcome_as_plain
+from .._blobs._missing_repositories import MissingRepositories
 from .._blobs._placement import BlobGroup, BlobOutcome, BlobPlacement, outcomes_by_group
 from .._blobs._transfer import RegistrySource
 from .._end._end import End
@@ -66,6 +67,7 @@ class Promotion:
         self._planned: Plain = {}
         self._results: dict[str, Plain] = {}
         self._manifests: dict[str, Manifest] = {}
+        self._missing_repositories = MissingRepositories(destination)
         self._missing: dict[tuple[str, str], Manifest] = {}
         """What was just seen to be missing, by repository and digest. A plan from before may be old: none of it is."""
         self.nothing_written = False
@@ -84,6 +86,7 @@ class Promotion:
             plan_given = given_plan(given)
             check_conditions(plan_given, items, self._source, self._destination)
             self._planned, self._manifests = plan_given
+            self._missing_repositories.consider(untagged_repositories(self._planned["images"]))
         before_write(self._planned)
         problems = [image for image in self._planned["images"] if image["action"] in STOPPING]
         if problems and self._rules.all_or_nothing:
@@ -122,7 +125,11 @@ class Promotion:
 
     def _compare(self, items: t.Sequence[ImageItem]) -> Plain:
         comparisons = compare_images(
-            self._source, self._destination, items, artifacts_of_equal=self._rules.artifacts_of_equal
+            self._source,
+            self._destination,
+            items,
+            artifacts_of_equal=self._rules.artifacts_of_equal,
+            missing=self._missing_repositories,
         )
         comparisons = verify_contents(
             self._source, self._destination, comparisons, self._rules.depth, repair=self._rules.repair
@@ -173,6 +180,7 @@ class Promotion:
             lambda group, digest: RegistrySource(self._source, group.source_repository, digest),
             check=self._rules.check,
             progress=self._progress,
+            missing=self._missing_repositories,
             # A config belongs to one manifest, as good as always, and that isn't there.
             presumed_missing={
                 (repository, manifest.config.digest)
@@ -182,7 +190,9 @@ class Promotion:
         )
         steps = placement.add_to(graph, groups)
         places = [(group.repository, digest) for group in groups for digest, _size in group.blobs]
-        push = ManifestPush(self._destination, self._source, check=self._rules.check)
+        push = ManifestPush(
+            self._destination, self._source, check=self._rules.check, missing=self._missing_repositories
+        )
         push.add_to(graph, items, dict(zip(places, steps)))
         graph.run(self._destination.jobs)
         self._note_blobs(groups, [step.outcome for step in steps])
@@ -275,6 +285,12 @@ class Promotion:
 
     def _parse(self, entry: Plain) -> Manifest:
         return self._manifests[entry["digest"]]
+
+
+def untagged_repositories(images: t.Sequence[Plain]) -> set[str]:
+    """The repositories of a plan in which none of its tags was found."""
+    tags = [(image["destination_repository"], tag["previous_digest"]) for image in images for tag in image["tags"]]
+    return {repository for repository, _digest in tags} - {repository for repository, digest in tags if digest}
 
 
 def _guarded_tags(images: t.Sequence[ImageItem]) -> set[tuple[str, str]]:

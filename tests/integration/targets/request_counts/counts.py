@@ -16,6 +16,7 @@ from runs import (
     WRITING,
     Plain,
     Run,
+    call,
     check,
     connection,
     lines,
@@ -25,6 +26,7 @@ from runs import (
     requests_since,
     say,
     seed,
+    task,
 )
 
 KINDS = "single,multi,family"
@@ -219,4 +221,97 @@ def check_mode() -> None:
     check(again.of("Compare digests")["differs"] is False, "a second run finds differences")
 
 
-main([unchanged, check_mode])
+def ends_of(source: str, destination: str) -> Plain:
+    return {**connection(destination), "source": connection(source)}
+
+
+def items_of(seeded: Iterable[Plain], **options: Any) -> list[Plain]:
+    return [{"repository": image["repository"], "tag": image["tag"], **options} for image in seeded]
+
+
+def kind_of(request: Plain) -> str:
+    """A request without names and digests."""
+    path = request["path"].partition("/v2/")[2]
+    for part, what in (("/manifests/", "manifest"), ("/blobs/uploads/", "upload"), ("/blobs/", "blob")):
+        if part in path:
+            reference = path.rpartition(part)[2]
+            if part == "/manifests/":
+                what = "by digest" if ":" in reference else "cosign" if reference.startswith("sha256-") else "tag"
+            elif part == "/blobs/uploads/" and "mount=" in request["query"]:
+                what = "mount"
+            return f"{request['method']} {what} {request['status']}"
+    return f"{request['method']} {'tags/list' if path.endswith('/tags/list') else 'referrers'} {request['status']}"
+
+
+def kinds_since(moment: str, name: str) -> Counter[str]:
+    return Counter(kind_of(request) for request in requests_since(moment, name) if request["status"] != 401)
+
+
+def check_kinds(what: str, moment: str, name: str, wanted: dict[str, int], number: int = 1) -> None:
+    """The requests that a registry saw are these, which is said in requests per image."""
+    seen = kinds_since(moment, name)
+    check(seen == Counter(wanted), f"{what}: {name} saw {dict(sorted(seen.items()))}, and should have seen {wanted}")
+    say(f"{what}: {seen.total() / number:g} requests per image at {name}")
+
+
+def copied(what: str, options: Plain) -> str:
+    """Copy images in a module without a playbook. Returns the moment before."""
+    moment = mark()
+    result = call([task("image_copy", options)]).of("image_copy")
+    check(result["changed"] is True, f"{what}: nothing was copied: {result}")
+    return moment
+
+
+NEW = 100
+SHARED = 3
+"""Of four layers: with its config, an image has five blobs, as in the benchmark's (e)."""
+
+
+def at_new_destination(*, guarded: bool = False, by_plan: bool = False) -> dict[str, int]:
+    """The requests for images whose config and top layer are their own, in repositories that aren't there."""
+    mounted = SHARED * (NEW - 1)
+    distinct = SHARED + NEW + NEW  # shared layers, own layers, configs
+    # One answer of each kind that says that something isn't there is confirmed. With a guard, each of a tag is, when
+    # it is compared and when it is moved.
+    first = {"HEAD blob 404": 1, "GET blob 404": 1} if by_plan else {"GET by digest 404": 1}
+    return {
+        "HEAD tag 404": NEW if by_plan else 2 * NEW,
+        "GET tag 404": 2 * NEW if guarded else 1,
+        **first,
+        "GET tags/list 404": 1,
+        "POST mount 202": distinct,
+        "POST mount 201": mounted,
+        "PUT upload 201": distinct,
+        "PUT by digest 201": NEW,
+        "PUT tag 201": NEW,
+        "HEAD tag 200": NEW,
+    }
+
+
+def from_nothing() -> None:
+    """Of images that come to a new place, nothing is asked that the answer to another request has told."""
+    source, destination = "dev", "prod"
+    seeded = seed(source, "family", "new", images=NEW, layers=SHARED + 1, layer_size=2048)
+    at_source = {
+        "HEAD tag 200": NEW,
+        "GET by digest 200": NEW,
+        # There is no referrers API, and each repository is asked for it. One absence of a signature is confirmed.
+        "GET referrers 404": NEW,
+        "GET cosign 404": NEW + 1,
+        "HEAD cosign 404": 3 * NEW,
+        "GET blob 200": SHARED + 2 * NEW,
+    }
+    for what, prefix, conditions in (
+        ("from nothing", "plain", {}),
+        ("from nothing, on_conflict: fail", "guarded", {"on_conflict": "fail"}),
+    ):
+        images = [
+            {**item, "destination_repository": f"{prefix}/{item['repository']}", **conditions}
+            for item in items_of(seeded)
+        ]
+        moment = copied(what, {**ends_of(source, destination), "images": images})
+        check_kinds(what, moment, source, at_source, NEW)
+        check_kinds(what, moment, destination, at_new_destination(guarded=bool(conditions)), NEW)
+
+
+main([unchanged, check_mode, from_nothing])

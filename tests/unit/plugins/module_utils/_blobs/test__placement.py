@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import typing as t
 
+from ansible_collections.imageops.registry.plugins.module_utils._blobs._missing_repositories import MissingRepositories
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._placement import BlobGroup, BlobPlacement
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._transfer import ContentSource
 from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
@@ -127,3 +128,71 @@ def test_a_registry_that_keeps_its_damaged_copy_is_found_out(server: ScriptedSer
     expect_upload(server, SMALL)
     server.expect("HEAD", head(SMALL), 200, CONTENT[SMALL]).expect("GET", head(SMALL), 200, b"?")
     assert place(server, replace={SMALL}) == [ContentMismatch, "exists", "exists"]
+
+
+def two_new(server: ScriptedServer) -> tuple[Registry, MissingRepositories]:
+    """A registry that has neither of two repositories, and what is presumed after the first, b, was looked into."""
+    server.expect("GET", "/v2/b/tags/list?n=1", 404, UNKNOWN)
+    destination = Registry(transport(server.host, retries=0, jobs=1), writing=True)
+    missing = MissingRepositories(destination)
+    missing.consider(["a", "b"])
+    assert missing.look("b", lambda: None) is None
+    return destination, missing
+
+
+def place_by(
+    destination: Registry,
+    missing: MissingRepositories,
+    *,
+    check: bool = False,
+    sizes: t.Mapping[str, int] | None = None,
+) -> list[t.Any]:
+    graph = StepGraph()
+    blobs = tuple((digest, (sizes or {}).get(digest, len(content))) for digest, content in CONTENT.items())
+    placement = BlobPlacement(
+        destination,
+        lambda group, digest: ContentSource(CONTENT[digest]),
+        check=check,
+        progress=Progress(),
+        missing=missing,
+    )
+    steps = placement.add_to(graph, [BlobGroup("a", "", (), blobs)])
+    graph.run(1)
+    return [type(step.outcome) if isinstance(step.outcome, RegistryError) else step.outcome.action for step in steps]
+
+
+def expect_own_upload(server: ScriptedServer, digest: str, session: str) -> None:
+    server.expect("POST", own_mount(digest), 202, headers={"Location": session})
+    server.expect("PUT", put(digest, session), 201)
+
+
+def test_in_a_repository_that_is_presumed_to_be_missing_nothing_small_is_looked_for(server: ScriptedServer) -> None:
+    destination, missing = two_new(server)
+    for number, digest in enumerate((LARGE, MIDDLE, SMALL)):
+        expect_own_upload(server, digest, f"/u?s={number}")
+    assert place_by(destination, missing) == ["upload"] * 3
+
+
+def test_what_is_there_after_all_is_not_sent_and_nothing_is_presumed_any_more(server: ScriptedServer) -> None:
+    destination, missing = two_new(server)
+    server.expect("POST", own_mount(LARGE), 201)
+    # From now on, the registry is asked.
+    server.expect("GET", "/v2/a/tags/list?n=1", 200, b'{"tags": ["1"]}')
+    server.expect("HEAD", head(MIDDLE), 200, CONTENT[MIDDLE]).expect("HEAD", head(SMALL), 200, CONTENT[SMALL])
+    assert place_by(destination, missing) == ["exists"] * 3
+    assert not missing.presumes("a")
+
+
+def test_what_is_large_is_looked_for_wherever_it_goes(server: ScriptedServer) -> None:
+    destination, missing = two_new(server)
+    server.expect("HEAD", head(LARGE), 200, headers={"Content-Length": str(2 * 1024**2)})
+    expect_own_upload(server, MIDDLE, "/u?s=1")
+    expect_own_upload(server, SMALL, "/u?s=2")
+    assert place_by(destination, missing, sizes={LARGE: 2 * 1024**2}) == ["upload", "upload", "exists"]
+
+
+def test_check_mode_looks_at_all_whatever_is_presumed(server: ScriptedServer) -> None:
+    destination, missing = two_new(server)
+    for digest in (LARGE, MIDDLE, SMALL):
+        server.expect("HEAD", head(digest), 200, CONTENT[digest])
+    assert place_by(destination, missing, check=True) == ["exists"] * 3

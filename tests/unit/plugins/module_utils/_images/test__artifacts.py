@@ -6,11 +6,13 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._blobs._missing_repositories import MissingRepositories
 from ansible_collections.imageops.registry.plugins.module_utils._images._artifacts import (
     Artifact,
     ArtifactsWanted,
     compare_artifacts,
 )
+from ansible_collections.imageops.registry.plugins.module_utils._images._referrers import referrers_of
 from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (
     AccessDenied,
@@ -448,3 +450,27 @@ def test_a_list_that_clients_keep_does_not_prove_that_an_artifact_is_there(
     destination.add("prod/app", sbom)
     (artifact,) = compared(source, destination, wanted())
     assert (artifact.action, artifact.tree) == ("exists", ())
+
+
+def test_a_repository_that_is_presumed_to_be_missing_lists_no_referrers_and_may_have_signatures(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    source.add("team/app", referrer(IMAGE))
+    tag = cosign_tag(IMAGE_DIGEST)
+    source.add("team/app", signatures(b"1"), tag)
+    missing = MissingRepositories(destination.client)
+    missing.consider(["prod/app", "prod/api"])
+    assert missing.look("prod/api", lambda: None) is None
+    destination.calls.clear()
+    (outcome,) = compare_artifacts(source.client, destination.client, [wanted()], missing=missing)
+    assert not isinstance(outcome, RegistryError), outcome
+    assert [artifact.action for artifact in outcome] == ["copy", "copy"]
+    # A signature that was made at the destination must not be taken away.
+    assert destination.calls == [f"HEAD prod/app {tag}"] and destination.guarded == {f"prod/app {tag}"}
+
+
+def test_answers_that_are_known_are_not_asked_for(source: FakeRegistry, destination: FakeRegistry) -> None:
+    known = dict(zip([("team/app", IMAGE_DIGEST)], referrers_of(source.client, [("team/app", IMAGE_DIGEST)])))
+    source.calls.clear()
+    assert compare_artifacts(source.client, destination.client, [wanted()], known) == [()]
+    assert not source.calls

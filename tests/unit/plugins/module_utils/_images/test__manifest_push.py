@@ -10,6 +10,7 @@ import typing as t
 
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._deletion import Patience
+from ansible_collections.imageops.registry.plugins.module_utils._blobs._missing_repositories import MissingRepositories
 from ansible_collections.imageops.registry.plugins.module_utils._end._referrers import Referrers, referrers_tag
 from ansible_collections.imageops.registry.plugins.module_utils._images._manifest_push import (
     ManifestItem,
@@ -549,3 +550,18 @@ def test_what_is_known_to_be_missing_is_not_looked_for() -> None:
     registry = FakeRegistry()
     push_manifests(registry.client, [TREE[0]._replace(known_missing=True)], None, check=False)
     assert registry.calls == [f"PUT a {IMAGE_DIGEST}"]
+
+
+def test_what_is_presumed_to_be_missing_is_not_looked_for_but_in_check_mode() -> None:
+    for check, calls in ((False, [f"PUT a {IMAGE_DIGEST}"]), (True, [f"HEAD a {IMAGE_DIGEST}"])):
+        registry = FakeRegistry()
+        missing = MissingRepositories(registry.client)
+        missing.consider(["a", "b"])
+        assert missing.look("b", lambda: None) is None
+        registry.calls.clear()
+        graph = StepGraph()
+        push = ManifestPush(registry.client, None, check=check, missing=missing)
+        push.add_to(graph, [TREE[0]])
+        graph.run(1)
+        assert actions(push.finish()) == ["push"]
+        assert registry.calls == calls

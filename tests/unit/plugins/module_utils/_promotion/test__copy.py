@@ -13,7 +13,11 @@ from ansible_collections.imageops.registry.plugins.module_utils._images._referre
 from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import OCI_MANIFEST, Descriptor
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._comparison import compare_images
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._copy import CopyRules, Promotion
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._copy import (
+    CopyRules,
+    Promotion,
+    untagged_repositories,
+)
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._plan import plan
 from ansible_collections.imageops.registry.plugins.module_utils._run._progress import Progress
@@ -152,3 +156,21 @@ def test_a_diff_has_blobs_and_manifests_beside_the_tags(source: FakeRegistry, de
     blobs, child, parent = (row["after"] for row in rows)
     assert set(blobs) == {blob["digest"] for blob in (IMAGE["config"], *IMAGE["layers"])}
     assert (child["digest"], parent["digest"]) == (DIGEST, INDEX_DIGEST)
+
+
+WEB = ImageItem("team/web", tag="1", tags=("1",))
+
+
+def plan_for(source: FakeRegistry, destination: FakeRegistry, *items: ImageItem) -> Plain:
+    comparisons = compare_images(source.client, destination.client, items)
+    return t.cast(Plain, json.loads(json.dumps(plan(comparisons, source.client, destination.client, {}))))
+
+
+@pytest.mark.parametrize("tagged", [False, True])
+def test_a_plan_says_which_repositories_are_new(source: FakeRegistry, destination: FakeRegistry, tagged: bool) -> None:
+    source.add("team/web", OTHER, "1")
+    if tagged:
+        destination.add("team/web", IMAGE, "1")
+    given = plan_for(source, destination, BY_TAG, WEB)
+    new = untagged_repositories(given["images"])
+    assert new == ({"team/app"} if tagged else {"team/app", "team/web"})

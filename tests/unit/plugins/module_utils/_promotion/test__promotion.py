@@ -497,6 +497,91 @@ def test_a_diff_says_what_the_images_are(source: FakeRegistry, destination: Fake
         summarise_sources(comparisons, source.client)
 
 
+# What isn't asked -----------------------------------------------------------------------------------------------------
+
+
+APP, API, WEB = (ImageItem(f"team/{name}", tag="1", tags=("1",)) for name in ("app", "api", "web"))
+
+
+@pytest.fixture
+def three(source: FakeRegistry) -> FakeRegistry:
+    """A source with three images in as many repositories, one of which is an index."""
+    source.add("team/api", OTHER, "1")
+    for document in (IMAGE, OTHER):
+        source.add("team/web", document)
+    source.add("team/web", INDEX, "1")
+    return source
+
+
+def asked(registry: FakeRegistry, *methods: str) -> list[str]:
+    return [call for call in registry.calls if call.startswith(methods or ("GET", "HEAD", "TAGS"))]
+
+
+def test_of_repositories_that_are_not_there_only_the_first_is_looked_into(
+    three: FakeRegistry, destination: FakeRegistry
+) -> None:
+    result = planned(three, destination, APP, API, WEB)
+    assert [entry["repository"] for entry in result["manifests"]] == ["team/app", "team/api", *["team/web"] * 3]
+    tags = [f"HEAD {item.repository} 1" for item in (APP, API, WEB)]
+    assert sorted(destination.calls) == sorted([*tags, f"GET team/app {IMAGE_DIGEST}", "TAGS team/app "])
+
+
+@pytest.mark.parametrize("guard", [{"on_conflict": "fail"}, {"on_conflict": "skip"}, {"immutable_tags": (".*",)}])
+def test_each_tag_is_looked_for_and_with_a_guard_confirmed(
+    three: FakeRegistry, destination: FakeRegistry, guard: dict[str, t.Any]
+) -> None:
+    planned(three, destination, APP, API._replace(**guard), WEB._replace(**guard))
+    assert asked(destination, "HEAD") == [f"HEAD {item.repository} 1" for item in (APP, API, WEB)]
+    assert destination.guarded == {"team/api 1", "team/web 1"}
+
+
+def test_a_repository_that_has_one_of_the_tags_is_looked_into(three: FakeRegistry, destination: FakeRegistry) -> None:
+    destination.add("team/web", OTHER, "2")
+    destination.add("team/web", INDEX)
+    two = ImageItem("team/web", digest=OTHER_DIGEST, tags=("2",))
+    result = planned(three, destination, APP, API, WEB, two)
+    assert f"GET team/web {INDEX_DIGEST}" in destination.calls
+    assert [entry["repository"] for entry in result["manifests"]] == ["team/app", "team/api"]
+
+
+def test_where_the_first_repository_is_there_all_are_looked_into(
+    three: FakeRegistry, destination: FakeRegistry
+) -> None:
+    destination.add("team/app", IMAGE)
+    destination.add("team/api", OTHER)
+    result = planned(three, destination, APP, API)
+    assert result["manifests"] == [] and len(result["tags"]) == 2
+    assert asked(destination, "GET") == [f"GET team/app {IMAGE_DIGEST}", f"GET team/api {OTHER_DIGEST}"]
+
+
+def test_a_single_new_image_costs_no_question_about_its_repository(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    compare(source, destination, APP)
+    assert destination.calls == ["HEAD team/app 1", f"GET team/app {IMAGE_DIGEST}"]
+
+
+def test_what_refers_to_an_image_is_asked_once_and_only_where_its_tag_moves(
+    three: FakeRegistry, destination: FakeRegistry
+) -> None:
+    destination.add("team/api", OTHER, "1")
+    items = [item._replace(artifacts=("all",)) for item in (APP, API, WEB)]
+    refused = WEB._replace(destination_repository="web", on_conflict="fail", artifacts=("all",))
+    destination.add("web", IMAGE, "1")
+    compare_images(three.client, destination.client, [*items, refused])
+    questions = asked(three, "REFERRERS")
+    wanted = {("team/app", IMAGE_DIGEST), *(("team/web", digest) for digest in (IMAGE_DIGEST, OTHER_DIGEST))}
+    wanted.add(("team/web", INDEX_DIGEST))
+    assert sorted(questions) == sorted(f"REFERRERS {repository} {digest}" for repository, digest in wanted)
+
+
+def test_an_image_whose_referrers_cannot_be_listed_fails_alone(three: FakeRegistry, destination: FakeRegistry) -> None:
+    three.failing[f"REFERRERS team/app {IMAGE_DIGEST}"] = AccessDenied("no")
+    items = [item._replace(artifacts=("all",)) for item in (APP, API)]
+    actions = [entry.action for entry in compare_images(three.client, destination.client, items)]
+    assert actions == ["failed", "promote"]
+
+
 # What is still whole -------------------------------------------------------------------------------------------------
 
 
