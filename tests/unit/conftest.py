@@ -110,6 +110,12 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return make_certificates(pathlib.Path(tmp_path_factory.mktemp("certificates")))
 
 
+@pytest.fixture
+def secure(serve: t.Callable[..., ScriptedServer], certificates: Certificates) -> ScriptedServer:
+    """One scripted server with TLS, at the name localhost."""
+    return serve(tls=certificates.server_context(), name="localhost")
+
+
 @pytest.fixture(scope="session")
 def company(tmp_path_factory: pytest.TempPathFactory) -> CompanyCA:
     """A private CA whose certificate breaks the rules on the form of one."""

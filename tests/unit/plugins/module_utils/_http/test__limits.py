@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._http import _limits
-from ansible_collections.imageops.registry.plugins.module_utils._http._limits import Limits
+from ansible_collections.imageops.registry.plugins.module_utils._http._limits import Limits, Turns
+from ansible_collections.imageops.registry.plugins.module_utils._run._counters import Counters
 
 
 class Clock:
@@ -71,3 +74,31 @@ def test_a_backoff_is_bounded_and_left_to_chance(attempt: int, most: float) -> N
     drawn = [Limits().backoff(attempt) for _number in range(100)]
     assert 0.1 <= min(drawn) < max(drawn) <= most
     assert max(Limits(longest_wait=0.2).backoff(attempt) for _number in range(100)) == 0.2
+
+
+def test_a_turn_waits_for_the_limits_is_counted_and_ends_with_its_block() -> None:
+    limits, counters = _limits.Limits(), Counters()
+    waited: list[float] = []
+    turns = Turns(limits, counters, 1, waited.append)
+    with turns.taken():
+        assert waited == []
+    limits.pause(9.0)
+    with turns.taken():
+        assert len(waited) == 1
+    assert counters.as_dict()["requests"] == 2
+
+
+def test_no_more_turns_are_taken_than_there_are_jobs() -> None:
+    turns = Turns(_limits.Limits(), Counters(), 1, lambda seconds: None)
+    entered = threading.Event()
+
+    def work() -> None:
+        with turns.taken():
+            entered.set()
+
+    other = threading.Thread(target=work)
+    with turns.taken():
+        other.start()
+        assert not entered.wait(0.1)
+    assert entered.wait(20)
+    other.join(20)

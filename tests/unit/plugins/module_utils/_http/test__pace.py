@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The rule by itself, with a clock that a test moves; test__transport.py has it on real sockets."""
+"""The rule by itself, with a clock that a test moves; test__connections.py has it on real sockets."""
 
 from __future__ import annotations
 

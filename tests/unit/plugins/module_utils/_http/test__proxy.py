@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._http import _proxy
-from ansible_collections.imageops.registry.plugins.module_utils._http._proxy import proxy_error, proxy_for
+from ansible_collections.imageops.registry.plugins.module_utils._http._endpoint import Endpoint, address_of
+from ansible_collections.imageops.registry.plugins.module_utils._http._proxy import Proxies, proxy_error, proxy_for
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import ConnectionFailed
 
 SECRET = "pass%40word"
@@ -118,3 +119,16 @@ def test_what_went_wrong_at_the_proxy_is_said_with_its_name(
     monkeypatch.setenv("HTTPS_PROXY", f"http://ci:{SECRET}@p.example:3128")
     error = proxy_error([RuntimeError("outer"), cause], URL, {"method": "GET", "url": URL})
     assert reason in str(error) and error.temporary == temporary and SECRET not in str(error)
+
+
+def test_the_proxy_of_an_origin_is_looked_up_once_and_its_password_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://ci:s%40cret@proxy.example:3128")
+    secrets: list[str] = []
+    proxies = Proxies(address_of(Endpoint("r.example")), secrets.append)
+    found = proxies.find("https://r.example/v2/")
+    assert found is not None and found.name == "proxy.example:3128"
+    assert secrets == ["s%40cret", "s@cret"]
+    monkeypatch.setenv("https_proxy", "http://other.example:1")
+    assert proxies.find("https://R.example:443/v2/x") is found
+    other = proxies.find("https://storage.example/1")
+    assert other is not None and other.name == "other.example:1"

@@ -9,8 +9,21 @@ import types
 import typing as t
 
 import pytest
-from ansible_collections.imageops.registry.plugins.module_utils._http._response import Response
-from ansible_collections.imageops.registry.plugins.module_utils._model._errors import ProtocolViolation, RateLimited
+from ansible_collections.imageops.registry.plugins.module_utils._http._response import Response, retry_after
+from ansible_collections.imageops.registry.plugins.module_utils._http._scopes import NOTHING
+from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (
+    AccessDenied,
+    ErrorDetail,
+    NotFound,
+    ProtocolViolation,
+    RateLimited,
+    RegistryError,
+    RepositoryMissing,
+    UnexpectedAnswer,
+    Unsupported,
+)
+from ansible_collections.imageops.registry.tests.unit.support.documents import errors, transport
+from ansible_collections.imageops.registry.tests.unit.support.scripted_server import ScriptedServer
 
 PAGES = [
     (b"<html><head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center>", "the page '502 Bad Gateway'"),
@@ -135,3 +148,97 @@ def test_a_403_that_says_too_many_requests_is_throttling(code: str) -> None:
     error = found.error()
     assert isinstance(error, RateLimited) and error.temporary and found.is_temporary()
     assert "requests_per_second" in error.hint and "rights" not in error.hint
+
+
+def test_retry_after_reads_numbers_and_dates_only() -> None:
+    assert retry_after("120") == 120
+    assert retry_after("x") is None
+    assert retry_after("") is None
+    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "codes", "kind"),
+    [
+        (403, ["DENIED"], AccessDenied),
+        (404, ["MANIFEST_UNKNOWN"], NotFound),
+        (404, [], NotFound),
+        (404, ["NAME_UNKNOWN"], RepositoryMissing),
+        (405, ["UNSUPPORTED"], Unsupported),
+        (405, [], Unsupported),
+        (429, ["toomanyrequests"], RateLimited),
+        (400, ["MANIFEST_INVALID"], UnexpectedAnswer),
+        (418, [], UnexpectedAnswer),
+        (500, ["UNKNOWN"], UnexpectedAnswer),
+    ],
+)
+def test_an_answer_is_an_error_of_its_kind_with_its_facts(
+    server: ScriptedServer, status: int, codes: list[str], kind: type[RegistryError]
+) -> None:
+    server.expect("GET", "/v2/x?sig=secret", status, errors(*codes, detail={"a": 1}) if codes else b"")
+    error = transport(server.host, retries=0).exchange("GET", "/v2/x?sig=secret", NOTHING).error()
+    assert error.__class__ is kind
+    assert (error.method, error.url, error.status) == ("GET", server.url + "/v2/x", status)
+    assert [entry.code for entry in error.errors] == codes
+    assert not codes or error.errors[0].detail == '{"a": 1}'
+    assert "secret" not in f"{error} {error.facts()}"
+
+
+def test_control_characters_of_a_registry_do_not_reach_the_screen(server: ScriptedServer) -> None:
+    nasty = "a\x1b[31mb\x00c\r\nd\x9be\u202ef\u2028g\ud800h\x7f"
+    server.expect("GET", "/1", 400, errors(nasty, message=nasty, detail=nasty))
+    server.expect("GET", "/2", 400, nasty.encode("utf-8", "surrogatepass"))
+    server.expect("GET", "/3", 400, {"errors": [{"code": "a\x1b\x00b\u202ec"}]})
+    client = transport(server.host)
+    for target in ("/1", "/2"):
+        error = client.exchange("GET", target, NOTHING).error()
+        for text in (str(error), error.reason, *(field for entry in error.errors for field in entry)):
+            assert not set(text) & set("\x1b\x00\r\n\x9b\u2028\ud800\x7f"), text
+            text.encode()
+    assert client.exchange("GET", "/3", NOTHING).error().errors == (ErrorDetail("a b c", "", ""),)
+
+
+def test_huge_error_bodies_are_cut(server: ScriptedServer) -> None:
+    server.expect("GET", "/1", 400, b"x" * 10000000)
+    server.expect("GET", "/2", 400, {"errors": [{"code": "C" * 600, "message": "m" * 600, "detail": ["d" * 600]}] * 30})
+    client = transport(server.host)
+    response = client.exchange("GET", "/1", NOTHING)
+    assert len(response.body) == 65536
+    assert len(str(response.error())) < 500
+    error = client.exchange("GET", "/2", NOTHING).error()
+    assert len(error.errors) == 30
+    assert max(len(field) for entry in error.errors for field in entry) == 500
+
+
+def test_no_more_than_fifty_errors_are_kept(server: ScriptedServer) -> None:
+    server.expect("GET", "/1", 400, {"errors": [{"code": "C"}] * 100})
+    assert len(transport(server.host).exchange("GET", "/1", NOTHING).error().errors) == 50
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b"null",
+        b"[]",
+        b'{"errors":null}',
+        b'{"errors":{}}',
+        b'{"errors":"x"}',
+        b'{"errors":[1,null,"x",[]]}',
+        b'{"errors":[{}]}',
+        b'{"errors":[{"code":{"a":[1]},"message":null,"detail":false}]}',
+        b'{"details":"x"}',
+        b"404 page not found\n",
+        b"\xff\xfe\x00",
+        b"[" * 65000,
+        b'{"errors":[{"code":"A","detail":' + b"[" * 30000 + b"]" * 30000 + b"}]}",
+        b'{"errors":[{"code":"A","detail":' + b"9" * 20000 + b"}]}",
+    ],
+    ids=lambda body: repr(body[:40]),
+)
+def test_error_bodies_of_any_shape_are_an_error_without_traceback(server: ScriptedServer, body: bytes) -> None:
+    server.expect("GET", "/1", 400, body)
+    error = transport(server.host).exchange("GET", "/1", NOTHING).error()
+    assert isinstance(error, UnexpectedAnswer)
+    assert str(error).endswith(".")
