@@ -49,7 +49,9 @@ Names = t.Mapping[tuple[str, str], str]
 
 
 class Layout:
-    """One image layout. ``writing`` says what it is opened for: to be read, or to be written.
+    """One image layout: :class:`.End`, which says what the methods promise. Here is said what a layout does otherwise.
+
+    ``writing`` says what it is opened for: to be read, or to be written.
 
     A writer sees only what is whole: what is damaged or incomplete isn't there, and is brought anew. With ``verify``,
     it takes no blob for what its name says without having read it. A reader verifies as it reads.
@@ -156,7 +158,7 @@ class Layout:
         return False
 
     def head_manifest(self, repository: str, reference: str, purpose: Purpose = Purpose.REPORT) -> Descriptor | None:
-        """What a tag or digest is; None where it isn't there, for a writer also where it isn't whole."""
+        """For a writer, what isn't whole isn't there."""
         with self._lock:
             found = self._reachable(reference) if is_digest(reference) else self._named(repository, reference)
         if found is None:
@@ -167,10 +169,7 @@ class Layout:
         return Descriptor(found.media_type, found.digest, found.size)
 
     def get_manifest(self, repository: str, reference: str, media_type: str = "") -> Manifest:
-        """The exact bytes, verified; ``media_type`` as for a registry.
-
-        Raises :class:`NotFound`, for a writer also where it isn't whole.
-        """
+        """Verified under a tag, too. For a writer, what isn't whole isn't there."""
         if self._writing and self.head_manifest(repository, reference) is None:
             raise NotFound("it isn't there").within(f"read {self._shown(repository, reference)}")
         return self._manifest(repository, reference, media_type)
@@ -192,10 +191,7 @@ class Layout:
             raise
 
     def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> bool:
-        """Take a manifest, under a tag or its digest. Returns whether it is listed as a referrer of its subject.
-
-        Raises :class:`ReferencesMissing` where the layout lacks what it refers to.
-        """
+        """The manifest is a referrer of its subject from then on."""
         what = f"write {self._shown(repository, reference)}"
         missing = [part.digest for part in _needed(manifest) if not self._has(part)]
         if missing:
@@ -221,7 +217,7 @@ class Layout:
         return manifest.subject is not None
 
     def list_referrers(self, repository: str, digest: str) -> Referrers:
-        """What refers to a digest: what has it as its subject, and what a list under a tag says (the tag schema).
+        """What has the digest as its subject, and what a list under a tag says (the tag schema).
 
         For a writer, what isn't whole isn't there. Raises :class:`LocalFileError` where a reader lacks an entry of the
         index: what that refers to can't be known.
@@ -243,7 +239,7 @@ class Layout:
         return False
 
     def list_tags(self, repository: str) -> list[str]:
-        """The tags of a repository, sorted. Raises :class:`NotFound` where no name has it."""
+        """The tags in the names of images."""
         check_repository(repository)
         names = [name for entry in self._index.entries for name in read_names(entry.annotations)]
         if all(name.repository != repository for name in names):
@@ -253,12 +249,12 @@ class Layout:
     # Blobs ------------------------------------------------------------------------------------------------------------
 
     def head_blob(self, repository: str, digest: str, purpose: Purpose = Purpose.REPORT) -> int | None:
-        """The size of a blob in bytes; None where it isn't there, with ``verify`` also where it is damaged."""
+        """With ``verify``, what is damaged isn't there."""
         size = self._store.size(digest)
         return None if size is None or not self._is_right(digest) else size
 
     def get_blob(self, repository: str, digest: str, offset: int = 0) -> tuple[t.Iterator[bytes], int]:
-        """The bytes of a blob from ``offset`` on, unverified. Raises :class:`NotFound`."""
+        """From ``offset`` on, always."""
         pieces = self._store.open(digest, offset)
         if pieces is None:
             raise NotFound("the layout is incomplete, it isn't there").within(f"read blob {digest} from {self.name}")
@@ -269,11 +265,11 @@ class Layout:
         return UploadSession(repository, "")
 
     def mount_blob(self, repository: str, digest: str, from_repository: str) -> UploadSession | None:
-        """None where the blob is there, for then it is there for all repositories; else as :meth:`start_upload`."""
+        """A blob that is there is there for all repositories."""
         return self.start_upload(repository) if self.head_blob(repository, digest) is None else None
 
     def put_upload(self, session: UploadSession, digest: str, body: bytes | Body = b"") -> None:
-        """Take a blob, verified. Raises :class:`ContentMismatch`."""
+        """Verified before others see the blob."""
         pieces = [body] if isinstance(body, bytes) else body
         try:
             self._store.add(digest, len(body), pieces)

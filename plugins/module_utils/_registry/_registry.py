@@ -79,7 +79,9 @@ class ApiCheck(t.NamedTuple):
 
 
 class Registry:
-    """One registry. ``writing`` says what the account is asked for: to read only, or to push as well.
+    """One registry: :class:`.Deleting`, which says what the methods promise. Here is said which endpoint each asks.
+
+    ``writing`` says what the account is asked for: to read only, or to push as well.
 
     ``pushed_to`` says that it is looked at for what has to be pushed to it. Some registries deny what isn't there. Then
     that is absent where it is pushed to: an account that may not push is denied that. Everywhere else it is an error,
@@ -133,7 +135,7 @@ class Registry:
         self._transport.close()
 
     def back_off(self, attempt: int) -> None:
-        """Wait before something that has failed is tried again, after the try of that number; the first is 0."""
+        """As long as the transport waits between its own tries."""
         self._transport.back_off(attempt)
 
     # The registry -----------------------------------------------------------------------------------------------------
@@ -188,17 +190,14 @@ class Registry:
     # Tags -------------------------------------------------------------------------------------------------------------
 
     def list_tags(self, repository: str) -> list[str]:
-        """end-8a, GET ``tags/list``, all pages, sorted. Raises :class:`NotFound` where there is no such repository.
-
-        Tags that break the grammar are among them, as in :meth:`list_repositories`.
-        """
+        """end-8a, GET ``tags/list``, all pages."""
         what = f"list the tags of {self._names.repository(repository)}"
         return sorted(set(self._pages.names(what, tags_path(repository), self._scope(repository), "tags")))
 
     def lacks_repository(self, repository: str) -> bool:
-        """end-8b, GET ``tags/list`` of one tag: whether the registry says that there is no such repository.
+        """end-8b, GET ``tags/list`` of one tag. Each repository is asked about once.
 
-        Some say so of one that has blobs and nothing else. Each is asked about once; whatever isn't clear is a no.
+        Some registries say so of one that has blobs and nothing else.
         """
         with self._lacking.setdefault(repository, threading.Lock()):
             if repository not in self._lacks:
@@ -216,7 +215,7 @@ class Registry:
     # Blobs ------------------------------------------------------------------------------------------------------------
 
     def head_blob(self, repository: str, digest: str, purpose: Purpose = Purpose.REPORT) -> int | None:
-        """end-2, HEAD: the blob's size in bytes, None where it isn't there, -1 where the size isn't told.
+        """end-2, HEAD.
 
         GET is asked where HEAD is refused, and where a storage answers it with an error, which may be open to GET only.
         That a blob isn't there is confirmed as :class:`Absence` says.
@@ -256,11 +255,7 @@ class Registry:
         raise response.error().within(what)
 
     def get_blob(self, repository: str, digest: str, offset: int = 0) -> tuple[t.Iterator[bytes], int]:
-        """end-2, GET: the blob's bytes in pieces as they come, unverified, and the offset at which they really start.
-
-        ``offset`` asks for the bytes from there on; a registry that ignores ``Range``, or has anything else to say to
-        it, starts at 0. It must be less than the blob's size. Raises :class:`NotFound`.
-        """
+        """end-2, GET with ``Range``. Where the registry doesn't understand that, the whole is read."""
         what = f"read blob {digest} from {self._names.repository(repository)}"
         rest = self._rest_of_blob(what, repository, digest, offset) if offset else None
         if rest is not None:
@@ -312,14 +307,14 @@ class Registry:
         return -1 if size is None else size - 1
 
     def delete_blob(self, repository: str, digest: str) -> bool:
-        """end-10, DELETE. Returns whether it was there. Raises :class:`Unsupported` where deletes are off."""
+        """end-10, DELETE."""
         what = f"delete blob {digest} from {self._names.repository(repository)}"
         return self._delete(what, blob_path(repository, digest), repository)
 
     # Manifests --------------------------------------------------------------------------------------------------------
 
     def head_manifest(self, repository: str, reference: str, purpose: Purpose = Purpose.REPORT) -> Descriptor | None:
-        """end-3, HEAD: what a tag or digest is; None where it isn't there.
+        """end-3, HEAD.
 
         GET is asked where HEAD is refused, and where it doesn't give the digest, or the size. That something isn't
         there is confirmed as :class:`Absence` says.
@@ -358,11 +353,7 @@ class Registry:
             return None
 
     def get_manifest(self, repository: str, reference: str, media_type: str = "") -> Manifest:
-        """end-3, GET: the exact bytes, verified where ``reference`` is a digest.
-
-        ``media_type`` is the type in the descriptor that led to it, empty where there is none. Raises
-        :class:`NotFound`, and :class:`ForeignType` for a type that can't be pushed.
-        """
+        """end-3, GET. Under a tag, the bytes must have the digest that the registry says, if it says one."""
         what = f"read {self._names.manifest(repository, reference)}"
         response = self._manifest_answer(repository, reference, accept(media_type))
         said = response.headers.get("Docker-Content-Digest", "")
@@ -396,15 +387,7 @@ class Registry:
         return response
 
     def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> bool:
-        """end-7, PUT of the exact bytes under a tag or their digest.
-
-        Returns whether the registry says that it lists the manifest under its subject (``OCI-Subject``), which only the
-        list itself proves.
-
-        Raises :class:`ReferencesMissing` where the repository lacks what the manifest refers to,
-        :class:`RepositoryMissing` where the repository must be created first, and :class:`ProtocolViolation` where the
-        registry stored something else.
-        """
+        """end-7, PUT. ``OCI-Subject`` says that the registry lists the manifest under its subject."""
         what = f"push {self._names.manifest(repository, reference)}"
         self._check_tag_write(what, reference)
         self._sent |= {(repository, reference), (repository, manifest.digest)}
@@ -425,10 +408,7 @@ class Registry:
         return manifest.subject is not None and response.headers.get("OCI-Subject", "") == manifest.subject.digest
 
     def delete_manifest(self, repository: str, reference: str) -> bool:
-        """end-9, DELETE of a manifest by digest (its tags go with it), or of a tag alone.
-
-        Returns whether it was there. Raises :class:`Unsupported` where the registry deletes no such thing.
-        """
+        """end-9, DELETE."""
         what = f"delete {self._names.manifest(repository, reference)}"
         self._check_tag_write(what, reference)
         return self._delete(what, manifest_path(repository, reference), repository)
@@ -457,7 +437,7 @@ class Registry:
     # Uploads ----------------------------------------------------------------------------------------------------------
 
     def start_upload(self, repository: str) -> UploadSession:
-        """end-4a, POST: a session of its own for every blob. Never the single-POST form, whose body may be dropped."""
+        """end-4a, POST. Never the single-POST form, whose body may be dropped."""
         what = f"start an upload to {self._names.repository(repository)}"
         response = self._asker.ask(what, "POST", uploads_path(repository), self._push(repository), body=b"")
         if response.status == 202:
@@ -466,10 +446,7 @@ class Registry:
         raise refused_push(response).within(what)
 
     def mount_blob(self, repository: str, digest: str, from_repository: str) -> UploadSession | None:
-        """end-11, POST with ``mount`` and ``from``: None where it is mounted, else the session that came instead.
-
-        It is tried once: an upload costs less than to wait for a mount.
-        """
+        """end-11, POST with ``mount`` and ``from``."""
         what = f"mount blob {digest} from {from_repository} into {self._names.repository(repository)}"
         query = urllib.parse.urlencode({"mount": check_digest(digest), "from": check_repository(from_repository)})
         scopes = self._push(repository).union(Scopes.repository(from_repository, "pull"))
@@ -487,7 +464,7 @@ class Registry:
         return self._locations.session(response, repository, what)._replace(received=0)
 
     def put_upload(self, session: UploadSession, digest: str, body: bytes | Body = b"") -> None:
-        """end-6, PUT: the rest of the blob (all of it after POST), and the end of the session."""
+        """end-6, PUT."""
         what = f"upload blob {digest} to {self._names.repository(session.repository)}"
         headers = dict(_OCTETS)
         if session.received and len(body):
@@ -500,7 +477,7 @@ class Registry:
         self._sent.add((session.repository, digest))
 
     def patch_upload(self, session: UploadSession, body: bytes | Body) -> UploadSession:
-        """end-5, PATCH: one chunk. Returns the session with its new location and what the registry has now."""
+        """end-5, PATCH."""
         what = f"upload a chunk to {self._names.repository(session.repository)}"
         headers = dict(_OCTETS)
         headers["Content-Range"] = content_range(session, len(body))
@@ -514,14 +491,14 @@ class Registry:
         return found
 
     def get_upload(self, session: UploadSession) -> UploadSession:
-        """end-13, GET: how far the session is, and its newest location. Raises :class:`UploadGone`."""
+        """end-13, GET."""
         what = f"ask for the state of an upload to {self._names.repository(session.repository)}"
         response = self._ask_session(what, "GET", session.location, session, {}, None, (200, 204))
         found = self._locations.session(response, session.repository, what, session.received)
         return found._replace(is_silent=not response.headers.get("Range"))
 
     def cancel_upload(self, session: UploadSession) -> bool:
-        """end-14, DELETE, best effort: whether the session is gone. Most accounts may not end one.
+        """end-14, DELETE. Most accounts may not end a session.
 
         Tried once, and again where the connection broke off: one that was kept may have ended meanwhile, which shows
         only when it is used (RFC 9110, 9.2.2).
@@ -581,7 +558,7 @@ class Registry:
         raise refused_delete(response).within(what)
 
     def is_unsure(self, repository: str, tag: str) -> bool:
-        """Whether a tag was taken for absent although the registry doesn't say whether it is there."""
+        """Where the registry denies what isn't there, as :class:`Denials` says."""
         return self._denials.is_unsure(repository, tag)
 
     def _described_by_get(self, repository: str, reference: str) -> Descriptor | None:
