@@ -87,30 +87,22 @@ def action_group() -> Iterator[str]:
 
 
 class Import(NamedTuple):
-    """One import in a file: what is imported, so many packages up (0: absolute), and whether it is for types only."""
+    """One import in a file, for types only or not: what is imported, so many packages up (0: absolute)."""
 
     level: int
     name: str
-    for_types: bool
 
 
 def imports(path: Path) -> Iterator[Import]:
     """All imports of a file, wherever in it they are."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    for_types = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) in ("t.TYPE_CHECKING", "TYPE_CHECKING")
-        for statement in node.body
-        for inner in ast.walk(statement)
-    }
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield Import(0, alias.name, id(node) in for_types)
+                yield Import(0, alias.name)
         elif isinstance(node, ast.ImportFrom):
             for name in [node.module] if node.module else [alias.name for alias in node.names]:
-                yield Import(node.level, name, id(node) in for_types)
+                yield Import(node.level, name)
 
 
 def rooms() -> Iterator[str]:
@@ -143,8 +135,8 @@ def wrong_in_room(room: str, found: Import) -> Iterator[str]:
     elif found.level == 2:
         if top not in ROOMS or ROOMS.index(top) >= ROOMS.index(room):
             yield f"imports {found.name}, and {top} isn't below {room}"
-        elif room in PORT_ONLY and top in BEHIND_PORT and not found.for_types:
-            yield f"imports {found.name} at run time: {room} knows registries by _end only"
+        elif room in PORT_ONLY and top in BEHIND_PORT:
+            yield f"imports {found.name}: {room} knows registries by _end only"
 
 
 def package() -> Iterator[str]:

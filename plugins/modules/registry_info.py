@@ -139,10 +139,10 @@ transfer:
 
 import typing as t
 
-from ..module_utils._images._inspection import probe_repository
 from ..module_utils._model._reference import check_repository
 from ..module_utils._module._places import own_place
 from ..module_utils._module._task import Task, create_module, run
+from ..module_utils._registry._probe import probe_repository
 
 
 def ask(task: Task) -> dict[str, t.Any]:
@@ -161,7 +161,7 @@ def ask(task: Task) -> dict[str, t.Any]:
     }
     if repository and answer.is_registry:
         anonymous = answer.needs_login and not answer.logged_in
-        result["repository"] = probe_repository(registry, repository, anonymous=anonymous)
+        result["repository"] = probe_repository(registry, repository, anonymous=anonymous)._asdict()
     task.check_secrets(result)
     return result
 

@@ -15,15 +15,13 @@ import stat
 import time
 import typing as t
 
+from .._end._end import End
 from .._model._actions import EXISTS
 from .._model._digest import algorithm_of
 from .._model._errors import ContentMismatch, LocalFileError, RegistryError
 from .._run._local_path import absolute, check_is_path, relative_hint
 from .._run._parallel import run_all
 from ._transfer import FileSource, RegistrySource, pieces_from, size_at, verified_pieces
-
-if t.TYPE_CHECKING:
-    from .._registry._registry import Registry
 
 DOWNLOAD = "download"
 
@@ -77,13 +75,13 @@ def make_directories(paths: t.Iterable[str]) -> None:
 
 
 def download_blobs(
-    registry: Registry, items: t.Sequence[DownloadItem], move: Move, *, check: bool
+    registry: End, items: t.Sequence[DownloadItem], move: Move, *, check: bool
 ) -> list[DownloadOutcome | RegistryError]:
     """Bring every blob into its file; outcomes in the items' order."""
     return run_all(lambda item: _download(registry, item, move, check), items, registry.jobs)
 
 
-def _download(registry: Registry, item: DownloadItem, move: Move, check: bool) -> DownloadOutcome:
+def _download(registry: End, item: DownloadItem, move: Move, check: bool) -> DownloadOutcome:
     what = f"download blob {item.digest} to {item.path}"
     if os.path.isdir(item.path):
         raise LocalFileError("it is a directory", hint="Name the file").within(what)
@@ -134,7 +132,7 @@ def _without_empty(partial: str) -> t.Iterator[None]:
         raise
 
 
-def _there(registry: Registry, item: DownloadItem) -> DownloadOutcome | None:
+def _there(registry: End, item: DownloadItem) -> DownloadOutcome | None:
     """The outcome where the file is the blob already."""
     if not os.path.exists(item.path):
         return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import typing as t
 
+from .._end._deleting import Deleting
 from .._end._end import End
 from .._end._purpose import Purpose
 from .._end._upload_session import UploadSession
@@ -22,9 +23,6 @@ from ._deletion import TEN_SECONDS, Deletions, Patience, settled
 from ._look import look_at_blob, not_replaced
 from ._missing_repositories import MissingRepositories
 from ._transfer import BlobSource, WatchedSource, abandon_upload, size_of, size_to_skip, upload_blob
-
-if t.TYPE_CHECKING:
-    from .._registry._registry import Registry
 
 _MAXIMUM_MOUNTS_TRIED = 3
 _MANY_LOOKS = 3
@@ -391,7 +389,7 @@ def place_blobs(
 
 
 def delete_blobs(
-    registry: Registry, groups: t.Sequence[BlobGroup], *, check: bool, patience: Patience = TEN_SECONDS
+    registry: Deleting, groups: t.Sequence[BlobGroup], *, check: bool, patience: Patience = TEN_SECONDS
 ) -> list[BlobOutcome | RegistryError]:
     """Delete blobs from the repositories of their groups, and see that they are gone; outcomes in their order."""
     deletions: Deletions[tuple[str, str]] = Deletions(registry.jobs, patience)

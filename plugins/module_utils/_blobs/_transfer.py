@@ -194,7 +194,7 @@ def size_at(registry: End, repository: str, digest: str) -> int:
 
 
 def size_to_skip(destination: End, repository: str, digest: str) -> int | None:
-    """What :meth:`.Registry.head_blob` says before a blob is sent; None as well where only the registry has it.
+    """What :meth:`.End.head_blob` says before a blob is sent; None as well where only the registry has it.
 
     Where its storage has lost the blob, it is sent again.
     """

@@ -7,7 +7,7 @@
 
 ``_end`` has what a side promises (:class:`.End`), ``_deleting`` what one promises besides that deletes. The other files
 are the values that go in and out: ``_purpose`` (why somebody looks), ``_referrers``, ``_upload_session``,
-``_upload_form`` and ``_body``. There are two sides so far: ``_registry`` speaks HTTP, ``_layout`` reads and writes files.
+``_upload_form`` and ``_body``. There are two sides so far: ``_registry``, over HTTP, and ``_layout``, in files.
 
 To add another one, such as a store of objects:
 

@@ -14,7 +14,7 @@ import typing as t
 from .._blobs._transfer import RegistrySource, verified_pieces
 from .._end._end import End
 from .._model._digest import compute_digest
-from .._model._errors import AccessDenied, AuthenticationFailed, InvalidInput, NotFound, RegistryError
+from .._model._errors import InvalidInput, NotFound, RegistryError
 from .._model._manifest import (
     FOREIGN_TYPES,
     INDEX_TYPES,
@@ -26,9 +26,6 @@ from .._model._manifest import (
     format_platform,
 )
 from .._run._parallel import run_all
-
-if t.TYPE_CHECKING:
-    from .._registry._registry import Registry
 
 _MAXIMUM_CONFIG = 4 * 1024 * 1024
 MAXIMUM_DEPTH = 8
@@ -233,33 +230,6 @@ def describe_content(content: bytes) -> dict[str, t.Any]:
 def describe_descriptor(entry: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """What a diff shows of a manifest of which only the descriptor is known."""
     return {name: entry[name] for name in ("digest", "media_type", "size")}
-
-
-def probe_repository(registry: Registry, repository: str, *, anonymous: bool) -> dict[str, t.Any]:
-    """What an account can read in a repository, and whether the registry has the referrers API there.
-
-    ``anonymous`` says that there is no credential; with one that is refused, the error is raised.
-    """
-    result: dict[str, t.Any] = {"repository": repository, "exists": False, "readable": False, "referrers_api": None}
-    try:
-        registry.list_tags(repository)
-    except NotFound:
-        return dict(result, readable=True)
-    except AccessDenied:
-        return result
-    except AuthenticationFailed:
-        if anonymous:
-            return result
-        raise
-    return dict(result, exists=True, readable=True, referrers_api=_has_referrers_api(registry, repository))
-
-
-def _has_referrers_api(registry: Registry, repository: str) -> bool | None:
-    """Whether the registry has the referrers API there; None where that can't be told."""
-    try:
-        return registry.has_referrers_api(repository)
-    except RegistryError:
-        return None
 
 
 def list_tags(registry: End, repositories: t.Sequence[str]) -> list[list[str] | RegistryError | None]:

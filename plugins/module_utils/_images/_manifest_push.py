@@ -12,6 +12,7 @@ import typing as t
 from .._blobs._deletion import TEN_SECONDS, Deletions, Patience, Pauses, settled
 from .._blobs._missing_repositories import MissingRepositories
 from .._blobs._transfer import RegistrySource, size_to_skip, upload_blob
+from .._end._deleting import Deleting
 from .._end._end import End
 from .._end._purpose import Purpose
 from .._end._referrers import referrers_tag
@@ -28,9 +29,6 @@ from .._model._errors import (
 from .._model._manifest import OCI_INDEX, OCI_MANIFEST, Descriptor, Manifest
 from .._run._parallel import AT_ONCE, Step, StepGraph, run_all
 from ._referrers_index import Listing, list_under_subject, unlist_from_subject
-
-if t.TYPE_CHECKING:
-    from .._registry._registry import Registry
 
 PUSH = "push"
 
@@ -365,7 +363,7 @@ def _upload_again(
     return tuple(blob.digest for blob in missing)
 
 
-def _subject_of(registry: Registry, repository: str, manifest: Descriptor) -> Descriptor | None:
+def _subject_of(registry: End, repository: str, manifest: Descriptor) -> Descriptor | None:
     if manifest.media_type not in (OCI_MANIFEST, OCI_INDEX):
         return None
     try:
@@ -376,7 +374,7 @@ def _subject_of(registry: Registry, repository: str, manifest: Descriptor) -> De
 
 
 def delete_manifests(
-    registry: Registry, items: t.Sequence[tuple[str, str]], *, check: bool, patience: Patience = TEN_SECONDS
+    registry: Deleting, items: t.Sequence[tuple[str, str]], *, check: bool, patience: Patience = TEN_SECONDS
 ) -> list[ManifestOutcome | RegistryError]:
     """Delete manifests, given as repository and digest, and see that they are gone. All tags on them go with them.
 
@@ -422,7 +420,7 @@ def delete_manifests(
     return outcomes
 
 
-def _unlist(registry: Registry, repository: str, subject: str, digests: set[str]) -> tuple[str, tuple[str, ...]]:
+def _unlist(registry: End, repository: str, subject: str, digests: set[str]) -> tuple[str, tuple[str, ...]]:
     """Take what was deleted off its subject's list: the tag of the list, if it was on it, and what was given up."""
     try:
         written = unlist_from_subject(registry, repository, subject, digests)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from .._blobs._deletion import TEN_SECONDS, Deletions, Patience, is_still_there, settled
+from .._end._deleting import Deleting
 from .._end._end import End
 from .._end._purpose import Purpose
 from .._model._actions import ABSENT, CREATE, DELETE, EXISTS, REPLACE
@@ -17,9 +18,6 @@ from .._model._errors import Conflict, NotFound, ReferencesMissing, RegistryErro
 from .._model._manifest import Manifest
 from .._run._parallel import run_all
 from ._refused_tags import may_be_immutable, what_to_check
-
-if t.TYPE_CHECKING:
-    from .._registry._registry import Registry
 
 _TRIES = 4
 """Where the registry says that a tag's content isn't there."""
@@ -178,7 +176,7 @@ def _manifest_of(registry: End, item: TagItem, what: str) -> Manifest:
 
 
 def delete_tags(
-    registry: Registry,
+    registry: Deleting,
     items: t.Sequence[TagItem],
     *,
     delete_manifest: bool,
@@ -219,7 +217,7 @@ def _still_served(outcome: TagOutcome | RegistryError) -> TagOutcome | RegistryE
 
 
 def _delete(
-    registry: Registry, item: TagItem, digest: str, delete_manifest: bool, deletions: Deletions[tuple[str, str]]
+    registry: Deleting, item: TagItem, digest: str, delete_manifest: bool, deletions: Deletions[tuple[str, str]]
 ) -> None:
     place = (item.repository, item.tag)
 

@@ -11,14 +11,12 @@ from ansible_collections.imageops.registry.plugins.module_utils._images._inspect
     ImageName,
     list_tags,
     look_at_images,
-    probe_repository,
     read_tree,
     resolve_tags,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (
     AccessDenied,
-    AuthenticationFailed,
     ForeignType,
     RegistryError,
 )
@@ -29,7 +27,6 @@ from ansible_collections.imageops.registry.plugins.module_utils._model._manifest
 )
 from ansible_collections.imageops.registry.plugins.module_utils._registry._registry import Registry
 from ansible_collections.imageops.registry.tests.unit.support.documents import (
-    LOGIN,
     descriptor,
     encoded,
     errors,
@@ -49,7 +46,6 @@ INDEX = index(
     descriptor(b"two", OCI_MANIFEST, platform={"os": "linux", "architecture": "amd64"}),
     descriptor(b"three", OCI_MANIFEST),
 )
-ZEROS = "sha256:" + "0" * 64
 
 
 @pytest.fixture
@@ -192,43 +188,3 @@ def test_tags_are_resolved(server: ScriptedServer, registry: Registry) -> None:
         {"digest": DIGEST, "media_type": OCI_MANIFEST, "size": len(IMAGE_BYTES)},
         None,
     ]
-
-
-@pytest.mark.parametrize(
-    ("status", "media_type", "api"),
-    [(200, OCI_INDEX, True), (404, "text/plain", False), (403, "text/plain", False), (507, "text/plain", False)],
-)
-def test_the_referrers_api_of_a_repository(
-    server: ScriptedServer, registry: Registry, status: int, media_type: str, api: bool
-) -> None:
-    server.expect("GET", "/v2/a/b/tags/list", 200, {"name": "a/b", "tags": None})
-    server.expect("GET", f"/v2/a/b/referrers/{ZEROS}", status, index(), {"Content-Type": media_type})
-    assert probe_repository(registry, "a/b", anonymous=True) == {
-        "repository": "a/b",
-        "exists": True,
-        "readable": True,
-        "referrers_api": api,
-    }
-
-
-@pytest.mark.parametrize(("status", "readable"), [(404, True), (403, False)])
-def test_of_a_repository_that_isnt_there_or_closed_nothing_more_is_known(
-    server: ScriptedServer, registry: Registry, status: int, readable: bool
-) -> None:
-    server.expect("GET", "/v2/a/b/tags/list", status, errors("NAME_UNKNOWN"))
-    found = probe_repository(registry, "a/b", anonymous=False)
-    assert found == {"repository": "a/b", "exists": False, "readable": readable, "referrers_api": None}
-
-
-def test_a_closed_door_is_no_error_without_a_credential(server: ScriptedServer, registry: Registry) -> None:
-    server.expect("GET", "/v2/a/b/tags/list", 401, headers={"WWW-Authenticate": 'Basic realm="x"'})
-    assert not probe_repository(registry, "a/b", anonymous=True)["readable"]
-
-
-def test_a_refused_credential_is_an_error(server: ScriptedServer) -> None:
-    server.expect("GET", "/v2/a/b/tags/list", 401, headers={"WWW-Authenticate": 'Basic realm="x"'}, times=2)
-    server.expect("GET", "/v2/", 401)
-    registry = Registry(transport(server.host, credential=LOGIN), writing=False)
-    with pytest.raises(AuthenticationFailed):
-        probe_repository(registry, "a/b", anonymous=False)
-    registry.close()
