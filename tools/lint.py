@@ -57,6 +57,7 @@ def checks(sanity: Path, lint: Path) -> dict[str, tuple[list[object], Path, dict
             env,
         ),
         "repository rules": ([python, COPY / "tools" / "rules.py"], COPY, env),
+        "module rules": ([python, COPY / "tools" / "module_rules.py"], COPY, env),
     }
 
 

@@ -36,8 +36,8 @@ options:
       tags:
         description:
           - The tags at the destination. By default the tag at the source.
-          - An image that is given by O(images[].digest) alone, without tags, is copied and compared by digest, and gets no tag. An empty
-            list beside O(images[].tag) is refused.
+          - An image that is given by its digest alone, without tags, is copied and compared by digest, and gets no tag. An empty list
+            beside a tag is refused.
         type: list
         elements: raw
       # end of generated
