@@ -121,7 +121,7 @@ class Login:
         return asked and self._address.is_own(response.url)
 
     def _learn_first(self, response: Response, request: Request, *, challenged: bool) -> None:
-        """Learn from the first answer what all need to know, and let the others go on as soon as it is known."""
+        """Learn from the first answer what all need to know, and let the others continue as soon as it is known."""
         if response.status == 400 and request.method == "HEAD":
             # An answer to HEAD has no body that would say it.
             self._check_tls()

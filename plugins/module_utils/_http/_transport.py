@@ -134,7 +134,7 @@ class Transport:
         timeout: float = 0.0,
         repeat: bool = True,
     ) -> Response:
-        """Send one request, logged in as needed, again where it fails for a while, and return the answer.
+        """Send one request, logged in as needed, again after a temporary failure, and return the answer.
 
         ``url`` is absolute, or a path below the registry. It is logged in as the account for ``repository``, by default
         the one that the scopes are for. ``limit`` is the most bytes of a body that are read;
@@ -154,7 +154,7 @@ class Transport:
         )
 
     def exchange_anonymously(self, method: str, path: str) -> Response:
-        """Send one request without a login, to see what the registry asks for; again where that fails for a while.
+        """Send one request without a login, to see what the registry asks for; again after a temporary failure.
 
         Raises :class:`ConnectionFailed`, :class:`TLSFailed`, :class:`RateLimited` and :class:`UnexpectedAnswer`.
         """

@@ -153,7 +153,7 @@ def test_as_many_losses_in_a_row_as_threads_can_have_give_a_registry_up(jobs: in
         state.check(looked_up)
 
 
-def test_a_registry_that_is_ended_is_said_each_time_anew() -> None:
+def test_a_registry_that_was_given_up_is_said_in_an_error_of_its_own_each_time() -> None:
     state = given_up()
     first = state.end(ConnectionFailed("nobody listens", url="https://r.example/v2/a/manifests/1"))
     assert not state.is_open
