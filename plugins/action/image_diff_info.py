@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
+from ..plugin_utils._imported import load_filters
 from ..plugin_utils._module_action import ModuleAction
+
+# For the tasks of the role promote, of which this module's is the first.
+load_filters("ansible.builtin.default", "imageops.registry.promotion_summary", "imageops.registry.promotion_report")
 
 
 class ActionModule(ModuleAction):

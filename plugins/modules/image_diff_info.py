@@ -74,6 +74,11 @@ differs:
   returned: when it is known
   type: bool
   sample: true
+counts:
+  description: How many of the images have each of the actions that RV(images[].action) may be.
+  returned: success
+  type: dict
+  sample: {unchanged: 1, promote: 1, skip: 0, missing: 0, refused: 0, failed: 0}
 images:
   description: The images in the order in which they were given.
   returned: success
@@ -311,7 +316,7 @@ from ..module_utils._module._image_arguments import (
 from ..module_utils._module._results import unless_failed
 from ..module_utils._module._task import Task, create_module, run
 from ..module_utils._promotion._comparison import compare_images
-from ..module_utils._promotion._items import FAILED, PROMOTE
+from ..module_utils._promotion._items import FAILED, PROMOTE, counts
 from ..module_utils._promotion._plan import plan, summarise_sources
 from ..module_utils._promotion._verification import verify_contents
 
@@ -331,7 +336,7 @@ def compare(task: Task) -> dict[str, t.Any]:
     ]
     differs = any(image["action"] == PROMOTE for image in planned["images"])
     known = {"differs": True} if differs else unless_failed(failures, differs=False)
-    result = {**planned, **known, "failures": failures}
+    result = {**planned, **known, "counts": counts(planned["images"]), "failures": failures}
     task.check_secrets(result)
     return result
 

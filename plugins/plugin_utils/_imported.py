@@ -3,17 +3,20 @@
 
 # This plugin util is PRIVATE to the collection. It can have breaking changes at any time.
 
-"""The modules of the collection, imported where Ansible itself runs: once, for all tasks that run them in place.
+"""What tasks need of the collection, imported where Ansible itself runs: once, not in the worker process of each task.
 
 Action plugins are loaded in Ansible's main process, before it forks the worker processes that run tasks.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import types
 import typing as t
 import warnings
+
+from ansible.plugins.loader import filter_loader
 
 from ._bytecode import keeping_bytecode
 
@@ -37,6 +40,16 @@ def import_module(name: str) -> None:
     except Exception as error:
         # Of what fails in there, nothing is our own: a library may be damaged in any way.
         _problems[name] = f"{type(error).__name__}: {error}"
+
+
+def load_filters(*names: str) -> None:
+    """Load filters that tasks of a role use. What can't be loaded, the task that uses it tells.
+
+    With its first filter a process loads all those of ansible-core, which start a program to look for a library.
+    """
+    with contextlib.suppress(Exception), keeping_bytecode(_PLUGINS):
+        for name in names:
+            filter_loader.get(name)
 
 
 def problem(name: str) -> str:

@@ -80,11 +80,13 @@ class ModuleAction(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Run the module, detached from this process where the task has ``async``."""
         result: dict[str, t.Any] = super().run(tmp, task_vars)
-        self._task.args = without_nulls(self._task.args)
         variables = self._role_variables(task_vars or {})
-        mistake = self._checked(variables) if variables else ""
-        if mistake:
-            return {**result, "failed": True, "msg": mistake}
+        if variables:
+            mistake = self._checked(variables)
+            if mistake:
+                return {**result, "failed": True, "msg": mistake}
+            self._task.args = variables.connected(self._task.args)
+        self._task.args = without_nulls(self._task.args)
         in_place = self._runs_in_place(task_vars or {})
         if self._task.async_val:
             result.update(self._execute_module(task_vars=task_vars, wrap_async=self._task.async_val))
@@ -129,7 +131,7 @@ class ModuleAction(ActionBase):
                 f"{name}: the role {self._task._role.get_name()} has no variable of this name, and ignores it. "
                 f"If {meant} is meant, rename it; if not, rename yours."
             )
-        return variables.mistake(self._templar.template)
+        return variables.mistake(self._templar.template, self._task.args)
 
     def _execute(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         result: dict[str, t.Any] = self._execute_module(task_vars=task_vars)

@@ -18,6 +18,7 @@ import typing as t
 from collections.abc import Mapping
 
 from ..module_utils._module._shapes import kind_of, misshapen
+from ._missing_variables import sentence as what_is_missing
 
 Plain = dict[str, t.Any]
 
@@ -36,6 +37,8 @@ CONNECTION_OPTIONS = (
     "trusted_realm_hosts",
 )
 """What a source and a destination may hold."""
+_OTHER_NAMES = ("authfile", "verify_ssl", "ca_cert")
+"""What modules, and so ``module_defaults`` of a play, call some of them besides."""
 _PLACE = re.compile(
     r"(?P<option>[a-z_]+)(?:\.(?P<suboption>[a-z_]+))?(?:[\[.][\]\[a-z_0-9.]+)?"
     r"(?=: | (?:must|has|is|can't|takes|goes|mends)\b)"
@@ -51,7 +54,8 @@ _NEVER_EMPTY = ("username", "token", "auth_file", "ca_path", "client_cert", "cli
 class RoleVariables(t.NamedTuple):
     """The variables of a role: all of its task, as they were given, and what the role has for those that weren't.
 
-    ``prefix`` begins the names of the role's own, such as ``promote_``.
+    ``prefix`` begins the names of the role's own, such as ``promote_``. Two variables of the role itself say what it
+    needs: ``__promote_needed``, names, and ``__promote_mistake``, what else is wrong, in one sentence or empty.
     """
 
     prefix: str
@@ -65,19 +69,37 @@ class RoleVariables(t.NamedTuple):
         """
         known = [name for name in self.defaults if name.startswith(self.prefix)]
         found = []
-        for name in self.given:
-            if name.startswith(self.prefix) and name not in self.defaults:
+        for name in self._names():
+            if name not in self.defaults:
                 near = difflib.get_close_matches(name, known, n=1, cutoff=_NEAR)
                 if near and self._is_default(near[0]):
                     found.append((name, near[0]))
         return found
 
-    def mistake(self, template: t.Callable[[t.Any], t.Any]) -> str:
+    def mistake(self, template: t.Callable[[t.Any], t.Any], arguments: Plain) -> str:
         """What the module of the task doesn't see, in one sentence; empty if nothing is wrong.
 
-        That is what is wrong with the source or the destination as a whole, and with what the role itself decides by.
+        That is what is missing, what is wrong with the source or the destination as a whole, and with what the role
+        itself decides by. ``arguments`` are those of the role's task; what is evaluated in them isn't evaluated again.
         """
-        return self._mistake_in_ends(template) or self._mistake_in_on_error(template)
+        return (
+            what_is_missing(self.given.get(f"__{self.prefix}needed", ()), self._names())
+            or self._mistake_by_role(template)
+            or self._mistake_in_ends(template, arguments)
+            or self._mistake_in_on_error(template)
+        )
+
+    def connected(self, arguments: Plain) -> Plain:
+        """The arguments of the role's task for its module: ``registry``, there a mapping, is divided into its options.
+
+        Other options of a connection come from ``module_defaults`` of the play, which may hold the login for another
+        registry, and are dropped.
+        """
+        end = arguments.get("registry")
+        if not isinstance(end, Mapping):
+            return arguments
+        others = {name: value for name, value in arguments.items() if name not in (*CONNECTION_OPTIONS, *_OTHER_NAMES)}
+        return {**others, **end}
 
     def named(self, result: Plain, arguments: Plain) -> Plain:
         """The result of a module whose message names the role's variables in place of the module's options.
@@ -104,19 +126,30 @@ class RoleVariables(t.NamedTuple):
         A sentence may begin with the name of a host, such as registry.example or source.example.
         """
         if option in CONNECTION_OPTIONS:
-            end = "source" if arguments.get("state") == "exported" else "destination"
-            return "" if suboption else f"{self.prefix}{end}.{option}"
+            return "" if suboption else f"{self._end_of_registry(arguments)}.{option}"
         if option == "source" and suboption and suboption not in CONNECTION_OPTIONS:
             return ""
         return f"{self.prefix}{option}" if f"{self.prefix}{option}" in self.given else ""
 
+    def _end_of_registry(self, arguments: Plain) -> str:
+        """The variable with the connection that the task gives as ``registry``."""
+        return f"{self.prefix}{'source' if arguments.get('state') == 'exported' else 'destination'}"
+
+    def _names(self) -> list[str]:
+        return [name for name in self.given if name.startswith(self.prefix)]
+
     def _is_default(self, name: str) -> bool:
         return self.given.get(name) is self.defaults[name]
 
-    def _mistake_in_ends(self, template: t.Callable[[t.Any], t.Any]) -> str:
+    def _mistake_by_role(self, template: t.Callable[[t.Any], t.Any]) -> str:
+        own = self.given.get(f"__{self.prefix}mistake")
+        return str(template(own)) if own else ""
+
+    def _mistake_in_ends(self, template: t.Callable[[t.Any], t.Any], arguments: Plain) -> str:
         ends = [f"{self.prefix}source", f"{self.prefix}destination"]
+        evaluated = {ends[0]: arguments.get("source"), self._end_of_registry(arguments): arguments.get("registry")}
         for name in ends:
-            value = _resolved(self.given.get(name), template)
+            value = _resolved(self.given.get(name), template, evaluated.get(name))
             if value is None:
                 continue
             if not isinstance(value, Mapping):
@@ -141,6 +174,11 @@ class RoleVariables(t.NamedTuple):
         return misshapen({name: _ON_ERROR}, {name: _resolved(self.given.get(name), template)})
 
 
-def _resolved(value: t.Any, template: t.Callable[[t.Any], t.Any]) -> t.Any:
-    """The value itself where its kind is seen without evaluating what is in it: that may be a lookup of a secret."""
-    return value if value is None or isinstance(value, (Mapping, list)) else template(value)
+def _resolved(value: t.Any, template: t.Callable[[t.Any], t.Any], evaluated: t.Any = None) -> t.Any:
+    """The value itself where its kind is seen without evaluating what is in it: that may be a lookup of a secret.
+
+    Else what it was ``evaluated`` to, if that is a mapping.
+    """
+    if value is None or isinstance(value, (Mapping, list)):
+        return value
+    return evaluated if isinstance(evaluated, Mapping) else template(value)

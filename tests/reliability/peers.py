@@ -186,7 +186,6 @@ class Ours:
         options["progress"] = False
         return [
             *["env", environment, "ANSIBLE_LOCALHOST_WARNING=0", "ansible", "localhost", "-c", "local"],
-            *["-e", "ansible_python_interpreter={{ ansible_playbook_python }}"],
             *["-m", "imageops.registry.image_copy", "-a", json.dumps(options)],
         ]
 

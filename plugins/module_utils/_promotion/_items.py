@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import collections
 import re
 import typing as t
 
@@ -25,8 +26,15 @@ REFUSED = "refused"
 FAILED = "failed"
 STOPPING = (MISSING, REFUSED, FAILED)
 """What keeps an image from being promoted."""
+ACTIONS = (UNCHANGED, PROMOTE, SKIP, *STOPPING)
 
 Plain = dict[str, t.Any]
+
+
+def counts(images: t.Iterable[Plain]) -> dict[str, int]:
+    """How many of the images of a comparison have each action, also where none has."""
+    number = collections.Counter(image["action"] for image in images)
+    return {action: number[action] for action in ACTIONS}
 
 
 class ImageItem(t.NamedTuple):

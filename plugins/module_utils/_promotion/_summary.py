@@ -26,8 +26,11 @@ def summarise(
     ``planned`` is the comparison; ``results`` holds the results of the tasks that carried it out, by the names
     ``blobs``, ``manifests``, ``compared_again``, ``artifact_tags`` and ``tags``. A blob that several images need counts
     for the first of them; blobs of its artifacts count for the image. ``parse`` gives the manifest of an entry of the
-    plan. The result of ``image_copy`` that followed the plan, as ``copied``, says all that by itself.
+    plan. The result of ``image_copy`` that followed the plan, as ``copied``, says all that by itself. Where the
+    comparison failed as a whole, or there was none, nothing was done.
     """
+    if "images" not in planned and ("failed" in planned or not planned):
+        return {"changed": False, "images": [], "transfer": {}}
     copied = results.get("copied", {})
     if "images" in copied:
         transfer = _sum_of_transfers([planned, copied])

@@ -276,6 +276,38 @@ def values_of_another_kind() -> None:
     check(all(len(message) < 400 for message in messages), f"long messages: {messages}")
 
 
+def ends_that_are_expensive() -> None:
+    """A source and a destination that are lookups are looked up once for a task, not for each option."""
+    seed("dev", "single", "role-variables")
+    given: Plain = {}
+    for name, end in (("source", "dev"), ("destination", "prod")):
+        connected = private_file(f"{name}.json", json.dumps(connection(end)))
+        look = f"echo {name} >> {OUTPUT / 'looked-up'}; cat {connected}"
+        given[f"promote_{name}"] = f"{{{{ lookup('ansible.builtin.pipe', {look!r}) | from_json }}}}"
+    looked_up = OUTPUT / "looked-up"
+    for tasks_with_ends in (3, 2):
+        looked_up.unlink(missing_ok=True)
+        images = [{**IMAGES[0], "destination_repository": "role-variables/looked-up"}]
+        playbook(play([role(PROMOTE, promotion(**given, promote_images=images))]), {}, hosts=inventory())
+        # By ansible-core's own check of the variables, by the comparison, and by the copy where something differs.
+        seen = sorted(looked_up.read_text().split())
+        check(seen == ["destination"] * tasks_with_ends + ["source"] * tasks_with_ends, f"{seen}")
+
+
+def results_of_an_earlier_promotion() -> None:
+    """What fails as a whole has no results of the promotion before it. Where nothing differs there are few tasks."""
+    seed("dev", "single", "role-variables")
+    given = promotion(promote_source=connection("dev"), promote_destination=connection("prod"))
+    playbook(play([role(PROMOTE, given)]), {}, hosts=inventory())
+    again = playbook(play([role(PROMOTE, given)]), {}, hosts=inventory())
+    headings = [line for line in again.output.splitlines() if line.startswith(f"TASK [{PROMOTE} : ")]
+    check(0 < len(headings) <= 6, again.output)
+    wait = role(PROMOTE, promotion(promote_retries=5), "Timed out after 1 second", timeout=1)
+    tell = {"name": "Tell", "ansible.builtin.debug": {"msg": "{{ promote_result }}"}}
+    done = playbook(play([role(PROMOTE, given), wait, tell]), {}, hosts=inventory(), noise=True)
+    check(done.of("Tell")["msg"] == {"changed": False, "images": [], "transfer": {}}, done.output)
+
+
 def modules_that_cannot_run() -> None:
     """Why, is in the message of the role, and no password."""
     source = {**NO_REGISTRY, "username": "main", "password": WORD}
@@ -318,6 +350,8 @@ if __name__ == "__main__":
             names_that_are_misspelt,
             variables_that_are_missing,
             values_of_another_kind,
+            ends_that_are_expensive,
+            results_of_an_earlier_promotion,
             modules_that_cannot_run,
         ]
     )

@@ -115,6 +115,19 @@ def by_hand() -> None:
     check_equal(images)
 
 
+def headings(done: Run) -> list[str]:
+    return [line for line in done.output.splitlines() if line.startswith("TASK [")]
+
+
+def costs_little() -> None:
+    """Where nothing differs, and nothing is to be carried, there are few tasks, those that are skipped included."""
+    given = variables("little", seed("dev", "single", "transfer/little"))
+    playbook(play([], roles=[TRANSFER]), given, hosts=inventory())
+    again = playbook(play([], roles=[TRANSFER]), given, hosts=inventory())
+    check(not result_of(again)["changed"], again.output)
+    check(len(headings(again)) == 6, again.output)
+
+
 def on_one_host() -> None:
     """On one host with two paths, the archive is copied."""
     images = seed("dev", "single", "transfer/one")
@@ -129,7 +142,7 @@ def on_one_host() -> None:
 def mistakes() -> None:
     """What is missing, and what fails, in one sentence; the result says how far it came."""
     done = playbook(TRANSFER, {"transfer_archive": str(OUTPUT / "none.tar")}, expected=2, noise=True)
-    message = done.of("Refuse to begin without what the parts need")["msg"]
+    message = done.of("Export the images that the archive lacks")["msg"]
     words = "transfer_source, transfer_images and transfer_destination are missing."
     check(words in message and "transfer_parts is export, carry, import." in message, message)
     playbook(TRANSFER, {}, expected=2, noise=True).of("Refuse to begin without variables")
@@ -152,5 +165,24 @@ def carrying_fails() -> None:
         check(result["carried"] is False and result["changed"] is exported, f"{task}: {result}")
 
 
+def one_after_another() -> None:
+    """A transfer that fails says nothing of an earlier one in the same play; hosts are checked for each part alone."""
+    images = seed("dev", "single", "transfer/after")
+    given = variables("after", images, transfer_import_archive=str(OUTPUT / "after" / "imported.tar"))
+    archive = {"transfer_archive": str(OUTPUT / "after" / "nowhere" / "other.tar")}
+    second: Plain = {"ansible.builtin.include_role": {"name": TRANSFER}, "name": "Second", "vars": archive}
+    third: Plain = {**second, "name": "Third", "vars": {"transfer_parts": ["carry"], "transfer_import_host": "nobody"}}
+    told = []
+    for failing, number in ((second, 1), (third, 2)):
+        said = {"msg": "{{ [transfer_result, ansible_failed_result.msg] }}"}
+        tell = {"name": f"Tell {number}", "ansible.builtin.debug": said}
+        told.append({"name": "Fails", "block": [failing], "rescue": [tell]})
+    done = playbook(play(told, roles=[TRANSFER]), given, hosts=inventory(), noise=True)
+    nothing = {"changed": False, "carried": False, "exported": {}, "imported": {}}
+    (after_second, _why), (after_third, why) = (done.of(f"Tell {number}")["msg"] for number in (1, 2))
+    check(after_second == nothing, f"{after_second}")
+    check(after_third == nothing and why.startswith("nobody: no host of the inventory"), f"{after_third} {why}")
+
+
 if __name__ == "__main__":
-    main([over_two_hosts, by_hand, on_one_host, mistakes, carrying_fails])
+    main([over_two_hosts, by_hand, costs_little, on_one_host, mistakes, carrying_fails, one_after_another])

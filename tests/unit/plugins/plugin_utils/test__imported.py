@@ -25,6 +25,15 @@ def test_a_module_is_imported_with_what_it_needs() -> None:
     assert warnings.filters == filters
 
 
+def test_filters_are_loaded_and_one_that_is_missing_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = []
+    monkeypatch.setattr(_imported.filter_loader, "get", loaded.append)
+    _imported.load_filters("ansible.builtin.default", "imageops.registry.query")
+    assert loaded == ["ansible.builtin.default", "imageops.registry.query"]
+    monkeypatch.setattr(_imported.filter_loader, "get", {}.__getitem__)
+    _imported.load_filters("no.such.filter")
+
+
 def test_a_library_that_is_missing_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "requests", None)
     _imported.import_module("tag")

@@ -36,8 +36,10 @@ def variables(**given: t.Any) -> RoleVariables:
     return RoleVariables("promote_", {**DEFAULTS, **given}, DEFAULTS)
 
 
-def mistake(template: t.Callable[[t.Any], t.Any] = lambda value: value, **given: t.Any) -> str:
-    return variables(**given).mistake(template)
+def mistake(
+    template: t.Callable[[t.Any], t.Any] = lambda value: value, arguments: Plain | None = None, **given: t.Any
+) -> str:
+    return variables(**given).mistake(template, arguments or {})
 
 
 def named(message: str, *, reason: str = "", state: str = "", **given: t.Any) -> str:
@@ -124,6 +126,75 @@ def test_what_is_a_template_is_evaluated_and_nothing_else_is() -> None:
     assert asked == ["{{ prod }}"]
 
 
+@pytest.mark.parametrize(
+    ("role", "state", "option", "end"),
+    [
+        ("promote", None, "source", "source"),
+        ("promote", None, "registry", "destination"),
+        ("transfer", "exported", "registry", "source"),
+        ("transfer", "imported", "registry", "destination"),
+    ],
+)
+def test_what_is_evaluated_in_the_arguments_is_not_evaluated_again(
+    role: str, state: str | None, option: str, end: str
+) -> None:
+    asked = []
+
+    def template(value: t.Any) -> t.Any:
+        asked.append(value)
+        return AN_END
+
+    given = {f"{role}_source": "{{ dev }}", f"{role}_destination": "{{ prod }}"}
+    arguments = {"state": state, option: {"registry": "dev.example", "user": "a"}}
+    said = RoleVariables(f"{role}_", given, {f"{role}_on_error": "fail"}).mistake(template, arguments)
+    assert said.startswith(f"{role}_{end} holds user, which is no option of a connection.")
+    assert given[f"{role}_{end}"] not in asked
+
+
+def test_what_could_not_be_evaluated_in_the_arguments_is_evaluated_again_for_its_error() -> None:
+    def template(value: t.Any) -> t.Any:
+        if value == "{{ nowhere }}":
+            raise NameError("nowhere")
+        return value
+
+    with pytest.raises(NameError):
+        mistake(template, {"registry": None}, promote_destination="{{ nowhere }}")
+
+
+def test_what_the_role_needs_and_was_not_given_is_named_first() -> None:
+    needed = {"__promote_needed": ["promote_source", "promote_images"], "promote_source": "text"}
+    assert mistake(**needed, promote_image=[]) == (
+        "promote_images is missing. promote_image isn't known: perhaps promote_images is meant."
+    )
+    assert mistake(**needed, promote_images=None).startswith("promote_source and promote_destination must be mappings")
+
+
+def test_a_role_may_have_a_sentence_of_its_own() -> None:
+    own = {"__promote_mistake": "{{ own }}", "promote_source": "text"}
+    assert mistake(lambda value: {"{{ own }}": "No such host."}.get(value, value), **own) == "No such host."
+
+
+def test_the_connection_of_a_task_is_divided_into_its_options_and_nothing_else_is_kept_of_one() -> None:
+    end = {"registry": "prod.example", "username": None, "auth_file": "/login"}
+    of_the_play = {
+        "password": "secret",
+        "authfile": "/other",
+        "verify_ssl": False,
+        "ca_cert": "/ca",
+        "plain_http": True,
+    }
+    arguments = {**of_the_play, "registry": end, "source": AN_END, "timeout": 5}
+    assert variables().connected(arguments) == {**end, "source": AN_END, "timeout": 5}
+    for registry in ("prod.example", None):
+        assert variables().connected({"registry": registry, "password": "x"}) == {"registry": registry, "password": "x"}
+
+
+def test_every_name_of_an_option_of_a_connection_is_known() -> None:
+    known = {name for option, spec in _connection.ONE_END.items() for name in (option, *spec.get("aliases", ()))}
+    arguments = {**dict.fromkeys(known, "x"), "registry": AN_END}
+    assert variables().connected(arguments) == AN_END
+
+
 def test_an_option_that_a_message_begins_with_gets_its_name_in_the_role() -> None:
     assert named("images[3]: a tag is needed", promote_images=[]) == "promote_images[3]: a tag is needed"
     assert named("images[0].on_conflict must be", promote_images=[]) == "promote_images[0].on_conflict must be"
@@ -180,7 +251,7 @@ def test_the_specification_leaves_types_and_choices_to_the_checks(role: str) -> 
         name
         for _module, task in tasks_with_modules(read(role, "tasks/main.yml"))
         for name in options
-        if any(value == f"{{{{ {name} }}}}" for value in task.values())
+        if any(value in (f"{{{{ {name} }}}}", f"{{{{ {name} | default(none) }}}}") for value in task.values())
     }
     assert len(passed) > 15
     for name in lists | passed | {f"{role}_source", f"{role}_destination"}:
@@ -220,6 +291,15 @@ def test_tasks_give_every_option_of_their_module(role: str, monkeypatch: pytest.
     assert tasks
     for name, given in tasks:
         options = options_of(modules[name], monkeypatch)
-        others = {alias for option in options.values() for alias in option.get("aliases", [])}
-        assert set(given) == set(options) | others
-        assert all(given[alias] is None for alias in others)
+        assert set(given) == set(options) - set(CONNECTION_OPTIONS) | {"registry"}
+        end = "source" if given.get("state") == "exported" else "destination"
+        assert given["registry"] == f"{{{{ {role}_{end} | default(none) }}}}"
+        assert not [name for name in given if options[name].get("aliases")]
+
+
+@pytest.mark.parametrize("role", NAMES)
+def test_roles_say_what_they_need_where_it_is_looked_for(role: str) -> None:
+    own = read(role, "vars/main.yml")
+    needed, mistake_of_role = own.get(f"__{role}_needed", []), own.get(f"__{role}_mistake", "")
+    assert isinstance(needed, list) and isinstance(mistake_of_role, str)
+    assert needed or mistake_of_role

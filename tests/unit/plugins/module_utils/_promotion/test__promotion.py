@@ -25,7 +25,11 @@ from ansible_collections.imageops.registry.plugins.module_utils._promotion._comp
     TagComparison,
     compare_images,
 )
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem, distinct_images
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import (
+    ImageItem,
+    counts,
+    distinct_images,
+)
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._plan import plan, summarise_sources
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._report import problem, report
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._summary import summarise
@@ -721,6 +725,22 @@ def test_what_no_task_copied_is_told_by_the_plan(both: Plain, copied: Plain) -> 
     assert [entry["action"] for entry in told["images"]] == ["failed", "failed"]
     reasons = {entry["reason"] for entry in told["images"]}
     assert reasons == {"it broke"} if "msg" in copied else all(text.endswith("was not moved") for text in reasons)
+
+
+@pytest.mark.parametrize("compared", [{}, {"failed": True, "msg": "timed out"}, {"failed": False, "msg": "no login"}])
+def test_without_a_comparison_nothing_was_done_whatever_an_earlier_promotion_copied(compared: Plain) -> None:
+    earlier = {"changed": True, "images": [{"action": "promote"}], "transfer": {"requests": 4}}
+    assert summarise(compared, {"copied": earlier}) == {"changed": False, "images": [], "transfer": {}}
+
+
+def test_what_is_no_comparison_has_no_summary() -> None:
+    with pytest.raises(KeyError):
+        summarise({"blobs": []}, {})
+
+
+def test_images_are_counted_by_their_action(both: Plain) -> None:
+    images = [*both["images"], {"action": "missing"}]
+    assert counts(images) == {"unchanged": 0, "promote": 2, "skip": 0, "missing": 1, "refused": 0, "failed": 0}
 
 
 def test_nothing_to_do_is_no_change(source: FakeRegistry, destination: FakeRegistry) -> None:
