@@ -6,8 +6,14 @@ from __future__ import annotations
 from ..plugin_utils._imported import load_filters
 from ..plugin_utils._module_action import ModuleAction
 
-# For the tasks of the role promote, of which this module's is the first.
-load_filters("ansible.builtin.default", "imageops.registry.promotion_summary", "imageops.registry.promotion_report")
+FILTERS = (
+    "ansible.builtin.default",
+    "imageops.registry.promotion_summary",
+    "imageops.registry.promotion_report",
+)
+"""Of the tasks of the role promote, the first of which runs this module."""
+
+load_filters(*FILTERS)
 
 
 class ActionModule(ModuleAction):

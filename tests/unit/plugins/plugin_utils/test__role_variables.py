@@ -6,11 +6,14 @@ from __future__ import annotations
 import pathlib
 import typing as t
 
+import jinja2
 import pytest
 import yaml
+from ansible_collections.imageops.registry.plugins.action.image_diff_info import FILTERS
 from ansible_collections.imageops.registry.plugins.module_utils._module import _connection
 from ansible_collections.imageops.registry.plugins.modules import image_archive, image_copy, image_diff_info
 from ansible_collections.imageops.registry.plugins.plugin_utils._role_variables import CONNECTION_OPTIONS, RoleVariables
+from jinja2 import nodes
 
 Plain = dict[str, t.Any]
 
@@ -303,3 +306,29 @@ def test_roles_say_what_they_need_where_it_is_looked_for(role: str) -> None:
     needed, mistake_of_role = own.get(f"__{role}_needed", []), own.get(f"__{role}_mistake", "")
     assert isinstance(needed, list) and isinstance(mistake_of_role, str)
     assert needed or mistake_of_role
+
+
+def plugins_in(template: str, own: Plain) -> set[str]:
+    """The filters and tests that a template uses, and those of the role's own variables in it."""
+    tree = jinja2.Environment(autoescape=True).parse(template)
+    found = {str(node.name) for kind in (nodes.Filter, nodes.Test) for node in tree.find_all(kind)}
+    for name in {node.name for node in tree.find_all(nodes.Name)} & set(own):
+        found |= plugins_in(str(own[name]), own)
+    return found
+
+
+def test_conditions_of_promote_load_no_plugins_and_filters_that_it_always_uses_are_loaded_once() -> None:
+    """The first filter or test of a task's process loads all of ansible-core's: that takes longer than the task."""
+    own = read("promote", "vars/main.yml")
+    (block,) = read("promote", "tasks/main.yml")
+    conditions, values = [], []
+    for entry in [*block["block"], *block["always"]]:
+        when = entry.get("when", [])
+        conditions += [f"{{{{ {condition} }}}}" for condition in ([when] if isinstance(when, str) else when)]
+        if "ansible.builtin.fail" not in entry:
+            values.append(str(list(entry.values())[1]))
+    assert len(conditions) >= 4
+    assert not set().union(*(plugins_in(condition, own) for condition in conditions))
+    assert len(values) >= 4
+    preloaded = {name.removeprefix("ansible.builtin.") for name in FILTERS}
+    assert set().union(*(plugins_in(value, own) for value in values)) == preloaded
