@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import pathlib
 import shutil
 import socket
@@ -18,12 +19,15 @@ from ansible_collections.imageops.registry.plugins.module_utils._http import _ce
 from ansible_collections.imageops.registry.tests.unit.support.certificates import Certificates, make_certificates
 from ansible_collections.imageops.registry.tests.unit.support.company_certificates import CompanyCA, make_company_ca
 from ansible_collections.imageops.registry.tests.unit.support.hostile_server import HostileServer
+from ansible_collections.imageops.registry.tests.unit.support.import_closure import needs
 from ansible_collections.imageops.registry.tests.unit.support.scripted_server import ScriptedServer
 
 _OWN_SETTINGS = (
     *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
     *("REGISTRY_AUTH_FILE", "DOCKER_AUTH_CONFIG", "DOCKER_CONFIG", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"),
 )
+_UNIT = pathlib.Path(__file__).resolve().parent
+_RUNS_ON_HOSTS = (_UNIT / "plugins" / "module_utils", _UNIT / "plugins" / "modules", _UNIT / "hostile")
 
 
 @pytest.fixture(scope="session")
@@ -128,3 +132,20 @@ def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str)
     """Long values are cut in the names of tests."""
     text = val if isinstance(val, str) else repr(val) if isinstance(val, bytes) else ""
     return f"{text[:40]!r}..." if len(text) > 60 else None
+
+
+def _can_run(path: pathlib.Path) -> bool:
+    """Whether tests can run here. Without ansible-core, as on a managed host, only those of what runs there can."""
+    if path.suffix != ".py" or not path.is_file() or importlib.util.find_spec("ansible") is not None:
+        return True
+    return any(directory in path.parents for directory in _RUNS_ON_HOSTS) and not needs(path, "ansible")
+
+
+def pytest_ignore_collect(collection_path: pathlib.Path) -> bool | None:
+    """Leave out what can't run here. None leaves the decision to pytest."""
+    return None if _can_run(collection_path) else True
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The same for what is named on the command line, which pytest never leaves out."""
+    config.args = [one for one in config.args if _can_run(config.invocation_params.dir / one.partition("::")[0])]
