@@ -382,14 +382,9 @@ transfer:
 import typing as t
 
 from ..module_utils._module._copying import copy_images
-from ..module_utils._module._image_arguments import (
-    IMAGE_OPTIONS,
-    VERIFICATION,
-    image_items,
-    two_registries,
-    verification,
-)
+from ..module_utils._module._image_arguments import IMAGE_OPTIONS, image_items, two_registries
 from ..module_utils._module._task import PROGRESS, Task, create_module, run
+from ..module_utils._module._verification_arguments import VERIFICATION, verification
 
 
 def copy(task: Task) -> dict[str, t.Any]:

@@ -306,15 +306,10 @@ transfer:
 
 import typing as t
 
-from ..module_utils._module._image_arguments import (
-    IMAGE_OPTIONS,
-    VERIFICATION,
-    image_items,
-    two_registries,
-    verification,
-)
+from ..module_utils._module._image_arguments import IMAGE_OPTIONS, image_items, two_registries
 from ..module_utils._module._results import unless_failed
 from ..module_utils._module._task import Task, create_module, run
+from ..module_utils._module._verification_arguments import VERIFICATION, verification
 from ..module_utils._promotion._comparison import compare_images
 from ..module_utils._promotion._items import FAILED, PROMOTE, counts
 from ..module_utils._promotion._plan import plan, summarise_sources

@@ -261,11 +261,11 @@ from ..module_utils._model._errors import InvalidInput, at_entry
 from ..module_utils._model._manifest import Manifest
 from ..module_utils._model._reference import check_repository
 from ..module_utils._module._content import decoded, read_file
-from ..module_utils._module._image_arguments import depth_of
 from ..module_utils._module._item_arguments import MANIFESTS
 from ..module_utils._module._places import own_place, source_place
 from ..module_utils._module._results import divided, failure
 from ..module_utils._module._task import Task, create_module, run
+from ..module_utils._module._verification_arguments import depth_of
 
 
 def content_of(entry: dict[str, t.Any]) -> bytes | None:

@@ -14,8 +14,8 @@ from .._images._tag_diff import describe_tags, tag_diff
 from .._promotion._copy import CopyRules, Promotion
 from .._promotion._items import STOPPING, ImageItem
 from .._promotion._report import problem
-from ._image_arguments import TAGS_ONLY, Verification
 from ._task import Task
+from ._verification_arguments import TAGS_ONLY, Verification
 
 Plain = dict[str, t.Any]
 

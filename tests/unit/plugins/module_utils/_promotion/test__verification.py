@@ -11,7 +11,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._images._content
 from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import AccessDenied, InvalidInput
 from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import OCI_INDEX, OCI_MANIFEST
-from ansible_collections.imageops.registry.plugins.module_utils._module._image_arguments import verification
+from ansible_collections.imageops.registry.plugins.module_utils._module._verification_arguments import verification
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._comparison import Comparison, compare_images
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._plan import plan
