@@ -29,6 +29,8 @@ SANITY = {
 # antsibull-docs writes the random name of a directory into what it checks, and where that ends in "_", it is a link.
 TEMPORARY_NAME = re.compile(r'Unknown target name: "antsibull-docs-')
 PACKAGE = "ansible_collections.imageops.registry"
+# Whose types are checked.
+TYPED = ("plugins", "tests.unit.support")
 
 
 def checks(sanity: Path, lint: Path) -> dict[str, tuple[list[object], Path, dict[str, str]]]:
@@ -52,7 +54,7 @@ def checks(sanity: Path, lint: Path) -> dict[str, tuple[list[object], Path, dict
         "ruff format": ([programs / "ruff", "format", "--check", "--diff", "--no-cache"], COPY, env),
         "mypy": (
             [python, "-m", "mypy", "--config-file", COPY / "pyproject.toml"]
-            + ["--cache-dir", common.BUILD / "mypy", "-p", f"{PACKAGE}.plugins.module_utils"],
+            + ["--cache-dir", common.BUILD / "mypy", *(word for name in TYPED for word in ("-p", f"{PACKAGE}.{name}"))],
             common.COLLECTIONS,
             env,
         ),

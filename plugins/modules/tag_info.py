@@ -275,7 +275,7 @@ def list_selected(task: Task) -> dict[str, t.Any]:
 def listed(task: Task, repositories: list[str], selection: TagSelection) -> dict[str, t.Any]:
     registry = task.registry()
     failures = []
-    entries = []
+    entries: list[dict[str, t.Any]] = []
     for repository, found in zip(repositories, list_tags(registry, repositories)):
         if isinstance(found, RegistryError):
             failures.append(failure(found, repository=repository))

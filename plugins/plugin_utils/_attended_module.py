@@ -90,8 +90,8 @@ class AttendedModule(ModuleAction):
             result = super()._execute(task_vars)
             returned = True
         finally:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
+            for caught, handler in handlers.items():
+                signal.signal(caught, handler)
             self._task.environment.pop()
             watcher.end(cancel=not returned)
         return result

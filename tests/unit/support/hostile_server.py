@@ -33,8 +33,10 @@ TOKEN = "bearer-token-of-the-tests"
 IDENTITY_TOKEN = "identity-token-of-the-tests"
 COOKIE = "cookie-of-the-tests"
 
-SECRETS = (PASSWORD, urllib.parse.quote(PASSWORD, safe=""), urllib.parse.quote_plus(PASSWORD))
-SECRETS += (PAIR, TOKEN, IDENTITY_TOKEN, COOKIE)
+SECRETS = (
+    *(PASSWORD, urllib.parse.quote(PASSWORD, safe=""), urllib.parse.quote_plus(PASSWORD)),
+    *(PAIR, TOKEN, IDENTITY_TOKEN, COOKIE),
+)
 """In every form in which a client could send them."""
 
 
