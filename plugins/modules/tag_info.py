@@ -246,7 +246,7 @@ transfer:
 
 import typing as t
 
-from ..module_utils._images._inspection import list_tags, resolve_tags
+from ..module_utils._images._listing import list_tags, resolve_tags
 from ..module_utils._model._errors import RegistryError
 from ..module_utils._model._reference import check_repository
 from ..module_utils._model._selection import TagSelection, count_malformed_tags, tag_selection

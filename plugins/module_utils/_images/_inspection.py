@@ -26,25 +26,13 @@ from .._model._manifest import (
     format_platform,
 )
 from .._run._parallel import run_all
+from ._listing import ImageName, descriptor_as_plain
 
 _MAXIMUM_CONFIG = 4 * 1024 * 1024
 MAXIMUM_DEPTH = 8
 MAXIMUM_MANIFESTS = 1000
 MAXIMUM_TREE = 64 * 1024 * 1024
 """Bytes of all manifests of an image together."""
-
-
-class ImageName(t.NamedTuple):
-    """A manifest by its tag or digest; the digest wins where both are given."""
-
-    repository: str
-    tag: str
-    digest: str
-
-    @property
-    def reference(self) -> str:
-        """What is asked for."""
-        return self.digest or self.tag
 
 
 def read_tree(
@@ -232,23 +220,6 @@ def describe_descriptor(entry: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     return {name: entry[name] for name in ("digest", "media_type", "size")}
 
 
-def list_tags(registry: End, repositories: t.Sequence[str]) -> list[list[str] | RegistryError | None]:
-    """The tags of the repositories, in their order; None for a repository that isn't there."""
-
-    def listed(repository: str) -> list[str] | None:
-        try:
-            return registry.list_tags(repository)
-        except NotFound:
-            return None
-
-    return run_all(listed, repositories, registry.jobs)
-
-
-def head_images(registry: End, names: t.Sequence[ImageName]) -> list[Descriptor | RegistryError | None]:
-    """What the names stand for, in their order; None for what isn't there."""
-    return run_all(lambda name: registry.head_manifest(name.repository, name.reference), names, registry.jobs)
-
-
 def look_at_images(
     registry: End, names: t.Sequence[ImageName], include: t.Container[str]
 ) -> list[dict[str, t.Any] | RegistryError]:
@@ -270,7 +241,7 @@ def _look_at(registry: End, name: ImageName, include: t.Container[str]) -> dict[
         except NotFound:
             pass
         found = None if manifest is None else manifest.descriptor
-    result = _descriptor_as_plain(found) if found else {"digest": name.digest, "media_type": "", "size": 0}
+    result = descriptor_as_plain(found) if found else {"digest": name.digest, "media_type": "", "size": 0}
     return {"exists": found is not None, **result, **_parts(registry, name.repository, manifest, include)}
 
 
@@ -284,7 +255,7 @@ def _parts(registry: End, repository: str, manifest: Manifest | None, include: t
         parts["content_base64"] = "" if manifest is None else base64.b64encode(manifest.content).decode("ascii")
     if "children" in include:
         children = [] if manifest is None else manifest.children()
-        parts["children"] = [{**_descriptor_as_plain(child), "platform": child.platform} for child in children]
+        parts["children"] = [{**descriptor_as_plain(child), "platform": child.platform} for child in children]
     if "config" in include:
         parts.update(config=config, labels=labels_of(config))
     if "platforms" in include:
@@ -293,13 +264,3 @@ def _parts(registry: End, repository: str, manifest: Manifest | None, include: t
         parts["annotations"] = {} if manifest is None else manifest.annotations
         parts["artifact_type"] = "" if manifest is None else manifest.artifact_type
     return parts
-
-
-def resolve_tags(registry: End, images: t.Sequence[tuple[str, str]]) -> list[dict[str, t.Any] | RegistryError | None]:
-    """Digest, media type and size of tags, given as repository and tag, in their order; None for what isn't there."""
-    found = head_images(registry, [ImageName(repository, tag, "") for repository, tag in images])
-    return [_descriptor_as_plain(one) if isinstance(one, Descriptor) else one for one in found]
-
-
-def _descriptor_as_plain(descriptor: Descriptor) -> dict[str, t.Any]:
-    return {"digest": descriptor.digest, "media_type": descriptor.media_type, "size": descriptor.size}

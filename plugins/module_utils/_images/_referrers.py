@@ -15,7 +15,7 @@ from .._model._digest import algorithm_of
 from .._model._errors import InvalidInput, NotFound, ProtocolViolation, RegistryError, Unsupported
 from .._model._manifest import Descriptor, Manifest
 from .._run._parallel import run_all
-from ._inspection import ImageName, head_images
+from ._listing import ImageName, head_images
 
 COSIGN_SUFFIXES = (".sig", ".att", ".sbom")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._images._inspection import ImageName
+from .._images._listing import ImageName
 from .._model._digest import check_digest
 from .._model._errors import InvalidInput, RegistryError, at_entry
 from .._model._reference import check_repository, check_tag

@@ -7,13 +7,8 @@ import base64
 import typing as t
 
 import pytest
-from ansible_collections.imageops.registry.plugins.module_utils._images._inspection import (
-    ImageName,
-    list_tags,
-    look_at_images,
-    read_tree,
-    resolve_tags,
-)
+from ansible_collections.imageops.registry.plugins.module_utils._images._inspection import look_at_images, read_tree
+from ansible_collections.imageops.registry.plugins.module_utils._images._listing import ImageName
 from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (
     AccessDenied,
@@ -169,22 +164,3 @@ def test_a_child_is_read_by_the_type_in_its_entry() -> None:
     top = registry.add("a/b", index(descriptor(child.content, OCI_MANIFEST)), "1")
     read_tree(registry.client, "a/b", top.digest, media_type=OCI_INDEX)
     assert registry.accepted == {top.digest: OCI_INDEX, child.digest: OCI_MANIFEST}
-
-
-def test_tags_of_repositories(server: ScriptedServer, registry: Registry) -> None:
-    server.expect("GET", "/v2/a/b/tags/list", 200, {"name": "a/b", "tags": ["2", "1"]})
-    server.expect("GET", "/v2/c/tags/list", 404, errors("NAME_UNKNOWN"))
-    server.expect("GET", "/v2/d/tags/list", 403, errors("DENIED"))
-    there, missing, refused = list_tags(registry, ["a/b", "c", "d"])
-    assert there == ["1", "2"]
-    assert missing is None
-    assert isinstance(refused, AccessDenied)
-
-
-def test_tags_are_resolved(server: ScriptedServer, registry: Registry) -> None:
-    expect_image(server, "HEAD")
-    server.expect("HEAD", "/v2/a/b/manifests/gone", 404)
-    assert resolve_tags(registry, [("a/b", "1.0"), ("a/b", "gone")]) == [
-        {"digest": DIGEST, "media_type": OCI_MANIFEST, "size": len(IMAGE_BYTES)},
-        None,
-    ]

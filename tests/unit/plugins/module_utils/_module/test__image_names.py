@@ -6,7 +6,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.imageops.registry.plugins.module_utils._images._inspection import ImageName
+from ansible_collections.imageops.registry.plugins.module_utils._images._listing import ImageName
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (
     AccessDenied,
     InvalidInput,
