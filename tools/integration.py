@@ -147,6 +147,8 @@ def run_targets(label: str, core: Environment, venv: Path, targets: Sequence[str
         "registries_python": str(harness_python),
         "registries_script": str(copy / HARNESS),
         "referrer_copies": int(os.environ.get("REFERRER_COPIES") or REFERRER_COPIES),
+        # ansible-test limits files for modules, which users rarely do: modules would all run as payloads.
+        "ansible_python_module_rlimit_nofile": 0,
     }
     try:
         status, output = running.run(
