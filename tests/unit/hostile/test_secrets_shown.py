@@ -15,7 +15,9 @@ import typing as t
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._download import DownloadItem, download_blobs
 from ansible_collections.imageops.registry.plugins.module_utils._credentials._credential import Credential
+from ansible_collections.imageops.registry.plugins.module_utils._end._body import PIECE
 from ansible_collections.imageops.registry.plugins.module_utils._layout._opening import DIRECTORY, open_layout
+from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import RegistryError
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._copy import CopyRules, Promotion
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem
@@ -204,8 +206,9 @@ def test_nothing_secret_is_in_the_files_that_are_written(hostile: Hostile, tmp_p
     layout.commit()
     layout.close()
     # One that breaks off, and stays for the next run.
-    storage.on("GET", ".*", lambda seen: Answer(200, (), (LAYER[:9],), "99"))
-    item = DownloadItem("a/b", DIGEST, len(LAYER), str(tmp_path / "layer"))
+    large = bytes(3 * PIECE)
+    storage.on("GET", ".*", lambda seen: Answer(200, (), (large[: 2 * PIECE],), str(len(large))))
+    item = DownloadItem("a/b", compute_digest(large), len(large), str(tmp_path / "layer"))
     download_blobs(client, [item], lambda old, new: None, check=False)
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(written) >= 5 and any(path.name.endswith(".part") for path in written)
