@@ -8,53 +8,18 @@ Usage: test.py [unit [PYTEST-ARGUMENT...] | integration [TARGET...]]
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
-import time
-from pathlib import Path
-from xml.etree import ElementTree
 
 import common
 import integration
 import making
 import pythons
 import running
-from common import COPY, Count, Failed, say
+import units
+from common import Count, Failed, say
 from pythons import Environment
-
-# The exit status of pytest.
-NOTHING_CHOSEN = 5
-
-
-def unit(label: str, environment: Environment, venv: Path, arguments: list[str], count: Count) -> None:
-    """The unit tests in one environment; tests/unit/conftest.py leaves out what can't run in it."""
-    name = f"unit-{environment.name}"
-    report = common.LOGS / f"{name}.xml"
-    report.parent.mkdir(parents=True, exist_ok=True)
-    report.unlink(missing_ok=True)
-    started = time.monotonic()
-    status, output = running.run(
-        [venv / "bin" / "python", "-m", "pytest", "-q", "--color=no", "-p", "no:cacheprovider"]
-        + [f"--junit-xml={report}", *arguments],
-        name,
-        cwd=COPY,
-        env=running.environment_for(venv, PYTHONPATH=str(common.COLLECTIONS)),
-    )
-    passed = failed = skipped = 0
-    if report.is_file():
-        suite = ElementTree.parse(report).getroot().find("testsuite")
-        total, errors, failures, skipped = (
-            int(suite.get(key, "0")) if suite is not None else 0 for key in ("tests", "errors", "failures", "skipped")
-        )
-        failed = errors + failures
-        passed = max(total - failed - skipped, 0)
-    # Of the tests that the arguments choose, an environment may have none. Without any of them there is no excuse.
-    if status and not failed and not (status == NOTHING_CHOSEN and arguments):
-        failed = 1
-    count.add(passed, failed)
-    if failed:
-        say(running.shorten(output))
-    say(f"unit tests, {label}: {passed} passed, {failed} failed, {skipped} skipped ({running.since(started)})")
 
 
 def main() -> int:
@@ -66,9 +31,11 @@ def main() -> int:
         making.sync()
         making.prepare_home()
         cores = pythons.cores()
-        units = [pythons.TARGET, *cores] if what in {"all", "unit"} else []
-        making.venvs(*cores, *units, *([] if what == "unit" else [pythons.REGISTRIES]))
-        running.side_by_side(unit, [(label(one), one, making.venv(one), arguments, count) for one in units])
+        tested = [pythons.TARGET, *cores] if what in {"all", "unit"} else []
+        making.venvs(*cores, *tested, *([] if what == "unit" else [pythons.REGISTRIES]))
+        # What takes longest first: the measured core.
+        parts = [units.parts(one, label(one), arguments, measuring=one is cores[-1]) for one in reversed(tested)]
+        running.side_by_side(units.run, [(part, count) for part in itertools.chain(*parts)])
         if what == "unit" and not count.passed and not count.failed:
             say(f"No unit test has run: {' '.join(arguments)} chooses none.")
         if what in {"all", "integration"}:
@@ -82,8 +49,8 @@ def main() -> int:
             )
         status = count.close()
         durations = common.shown(running.write_durations("test"))
-        tested = "; ".join(label(one) for one in (pythons.TARGET, *cores))
-        say(f"Tested with {tested}. How long each part took: {durations}")
+        everything = "; ".join(label(one) for one in (pythons.TARGET, *cores))
+        say(f"Tested with {everything}. How long each part took: {durations}")
         say(f"{count.passed} passed, {count.failed} failed")
     return status
 

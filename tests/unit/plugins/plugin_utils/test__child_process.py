@@ -16,6 +16,7 @@ import typing as t
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import Detached
+from ansible_collections.imageops.registry.plugins.module_utils._run import _attachment
 from ansible_collections.imageops.registry.plugins.module_utils._run._attachment import Attachment
 from ansible_collections.imageops.registry.plugins.module_utils._run._progress import Progress
 from ansible_collections.imageops.registry.plugins.plugin_utils import _core_internals
@@ -169,11 +170,13 @@ def test_a_tag_moves_only_while_worker_and_ansible_live(tmp_path: pathlib.Path) 
 
 
 @pytest.mark.parametrize("show", [True, False])
-def test_how_far_it_is_is_handed_over(tmp_path: pathlib.Path, show: bool) -> None:
+def test_how_far_it_is_is_handed_over(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, show: bool) -> None:
+    monkeypatch.setattr(_attachment, "_PAUSE", 0.05)
+
     def main() -> None:
         bond = attached(show)
         bond.open()
-        time.sleep(2.5)
+        time.sleep(0.5)
         bond.close()
         exit_with()
 

@@ -491,10 +491,10 @@ class SilentApi(WrittenOver):
 
 
 def test_what_is_listed_twice_is_told_once() -> None:
-    registry = SilentApi()
-    (outcome,) = push_manifests(
-        registry.client, [ManifestItem("a", REFERRER_DIGEST, content=REFERRER)], None, check=False
-    )
+    registry, slept = SilentApi(), [0.0]
+    patience = Patience(clock=lambda: sum(slept), sleep=slept.append)
+    item = ManifestItem("a", REFERRER_DIGEST, content=REFERRER)
+    (outcome,) = push_manifests(registry.client, [item], None, check=False, patience=patience)
     assert registry.written_over
     assert registry.writes.count(f"PUT a {LIST_TAG}") == 2
     assert isinstance(outcome, ManifestOutcome) and len(outcome.given_up) == 1

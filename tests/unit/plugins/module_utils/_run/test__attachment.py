@@ -185,6 +185,44 @@ def test_the_state_is_written_while_bytes_move(tmp_path: pathlib.Path) -> None:
         process.communicate()
 
 
+def test_the_state_is_written_anew_where_it_has_changed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    monkeypatch.setattr(_attachment, "_PAUSE", 0.01)
+    progress = Progress()
+    moving = progress.begin("team/app", "sha256:1", 20)
+    bond = Attachment(str(tmp_path / "bond"), progress, show=True, say=print)
+    bond.open()
+    state = tmp_path / "bond" / "state"
+    wait_for(state.exists)
+    moving.add(5)
+    wait_for(lambda: bool(json.loads(state.read_text())["bytes_moved"] == 5))
+    written = state.stat().st_ino
+    time.sleep(0.1)
+    assert state.stat().st_ino == written
+    bond.close()
+
+
+def test_a_state_that_cannot_be_written_stops_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    monkeypatch.setattr(_attachment, "_PAUSE", 0.01)
+    progress = Progress()
+    progress.begin("team/app", "sha256:1", 20)
+    bond = Attachment(str(tmp_path / "bond"), progress, show=True, say=print)
+    bond.open()
+    (tmp_path / "bond" / "state.new").mkdir()
+    time.sleep(0.1)
+    bond.check()
+    assert not (tmp_path / "bond" / "state").exists()
+    bond.close()
+
+
+def wait_for(condition: t.Callable[[], bool]) -> None:
+    until = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
 def test_helpers_do_not_see_the_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "/somewhere")
     assert take_directory() == "/somewhere"

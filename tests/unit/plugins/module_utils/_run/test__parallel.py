@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 import typing as t
@@ -129,3 +130,20 @@ def test_a_defect_in_one_step_leaves_what_depends_on_it_undone() -> None:
     with pytest.raises(ZeroDivisionError):
         graph.run(4)
     assert done == []
+
+
+def test_an_interruption_ends_what_runs_and_begins_nothing_more() -> None:
+    begun: list[int] = []
+    before = set(threading.enumerate())
+    main = t.cast(int, threading.main_thread().ident)
+
+    def work(number: int) -> None:
+        begun.append(number)
+        if number == 0:
+            signal.pthread_kill(main, signal.SIGINT)
+        time.sleep(0.2)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_all(work, range(20), 2)
+    assert len(begun) < 20
+    assert set(threading.enumerate()) <= before
