@@ -177,7 +177,7 @@ def one_after_another() -> None:
         said = {"msg": "{{ [transfer_result, ansible_failed_result.msg] }}"}
         tell = {"name": f"Tell {number}", "ansible.builtin.debug": said}
         told.append({"name": "Fails", "block": [failing], "rescue": [tell]})
-    done = playbook(play(told, roles=[TRANSFER]), given, hosts=inventory(), noise=True)
+    done = playbook(play(told, roles=[TRANSFER], vars=given), {}, hosts=inventory(), noise=True)
     nothing = {"changed": False, "carried": False, "exported": {}, "imported": {}}
     (after_second, _why), (after_third, why) = (done.of(f"Tell {number}")["msg"] for number in (1, 2))
     check(after_second == nothing, f"{after_second}")
