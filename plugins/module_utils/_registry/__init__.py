@@ -6,6 +6,7 @@
 """A registry: one method for each endpoint of the distribution specification.
 
 ``_registry`` has the endpoints; it asks by ``_asking`` and ``_paths``. What answers mean is in ``_locations`` (where to
-go on, and from which byte), ``_pages`` (lists), ``_refusals`` (errors), ``_denials`` and ``_absence`` (whether it is
-true that something isn't there), and ``_referrers_lookup`` (which list of referrers to believe).
+go on, and from which byte), ``_pages`` (lists), ``_blob_reads`` (ranges that aren't given), ``_refusals`` (errors),
+``_denials`` and ``_absence`` (whether it is true that something isn't there), and ``_referrers_lookup`` (which list of
+referrers to believe).
 """

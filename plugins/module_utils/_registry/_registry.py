@@ -28,7 +28,6 @@ from .._http._url import origin_of, with_digest
 from .._model._digest import algorithm_of, check_digest, is_digest
 from .._model._errors import (
     AccessDenied,
-    AuthenticationFailed,
     ConnectionFailed,
     NotFound,
     ProtocolViolation,
@@ -40,8 +39,9 @@ from .._model._manifest import ACCEPT, MANIFEST_TYPES, MAXIMUM_SIZE, Descriptor,
 from .._model._reference import check_repository
 from ._absence import Absence
 from ._asking import Asker, is_of_api
+from ._blob_reads import BlobReads
 from ._denials import Denials
-from ._locations import Locations, begins_at, content_range, number, size_in_refusal, size_of
+from ._locations import Locations, content_range, number, size_of
 from ._names import Names
 from ._pages import Pages
 from ._paths import API_PATH, CATALOG_PATH, blob_path, manifest_path, tags_path, uploads_path
@@ -62,8 +62,6 @@ from ._refusals import (
 _OCTETS = {"Content-Type": "application/octet-stream"}
 _UPLOAD_TIMEOUT = 300.0
 """Seconds of silence that the end of an upload may take: the registry then hashes and moves what it got."""
-_RANGE_REFUSED = (400, 416)
-"""What is answered where a part of a blob isn't given; an empty one has none. Storages also say 403."""
 
 
 class ApiCheck(t.NamedTuple):
@@ -120,6 +118,7 @@ class Registry:
         self._asker = Asker(transport)
         self._locations = Locations(transport)
         self._pages = Pages(self._asker, self._locations)
+        self._blob_reads = BlobReads(self._asker, scope_of=self._scope, size_by_head=self.head_blob)
         self._denials = Denials(transport, self.list_tags, pushed_to=pushed_to)
         self._referrers = ReferrersLookup(
             transport,
@@ -229,9 +228,9 @@ class Registry:
             if response.is_temporary() or response.is_by_proxy:
                 raise response.error().within(what)
             if response.status != 404 or response.is_foreign:
-                return self._size_by_get(what, repository, digest)
+                return self._blob_reads.size(what, repository, digest)
             return self._absent_blobs.confirm(
-                lambda: self._size_by_get(what, repository, digest),
+                lambda: self._blob_reads.size(what, repository, digest),
                 Purpose.GUARD if (repository, digest) in self._sent else purpose,
             )
         except AccessDenied as error:
@@ -239,72 +238,17 @@ class Registry:
                 return None
             raise
 
-    def _size_by_get(self, what: str, repository: str, digest: str) -> int | None:
-        """The same by GET: of one byte, or of all of it where the registry refuses that; it isn't read."""
-        path = blob_path(repository, digest)
-        for headers in ({"Range": "bytes=0-0"}, {}):
-            response = self._asker.ask(what, "GET", path, self._scope(repository), headers=headers, stream=True)
-            response.close()
-            if response.status not in _RANGE_REFUSED and not (response.status == 403 and response.is_foreign):
-                break
-        if response.status in (200, 206):
-            check_no_page(response, what)
-            return size_of(response)
-        if response.status == 404 and not response.is_foreign:
-            return None
-        raise response.error().within(what)
-
     def get_blob(self, repository: str, digest: str, offset: int = 0) -> tuple[t.Iterator[bytes], int]:
         """end-2, GET with ``Range``. Where the registry doesn't understand that, the whole is read."""
         what = f"read blob {digest} from {self._names.repository(repository)}"
-        rest = self._rest_of_blob(what, repository, digest, offset) if offset else None
+        rest = self._blob_reads.rest(what, repository, digest, offset) if offset else None
         if rest is not None:
             return named_errors(rest.pieces(), what), offset if rest.status == 206 else 0
-        response = self._ask_for_blob(what, repository, digest, "")
+        response = self._blob_reads.answer(what, repository, digest)
         if response.status == 200:
             return named_errors(response.pieces(), what), 0
         response.close()
         raise response.error().within(what)
-
-    def _rest_of_blob(self, what: str, repository: str, digest: str, offset: int) -> Response | None:
-        """The answer that has the blob from ``offset`` on, or all of it.
-
-        None where it is another one: it may be the range that is refused or not understood, by the registry or by
-        something in front of it, and the whole is as good. Raises what is worth another try.
-        """
-        try:
-            response = self._ask_for_blob(what, repository, digest, f"bytes={offset}-")
-            if response.status == 416:
-                # Some registries understand a range with an end only.
-                last = self._last_byte(response, repository, digest)
-                if last >= offset:
-                    response = self._ask_for_blob(what, repository, digest, f"bytes={offset}-{last}")
-        except (AccessDenied, AuthenticationFailed, ProtocolViolation):
-            return None
-        if begins_at(response, offset) or (response.status == 200 and not response.is_page()):
-            return response
-        response.close()
-        if response.is_temporary() and response.status != 500:
-            raise response.error().within(what)
-        return None
-
-    def _ask_for_blob(self, what: str, repository: str, digest: str, asked: str) -> Response:
-        """GET of a blob, or of the range that is asked for."""
-        headers = {"Range": asked} if asked else {}
-        path = blob_path(repository, digest)
-        return self._asker.ask(what, "GET", path, self._scope(repository), headers=headers, stream=True)
-
-    def _last_byte(self, refusal: Response, repository: str, digest: str) -> int:
-        """The position of a blob's last byte, as the refusal of a range says it, or else HEAD; -1 where none does."""
-        size = size_in_refusal(refusal)
-        if size is not None:
-            return size - 1
-        try:
-            size = self.head_blob(repository, digest)
-        except RegistryError:
-            # Nothing depends on it but how much is read.
-            return -1
-        return -1 if size is None else size - 1
 
     def delete_blob(self, repository: str, digest: str) -> bool:
         """end-10, DELETE."""
