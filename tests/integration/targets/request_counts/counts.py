@@ -301,6 +301,7 @@ def from_nothing() -> None:
         "HEAD cosign 404": 3 * NEW,
         "GET blob 200": SHARED + 2 * NEW,
     }
+    conditions: Plain
     for what, prefix, conditions in (
         ("from nothing", "plain", {}),
         ("from nothing, on_conflict: fail", "guarded", {"on_conflict": "fail"}),
@@ -312,6 +313,46 @@ def from_nothing() -> None:
         moment = copied(what, {**ends_of(source, destination), "images": images})
         check_kinds(what, moment, source, at_source, NEW)
         check_kinds(what, moment, destination, at_new_destination(guarded=bool(conditions)), NEW)
+    options = {**ends_of(source, destination), "images": items_of(seeded)}
+    moment = mark()
+    plan = call([task("image_diff_info", options)]).of("image_diff_info")
+    found = {"HEAD tag 404": NEW, "GET tag 404": 1, "GET by digest 404": 1, "GET tags/list 404": 1}
+    check_kinds("from nothing, compared", moment, destination, found, NEW)
+    moment = copied("from nothing, by that plan", {**options, "plan": plan})
+    check_kinds("from nothing, by that plan", moment, source, {"GET blob 200": SHARED + 2 * NEW}, NEW)
+    check_kinds("from nothing, by that plan", moment, destination, at_new_destination(by_plan=True), NEW)
 
 
-main([unchanged, check_mode, from_nothing])
+WITHOUT_ARTIFACTS = {"GET referrers 404": 1, "GET cosign 404": 2, "HEAD cosign 404": 3}
+"""What an image without artifacts costs at a source without a referrers API; one absence is confirmed."""
+NEW_TAG = {"HEAD tag 404": 2, "GET tag 404": 1, "PUT tag 201": 1, "HEAD tag 200": 1}
+"""What a new tag costs at the destination: each look that finds none, one of them confirmed, the push, the last look."""
+
+
+def something_new() -> None:
+    """In a repository that is there, only what is new is asked for, and what is there is found."""
+    source, destination = "dev", "prod"
+    ends = ends_of(source, destination)
+    for name in (source, destination):
+        (image,) = seed(name, "family", "more", images=1, layers=SHARED + 1, layer_size=2048)
+    moment = copied("a tag added", {**ends, "images": items_of([image], tags=["also"])})
+    check_kinds("a tag added", moment, source, {"HEAD tag 200": 1, **WITHOUT_ARTIFACTS})
+    check_kinds("a tag added", moment, destination, {**NEW_TAG, "GET by digest 200": 1})
+    (image,) = seed(source, "family", "more", images=1, layers=SHARED + 1, layer_size=2048, seed="2", tag="2.0")
+    moment = copied("one changed layer", {**ends, "images": items_of([image])})
+    read = {"HEAD tag 200": 1, "GET by digest 200": 1, "GET blob 200": 2}
+    check_kinds("one changed layer", moment, source, {**read, **WITHOUT_ARTIFACTS})
+    wrote = {
+        "GET by digest 404": 1,
+        "HEAD blob 200": SHARED,
+        "HEAD blob 404": 1,
+        "GET blob 404": 1,
+        "POST upload 202": 1,
+        "POST mount 202": 1,
+        "PUT upload 201": 2,
+        "PUT by digest 201": 1,
+    }
+    check_kinds("one changed layer", moment, destination, {**NEW_TAG, **wrote})
+
+
+main([unchanged, check_mode, from_nothing, something_new])
