@@ -326,20 +326,20 @@ def from_nothing() -> None:
 WITHOUT_ARTIFACTS = {"GET referrers 404": 1, "GET cosign 404": 2, "HEAD cosign 404": 3}
 """What an image without artifacts costs at a source without a referrers API; one absence is confirmed."""
 NEW_TAG = {"HEAD tag 404": 2, "GET tag 404": 1, "PUT tag 201": 1, "HEAD tag 200": 1}
-"""What a new tag costs at the destination: each look that finds none, one of them confirmed, the push, the last look."""
+"""What a new tag costs at the destination: two looks that find none, one confirmed, the push, and a look at it."""
 
 
 def something_new() -> None:
     """In a repository that is there, only what is new is asked for, and what is there is found."""
     source, destination = "dev", "prod"
     ends = ends_of(source, destination)
-    for name in (source, destination):
-        (image,) = seed(name, "family", "more", images=1, layers=SHARED + 1, layer_size=2048)
+    image, relative = seed(source, "family", "more", images=2, layers=SHARED + 1, layer_size=2048)
+    seed(destination, "family", "more", images=1, layers=SHARED + 1, layer_size=2048)
     moment = copied("a tag added", {**ends, "images": items_of([image], tags=["also"])})
     check_kinds("a tag added", moment, source, {"HEAD tag 200": 1, **WITHOUT_ARTIFACTS})
     check_kinds("a tag added", moment, destination, {**NEW_TAG, "GET by digest 200": 1})
-    (image,) = seed(source, "family", "more", images=1, layers=SHARED + 1, layer_size=2048, seed="2", tag="2.0")
-    moment = copied("one changed layer", {**ends, "images": items_of([image])})
+    changed = items_of([relative], destination_repository=image["repository"], tags=["2.0"])
+    moment = copied("one changed layer", {**ends, "images": changed})
     read = {"HEAD tag 200": 1, "GET by digest 200": 1, "GET blob 200": 2}
     check_kinds("one changed layer", moment, source, {**read, **WITHOUT_ARTIFACTS})
     wrote = {
