@@ -11,7 +11,7 @@ help:
 	@echo 'make test                     unit tests and integration targets on real registries'
 	@echo 'make unit [ARGS="FILE -k X"]  unit tests only'
 	@echo 'make integration [ARGS="T"]   integration targets only, all or those named'
-	@echo 'make lint                     sanity tests, linters, type checks'
+	@echo 'make lint [ARGS="CHECK FILE"] sanity tests, linters, type checks'
 	@echo 'make format                   format the Python code and fix what can be fixed'
 	@echo 'make generate                 write the texts of tools/shared into the files that share them'
 	@echo 'make docs                     the documentation of the collection, in .build/docs'
@@ -28,7 +28,7 @@ unit integration:
 	@$(PYTHON) tools/test.py $@ $(ARGS)
 
 lint:
-	@$(PYTHON) tools/lint.py
+	@$(PYTHON) tools/lint.py $(ARGS)
 
 generate:
 	@$(PYTHON) tools/generate.py

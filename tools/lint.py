@@ -3,7 +3,9 @@
 
 """make lint, make format, make docs.
 
-Usage: lint.py [format | docs | CHECK...]
+Usage: lint.py [format | docs | [CHECK...] [FILE...]]
+
+With files, those checks that take files look at these only.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import re
 import shutil
 import sys
 import time
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import common
@@ -28,6 +31,8 @@ SANITY = {
 }
 # antsibull-docs writes the random name of a directory into what it checks, and where that ends in "_", it is a link.
 TEMPORARY_NAME = re.compile(r'Unknown target name: "antsibull-docs-')
+PYTHON_ONLY = ("ruff check", "ruff format")
+TAKING_FILES = (*SANITY, "ansible-lint", *PYTHON_ONLY)
 PACKAGE = "ansible_collections.imageops.registry"
 # Whose types are checked.
 TYPED = ("plugins", "tests.unit.support")
@@ -63,6 +68,30 @@ def checks(sanity: Path, lint: Path) -> dict[str, tuple[list[object], Path, dict
     }
 
 
+def divided(arguments: Iterable[str], known: Collection[str]) -> tuple[list[str], list[str]]:
+    """Which checks are asked for, all without a name, and for which files, the whole repository without one."""
+    names, files = [], []
+    for one in arguments:
+        if one not in known and not (common.ROOT / one).exists():
+            raise Failed(f"There is no check and no file {one}. The checks are: {'; '.join(known)}")
+        (names if one in known else files).append(one)
+    whole = [name for name in names if name not in TAKING_FILES]
+    if files and whole:
+        raise Failed(f"{whole[0]} looks at the whole repository. These take files: {'; '.join(TAKING_FILES)}")
+    if not files:
+        return names or list(known), files
+    possible = TAKING_FILES if any(map(is_python, files)) else [one for one in TAKING_FILES if one not in PYTHON_ONLY]
+    impossible = [name for name in names if name not in possible]
+    if impossible:
+        raise Failed(f"{impossible[0]} looks at Python only, and no file with it is named")
+    return names or list(possible), files
+
+
+def is_python(file: str) -> bool:
+    """Whether a file has Python in it, or a directory may."""
+    return file.endswith(".py") or (common.ROOT / file).is_dir()
+
+
 def sanity_verdict(status: int, output: str, required: tuple[str, ...]) -> tuple[int, str]:
     """Between the installing of a dozen environments, what ansible-test found; and whether it has looked."""
     ran = set(re.findall(r'^Running sanity test "([^"]+)"', output, re.MULTILINE))
@@ -73,30 +102,30 @@ def sanity_verdict(status: int, output: str, required: tuple[str, ...]) -> tuple
     return status, "\n".join(found) if found else output
 
 
-def lint(chosen: list[str]) -> int:
+def lint(arguments: list[str]) -> int:
     count = Count("lint")
     making.sync()
     making.prepare_home()
     core = pythons.cores()[-1]
     making.venvs(core, pythons.LINT)
     every = checks(making.venv(core), making.venv(pythons.LINT))
-    unknown = set(chosen) - set(every)
-    if unknown:
-        raise Failed("There is no such check. There are: " + ", ".join(every))
+    chosen, files = divided(arguments, every)
 
     def check(name: str) -> tuple[str, int, str, float]:
         command, directory, env = every[name]
         started = time.monotonic()
         log = "lint-" + re.sub(r"\W+", "-", name)
+        command = [*command, *(file for file in files if name not in PYTHON_ONLY or is_python(file))]
         status, output = running.run(command, log, cwd=directory, env=env)
         if status and TEMPORARY_NAME.search(output):
             status, output = running.run(command, log, cwd=directory, env=env)
         if name in SANITY:
-            status, output = sanity_verdict(status, output, SANITY[name])
+            # What has to run depends on the files, if some were named.
+            status, output = sanity_verdict(status, output, () if files else SANITY[name])
         return name, status, output, time.monotonic() - started
 
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
-        for done in concurrent.futures.as_completed([pool.submit(check, name) for name in chosen or every]):
+        for done in concurrent.futures.as_completed([pool.submit(check, name) for name in chosen]):
             name, status, output, took = done.result()
             count.add(status == 0, status != 0)
             if status:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Blobs in groups, by the repository that they belong to."""
+    """Blobs in groups, by the repository that they belong to; and images, one or many, to look at."""
 
     BLOBS = r"""
 options:
@@ -52,4 +52,47 @@ options:
               - Where nothing is sent, it is only handed on, with what is missing.
             type: bool
             default: false
+"""
+
+    IMAGES = r"""
+options:
+  repository:
+    description:
+      - The repository to look in. Needs O(tag) or O(digest).
+    type: str
+  tag:
+    description:
+      - The tag of the image. It is resolved first.
+    type: raw
+  digest:
+    description:
+      - The digest of the image. Where O(tag) is given as well, the digest is what counts.
+    type: str
+  images:
+    description:
+      - Many images, in place of O(repository). One that is given twice is taken once.
+      - RV(imageops.registry.tag_info#module:images) can be given as it is. So can RV(imageops.registry.manifest_info#module:images),
+        from a task without O(imageops.registry.manifest_info#module:include).
+    type: list
+    elements: dict
+    suboptions:
+      repository:
+        description: The repository to look in.
+        type: str
+        required: true
+      tag:
+        description: The tag of the image. It is resolved first.
+        type: raw
+      digest:
+        description: The digest of the image, in place of a tag. Where both are given, the digest is what counts.
+        type: str
+      exists:
+        description: What M(imageops.registry.manifest_info) returns. It makes no difference here.
+        type: bool
+      media_type:
+        description: What M(imageops.registry.manifest_info) returns. It makes no difference here.
+        type: str
+      size:
+        description: What M(imageops.registry.manifest_info) returns. It makes no difference here.
+        type: int
 """

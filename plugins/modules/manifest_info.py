@@ -18,36 +18,8 @@ author:
 extends_documentation_fragment:
   - imageops.registry._connection
   - imageops.registry._attributes.info
+  - imageops.registry._shapes.images
 options:
-  repository:
-    description:
-      - The repository to look in. Needs O(tag) or O(digest).
-    type: str
-  tag:
-    description:
-      - The tag to resolve.
-    type: raw
-  digest:
-    description:
-      - The digest to look for. Where O(tag) is given as well, the digest is what counts.
-    type: str
-  images:
-    description:
-      - Many manifests, in place of O(repository). RV(imageops.registry.tag_info#module:images) can be given as it is.
-      - One that is given twice is taken once.
-    type: list
-    elements: dict
-    suboptions:
-      repository:
-        description: The repository to look in.
-        type: str
-        required: true
-      tag:
-        description: The tag to resolve.
-        type: raw
-      digest:
-        description: The digest to look for, in place of a tag. Where both are given, the digest is what counts.
-        type: str
   include:
     description:
       - What to return besides. Annotations, and the artifact type, come with any of them.
@@ -253,7 +225,7 @@ import typing as t
 
 from ..module_utils._images._inspection import look_at_images
 from ..module_utils._module._image_names import image_names, images_found
-from ..module_utils._module._item_arguments import IMAGES
+from ..module_utils._module._item_arguments import IMAGE_RULES, NAMED_IMAGES
 from ..module_utils._module._task import Task, create_module, run
 
 
@@ -269,10 +241,7 @@ def main() -> None:
     run(
         create_module(
             {
-                "repository": {"type": "str"},
-                "tag": {"type": "raw"},
-                "digest": {"type": "str"},
-                "images": IMAGES,
+                **NAMED_IMAGES,
                 "include": {
                     "type": "list",
                     "elements": "str",
@@ -280,9 +249,7 @@ def main() -> None:
                     "default": [],
                 },
             },
-            required_one_of=[("repository", "images")],
-            mutually_exclusive=[("repository", "images")],
-            required_by={"tag": ("repository",), "digest": ("repository",)},
+            **IMAGE_RULES,
         ),
         look,
     )

@@ -22,36 +22,8 @@ author:
 extends_documentation_fragment:
   - imageops.registry._connection
   - imageops.registry._attributes.info
+  - imageops.registry._shapes.images
 options:
-  repository:
-    description:
-      - The repository to look in. Needs O(tag) or O(digest).
-    type: str
-  tag:
-    description:
-      - The tag of the image. It is resolved first.
-    type: raw
-  digest:
-    description:
-      - The digest of the image. Where O(tag) is given as well, the digest is what counts.
-    type: str
-  images:
-    description:
-      - Many images, in place of O(repository). RV(imageops.registry.tag_info#module:images) can be given as it is.
-      - One that is given twice is taken once.
-    type: list
-    elements: dict
-    suboptions:
-      repository:
-        description: The repository to look in.
-        type: str
-        required: true
-      tag:
-        description: The tag of the image. It is resolved first.
-        type: raw
-      digest:
-        description: The digest of the image, in place of a tag. Where both are given, the digest is what counts.
-        type: str
   artifact_type:
     description:
       - List only referrers of this artifact type, such as V(application/vnd.dev.sigstore.bundle.v0.3+json). It says nothing about
@@ -215,7 +187,7 @@ import typing as t
 from ..module_utils._images._referrers import find_referrers, referrers_as_plain
 from ..module_utils._model._errors import RegistryError
 from ..module_utils._module._image_names import image_names, images_found
-from ..module_utils._module._item_arguments import IMAGES
+from ..module_utils._module._item_arguments import IMAGE_RULES, NAMED_IMAGES
 from ..module_utils._module._task import Task, create_module, run
 
 
@@ -232,15 +204,10 @@ def main() -> None:
     run(
         create_module(
             {
-                "repository": {"type": "str"},
-                "tag": {"type": "raw"},
-                "digest": {"type": "str"},
-                "images": IMAGES,
+                **NAMED_IMAGES,
                 "artifact_type": {"type": "str"},
             },
-            required_one_of=[("repository", "images")],
-            mutually_exclusive=[("repository", "images")],
-            required_by={"tag": ("repository",), "digest": ("repository",)},
+            **IMAGE_RULES,
         ),
         look,
     )

@@ -185,7 +185,7 @@ def describe(registry: End, repository: str, reference: str) -> dict[str, t.Any]
     """
     try:
         top = registry.get_manifest(repository, reference)
-        tree = read_tree(registry, repository, top.digest, media_type=top.media_type) if top.is_index else [top]
+        tree = read_tree(registry, repository, top.digest, {top.digest: top})
     except NotFound:
         return {}
     return describe_tree(registry, repository, tree)

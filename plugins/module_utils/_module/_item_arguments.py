@@ -54,12 +54,30 @@ TAGS: Plain = {
         "summary": {"type": "dict"},
     },
 }
-IMAGES: Plain = {
-    "type": "list",
-    "elements": "dict",
-    "options": {
-        "repository": {"type": "str", "required": True},
-        "tag": {"type": "raw"},
-        "digest": {"type": "str"},
+NAMED_IMAGES: Plain = {
+    "repository": {"type": "str"},
+    "tag": {"type": "raw"},
+    "digest": {"type": "str"},
+    "images": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "repository": {"type": "str", "required": True},
+            "tag": {"type": "raw"},
+            "digest": {"type": "str"},
+            "exists": {"type": "bool"},
+            "media_type": {"type": "str"},
+            "size": {"type": "int"},
+        },
     },
 }
+"""One image or many, for modules that look at images.
+
+Nothing reads ``exists``, ``media_type`` and ``size``: they are what ``manifest_info`` returns with an image.
+"""
+IMAGE_RULES: Plain = {
+    "required_one_of": [("repository", "images")],
+    "mutually_exclusive": [("repository", "images")],
+    "required_by": {"tag": ("repository",), "digest": ("repository",)},
+}
+"""What goes together of :data:`NAMED_IMAGES`."""

@@ -74,3 +74,10 @@ def test_many_images_and_one_that_fails(registry: RegistryServer) -> None:
     assert [entry["repository"] for entry in failed["images"]] == ["a", "a"] and "exists" not in failed
     assert failed["images"][0]["digest"] == digest
     assert [(entry["repository"], entry["tag"]) for entry in failed["failures"]] == [("b", "1")]
+
+
+def test_what_it_returns_is_taken_as_it_is(registry: RegistryServer) -> None:
+    registry.add_image("a:1")
+    wanted = [{"repository": "a", "tag": "1"}, {"repository": "a", "tag": "none"}]
+    seen = succeed("manifest_info", {**registry.options, "images": wanted})
+    assert succeed("manifest_info", {**registry.options, "images": seen["images"]}) == seen

@@ -53,3 +53,11 @@ def test_many_images_and_one_that_fails(referred: RegistryServer) -> None:
     failed = fail("referrer_info", {**referred.options, "images": wanted})
     assert [(entry["repository"], entry["tag"]) for entry in failed["failures"]] == [("a/b", "1.0")]
     assert "exists" not in failed
+
+
+def test_what_manifest_info_returns_is_taken_as_it_is(referred: RegistryServer) -> None:
+    wanted = [{"repository": "a/b", "tag": "1.0"}, {"repository": "a/b", "tag": "none"}]
+    seen = succeed("manifest_info", {**referred.options, "images": wanted})["images"]
+    assert [entry["exists"] for entry in seen] == [True, False]
+    result = succeed("referrer_info", {**referred.options, "images": seen})
+    assert [len(entry["referrers"]) for entry in result["images"]] == [2, 0]

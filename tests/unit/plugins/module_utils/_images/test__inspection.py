@@ -7,7 +7,11 @@ import base64
 import typing as t
 
 import pytest
-from ansible_collections.imageops.registry.plugins.module_utils._images._inspection import look_at_images, read_tree
+from ansible_collections.imageops.registry.plugins.module_utils._images._inspection import (
+    describe,
+    look_at_images,
+    read_tree,
+)
 from ansible_collections.imageops.registry.plugins.module_utils._images._listing import ImageName
 from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (
@@ -164,3 +168,24 @@ def test_a_child_is_read_by_the_type_in_its_entry() -> None:
     top = registry.add("a/b", index(descriptor(child.content, OCI_MANIFEST)), "1")
     read_tree(registry.client, "a/b", top.digest, media_type=OCI_INDEX)
     assert registry.accepted == {top.digest: OCI_INDEX, child.digest: OCI_MANIFEST}
+
+
+@pytest.mark.parametrize("reference", ["1", "digest"])
+def test_to_describe_an_index_reads_each_manifest_once(reference: str) -> None:
+    registry = FakeRegistry()
+    registry.blobs[compute_digest(CONFIG)] = CONFIG
+    registry.add("a/b", IMAGE)
+    child = descriptor(IMAGE_BYTES, OCI_MANIFEST, platform={"os": "linux", "architecture": "arm64", "variant": "v8"})
+    top = registry.add("a/b", index(child), "1")
+    reference = top.digest if reference == "digest" else reference
+    described = describe(registry.client, "a/b", reference)
+    assert registry.calls == [f"GET a/b {name}" for name in (reference, DIGEST, compute_digest(CONFIG))]
+    blobs = sum(entry["size"] for entry in (IMAGE["config"], *IMAGE["layers"]))
+    assert described == {
+        "digest": top.digest,
+        "media_type": OCI_INDEX,
+        "platforms": ["linux/arm64/v8"],
+        "total_size": top.size + len(IMAGE_BYTES) + blobs,
+        "labels": {"a": "b"},
+    }
+    assert describe(registry.client, "a/b", "none") == {}
