@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import typing as t
 import urllib.parse
 
@@ -31,6 +33,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._model._manifest
     Manifest,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._registry._registry import Registry
+from ansible_collections.imageops.registry.plugins.module_utils._run._parallel import run_all
 from ansible_collections.imageops.registry.tests.unit.support.documents import (
     DIGEST,
     DIGEST_512,
@@ -41,6 +44,7 @@ from ansible_collections.imageops.registry.tests.unit.support.documents import (
     errors,
     transport,
 )
+from ansible_collections.imageops.registry.tests.unit.support.hostile_server import Seen
 from ansible_collections.imageops.registry.tests.unit.support.registry_client import (
     BLOB,
     CONTENT,
@@ -52,6 +56,7 @@ from ansible_collections.imageops.registry.tests.unit.support.registry_client im
     registry,
     start,
 )
+from ansible_collections.imageops.registry.tests.unit.support.registry_server import RegistryServer
 from ansible_collections.imageops.registry.tests.unit.support.scripted_server import ScriptedServer
 
 Serve = t.Callable[..., ScriptedServer]
@@ -555,3 +560,34 @@ def test_a_repository_is_lacking_only_where_the_registry_says_so(
     client = Registry(transport(server.host, retries=3), writing=True, pushed_to=True)
     # Asked once, whatever the answer is.
     assert [client.lacks_repository("a") for _question in range(2)] == [lacking] * 2
+
+
+# Work within work ----------------------------------------------------------------------------------------------------
+
+
+def test_run_all_within_run_all_makes_no_more_requests_at_a_time_than_jobs() -> None:
+    server = RegistryServer()
+    lock, running, most = threading.Lock(), [0], [0]
+
+    def counted(seen: Seen) -> None:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        time.sleep(0.01)
+        with lock:
+            running[0] -= 1
+
+    server.on("HEAD", "/v2/.*", counted)
+    client = Registry(transport(server.host, jobs=2), writing=False)
+    digests = [server.add_blob(content, "a", "b", "c") for content in (b"1", b"2", b"3")]
+    try:
+        found = run_all(
+            lambda name: run_all(lambda digest: client.head_blob(name, digest), digests, client.jobs),
+            ["a", "b", "c"],
+            client.jobs,
+        )
+    finally:
+        client.close()
+        server.close()
+    assert found == [[1, 1, 1]] * 3
+    assert 0 < most[0] <= 2
