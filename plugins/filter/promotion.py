@@ -9,17 +9,16 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils._model._errors import RegistryError
 from ..module_utils._promotion._report import problem, report
-from ..module_utils._promotion._summary import summarise
+from ..module_utils._promotion._summary_of_tasks import summary_of_tasks
 
 Plain = dict[str, t.Any]
 
 
-def promotion_summary(compared: Plain, **results: Plain) -> Plain:
+def promotion_summary(plan: Plain, copied: Plain) -> Plain:
     try:
-        return summarise(compared, results)
-    except (RegistryError, KeyError, TypeError) as error:
+        return summary_of_tasks(plan, copied)
+    except (KeyError, TypeError) as error:
         raise AnsibleFilterError(f"promotion_summary takes the result of image_diff_info: {error}") from error
 
 

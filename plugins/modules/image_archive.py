@@ -433,7 +433,7 @@ def export(task: Task, path: str, form: str) -> Plain:
         result = copy_images(task, task.registry(), layout, items)
         for item, image in zip(items, result["images"]):
             if not item.tags and image["action"] in (PROMOTE, UNCHANGED):
-                layout.keep(item.target, image["digest"])
+                layout.keep(item.destination_repository, image["digest"])
         result["changed"] = result["changed"] or layout.changed
         if not task.check_mode:
             task.attachment.check()

@@ -11,7 +11,7 @@ short_description: Copy images from one registry to another, only where digests 
 version_added: 0.1.0
 description:
   - Compares images by digest, brings over what the destination lacks, and moves the tags last of all, when the content of all
-    images is in place. With O(plan), what was compared before is carried out.
+    images is in place. With O(plan), it carries that out, and compares nothing.
   - Blobs are streamed from registry to registry, verified on their way; what the destination has elsewhere is mounted.
     Manifests are pushed byte for byte, children first, then artifacts (signatures, attestations, SBOMs), then tags.
   - A run that was cut off can be run again and finishes the work. What had arrived isn't sent again.
@@ -34,9 +34,11 @@ options:
     required: true
   plan:
     description:
-      - The result of M(imageops.registry.image_diff_info) for the same O(source), O(registry) and O(images), of which C(images),
-        C(blobs), C(manifests), C(artifact_tags) and C(tags) are used. What it says is done. So a play can look at the plan, or have
-        it looked at, before anything is written. It can be kept in a file.
+      - The result of M(imageops.registry.image_diff_info) for the same O(source), O(registry) and O(images), as it was registered.
+        What it says is done. So a play can look at the plan, or have it looked at, before anything is written. It can be kept in a
+        file.
+      - C(images), C(blobs), C(manifests), C(artifact_tags) and C(tags) are the plan. All five are needed, and a key in one of their
+        entries that the module doesn't know is refused. What else the result holds, such as C(changed) and C(transfer), isn't read.
       - Images aren't compared again. Only what may have changed meanwhile is looked at - each tag right before it moves, the source
         where an image has an expected digest, what has arrived already, and with O(verify) what was pushed.
       - A tag that points elsewhere by now is not moved, and its image fails; compare again then. One that points to the planned digest
@@ -97,15 +99,15 @@ EXAMPLES = r"""
     images: &images
       - repository: team/app
         tag: "1.4.2"
-  register: comparison
+  register: plan
 
 - name: Refuse what isn't as it should
   ansible.builtin.assert:
-    that: comparison.images | rejectattr('action', 'in', ['promote', 'unchanged']) | length == 0
+    that: plan.images | rejectattr('action', 'in', ['promote', 'unchanged']) | length == 0
 
 - name: Keep the plan, to have it looked at
   ansible.builtin.copy:
-    content: "{{ comparison | to_json }}"
+    content: "{{ plan | to_json }}"
     dest: "{{ playbook_dir }}/plan.json"
     mode: "0600"
   delegate_to: localhost

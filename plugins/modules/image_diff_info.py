@@ -59,11 +59,11 @@ EXAMPLES = r"""
         destination_repository: prod/api
         tags: ["2.1.0", stable]
     immutable_tags: ['[0-9]+\.[0-9]+\.[0-9]+']
-  register: comparison
+  register: plan
 
 - name: Name them
   ansible.builtin.debug:
-    msg: "{{ comparison.images | selectattr('action', 'equalto', 'promote') | map(attribute='reference') }}"
+    msg: "{{ plan.images | selectattr('action', 'equalto', 'promote') | map(attribute='reference') }}"
 """
 
 RETURN = r"""
@@ -307,31 +307,28 @@ transfer:
 import typing as t
 
 from ..module_utils._module._image_arguments import IMAGE_OPTIONS, image_items, two_registries
+from ..module_utils._module._planning import plan_rules
 from ..module_utils._module._results import unless_failed
 from ..module_utils._module._task import Task, create_module, run
 from ..module_utils._module._verification_arguments import VERIFICATION, verification
-from ..module_utils._promotion._comparison import compare_images
-from ..module_utils._promotion._items import FAILED, PROMOTE, counts
-from ..module_utils._promotion._plan import plan, summarise_sources
-from ..module_utils._promotion._verification import verify_contents
+from ..module_utils._promotion._items import FAILED, counts
+from ..module_utils._promotion._make_plan import make_plan
+from ..module_utils._promotion._plan_as_plain import as_plain
 
 
 def compare(task: Task) -> dict[str, t.Any]:
     items = image_items(task.params, two_registries(task.params))
-    depth, repair = verification(task.params)
-    source, destination = task.source(), task.registry(pushed_to=True)
-    comparisons = compare_images(source, destination, items, artifacts_of_equal=task.params["compare_artifacts"])
-    comparisons = verify_contents(source, destination, comparisons, depth, repair=repair)
-    summaries = summarise_sources(comparisons, source) if task.diff_mode else {}
-    planned = plan(comparisons, source, destination, summaries)
+    rules = plan_rules(task, verification(task.params))
+    plan = make_plan(task.source(), task.registry(pushed_to=True), items, rules)
     failures = [
-        {"repository": image["repository"], "reference": image["reference"], "msg": image["reason"]}
-        for image in planned["images"]
-        if image["action"] == FAILED
+        {"repository": image.item.repository, "reference": plan.reference_of(image), "msg": image.reason}
+        for image in plan.images
+        if image.action == FAILED
     ]
-    differs = any(image["action"] == PROMOTE for image in planned["images"])
+    differs = bool(plan.promoted)
     known = {"differs": True} if differs else unless_failed(failures, differs=False)
-    result = {**planned, **known, "counts": counts(planned["images"]), "failures": failures}
+    counted = counts(image.action for image in plan.images)
+    result = {**as_plain(plan), **known, "counts": counted, "failures": failures}
     task.check_secrets(result)
     return result
 

@@ -74,8 +74,7 @@ class ArtifactsWanted(t.NamedTuple):
 
     repository: str
     """The repository at the source."""
-    target: str
-    """The repository at the destination."""
+    destination_repository: str
     digests: tuple[str, ...]
     """The image and its children."""
     left_behind: tuple[str, ...]
@@ -255,7 +254,7 @@ Question = tuple[str, str, str]
 def _look_at_destination(destination: End, graphs: t.Sequence[_Graph], missing: MissingRepositories) -> None:
     def question_of(graph: _Graph, artifact: Artifact) -> Question:
         name = artifact.tag or artifact.subject
-        return graph.wanted.target, name, "tag" if artifact.tag else "subject"
+        return graph.wanted.destination_repository, name, "tag" if artifact.tag else "subject"
 
     def ask(question: Question) -> Referrers | Descriptor | None:
         repository, name, kind = question
@@ -340,7 +339,7 @@ def _read_one(source: End, destination: End, graph: _Graph, artifact: Artifact) 
     """The artifact with its manifests; None where its type isn't wanted."""
     wanted = graph.wanted
     if artifact.action == _LISTED:
-        if destination.head_manifest(wanted.target, artifact.digest, Purpose.PUSH) is not None:
+        if destination.head_manifest(wanted.destination_repository, artifact.digest, Purpose.PUSH) is not None:
             return artifact._replace(action=EXISTS)
         # A cleanup may have taken it away, which doesn't know the list.
         artifact = artifact._replace(action=COPY)
@@ -376,7 +375,7 @@ def _not_pushable(artifact: Artifact, error: ForeignType) -> Artifact:
 def _read_tagged(destination: End, graph: _Graph, artifact: Artifact, tree: tuple[Manifest, ...]) -> Artifact:
     if artifact.action != REPLACE:
         return artifact if artifact.action == EXISTS else artifact._replace(tree=tree)
-    standing = destination.get_manifest(graph.wanted.target, artifact.tag)
+    standing = destination.get_manifest(graph.wanted.destination_repository, artifact.tag)
     own, others = ({layer.digest for layer in manifest.layers()} for manifest in (tree[-1], standing))
     if own and own <= others:
         # cosign adds a layer for each signature: what was signed at the destination as well isn't taken away.
@@ -384,5 +383,6 @@ def _read_tagged(destination: End, graph: _Graph, artifact: Artifact, tree: tupl
     action = graph.wanted.on_conflict(artifact.tag)
     if action == REPLACE:
         return artifact._replace(tree=tree)
-    reason = f"{destination.name}/{graph.wanted.target}:{artifact.tag} points to {artifact.previous_digest}"
+    name = f"{destination.name}/{graph.wanted.destination_repository}:{artifact.tag}"
+    reason = f"{name} points to {artifact.previous_digest}"
     return artifact._replace(action=action, reason=reason)

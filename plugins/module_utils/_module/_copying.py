@@ -9,11 +9,18 @@ from __future__ import annotations
 
 import typing as t
 
+from .._blobs._missing_repositories import MissingRepositories
 from .._end._end import End
 from .._images._tag_diff import describe_tags, tag_diff
 from .._promotion._copy import CopyRules, Promotion
 from .._promotion._items import STOPPING, ImageItem
+from .._promotion._make_plan import make_plan
+from .._promotion._plan import Plan
+from .._promotion._plan_as_plain import as_plain, from_plain
+from .._promotion._plan_conditions import check_conditions
 from .._promotion._report import problem
+from .._promotion._result import result_of
+from ._planning import plan_rules
 from ._task import Task
 from ._verification_arguments import TAGS_ONLY, Verification
 
@@ -30,38 +37,42 @@ def copy_images(
 ) -> Plain:
     """Copy images by the options that a task has for that. Returns its result, what failed included.
 
-    ``given`` is a plan from before, which is followed.
+    ``given`` is a plan from before, which is carried out. Raises :class:`InvalidInput` where it is none for ``items``.
     """
-    rules = CopyRules(
-        all_or_nothing=task.params["on_error"] == "fail",
-        artifacts_of_equal=task.params["compare_artifacts"],
-        check=task.check_mode,
-        depth=verification.depth,
-        repair=verification.repair,
-        summaries=task.diff_mode,
-    )
-    promotion = Promotion(source, destination, rules, task.progress)
-    shown: dict[str, t.Any] = {"before": {}, "after": {}}
-
-    def before_write(planned: Plain) -> None:
-        task.check_secrets(planned)
-        if task.diff_mode:
-            moving = [*planned["artifact_tags"], *planned["tags"]]
-            shown["before"] = describe_tags(destination, [(tag["repository"], tag["tag"]) for tag in moving])
-            shown["after"] = {(tag["repository"], tag["tag"]): tag.get("summary") for tag in moving}
-
-    result = promotion.copy_images(items, before_write, given)
-    failed = [image for image in result["images"] if image["action"] in STOPPING]
-    result["failures"] = [{"reference": image["reference"], "msg": image["reason"]} for image in failed]
-    if failed:
-        what = (
-            "Nothing was written."
-            if promotion.nothing_written
-            else f"{len(failed)} of {len(items)} images were not copied."
-        )
-        result["msg"] = f"{what} {problem(result['images'])}"
-        result["repository_missing"] = promotion.repository_missing
+    missing = MissingRepositories(destination)
+    if given is None:
+        plan = make_plan(source, destination, items, plan_rules(task, verification), missing)
+    else:
+        plan = from_plain(given, items, source.name, destination.name)
+        check_conditions(plan)
+        missing.consider(plan.untagged_repositories)
+    task.check_secrets(as_plain(plan, contents=False))
+    before = _tags_before(destination, plan) if task.diff_mode else {}
+    rules = CopyRules(task.params["on_error"] == "fail", task.check_mode, verification.depth)
+    promotion = Promotion(source, destination, plan, rules, task.progress, missing)
+    outcomes = promotion.carry_out()
+    result = result_of(plan, outcomes)
+    result.update(_failures(result["images"], promotion))
     if task.diff_mode:
-        tags = tag_diff(destination, promotion.tags, shown["before"], shown["after"])
+        tags = tag_diff(destination, outcomes.moved, before, plan.summaries)
         result["diff"] = [*promotion.content_diff(), *tags]
     return result
+
+
+def _failures(images: t.Sequence[Plain], promotion: Promotion) -> Plain:
+    """What could not be copied, and why, in words."""
+    failed = [image for image in images if image["action"] in STOPPING]
+    failures = [{"reference": image["reference"], "msg": image["reason"]} for image in failed]
+    if not failed:
+        return {"failures": failures}
+    what = f"{len(failed)} of {len(images)} images were not copied."
+    return {
+        "failures": failures,
+        "msg": f"{'Nothing was written.' if promotion.writes_nothing else what} {problem(images)}",
+        "repository_missing": promotion.outcomes.repository_missing,
+    }
+
+
+def _tags_before(destination: End, plan: Plan) -> dict[tuple[str, str], Plain]:
+    """For a diff: what the tags that are to move serve now."""
+    return describe_tags(destination, [(tag.repository, tag.tag) for tag in (*plan.artifact_tags, *plan.tags)])

@@ -127,7 +127,9 @@ class _Heads:
                 else:
                     places.setdefault(place, Purpose.REPORT)
             for tag in item.tags:
-                places["destination", item.target, tag] = Purpose.GUARD if is_guarded(item, tag) else Purpose.PUSH
+                places["destination", item.destination_repository, tag] = (
+                    Purpose.GUARD if is_guarded(item, tag) else Purpose.PUSH
+                )
 
         def look(place: tuple[str, str, str]) -> Descriptor | None:
             end, repository, tag = place
@@ -144,7 +146,7 @@ class _Heads:
 
     def at_destination(self, item: ImageItem, tag: str) -> Descriptor | None:
         """What a tag points to. Raises what the look has raised."""
-        return self._get("destination", item.target, tag)
+        return self._get("destination", item.destination_repository, tag)
 
     @property
     def untagged(self) -> set[str]:
@@ -172,14 +174,14 @@ def _compare(ends: _Ends, item: ImageItem, heads: _Heads) -> Comparison:
             item,
             REFUSED,
             found,
-            reason=f"{item.at_source(source)} is {found.digest}, and {item.expected_digest} was expected "
+            reason=f"{item.at_source(source.name)} is {found.digest}, and {item.expected_digest} was expected "
             "(expected_digest). If what is there is right, expect that.",
         )
     try:
         comparison = _choose(source, Comparison(item, UNCHANGED, found, found))
         return _compare_chosen(ends, comparison, heads)
     except PlatformMissing as error:
-        return Comparison(item, REFUSED, found, reason=f"{item.at_source(source)}: {error}")
+        return Comparison(item, REFUSED, found, reason=f"{item.at_source(source.name)}: {error}")
     except NotFound as error:
         if item.digest:
             return _missing(source, item)
@@ -211,16 +213,17 @@ def _compare_chosen(ends: _Ends, comparison: Comparison, heads: _Heads) -> Compa
         return comparison._replace(action=SKIP if any(tag.action == SKIP for tag in tags) else UNCHANGED)
     if moving and not any(tag.action == EXISTS for tag in tags):
         # Not a HEAD: a tag is put on it by pushing its content once more.
-        present = missing.look(item.target, lambda: _manifest_at(destination, item.target, chosen))
+        repository = item.destination_repository
+        present = missing.look(repository, lambda: _manifest_at(destination, repository, chosen))
         if present is not None:
             return comparison._replace(action=PROMOTE, chosen=present.descriptor, present=present)
-    elif moving or destination.head_manifest(item.target, chosen.digest, Purpose.PUSH) is not None:
+    elif moving or destination.head_manifest(item.destination_repository, chosen.digest, Purpose.PUSH) is not None:
         return comparison._replace(action=PROMOTE if moving else UNCHANGED)
 
     def is_there(child: Descriptor) -> bool:
-        if missing.presumes(item.target):
+        if missing.presumes(item.destination_repository):
             return False
-        return destination.head_manifest(item.target, child.digest, Purpose.PUSH) is not None
+        return destination.head_manifest(item.destination_repository, child.digest, Purpose.PUSH) is not None
 
     known, media_type = comparison.rewritten, chosen.media_type
     tree = tuple(read_tree(source, item.repository, chosen.digest, known, media_type=media_type, is_there=is_there))
@@ -318,7 +321,7 @@ def _artifacts_wanted(comparison: Comparison, digests: tuple[str, ...]) -> Artif
         indexes.append(comparison.source.digest)
     return ArtifactsWanted(
         repository=item.repository,
-        target=item.target,
+        destination_repository=item.destination_repository,
         digests=digests,
         left_behind=tuple(dict.fromkeys(indexes)),
         types=item.artifacts,
@@ -345,7 +348,7 @@ def _missing(source: End, item: ImageItem) -> Comparison:
     first, slash, rest = item.repository.partition("/")
     if slash and looks_like_registry(first):
         hint += f". {first} looks like a registry: if it is one, name it as the source, with {rest} as the repository"
-    return Comparison(item, MISSING, reason=f"{item.at_source(source)} isn't there (the source). {hint}.")
+    return Comparison(item, MISSING, reason=f"{item.at_source(source.name)} isn't there (the source). {hint}.")
 
 
 def _compare_tag(destination: End, item: ImageItem, tag: str, digest: str, heads: _Heads) -> TagComparison:
@@ -354,12 +357,12 @@ def _compare_tag(destination: End, item: ImageItem, tag: str, digest: str, heads
     if previous == digest:
         return TagComparison(tag, previous, EXISTS)
     expected = item.expected_destination_digest
-    if not previous and is_guarded(item, tag) and destination.is_unsure(item.target, tag):
+    if not previous and is_guarded(item, tag) and destination.is_unsure(item.destination_repository, tag):
         raise Conflict(
             "the registry doesn't tell this account whether it is there, and on_conflict, immutable_tags or "
             "expected_destination_digest have to know it",
             hint="If the repository isn't there, create it; else let the account read it",
-        ).within(f"compare {destination.name}/{item.target}:{tag}")
+        ).within(f"compare {destination.name}/{item.destination_repository}:{tag}")
     if expected is not None and previous != expected:
         return TagComparison(tag, previous, REFUSED)
     if not previous:
@@ -380,7 +383,7 @@ def conflict_action(item: ImageItem, tag: str) -> str:
 
 
 def _why_refused(destination: End, item: ImageItem, tag: TagComparison) -> str:
-    stands = f"{destination.name}/{item.target}:{tag.tag} points to {tag.previous_digest or 'nothing'}"
+    stands = f"{destination.name}/{item.destination_repository}:{tag.tag} points to {tag.previous_digest or 'nothing'}"
     expected = item.expected_destination_digest
     if expected is not None and tag.previous_digest != expected:
         return (

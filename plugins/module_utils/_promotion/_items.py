@@ -11,12 +11,9 @@ import collections
 import re
 import typing as t
 
+from .._model._actions import COPY, CREATE, REPLACE
 from .._model._errors import InvalidInput
 from .._model._shown import no_expression
-
-if t.TYPE_CHECKING:
-    # Plugins on the controller need this file, and no client.
-    from .._end._end import End
 
 UNCHANGED = "unchanged"
 PROMOTE = "promote"
@@ -27,13 +24,19 @@ FAILED = "failed"
 STOPPING = (MISSING, REFUSED, FAILED)
 """What keeps an image from being promoted."""
 ACTIONS = (UNCHANGED, PROMOTE, SKIP, *STOPPING)
+COPYING = (COPY, REPLACE)
+"""What is done with artifacts that are copied."""
+MOVING = (CREATE, REPLACE)
+"""What is done with tags that move."""
+NOT_TAGGED, NOT_MOVED, NOT_PUSHED = "was not tagged", "was not moved", "was not pushed"
+"""How the reason ends where an image was held up by others."""
 
 Plain = dict[str, t.Any]
 
 
-def counts(images: t.Iterable[Plain]) -> dict[str, int]:
-    """How many of the images of a comparison have each action, also where none has."""
-    number = collections.Counter(image["action"] for image in images)
+def counts(actions: t.Iterable[str]) -> dict[str, int]:
+    """How many images have each action, also where none has."""
+    number = collections.Counter(actions)
     return {action: number[action] for action in ACTIONS}
 
 
@@ -41,9 +44,10 @@ class ImageItem(t.NamedTuple):
     """One image to be promoted, and under which conditions."""
 
     repository: str
+    """The repository at the source."""
+    destination_repository: str
     tag: str = ""
     digest: str = ""
-    destination_repository: str = ""
     tags: tuple[str, ...] = ()
     mount_from: tuple[str, ...] = ()
     on_conflict: str = "replace"
@@ -59,18 +63,13 @@ class ImageItem(t.NamedTuple):
     """The digest that every tag must still point to; empty where there must be no tag, None where any will do."""
 
     @property
-    def target(self) -> str:
-        """The repository at the destination."""
-        return self.destination_repository or self.repository
-
-    @property
     def reference(self) -> str:
         """What is asked for at the source: the digest where there is one."""
         return self.digest or self.tag
 
-    def at_source(self, registry: End) -> str:
-        """The reference at the source, as people write it."""
-        return f"{registry.name}/{self.repository}{'@' if self.digest else ':'}{self.reference}"
+    def at_source(self, registry: str) -> str:
+        """The reference at the source, a registry of that name, as people write it."""
+        return f"{registry}/{self.repository}{'@' if self.digest else ':'}{self.reference}"
 
 
 _SOURCE = ("repository", "tag", "digest")
@@ -90,9 +89,9 @@ def distinct_images(items: t.Sequence[ImageItem], destination: str) -> list[Imag
         untagged = item._replace(tags=())
         fresh = [tag for tag in item.tags or ("",) if (untagged, tag) not in taken]
         for tag in filter(None, fresh):
-            first = owners.setdefault((item.target, tag), position)
+            first = owners.setdefault((item.destination_repository, tag), position)
             if first != position:
-                raise _one_target(items, first, position, f"{destination}/{item.target}:{tag}")
+                raise _one_target(items, first, position, f"{destination}/{item.destination_repository}:{tag}")
         taken.update((untagged, tag) for tag in fresh)
         if fresh:
             distinct.append(item._replace(tags=tuple(filter(None, fresh))))

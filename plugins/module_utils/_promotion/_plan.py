@@ -3,172 +3,175 @@
 
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
 
-"""The plan of a promotion as plain values, in the shapes in which they are handed from task to task."""
+"""The plan of a promotion: one value, made by a comparison or given by a user, and carried out as it is."""
 
 from __future__ import annotations
 
-import base64
+import dataclasses
+import functools
 import typing as t
 
-from .._end._end import End
-from .._images._contents import DAMAGED
-from .._images._inspection import describe, describe_tree
-from .._model._actions import CREATE, REPLACE
-from .._model._errors import RegistryError
-from .._model._manifest import Descriptor, Manifest, blobs_of
-from .._run._parallel import run_all
-from ._comparison import Comparison
-from ._items import FAILED, PROMOTE, ImageItem, Plain
+from .._blobs._placement import BlobGroup
+from .._images._artifacts import Artifact
+from .._images._contents import Missing
+from .._images._tagging import TagItem
+from .._model._manifest import Descriptor, Manifest
+from ._comparison import TagComparison, is_guarded
+from ._items import COPYING, MOVING, PROMOTE, ImageItem, Plain
 
-Summaries = dict[tuple[str, str], Plain]
-"""What images are in the words of people, by repository at the source and digest."""
+Place = tuple[str, str]
+"""A repository at the destination, and a digest or tag in it."""
 
-
-def plan(comparisons: t.Sequence[Comparison], source: End, destination: End, summaries: Summaries) -> Plain:
-    """The plan as plain values: ``images`` with what is to be done for each, ``blobs``, ``manifests``, then
-    ``artifact_tags`` and ``tags``.
-
-    Nothing but a line in ``images`` is said about images that are equal.
-    """
-    blobs: dict[tuple[str, str, tuple[str, ...]], dict[str, Plain]] = {}
-    manifests: dict[tuple[str, str], Plain] = {}
-    artifact_tags: dict[tuple[str, str], Plain] = {}
-    tags: list[Plain] = []
-    for comparison in comparisons:
-        if comparison.action != PROMOTE:
-            continue
-        item = comparison.item
-        key = group_of(item, source, destination)
-        content = contents(comparison)
-        damaged = {entry.digest for entry in comparison.missing if entry.problem == DAMAGED}
-        for blob in blobs_of(content):
-            blobs.setdefault(key, {})[blob.digest] = {
-                "digest": blob.digest,
-                "size": blob.size,
-                **_replaced(blob.digest, damaged),
-            }
-        for manifest in content:
-            manifests[item.target, manifest.digest] = {
-                "repository": item.target,
-                "source_repository": item.repository,
-                "digest": manifest.digest,
-                "media_type": manifest.media_type,
-                "content_base64": _base64(manifest),
-                **_replaced(manifest.digest, damaged),
-            }
-        for artifact in comparison.artifacts:
-            if artifact.tag and artifact.tree:
-                artifact_tags[item.target, artifact.tag] = {
-                    "repository": item.target,
-                    "tag": artifact.tag,
-                    "digest": artifact.digest,
-                    "previous_digest": artifact.previous_digest,
-                    "content_base64": manifests[item.target, artifact.digest]["content_base64"],
-                }
-        digest = t.cast(Descriptor, comparison.chosen).digest
-        tops = [manifest for manifest in comparison.known if manifest.digest == digest]
-        for tag in comparison.tags:
-            if tag.action in (CREATE, REPLACE):
-                entry: Plain = {
-                    "repository": item.target,
-                    "tag": tag.tag,
-                    "digest": digest,
-                    "previous_digest": tag.previous_digest,
-                }
-                if tops:
-                    entry["content_base64"] = _base64(tops[0])
-                if (item.repository, digest) in summaries:
-                    entry["summary"] = summaries[item.repository, digest]
-                tags.append(entry)
-    return {
-        "images": [_image(comparison, source, destination) for comparison in comparisons],
-        "blobs": [
-            {
-                "repository": repository,
-                "source_repository": source_repository,
-                "mount_from": list(mount_from),
-                "blobs": list(found.values()),
-            }
-            for (repository, source_repository, mount_from), found in blobs.items()
-        ],
-        "manifests": list(manifests.values()),
-        "artifact_tags": list(artifact_tags.values()),
-        "tags": tags,
-    }
+Way = tuple[str, str, str]
+"""Repository and reference at the source, and the repository at the destination."""
 
 
-def group_of(item: ImageItem, source: End, destination: End) -> tuple[str, str, tuple[str, ...]]:
-    """Under what the blobs of an image are grouped: repository, that at the source, and those to mount from."""
-    # On one and the same registry, the repository of the source is the first to mount from.
-    own = (item.repository,) if source.name == destination.name and item.repository != item.target else ()
-    return item.target, item.repository, tuple(dict.fromkeys([*own, *item.mount_from]))
+class PlannedImage(t.NamedTuple):
+    """One image: what was found of it, and what was decided and why."""
+
+    item: ImageItem
+    action: str
+    reason: str = ""
+    digest: str = ""
+    """What is to be promoted; empty where that isn't known."""
+    source_digest: str = ""
+    """What the source serves; empty where that isn't known."""
+    media_type: str = ""
+    tags: tuple[TagComparison, ...] = ()
+    layers_left_out: tuple[Descriptor, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    """What belongs to it, without trees: manifests to push are in the plan."""
+    artifacts_compared: bool = False
+    missing: tuple[Missing, ...] = ()
+    content: bytes | None = None
+    """Its manifest where that is at the destination already, to be pushed again under a tag."""
+    summary: Plain = {}
+    """What it is in the words of people, for a diff; empty where nobody asked for that."""
+
+    @property
+    def way(self) -> Way:
+        """From where to where it goes."""
+        return self.item.repository, self.item.reference, self.item.destination_repository
+
+    @property
+    def place(self) -> Place:
+        """The repository at the destination, and the digest that is promoted to it."""
+        return self.item.destination_repository, self.digest
+
+    @property
+    def moving_tags(self) -> list[TagComparison]:
+        """Those of its tags that are to be put on its digest."""
+        return [tag for tag in self.tags if tag.action in MOVING]
+
+    @property
+    def copied_artifacts(self) -> list[Artifact]:
+        """Those of its artifacts that are to be copied."""
+        return [artifact for artifact in self.artifacts if artifact.action in COPYING]
 
 
-def _base64(manifest: Manifest) -> str:
-    return base64.b64encode(manifest.content).decode("ascii")
+class PlannedManifest(t.NamedTuple):
+    """A manifest to be pushed."""
+
+    repository: str
+    source_repository: str
+    manifest: Manifest
+    replace: bool = False
+    """Whether it is pushed although it is there: what is there was seen to be damaged."""
+    just_missed: bool = False
+    """Whether it was just seen not to be there. Of a plan from before, that can't be said."""
+
+    @property
+    def place(self) -> Place:
+        """The repository at the destination, and the digest."""
+        return self.repository, self.manifest.digest
 
 
-def _replaced(digest: str, damaged: t.Container[str]) -> Plain:
-    """The key of what is sent although it is there."""
-    return {"replace": True} if digest in damaged else {}
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What to place, which tags to move, and what was found and decided for each image, between two registries."""
 
+    source: str
+    destination: str
+    images: tuple[PlannedImage, ...]
+    blobs: tuple[BlobGroup, ...]
+    manifests: tuple[PlannedManifest, ...]
+    """Children first; artifacts behind their subjects: some registries refuse them before these are there."""
 
-def contents(comparison: Comparison) -> list[Manifest]:
-    """The manifests that have to be pushed, children first.
+    @property
+    def promoted(self) -> list[PlannedImage]:
+        """The images of which something is to be placed, or tags are to move."""
+        return [image for image in self.images if image.action == PROMOTE]
 
-    Artifacts are behind their subject: some registries refuse them before it is there.
-    """
-    return [*comparison.tree, *(part for artifact in comparison.artifacts for part in artifact.tree)]
+    @property
+    def untagged_repositories(self) -> set[str]:
+        """The repositories at the destination in which none of its tags was found."""
+        tags = [(image.item.destination_repository, tag.previous_digest) for image in self.images for tag in image.tags]
+        return {repository for repository, _digest in tags} - {repository for repository, digest in tags if digest}
 
+    @functools.cached_property
+    def manifests_by_place(self) -> dict[Place, Manifest]:
+        """What is to be pushed, by repository and digest."""
+        return {planned.place: planned.manifest for planned in self.manifests}
 
-def _image(comparison: Comparison, source: End, destination: End) -> Plain:
-    item, found, chosen = comparison.item, comparison.source, comparison.chosen
-    # What failed claims nothing: not that the image isn't there, either.
-    existence = {} if comparison.action == FAILED and found is None else {"exists": found is not None}
-    return {
-        "reference": item.at_source(source),
-        "destination": f"{destination.name}/{item.target}",
-        "repository": item.repository,
-        "destination_repository": item.target,
-        **existence,
-        "digest": "" if chosen is None else chosen.digest,
-        "source_digest": "" if found is None else found.digest,
-        "media_type": "" if chosen is None else chosen.media_type,
-        "action": comparison.action,
-        "reason": comparison.reason,
-        "tags": [tag._asdict() for tag in comparison.tags],
-        "layers_left_out": [
-            {"digest": layer.digest, "media_type": layer.media_type, "size": layer.size}
-            for layer in {
-                layer.digest: layer for manifest in comparison.tree for layer in manifest.nondistributable_layers()
-            }.values()
-        ],
-        "artifacts": [artifact.as_plain() for artifact in comparison.artifacts],
-        "artifacts_compared": comparison.artifacts_compared,
-        "missing": [entry._asdict() for entry in comparison.missing],
-    }
+    @functools.cached_property
+    def tags(self) -> tuple[TagItem, ...]:
+        """The tags to move."""
+        return tuple(
+            TagItem(
+                *(image.item.destination_repository, tag.tag, image.digest, tag.previous_digest),
+                content=self._content_of(image.place) or image.content,
+                # Only what the user says is a guard: the digests that the comparison has found came along.
+                is_guarded=is_guarded(image.item, tag.tag),
+            )
+            for image in self.promoted
+            for tag in image.moving_tags
+        )
 
+    @functools.cached_property
+    def artifact_tags(self) -> tuple[TagItem, ...]:
+        """The tags of artifacts to move before those, each once."""
+        found: dict[Place, TagItem] = {}
+        for image in self.promoted:
+            for artifact in image.copied_artifacts:
+                if artifact.tag:
+                    found[image.item.destination_repository, artifact.tag] = TagItem(
+                        *(image.item.destination_repository, artifact.tag, artifact.digest, artifact.previous_digest),
+                        content=self._content_of((image.item.destination_repository, artifact.digest)),
+                        # What was signed at the destination as well must not be taken away.
+                        is_guarded=True,
+                    )
+        return tuple(found.values())
 
-def summarise_sources(comparisons: t.Sequence[Comparison], source: End) -> Summaries:
-    """For a diff: what each image that is to be promoted is, in the words of people. This reads configs.
+    @functools.cached_property
+    def summaries(self) -> dict[Place, Plain]:
+        """What the tags to move will serve, in the words of people, as far as somebody asked for that."""
+        return {
+            (image.item.destination_repository, tag.tag): image.summary
+            for image in self.promoted
+            for tag in image.moving_tags
+            if image.summary
+        }
 
-    Nothing is said about what was chosen of an index and is at the destination already: it isn't at the source.
-    """
+    def reference_of(self, image: PlannedImage) -> str:
+        """An image at the source, as people write it."""
+        return image.item.at_source(self.source)
 
-    def show(comparison: Comparison) -> Plain:
-        chosen = t.cast(Descriptor, comparison.chosen)
-        if comparison.tree:
-            return describe_tree(source, comparison.item.repository, comparison.tree)
-        return describe(source, comparison.item.repository, chosen.digest)
+    def destination_of(self, image: PlannedImage) -> str:
+        """Its repository at the destination, as people write it."""
+        return f"{self.destination}/{image.item.destination_repository}"
 
-    shown = [
-        comparison
-        for comparison in comparisons
-        if comparison.action == PROMOTE and (comparison.tree or not comparison.rewritten)
-    ]
-    summaries: Summaries = {}
-    for comparison, outcome in zip(shown, run_all(show, shown, source.jobs)):
-        if isinstance(outcome, RegistryError):
-            raise outcome
-        summaries[comparison.item.repository, t.cast(Descriptor, comparison.chosen).digest] = outcome
-    return summaries
+    def tree_of(self, image: PlannedImage, artifacts: t.Iterable[Artifact]) -> list[Manifest]:
+        """What is to be pushed of an image and of these artifacts."""
+        digests = [image.digest, *(artifact.digest for artifact in artifacts)]
+        found: dict[str, Manifest] = {}
+        while digests:
+            digest = digests.pop()
+            manifest = self.manifests_by_place.get((image.item.destination_repository, digest))
+            if manifest is not None and digest not in found:
+                found[digest] = manifest
+                digests += [child.digest for child in manifest.children()]
+        return list(found.values())
+
+    def _content_of(self, place: Place) -> bytes | None:
+        manifest = self.manifests_by_place.get(place)
+        return None if manifest is None else manifest.content

@@ -9,9 +9,21 @@ from __future__ import annotations
 
 import typing as t
 
-from .._model._actions import COPY, CREATE, EXISTS, REPLACE
-from ._items import FAILED, MISSING, PROMOTE, REFUSED, SKIP, STOPPING, UNCHANGED, Plain
-from ._summary import NOT_MOVED, NOT_PUSHED, NOT_TAGGED
+from .._model._actions import CREATE, EXISTS, REPLACE
+from ._items import (
+    COPYING,
+    FAILED,
+    MISSING,
+    NOT_MOVED,
+    NOT_PUSHED,
+    NOT_TAGGED,
+    PROMOTE,
+    REFUSED,
+    SKIP,
+    STOPPING,
+    UNCHANGED,
+    Plain,
+)
 
 _REASONS_TOLD = 5
 _ALIKE_TOLD = 3
@@ -91,7 +103,7 @@ def _about(image: Plain, check_mode: bool) -> str:
     tags = ", ".join(f"{tag['tag']} ({_about_tag(tag)})" for tag in image["tags"])
     if image["action"] == PROMOTE:
         place = f"{destination}:{tags}" if tags else f"{destination}@{image['digest'][:_SHORT_DIGEST]}..."
-        artifacts = sum(1 for artifact in image["artifacts"] if artifact["action"] in (COPY, REPLACE))
+        artifacts = sum(1 for artifact in image["artifacts"] if artifact["action"] in COPYING)
         along = f", with {_count(artifacts, 'artifact')}" if artifacts else ""
         return f"{reference} to {place}{along}; {_about_repair(image)}{_about_blobs(image, check_mode)}"
     if image["action"] == SKIP:

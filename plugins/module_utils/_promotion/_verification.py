@@ -72,7 +72,7 @@ class _Tree:
         """Which of the image's artifacts it is; None for the image."""
         self.top = top.digest
         self.repository = comparison.item.repository
-        self.target = comparison.item.target
+        self.destination_repository = comparison.item.destination_repository
         self.rewritten = comparison.rewritten
         self.pushed = {manifest.digest: manifest for manifest in pushed}
         """What is to be pushed anyway."""
@@ -107,15 +107,13 @@ class _Tree:
         digest = descriptor.digest
         if digest in self.pushed:
             return self.pushed[digest]
-        look = looks[self.target, digest]
+        look = looks[self.destination_repository, digest]
         if not isinstance(look, RegistryError):
             return look if isinstance(look, Manifest) else None
         if not is_loss(look):
             self.error = look
             return None
-        self.missing.append(
-            Missing(self.target, digest, MANIFEST, descriptor.size, needed_by, problem_of(look), str(look))
-        )
+        self._miss(MANIFEST, descriptor, needed_by, look)
         if digest in self.rewritten:
             return self.rewritten[digest]
         read = at_source[self.repository, digest]
@@ -148,13 +146,17 @@ class _Tree:
     def take_in_blobs(self, looks: t.Mapping[BlobKey, RegistryError | None]) -> None:
         """Take in what was found of the blobs."""
         for blob, needed_by in self.blobs():
-            error = looks[blob_key((self.target, blob))]
+            error = looks[blob_key((self.destination_repository, blob))]
             if error is not None and not is_loss(error):
                 self.error = error
             elif error is not None:
-                self.missing.append(
-                    Missing(self.target, blob.digest, BLOB, blob.size, needed_by, problem_of(error), str(error))
-                )
+                self._miss(BLOB, blob, needed_by, error)
+
+    def _miss(self, kind: str, lost: Descriptor, needed_by: str, error: RegistryError) -> None:
+        problem = problem_of(error)
+        self.missing.append(
+            Missing(self.destination_repository, lost.digest, kind, lost.size, needed_by, problem, str(error))
+        )
 
     def to_push(self) -> list[Manifest]:
         """What has to be pushed, children first: what is missing, what lacks a blob, and all that lead to it."""
@@ -217,7 +219,7 @@ class _Walk:
         types: dict[Place, str] = {}
         for tree in trees:
             for digest, (descriptor, _needed_by) in tree.open.items():
-                place = (tree.target, digest)
+                place = (tree.destination_repository, digest)
                 if digest not in tree.pushed and place not in self._looks:
                     is_leaf = descriptor.media_type not in (*INDEX_TYPES, "")
                     reads[place] = reads.get(place, False) or not is_leaf or self._depth.with_blobs
@@ -233,7 +235,9 @@ class _Walk:
             (tree.repository, digest): descriptor.media_type
             for tree in trees
             for digest, (descriptor, _needed_by) in tree.open.items()
-            if digest not in tree.pushed and digest not in tree.rewritten and self._is_lost((tree.target, digest))
+            if digest not in tree.pushed
+            and digest not in tree.rewritten
+            and self._is_lost((tree.destination_repository, digest))
         }
         asked = [place for place in places if place not in self._at_source]
         read = run_all(lambda place: self._source.get_manifest(*place, places[place]), asked, self._source.jobs)
@@ -245,7 +249,7 @@ class _Walk:
 
 
 def _look_at_blobs(destination: End, trees: t.Sequence[_Tree], depth: Depth) -> None:
-    places = [(tree.target, blob) for tree in trees for blob, _needed_by in tree.blobs()]
+    places = [(tree.destination_repository, blob) for tree in trees for blob, _needed_by in tree.blobs()]
     looks = look_at_blobs(destination, places, read=depth.content)
     for tree in trees:
         tree.take_in_blobs(looks)
@@ -294,5 +298,5 @@ def _sentence(source: End, destination: End, comparison: Comparison, depth: Dept
     what = "lacks" if first.problem == NOT_THERE else "has damaged"
     return (
         f"{destination.name}/{first.repository} {what} {first.kind} {first.digest}{more}, which "
-        f"{comparison.item.at_source(source)} needs (verify: {depth.level}). {hint}."
+        f"{comparison.item.at_source(source.name)} needs (verify: {depth.level}). {hint}."
     )

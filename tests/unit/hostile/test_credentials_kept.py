@@ -26,10 +26,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._model._errors i
 )
 from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import Manifest
 from ansible_collections.imageops.registry.plugins.module_utils._model._reference import check_registry
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._copy import CopyRules, Promotion
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem
 from ansible_collections.imageops.registry.plugins.module_utils._registry._registry import Registry
-from ansible_collections.imageops.registry.plugins.module_utils._run._progress import Progress
 from ansible_collections.imageops.registry.tests.unit.support.certificates import Certificates
 from ansible_collections.imageops.registry.tests.unit.support.documents import (
     CONFIG,
@@ -51,6 +48,7 @@ from ansible_collections.imageops.registry.tests.unit.support.hostile_server imp
     answer,
     redirect_to,
 )
+from ansible_collections.imageops.registry.tests.unit.support.promotions import image_item, promoted
 
 Hostile = t.Callable[..., HostileServer]
 Call = t.Callable[[Registry], object]
@@ -344,15 +342,14 @@ def test_the_urls_of_layers_are_never_asked(hostile: Hostile, media_type: str) -
     filled(source).manifests.clear()
     source.add(image(config=config, layers=[layer]), "1")
     ends = [registry(server, Credential(USER, PASSWORD)) for server in (source, destination)]
-    promotion = Promotion(ends[0], ends[1], CopyRules(True, True, False), Progress())
-    result = promotion.copy_images([ImageItem("a/b", tag="1", tags=("1",))], lambda planned: None)
+    item = image_item("a/b", tag="1", tags=("1",))
+    result = promoted(*ends, item)
     assert result["changed"] and destination.manifests["1"] == source.manifests["1"]
     # Neither those of the source, nor where the source hasn't got the layer.
     source.blobs.clear()
     destination.blobs.clear()
     destination.manifests.clear()
-    promotion = Promotion(ends[0], ends[1], CopyRules(True, True, False), Progress())
-    promotion.copy_images([ImageItem("a/b", tag="1", tags=("1",))], lambda planned: None)
+    promoted(*ends, item)
     assert not evil.connections
 
 

@@ -19,8 +19,6 @@ from ansible_collections.imageops.registry.plugins.module_utils._end._body impor
 from ansible_collections.imageops.registry.plugins.module_utils._layout._opening import DIRECTORY, open_layout
 from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import RegistryError
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._copy import CopyRules, Promotion
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem
 from ansible_collections.imageops.registry.plugins.module_utils._registry._registry import Registry
 from ansible_collections.imageops.registry.plugins.module_utils._run._counters import Counters
 from ansible_collections.imageops.registry.plugins.module_utils._run._progress import Progress
@@ -44,6 +42,7 @@ from ansible_collections.imageops.registry.tests.unit.support.hostile_server imp
     redirect_to,
     secrets_in,
 )
+from ansible_collections.imageops.registry.tests.unit.support.promotions import image_item, promoted
 
 Hostile = t.Callable[..., HostileServer]
 SIGNED = "signature-of-the-tests"
@@ -201,8 +200,7 @@ def test_nothing_secret_is_in_the_files_that_are_written(hostile: Hostile, tmp_p
     client = registry(home, LOGINS["bearer"])
     progress = Progress()
     layout = open_layout(str(tmp_path / "layout"), DIRECTORY, Counters(), writing=True, jobs=1, names={})
-    promotion = Promotion(client, layout, CopyRules(True, True, False), progress)
-    result = promotion.copy_images([ImageItem("a/b", tag="1", tags=("1",))], lambda planned: None)
+    result = promoted(client, layout, image_item("a/b", tag="1", tags=("1",)), progress=progress)
     layout.commit()
     layout.close()
     # One that breaks off, and stays for the next run.

@@ -33,12 +33,9 @@ from ansible_collections.imageops.registry.plugins.module_utils._model._manifest
     OCI_MANIFEST,
     Manifest,
 )
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._copy import CopyRules, Promotion
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem
 from ansible_collections.imageops.registry.plugins.module_utils._registry import _pages, _referrers_lookup
 from ansible_collections.imageops.registry.plugins.module_utils._registry._registry import Registry
 from ansible_collections.imageops.registry.plugins.module_utils._run._counters import Counters
-from ansible_collections.imageops.registry.plugins.module_utils._run._progress import Progress
 from ansible_collections.imageops.registry.tests.unit.support.documents import (
     CONFIG,
     DIGEST,
@@ -57,6 +54,7 @@ from ansible_collections.imageops.registry.tests.unit.support.hostile_server imp
     Seen,
     answer,
 )
+from ansible_collections.imageops.registry.tests.unit.support.promotions import image_item, promoted
 
 Hostile = t.Callable[..., HostileServer]
 IMAGE_DIGEST = compute_digest(json.dumps(image()).encode())
@@ -86,9 +84,7 @@ def destination(hostile: Hostile) -> HostileServer:
 
 def promote(source: HostileServer, destination: HostileServer, **more: t.Any) -> list[str]:
     """Promote the image ``1``. Returns what failed, in words."""
-    promotion = Promotion(registry(source), registry(destination), CopyRules(True, True, False), Progress())
-    item = ImageItem("a/b", tag="1", tags=("1",), **more)
-    result = promotion.copy_images([item], lambda planned: None)
+    result = promoted(registry(source), registry(destination), image_item("a/b", tag="1", tags=("1",), **more))
     return [image["reason"] for image in result["images"] if image["reason"]]
 
 
@@ -151,8 +147,7 @@ def test_a_wrong_blob_is_in_no_layout(source: HostileServer, tmp_path: pathlib.P
     source.on("GET", f".*/blobs/{DIGEST}", WRONG_BLOBS[wrong])
     path = tmp_path / "layout"
     layout = open_layout(str(path), DIRECTORY, Counters(), writing=True, jobs=1, names={})
-    promotion = Promotion(registry(source), layout, CopyRules(True, True, False), Progress())
-    result = promotion.copy_images([ImageItem("a/b", tag="1", tags=("1",))], lambda planned: None)
+    result = promoted(registry(source), layout, image_item("a/b", tag="1", tags=("1",)))
     layout.commit()
     layout.close()
     assert DIGEST in result["images"][0]["reason"]

@@ -76,7 +76,7 @@ def wanted(
 ) -> ArtifactsWanted:
     return ArtifactsWanted(
         repository="team/app",
-        target="prod/app",
+        destination_repository="prod/app",
         digests=digests or (IMAGE_DIGEST,),
         left_behind=more.get("left_behind", ()),
         types=types,

@@ -17,8 +17,9 @@ from ansible_collections.imageops.registry.plugins.module_utils._model._selectio
 from ansible_collections.imageops.registry.plugins.module_utils._model._shown import without_secrets
 from ansible_collections.imageops.registry.plugins.module_utils._module._archive_arguments import _checked
 from ansible_collections.imageops.registry.plugins.module_utils._module._image_arguments import _artifacts
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem, distinct_images
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import distinct_images
 from ansible_collections.imageops.registry.plugins.module_utils._run._counters import Counters
+from ansible_collections.imageops.registry.tests.unit.support.promotions import image_item
 
 SECRET = "Sup3rS3cret"
 LOGIN = f"u:{SECRET}@host:5000"
@@ -26,7 +27,7 @@ PEM = f"-----BEGIN PRIVATE KEY-----\n{SECRET}\n-----END PRIVATE KEY-----\n"
 
 
 def immutable(text: str) -> object:
-    return distinct_images([ImageItem("a", tag="1", tags=("1",), immutable_tags=(text,))], "r.example")
+    return distinct_images([image_item("a", tag="1", tags=("1",), immutable_tags=(text,))], "r.example")
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_a_digest_that_is_none_is_named_by_its_option(option: str) -> None:
 
 def test_a_mirror_may_keep_repositories_under_the_names_of_other_registries() -> None:
     (item,) = items({"tag": "1", "destination_repository": "dev.example/team/app"})
-    assert item.target == "dev.example/team/app"
+    assert item.destination_repository == "dev.example/team/app"
 
 
 def test_a_layout_has_no_option_that_names_a_registry() -> None:

@@ -12,14 +12,10 @@ from ansible_collections.imageops.registry.plugins.module_utils._images._content
 from ansible_collections.imageops.registry.plugins.module_utils._images._referrers import cosign_tags
 from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import OCI_MANIFEST, Descriptor
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._comparison import compare_images
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._copy import (
-    CopyRules,
-    Promotion,
-    untagged_repositories,
-)
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._copy import CopyRules, Promotion
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._plan import plan
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._plan_as_plain import as_plain, from_plain
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._result import result_of
 from ansible_collections.imageops.registry.plugins.module_utils._run._progress import Progress
 from ansible_collections.imageops.registry.tests.unit.support.documents import (
     CONFIG,
@@ -30,6 +26,7 @@ from ansible_collections.imageops.registry.tests.unit.support.documents import (
     index,
 )
 from ansible_collections.imageops.registry.tests.unit.support.fake_registry import FakeRegistry
+from ansible_collections.imageops.registry.tests.unit.support.promotions import image_item, plan_for
 
 Plain = dict[str, t.Any]
 IMAGE = image()
@@ -37,8 +34,8 @@ DIGEST = compute_digest(encoded(IMAGE))
 INDEX = index(descriptor(encoded(IMAGE), OCI_MANIFEST))
 INDEX_DIGEST = compute_digest(encoded(INDEX))
 OTHER = image(annotations={"another": "one"})
-CHECK_ONLY = CopyRules(all_or_nothing=True, artifacts_of_equal=False, check=True)
-BY_TAG = ImageItem("team/app", tag="1", tags=("1",))
+CHECK_ONLY = CopyRules(all_or_nothing=True, check=True)
+BY_TAG = image_item("team/app", tag="1", tags=("1",))
 
 
 @pytest.fixture
@@ -55,15 +52,26 @@ def destination() -> FakeRegistry:
     return FakeRegistry("prod.example")
 
 
-def nothing_against_it(planned: Plain) -> None:
-    """Let what is planned be done."""
-
-
 def copied(
-    source: FakeRegistry, destination: FakeRegistry, rules: CopyRules, *items: ImageItem, given: Plain | None = None
+    source: FakeRegistry,
+    destination: FakeRegistry,
+    *items: ImageItem,
+    rules: CopyRules = CHECK_ONLY,
+    given: Plain | None = None,
+    **planning: t.Any,
 ) -> tuple[Promotion, Plain]:
-    promotion = Promotion(source.client, destination.client, rules, Progress())
-    return promotion, promotion.copy_images(items, nothing_against_it, given)
+    """Carry out a plan: one that was given, or one that is made."""
+    if given is None:
+        plan = plan_for(source, destination, *items, **planning)
+    else:
+        plan = from_plain(given, items, source.name, destination.name)
+    promotion = Promotion(source.client, destination.client, plan, rules, Progress())
+    return promotion, result_of(plan, promotion.carry_out())
+
+
+def kept(source: FakeRegistry, destination: FakeRegistry, *items: ImageItem) -> Plain:
+    """A plan as a user has it."""
+    return t.cast(Plain, json.loads(json.dumps(as_plain(plan_for(source, destination, *items)))))
 
 
 def heads(destination: FakeRegistry, digest: str) -> int:
@@ -73,21 +81,20 @@ def heads(destination: FakeRegistry, digest: str) -> int:
 def test_what_the_comparison_found_missing_is_not_looked_for_again(
     source: FakeRegistry, destination: FakeRegistry
 ) -> None:
-    _promotion, result = copied(source, destination, CHECK_ONLY, BY_TAG)
+    _promotion, result = copied(source, destination, BY_TAG)
     assert result["changed"] and [tag["action"] for tag in result["tags"]] == ["create"]
     # While it compared.
     assert heads(destination, DIGEST) == 1
 
 
 def test_what_a_plan_found_missing_is_looked_for_again(source: FakeRegistry, destination: FakeRegistry) -> None:
-    comparisons = compare_images(source.client, destination.client, [BY_TAG])
-    given = json.loads(json.dumps(plan(comparisons, source.client, destination.client, {})))
+    given = kept(source, destination, BY_TAG)
     destination.add("team/app", IMAGE)
     destination.add("team/app", INDEX, "1")
     destination.blobs.update({compute_digest(CONFIG): CONFIG, compute_digest(LAYER): LAYER})
     destination.calls.clear()
     source.calls.clear()
-    _promotion, result = copied(source, destination, CHECK_ONLY, BY_TAG, given=given)
+    _promotion, result = copied(source, destination, BY_TAG, given=given)
     assert not result["changed"]
     assert heads(destination, DIGEST) == heads(destination, INDEX_DIGEST) == 1
     assert [tag["action"] for tag in result["tags"]] == ["exists"]
@@ -99,9 +106,10 @@ def test_what_stands_is_not_taken_for_missing_since_another_tag_of_it_is_left_al
 ) -> None:
     destination.add("team/app", INDEX, "1")
     destination.add("team/app", OTHER, "stable")
-    rules = CHECK_ONLY._replace(all_or_nothing=False, depth=Depth("manifests"), repair=True)
-    stable = ImageItem("team/app", tag="stable", tags=("stable",), on_conflict="skip")
-    _promotion, result = copied(source, destination, rules, BY_TAG, stable)
+    rules = CHECK_ONLY._replace(all_or_nothing=False, depth=Depth("manifests"))
+    stable = image_item("team/app", tag="stable", tags=("stable",), on_conflict="skip")
+    looked = {"depth": Depth("manifests"), "repair": True}
+    _promotion, result = copied(source, destination, BY_TAG, stable, rules=rules, **looked)
     assert [entry["action"] for entry in result["images"]] == ["promote", "skip"]
     # While it was verified nothing but a GET is needed; before it is pushed it is looked for.
     assert heads(destination, INDEX_DIGEST) == 1
@@ -111,10 +119,9 @@ def test_what_stands_is_not_taken_for_missing_since_another_tag_of_it_is_left_al
 def test_tags_with_a_guard_are_looked_for_with_more_care_before_they_move(
     source: FakeRegistry, destination: FakeRegistry, on_conflict: str
 ) -> None:
-    comparisons = compare_images(source.client, destination.client, [BY_TAG])
-    given = json.loads(json.dumps(plan(comparisons, source.client, destination.client, {})))
+    given = kept(source, destination, BY_TAG)
     assert not destination.guarded
-    copied(source, destination, CHECK_ONLY, BY_TAG._replace(on_conflict=on_conflict), given=given)
+    copied(source, destination, BY_TAG._replace(on_conflict=on_conflict), given=given)
     assert destination.guarded == ({"team/app 1"} if on_conflict == "fail" else set())
 
 
@@ -133,19 +140,18 @@ def test_a_signature_that_another_client_has_put_there_meanwhile_stays(source: F
     signature = cosign_tags(INDEX_DIGEST)[0]
     source.add("team/app", image(annotations={"a": "signature"}), signature)
     signed = BY_TAG._replace(artifacts=("all",))
-    comparisons = compare_images(source.client, destination.client, [signed])
-    given = json.loads(json.dumps(plan(comparisons, source.client, destination.client, {})))
+    given = kept(source, destination, signed)
     assert [tag["tag"] for tag in given["artifact_tags"]] == [signature]
     # Since then, somebody else has put a signature there.
     destination.add("team/app", image(annotations={"a": "signature of theirs"}), signature)
     destination.unseen = signature
-    _promotion, result = copied(source, destination, CHECK_ONLY, signed, given=given)
+    _promotion, result = copied(source, destination, signed, given=given)
     assert result["artifact_tags"] == []
     assert "and nothing was expected" in json.dumps(result)
 
 
 def test_a_diff_has_blobs_and_manifests_beside_the_tags(source: FakeRegistry, destination: FakeRegistry) -> None:
-    promotion, _result = copied(source, destination, CHECK_ONLY, BY_TAG)
+    promotion, _result = copied(source, destination, BY_TAG)
     rows = promotion.content_diff()
     assert [row["after_header"] for row in rows] == [
         "prod.example/team/app",
@@ -156,21 +162,3 @@ def test_a_diff_has_blobs_and_manifests_beside_the_tags(source: FakeRegistry, de
     blobs, child, parent = (row["after"] for row in rows)
     assert set(blobs) == {blob["digest"] for blob in (IMAGE["config"], *IMAGE["layers"])}
     assert (child["digest"], parent["digest"]) == (DIGEST, INDEX_DIGEST)
-
-
-WEB = ImageItem("team/web", tag="1", tags=("1",))
-
-
-def plan_for(source: FakeRegistry, destination: FakeRegistry, *items: ImageItem) -> Plain:
-    comparisons = compare_images(source.client, destination.client, items)
-    return t.cast(Plain, json.loads(json.dumps(plan(comparisons, source.client, destination.client, {}))))
-
-
-@pytest.mark.parametrize("tagged", [False, True])
-def test_a_plan_says_which_repositories_are_new(source: FakeRegistry, destination: FakeRegistry, tagged: bool) -> None:
-    source.add("team/web", OTHER, "1")
-    if tagged:
-        destination.add("team/web", IMAGE, "1")
-    given = plan_for(source, destination, BY_TAG, WEB)
-    new = untagged_repositories(given["images"])
-    assert new == ({"team/app"} if tagged else {"team/app", "team/web"})

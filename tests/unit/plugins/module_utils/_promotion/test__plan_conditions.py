@@ -14,13 +14,12 @@ from ansible_collections.imageops.registry.plugins.module_utils._images._referre
 from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import InvalidInput
 from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import OCI_MANIFEST
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._comparison import compare_images
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._given_plan import given_plan
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._plan import plan
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._plan_as_plain import as_plain, from_plain
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._plan_conditions import check_conditions
 from ansible_collections.imageops.registry.tests.unit.support.documents import CONFIG, descriptor, encoded, image, index
 from ansible_collections.imageops.registry.tests.unit.support.fake_registry import FakeRegistry
+from ansible_collections.imageops.registry.tests.unit.support.promotions import image_item, plan_for
 
 Plain = dict[str, t.Any]
 IMAGE = image()
@@ -30,8 +29,8 @@ SIGNATURE_TAG = cosign_tags(DIGEST)[0]
 SBOM = image(artifactType="application/spdx+json", subject=descriptor(encoded(IMAGE), OCI_MANIFEST))
 EVIL = image(layers=[descriptor(b"evil")])
 EVIL_DIGEST = compute_digest(encoded(EVIL))
-ITEM = ImageItem("team/app", tag="1", tags=("1", "stable"), artifacts=("all",))
-NOTHING = ImageItem("team/nothing", tag="1", tags=("1",))
+ITEM = image_item("team/app", tag="1", tags=("1", "stable"), artifacts=("all",))
+NOTHING = image_item("team/nothing", tag="1", tags=("1",))
 
 
 @pytest.fixture
@@ -52,8 +51,7 @@ def destination() -> FakeRegistry:
 
 
 def made_for(source: FakeRegistry, destination: FakeRegistry, *items: ImageItem) -> Plain:
-    comparisons = compare_images(source.client, destination.client, items)
-    return t.cast(Plain, json.loads(json.dumps(plan(comparisons, source.client, destination.client, {}))))
+    return t.cast(Plain, json.loads(json.dumps(as_plain(plan_for(source, destination, *items)))))
 
 
 @pytest.fixture
@@ -67,7 +65,7 @@ def check(
     source: str = "dev.example",
     destination: str = "prod.example",
 ) -> None:
-    check_conditions(given_plan(made), items, FakeRegistry(source).client, FakeRegistry(destination).client)
+    check_conditions(from_plain(made, items, source, destination))
 
 
 def check_refused(made: Plain, sentence: str, *items: ImageItem, **ends: str) -> None:
@@ -98,7 +96,7 @@ def test_a_plan_of_nothing_is_right(source: FakeRegistry, destination: FakeRegis
             ITEM._replace(destination_repository="a/b", tag="2", tags=("2",)),
         ],
         [ITEM._replace(mount_from=("base/image",)), ITEM._replace(destination_repository="other/app")],
-        [ImageItem("team/app", digest=DIGEST)],
+        [image_item("team/app", digest=DIGEST)],
         [ITEM._replace(platforms=("linux/amd64",), tag="multi")],
         [ITEM._replace(platforms=("linux/amd64",), tag="multi", flatten=True)],
     ],
@@ -139,7 +137,11 @@ def test_on_one_registry_blobs_are_mounted_from_the_repository_of_the_source(sou
         ([ITEM._replace(on_conflict="fail"), NOTHING], {}, "it says replace of the tag 1"),
         ([ITEM._replace(on_conflict="skip"), NOTHING], {}, "it says replace of the tag 1"),
         ([ITEM._replace(immutable_tags=("1",)), NOTHING], {}, "it says replace of the tag 1"),
-        ([ITEM._replace(immutable_tags=("sha256-.*",)), NOTHING], {}, "plan.artifact_tags[0]: no image lets that tag"),
+        (
+            [ITEM._replace(immutable_tags=("sha256-.*",)), NOTHING],
+            {},
+            "may not move, by on_conflict and immutable_tags",
+        ),
     ],
 )
 def test_a_plan_for_something_else_is_refused(
@@ -149,7 +151,7 @@ def test_a_plan_for_something_else_is_refused(
 
 
 def test_a_plan_for_a_digest_has_to_promote_that(source: FakeRegistry, destination: FakeRegistry) -> None:
-    item = ImageItem("team/app", digest=DIGEST, tags=("1",))
+    item = image_item("team/app", digest=DIGEST, tags=("1",))
     made = made_for(source, destination, item)
     check(made, [item])
     made["images"][0]["source_digest"] = EVIL_DIGEST
@@ -176,6 +178,7 @@ def test_an_image_that_says_create_moves_no_tag_that_is_there(made: Plain, condi
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
+        ({"digest": EVIL_DIGEST, "content_base64": None}, "plan.tags are others than those that plan.images says"),
         ({"tag": "latest"}, "plan.tags are others than those that plan.images says"),
         ({"repository": "team/other"}, "plan.tags are others than those that plan.images says"),
         ({"previous_digest": ""}, "plan.tags are others than those that plan.images says"),
@@ -194,6 +197,8 @@ def test_a_tag_that_is_left_out_or_given_twice_is_refused(made: Plain, number: i
 
 def test_what_is_not_promoted_moves_no_tag(made: Plain) -> None:
     made["images"][0]["action"] = "unchanged"
+    check_refused(made, "plan.tags are others than those that plan.images says")
+    made["tags"] = made["artifact_tags"] = []
     check_refused(made, "plan.images[0]: it moves tags, and says unchanged")
 
 
@@ -201,18 +206,21 @@ def test_what_is_not_promoted_moves_no_tag(made: Plain) -> None:
 def test_a_tag_of_an_artifact_is_one_of_the_images(made: Plain, change: Plain) -> None:
     made["artifact_tags"][0].update(change)
     made["artifact_tags"][0].pop("content_base64")
-    check_refused(made, "plan.artifact_tags[0]: no image of the plan has that artifact")
+    check_refused(made, "plan.artifact_tags are others than those that plan.images says")
 
 
 def test_a_tag_of_an_artifact_has_the_name_that_cosign_gives_it(made: Plain) -> None:
     for entry in (*made["artifact_tags"], *(entry for entry in made["images"][0]["artifacts"] if entry["tag"])):
         entry["tag"] = "prod"
-    check_refused(made, "plan.artifact_tags[0]: no image of the plan has that artifact")
+    check_refused(
+        made, f"plan.artifact_tags: prod.example/team/app:prod isn't how cosign names what belongs to {DIGEST}"
+    )
 
 
-def test_a_tag_of_an_artifact_moves_once(made: Plain) -> None:
-    made["artifact_tags"] *= 2
-    check_refused(made, "plan.artifact_tags[1]: no image lets that tag move, or not twice")
+@pytest.mark.parametrize("times", [0, 2])
+def test_a_tag_of_an_artifact_moves_once(made: Plain, times: int) -> None:
+    made["artifact_tags"] *= times
+    check_refused(made, "plan.artifact_tags are others than those that plan.images says")
 
 
 def a_manifest(document: Plain, **changes: str) -> Plain:

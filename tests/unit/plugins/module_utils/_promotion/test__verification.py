@@ -14,9 +14,8 @@ from ansible_collections.imageops.registry.plugins.module_utils._model._manifest
 from ansible_collections.imageops.registry.plugins.module_utils._module._verification_arguments import verification
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._comparison import Comparison, compare_images
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._plan import plan
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._outcomes import Part
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._report import report
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._summary import summarise
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._verification import verify_contents
 from ansible_collections.imageops.registry.tests.unit.support.documents import (
     CONFIG,
@@ -28,6 +27,13 @@ from ansible_collections.imageops.registry.tests.unit.support.documents import (
     index,
 )
 from ansible_collections.imageops.registry.tests.unit.support.fake_registry import FakeRegistry
+from ansible_collections.imageops.registry.tests.unit.support.promotions import (
+    done,
+    failing,
+    image_item,
+    plan_for,
+    told,
+)
 
 FOREIGN = "application/vnd.oci.image.layer.nondistributable.v1.tar"
 FIRST = image()
@@ -40,7 +46,7 @@ OUTER_DIGEST = compute_digest(encoded(OUTER))
 REFERRER = image(subject=descriptor(encoded(OUTER), OCI_INDEX), layers=[descriptor(b"signature")])
 REFERRER_DIGEST = compute_digest(encoded(REFERRER))
 CONFIG_DIGEST, SECOND_LAYER = compute_digest(CONFIG), compute_digest(b"second")
-ITEM = ImageItem("app", tag="1", tags=("1",))
+ITEM = image_item("app", tag="1", tags=("1",))
 TREE = (FIRST_DIGEST, INNER_DIGEST, SECOND_DIGEST, OUTER_DIGEST)
 
 
@@ -102,7 +108,7 @@ def test_a_whole_image_costs_a_get_for_each_index_and_a_head_for_each_image(
 def test_each_blob_is_asked_for_once_but_those_that_may_not_be_distributed(
     source: FakeRegistry, destination: FakeRegistry
 ) -> None:
-    other = ImageItem("app", digest=INNER_DIGEST)
+    other = image_item("app", digest=INNER_DIGEST)
     comparisons = verified(source, destination, "blobs", ITEM, other)
     assert [comparison.action for comparison in comparisons] == ["unchanged", "unchanged"]
     assert sorted(destination.calls) == sorted(
@@ -165,12 +171,10 @@ def test_a_damaged_blob_is_sent_again_whatever_is_there(
     (comparison,) = verified(source, destination, "blobs", content=content, repair=True)
     (entry,) = comparison.missing
     assert (entry.problem, entry.size) == ("damaged", 6) and said in entry.reason
-    blobs = plan([comparison], source.client, destination.client, {})["blobs"][0]["blobs"]
-    assert {blob["digest"]: blob.get("replace") for blob in blobs} == {
-        CONFIG_DIGEST: None,
-        DIGEST: None,
-        SECOND_LAYER: True,
-    }
+    plan = plan_for(source, destination, ITEM, depth=Depth("blobs", content), repair=True)
+    (group,) = plan.blobs
+    assert {digest for digest, _size in group.blobs} == {CONFIG_DIGEST, SECOND_LAYER, DIGEST}
+    assert group.replace == {SECOND_LAYER}
 
 
 def test_one_bit_is_seen_only_where_content_is_read(source: FakeRegistry, destination: FakeRegistry) -> None:
@@ -222,7 +226,7 @@ def test_a_tag_that_stands_beside_one_that_is_skipped_is_looked_behind(
     item = ITEM._replace(tags=("1", "stable"), on_conflict="skip")
     (comparison,) = verified(source, destination, "manifests", item, repair=True)
     assert comparison.action == "promote"
-    assert plan([comparison], source.client, destination.client, {})["tags"] == []
+    assert plan_for(source, destination, item, depth=Depth("manifests"), repair=True).tags == ()
     (comparison,) = verified(source, destination, "manifests", item._replace(tags=("stable",)))
     assert (comparison.action, comparison.missing) == ("skip", ())
 
@@ -245,7 +249,7 @@ def test_an_index_that_is_nested_too_deep_has_failed(source: FakeRegistry, desti
         document = index(descriptor(encoded(document), kind))
         for registry in (source, destination):
             registry.add("app", document, "deep")
-    (comparison,) = verified(source, destination, "manifests", ImageItem("app", tag="deep", tags=("deep",)))
+    (comparison,) = verified(source, destination, "manifests", image_item("app", tag="deep", tags=("deep",)))
     assert comparison.action == "failed" and "more than 8 levels" in comparison.reason
 
 
@@ -261,8 +265,9 @@ def test_artifacts_are_looked_at_where_they_are_compared(source: FakeRegistry, d
     (comparison,) = verified(source, destination, "blobs", item, artifacts_of_equal=True, repair=True)
     (artifact,) = comparison.artifacts
     assert (comparison.action, comparison.tree, artifact.action) == ("promote", (), "copy")
-    planned = plan([comparison], source.client, destination.client, {})
-    assert [entry["digest"] for entry in planned["manifests"]] == [REFERRER_DIGEST]
+    looked = {"depth": Depth("blobs"), "artifacts_of_equal": True, "repair": True}
+    plan = plan_for(source, destination, item, **looked)
+    assert [planned.manifest.digest for planned in plan.manifests] == [REFERRER_DIGEST]
 
 
 def test_a_tag_of_cosign_with_more_signatures_is_left_alone(source: FakeRegistry, destination: FakeRegistry) -> None:
@@ -277,10 +282,9 @@ def test_a_summary_names_what_was_missing_and_a_report_counts_it(
     source: FakeRegistry, destination: FakeRegistry
 ) -> None:
     del destination.manifests["app", FIRST_DIGEST], destination.blobs[SECOND_LAYER]
-    comparisons = verified(source, destination, "blobs", repair=True)
-    planned = plan(comparisons, source.client, destination.client, {})
-    pushed = [{"repository": "app", "digest": digest} for digest in TREE]
-    summary = summarise(planned, {"manifests": {"changed": True, "manifests": pushed, "failures": []}})
+    plan = plan_for(source, destination, ITEM, depth=Depth("blobs"), repair=True)
+    assert tuple(planned.manifest.digest for planned in plan.manifests) == TREE
+    summary = told(plan, done(plan, blobs=Part()))
     (entry,) = summary["images"]
     assert (summary["changed"], entry["action"], len(entry["missing"])) == (True, "promote", 2)
     line = (
@@ -288,9 +292,9 @@ def test_a_summary_names_what_was_missing_and_a_report_counts_it(
         "1 layer left out that may not be distributed"
     )
     assert report(summary)[0] == f"promoted: {line}"
-    lost = {"repository": "app", "digest": SECOND_LAYER, "msg": "It is gone again."}
-    failed = summarise(planned, {"manifests": {"manifests": pushed, "failures": [lost]}})
-    assert [(image["action"], image["reason"]) for image in failed["images"]] == [("failed", "It is gone again.")]
+    lost = failing("app", SECOND_LAYER)
+    failed = told(plan, done(plan, unverified=lost))
+    assert [(image["action"], image["reason"]) for image in failed["images"]] == [("failed", str(lost[0].error))]
 
 
 def test_a_missing_thing_as_plain_values() -> None:

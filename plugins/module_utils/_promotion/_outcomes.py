@@ -1,0 +1,83 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""What happened when a plan was carried out, or in check mode what would."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from .._blobs._placement import BlobOutcome
+from .._images._manifest_push import PUSH, ManifestOutcome
+from .._images._tagging import TagOutcome
+from .._model._actions import EXISTS
+from .._model._errors import RegistryError, RepositoryMissing
+from ._items import MOVING
+from ._plan import Way
+
+Done = t.TypeVar("Done")
+
+
+class Failure(t.NamedTuple):
+    """A single thing that failed."""
+
+    repository: str
+    digest: str
+    error: RegistryError
+    tag: str = ""
+    """Empty where it is a blob or manifest."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Part(t.Generic[Done]):
+    """What happened to things of one kind, in their order."""
+
+    done: tuple[Done, ...] = ()
+    failed: tuple[Failure, ...] = ()
+
+
+@dataclasses.dataclass
+class Outcomes:
+    """What has happened so far."""
+
+    blobs: Part[BlobOutcome] = Part()
+    manifests: Part[ManifestOutcome] = Part()
+    unverified: tuple[Failure, ...] = ()
+    """What was pushed, and isn't there as it should."""
+    refused: t.Mapping[Way, str] = dataclasses.field(default_factory=dict)
+    """Images that may no longer be promoted, and why."""
+    artifact_tags: Part[TagOutcome] = Part()
+    tags: Part[TagOutcome] = Part()
+
+    @property
+    def failures(self) -> list[Failure]:
+        """All that failed, in the order in which it was done."""
+        return [
+            *self.blobs.failed,
+            *self.manifests.failed,
+            *self.unverified,
+            *self.artifact_tags.failed,
+            *self.tags.failed,
+        ]
+
+    @property
+    def moved(self) -> list[TagOutcome]:
+        """What happened to tags, in the order in which it happened."""
+        return [*self.artifact_tags.done, *self.tags.done]
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was written."""
+        return (
+            any(blob.action != EXISTS for blob in self.blobs.done)
+            or any(manifest.action == PUSH or manifest.referrers_tag for manifest in self.manifests.done)
+            or any(tag.action in MOVING for tag in self.moved)
+        )
+
+    @property
+    def repository_missing(self) -> bool:
+        """Whether a repository isn't there that the registry doesn't create on push."""
+        return any(isinstance(failure.error, RepositoryMissing) for failure in self.failures)

@@ -1,0 +1,61 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""What a role did, made of the results of its tasks."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ._image_result import BlobSums, image_result
+from ._items import COPYING, FAILED, MOVING, NOT_MOVED, NOT_PUSHED, NOT_TAGGED, PROMOTE, Plain
+
+
+def summary_of_tasks(plan: Plain, copied: Plain) -> Plain:
+    """What a role did: ``changed``, an entry for each image, and the sum of ``transfer``.
+
+    ``plan`` is the result of ``image_diff_info``; ``copied`` that of ``image_copy`` with this plan. Where the latter
+    didn't come to images, since it was skipped or failed as a whole, the plan says what they are. Where the comparison
+    failed as a whole, or there was none, nothing was done.
+    """
+    if "images" not in plan and ("failed" in plan or not plan):
+        return {"changed": False, "images": [], "transfer": {}}
+    why = "" if copied.get("skipped") is True else str(copied.get("msg", ""))
+    return {
+        "changed": copied.get("changed") is True,
+        "images": copied["images"]
+        if "images" in copied
+        else [_not_copied(image, plan, why) for image in plan["images"]],
+        "transfer": _sum_of_transfers([plan, copied]),
+    }
+
+
+def _not_copied(image: Plain, plan: Plain, why: str) -> Plain:
+    """An image of a plan that nobody carried out."""
+    is_promoted = image["action"] == PROMOTE
+    reason = image["reason"] or ((why or _not_done(image, plan)) if is_promoted else "")
+    return image_result(image, FAILED if is_promoted and reason else image["action"], reason, BlobSums())
+
+
+def _not_done(image: Plain, plan: Plain) -> str:
+    """The first thing that was to be done for an image."""
+    copied = [artifact for artifact in image["artifacts"] if artifact["action"] in COPYING]
+    tags = {tag["tag"] for tag in image["tags"] if tag["action"] in MOVING}
+    artifact_tags = {artifact["tag"] for artifact in copied if artifact["tag"]} - tags
+    for names, what in ((artifact_tags, NOT_TAGGED), (tags, NOT_MOVED)):
+        if names:
+            return f"{image['destination']}:{min(names)} {what}"
+    digests = [*(artifact["digest"] for artifact in reversed(copied)), image["digest"]]
+    pushed = {entry["digest"] for entry in plan["manifests"] if entry["repository"] == image["destination_repository"]}
+    return next((f"{image['destination']}@{digest} {NOT_PUSHED}" for digest in digests if digest in pushed), "")
+
+
+def _sum_of_transfers(results: t.Iterable[Plain]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for result in results:
+        for name, amount in result.get("transfer", {}).items():
+            # Ansible-core before 2.22 may have replaced a number in which a short secret occurs.
+            total[name] = total.get(name, 0) + (amount if isinstance(amount, int) else 0)
+    return total
