@@ -63,11 +63,6 @@ class Artifact(t.NamedTuple):
     tree: tuple[Manifest, ...] = ()
     """What has to be pushed, children first; empty where nothing has to."""
 
-    def as_plain(self) -> dict[str, t.Any]:
-        """As a result."""
-        kept_back = ("media_type", "previous_digest", "tree")
-        return {name: value for name, value in self._asdict().items() if name not in kept_back}
-
 
 class ArtifactsWanted(t.NamedTuple):
     """What is asked for about one image."""

@@ -372,18 +372,6 @@ def test_a_sha512_digest_has_no_tags_of_cosign(source: FakeRegistry, destination
     assert source.calls == [f"REFERRERS team/app {digest}"]
 
 
-def test_as_a_result(source: FakeRegistry) -> None:
-    plain = Artifact(IMAGE_DIGEST, DIGEST, SPDX).as_plain()
-    assert plain == {
-        "subject": IMAGE_DIGEST,
-        "digest": DIGEST,
-        "artifact_type": SPDX,
-        "tag": "",
-        "action": "copy",
-        "reason": "",
-    }
-
-
 def test_a_list_of_the_destination_that_has_lost_an_artifact_is_seen(
     source: FakeRegistry, destination: FakeRegistry
 ) -> None:

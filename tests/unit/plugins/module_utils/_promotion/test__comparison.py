@@ -31,22 +31,11 @@ from ansible_collections.imageops.registry.tests.unit.support.promotions import 
     OTHER,
     OTHER_BYTES,
     OTHER_DIGEST,
-    filled_source,
     image_item,
     plan_for,
 )
 
 Plain = dict[str, t.Any]
-
-
-@pytest.fixture
-def source() -> FakeRegistry:
-    return filled_source()
-
-
-@pytest.fixture
-def destination() -> FakeRegistry:
-    return FakeRegistry("prod.example")
 
 
 def compare(source: FakeRegistry, destination: FakeRegistry, item: ImageItem) -> Comparison:

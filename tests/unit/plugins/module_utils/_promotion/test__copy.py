@@ -47,11 +47,6 @@ def source() -> FakeRegistry:
     return registry
 
 
-@pytest.fixture
-def destination() -> FakeRegistry:
-    return FakeRegistry("prod.example")
-
-
 def copied(
     source: FakeRegistry,
     destination: FakeRegistry,

@@ -7,11 +7,19 @@ import base64
 import typing as t
 
 import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import AccessDenied
 from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import OCI_MANIFEST
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._plan_as_plain import as_plain
-from ansible_collections.imageops.registry.tests.unit.support.documents import CONFIG, DIGEST, LAYER
+from ansible_collections.imageops.registry.tests.unit.support.documents import (
+    CONFIG,
+    DIGEST,
+    LAYER,
+    descriptor,
+    encoded,
+    image,
+)
 from ansible_collections.imageops.registry.tests.unit.support.fake_registry import FakeRegistry
 from ansible_collections.imageops.registry.tests.unit.support.promotions import (
     ANOTHER_LAYER,
@@ -23,22 +31,11 @@ from ansible_collections.imageops.registry.tests.unit.support.promotions import 
     INDEX_DIGEST,
     OTHER,
     OTHER_DIGEST,
-    filled_source,
     image_item,
     plan_for,
 )
 
 Plain = dict[str, t.Any]
-
-
-@pytest.fixture
-def source() -> FakeRegistry:
-    return filled_source()
-
-
-@pytest.fixture
-def destination() -> FakeRegistry:
-    return FakeRegistry("prod.example")
 
 
 def planned(source: FakeRegistry, destination: FakeRegistry, *items: ImageItem, **rules: t.Any) -> Plain:
@@ -165,3 +162,22 @@ def test_a_diff_says_what_the_images_are(source: FakeRegistry, destination: Fake
     source.failing[f"GET team/app {CONFIG_DIGEST}"] = AccessDenied("no")
     with pytest.raises(AccessDenied):
         plan_for(source, destination, *items, summaries=True)
+
+
+def test_what_belongs_to_an_image_is_said_of_it(source: FakeRegistry, destination: FakeRegistry) -> None:
+    sbom = image(artifactType="application/spdx+json", subject=descriptor(IMAGE_BYTES, OCI_MANIFEST))
+    source.add("team/app", sbom)
+    result = planned(source, destination, BY_TAG._replace(artifacts=("all",)))
+    (one,) = result["images"]
+    assert one["artifacts_compared"] is True
+    assert one["artifacts"] == [
+        {
+            "subject": IMAGE_DIGEST,
+            "digest": compute_digest(encoded(sbom)),
+            "artifact_type": "application/spdx+json",
+            "tag": "",
+            "action": "copy",
+            "reason": "",
+        }
+    ]
+    assert [entry["digest"] for entry in result["manifests"]] == [IMAGE_DIGEST, compute_digest(encoded(sbom))]

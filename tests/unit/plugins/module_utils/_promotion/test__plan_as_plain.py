@@ -39,11 +39,6 @@ def source() -> FakeRegistry:
 
 
 @pytest.fixture
-def destination() -> FakeRegistry:
-    return FakeRegistry("prod.example")
-
-
-@pytest.fixture
 def made(source: FakeRegistry, destination: FakeRegistry) -> Plain:
     """What image_diff_info returns, as far as it is the plan, and more that it also returns."""
     planned = as_plain(plan_for(source, destination, *ITEMS))

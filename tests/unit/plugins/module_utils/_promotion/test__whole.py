@@ -17,31 +17,11 @@ from ansible_collections.imageops.registry.tests.unit.support.promotions import 
     IMAGE,
     IMAGE_DIGEST,
     INDEX_DIGEST,
-    MULTI,
-    OTHER,
     OTHER_DIGEST,
     failing,
-    filled_source,
     image_item,
     plan_for,
 )
-
-
-@pytest.fixture
-def source() -> FakeRegistry:
-    return filled_source()
-
-
-@pytest.fixture
-def destination() -> FakeRegistry:
-    return FakeRegistry("prod.example")
-
-
-@pytest.fixture
-def both(source: FakeRegistry, destination: FakeRegistry) -> Plan:
-    """A plan of an index, and of an image of another repository."""
-    source.add("team/api", OTHER, "1")
-    return plan_for(source, destination, MULTI, image_item("team/api", tag="1", tags=("1",)))
 
 
 def left(plan: Plan, outcomes: Outcomes) -> tuple[list[Place], list[Place]]:
