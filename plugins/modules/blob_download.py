@@ -154,7 +154,8 @@ transfer:
 import os
 import typing as t
 
-from ..module_utils._blobs._download import DOWNLOAD, DownloadItem, check_dest, download_blobs, make_directories
+from ..module_utils._blobs._download import DownloadItem, check_dest, download_blobs, make_directories
+from ..module_utils._model._actions import DOWNLOAD
 from ..module_utils._module._blob_groups import blob_groups
 from ..module_utils._module._item_arguments import BLOB_GROUPS
 from ..module_utils._module._results import divided

@@ -407,12 +407,12 @@ import contextlib
 import typing as t
 
 from ..module_utils._layout._opening import format_of, open_layout
+from ..module_utils._model._actions import PROMOTE, UNCHANGED
 from ..module_utils._model._reference import Place, check_repository
 from ..module_utils._module._archive_arguments import ARCHIVE_IMAGES, all_images, names_to_read, names_to_write
 from ..module_utils._module._copying import copy_images
 from ..module_utils._module._image_arguments import IMAGE_OPTIONS, Ends, image_items
 from ..module_utils._module._task import PROGRESS, Task, create_module, run
-from ..module_utils._promotion._items import PROMOTE, UNCHANGED
 
 Plain = dict[str, t.Any]
 

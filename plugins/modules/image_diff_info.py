@@ -306,12 +306,13 @@ transfer:
 
 import typing as t
 
+from ..module_utils._model._actions import FAILED
 from ..module_utils._module._image_arguments import IMAGE_OPTIONS, image_items, two_registries
 from ..module_utils._module._planning import plan_rules
 from ..module_utils._module._results import unless_failed
 from ..module_utils._module._task import Task, create_module, run
 from ..module_utils._module._verification_arguments import VERIFICATION, verification
-from ..module_utils._promotion._items import FAILED, counts
+from ..module_utils._promotion._items import counts
 from ..module_utils._promotion._make_plan import make_plan
 from ..module_utils._promotion._plan_as_plain import as_plain
 

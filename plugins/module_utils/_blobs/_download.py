@@ -16,14 +16,12 @@ import time
 import typing as t
 
 from .._end._end import End
-from .._model._actions import EXISTS
+from .._model._actions import DOWNLOAD, EXISTS
 from .._model._digest import algorithm_of
 from .._model._errors import ContentMismatch, LocalFileError, RegistryError
 from .._run._local_path import absolute, check_is_path, relative_hint
 from .._run._parallel import run_all
 from ._transfer import FileSource, RegistrySource, pieces_from, size_at, verified_pieces
-
-DOWNLOAD = "download"
 
 _PATIENCE = 60.0
 """Seconds for which another user's lock is waited for."""

@@ -18,7 +18,7 @@ from .._blobs._missing_repositories import MissingRepositories
 from .._end._end import End
 from .._end._purpose import Purpose
 from .._end._referrers import Referrers
-from .._model._actions import COPY, EXISTS, REPLACE
+from .._model._actions import API, COPY, EXISTS, LEFT_OUT, MISSING, REPLACE
 from .._model._errors import (
     AccessDenied,
     AuthenticationFailed,
@@ -35,10 +35,6 @@ from ._referrers import UNTYPED, Found, own_types, referrers_of
 
 ALL = "all"
 NONE = "none"
-SKIP = "skip"
-REFUSED = "refused"
-LEFT_OUT = "left_out"
-MISSING = "missing"
 
 _LISTED = "listed"
 """On a list that clients keep at the destination; whether it is there has to be seen."""
@@ -293,7 +289,7 @@ def _compared(artifact: Artifact, answer: Referrers | Descriptor | None) -> Arti
         there = any(descriptor.digest == artifact.digest for descriptor in answer.descriptors)
         if not there:
             return artifact
-        return artifact._replace(action=EXISTS if answer.found_by == "api" else _LISTED)
+        return artifact._replace(action=EXISTS if answer.found_by == API else _LISTED)
     if answer is None:
         return artifact
     if answer.digest == artifact.digest:

@@ -11,13 +11,12 @@ import typing as t
 
 from .._blobs._look import look_at_blobs, not_replaced
 from .._end._end import End
+from .._model._actions import DAMAGED, MISSING
 from .._model._errors import ContentMismatch, NotFound, ProtocolViolation, RegistryError
 from .._model._manifest import Descriptor, Manifest, blobs_of
 from .._run._parallel import run_all
 
 TAG, MANIFESTS, BLOBS = "tag", "manifests", "blobs"
-NOT_THERE, DAMAGED = "missing", "damaged"
-MANIFEST, BLOB = "manifest", "blob"
 
 
 class Depth(t.NamedTuple):
@@ -58,7 +57,7 @@ class Missing(t.NamedTuple):
 
 def problem_of(error: RegistryError) -> str:
     """Which of the two a loss is."""
-    return NOT_THERE if isinstance(error, NotFound) else DAMAGED
+    return MISSING if isinstance(error, NotFound) else DAMAGED
 
 
 def look_at_manifest(

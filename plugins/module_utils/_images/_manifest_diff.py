@@ -10,8 +10,8 @@ from __future__ import annotations
 import typing as t
 
 from .._blobs._deletion import is_change
+from .._model._actions import PUSH
 from ._inspection import describe_content, describe_descriptor
-from ._manifest_push import PUSH
 
 Plain = dict[str, t.Any]
 

@@ -16,7 +16,7 @@ from .._end._deleting import Deleting
 from .._end._end import End
 from .._end._purpose import Purpose
 from .._end._referrers import referrers_tag
-from .._model._actions import ABSENT, DELETE, EXISTS
+from .._model._actions import ABSENT, DELETE, EXISTS, PUSH
 from .._model._errors import (
     Conflict,
     InvalidInput,
@@ -29,8 +29,6 @@ from .._model._errors import (
 from .._model._manifest import OCI_INDEX, OCI_MANIFEST, Descriptor, Manifest
 from .._run._parallel import AT_ONCE, Step, StepGraph, run_all
 from ._referrers_index import Listing, list_under_subject, unlist_from_subject
-
-PUSH = "push"
 
 
 class ManifestItem(t.NamedTuple):

@@ -21,6 +21,7 @@ from .._blobs._deletion import Pauses
 from .._end._end import End
 from .._end._purpose import Purpose
 from .._end._referrers import Referrers, referrers_tag
+from .._model._actions import API, TAG_SCHEMA
 from .._model._errors import Conflict, ForeignType, InvalidInput, NotFound, ReferencesMissing, RegistryError
 from .._model._manifest import OCI_INDEX, Manifest
 from ._refused_tags import may_be_immutable, what_to_check
@@ -70,7 +71,7 @@ def list_under_subject(
     for number in itertools.count(-1):
         found = registry.list_referrers(repository, subject)
         missing = _missing(found, manifests)
-        if not missing or found.found_by != "api":
+        if not missing or found.found_by != API:
             break
         if check:
             digests = frozenset(manifest.digest for manifest in missing)
@@ -85,12 +86,12 @@ def list_under_subject(
     listing = Listing(pushed_again=frozenset(again))
     if not missing:
         return listing
-    if found.found_by == "api" and found.proven:
+    if found.found_by == API and found.proven:
         raise _unlisted(registry, repository, subject, missing)
     tagged = _list_under_tag(registry, repository, subject, missing, check=check)
     if not check:
         _check_stored(registry, repository, subject, tagged)
-    return listing._replace(tagged=frozenset(tagged), silent=found.found_by == "api")
+    return listing._replace(tagged=frozenset(tagged), silent=found.found_by == API)
 
 
 def _missing(found: Referrers, manifests: t.Sequence[Manifest]) -> list[Manifest]:
@@ -149,7 +150,7 @@ def unlist_from_subject(registry: End, repository: str, subject: str, digests: t
     written = False
     before: dict[str, t.Any] | None = None
     for attempt in range(_ATTEMPTS):
-        if registry.list_referrers(repository, subject).found_by != "tag_schema":
+        if registry.list_referrers(repository, subject).found_by != TAG_SCHEMA:
             return written
         before = document = _standing(registry, repository, subject, before)
         entries = document.get("manifests") or []

@@ -20,6 +20,7 @@ from .._end._purpose import Purpose
 from .._end._referrers import Referrers, referrers_tag
 from .._end._upload_form import UploadForm
 from .._end._upload_session import UploadSession
+from .._model._actions import API
 from .._model._digest import has_digest, is_digest
 from .._model._errors import InvalidInput, LocalFileError, NotFound, ReferencesMissing, RegistryError, Unsupported
 from .._model._manifest import (
@@ -232,7 +233,7 @@ class Layout:
             broken = {found for found in listed if not self._is_whole(found, 1)}
             self._broken |= broken
             listed = {found: entry for found, entry in listed.items() if found not in broken}
-        return Referrers(tuple(sorted(listed.values(), key=lambda entry: entry.digest)), "api")
+        return Referrers(tuple(sorted(listed.values(), key=lambda entry: entry.digest)), API)
 
     def is_unsure(self, repository: str, tag: str) -> bool:
         """Never: whoever can read the layout can read all of it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from .._model._actions import ARCHIVE, DIRECTORY
 from .._model._errors import LocalFileError
 from .._run._counters import Counters
 from .._run._local_path import absolute, check_is_path, relative_hint
@@ -16,9 +17,6 @@ from ._archive import ArchiveStore
 from ._directory import DirectoryStore
 from ._layout import Layout, Names
 from ._store import Store
-
-DIRECTORY = "directory"
-ARCHIVE = "archive"
 
 
 def format_of(path: str) -> str:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import typing as t
 
+from .._model._actions import WORDS
 from .._model._errors import InvalidInput
+from .._model._manifest import MANIFEST_TYPES
 
 try:
     from ansible.module_utils.secrets import register_secret
@@ -23,12 +25,7 @@ _SHORTEST_MASKED = 16
 """Characters. A shorter secret might occur in a digest or tag, and before ansible-core 2.22 be cut out of it."""
 _SHORTEST_NUMBER = 10
 """Digits. A shorter number might occur in a count of bytes."""
-_WORDS = (
-    "absent api create delete digest exists failed false media_type missing mount mount_or_upload none promote push "
-    "refused repository replace skip tag tag_schema true unchanged upload "
-    "application/vnd.docker.distribution.manifest.list.v2+json application/vnd.docker.distribution.manifest.v2+json "
-    "application/vnd.oci.image.index.v1+json application/vnd.oci.image.manifest.v1+json"
-)
+_WRITTEN_IN = (*sorted(WORDS), *MANIFEST_TYPES, "digest", "media_type", "repository", "tag", "true", "false", "none")
 """What results are written in."""
 
 
@@ -78,7 +75,7 @@ class Masking:
             return
         connection = {*self._one_end, *self._whole_task}
         own = [value for name, value in self._params.items() if name not in connection]
-        texts = list(self._texts([self._params["registry"], _WORDS, *own, *values]))
+        texts = list(self._texts([self._params["registry"], _WRITTEN_IN, *own, *values]))
         for option, secret in secrets:
             if any(secret in text for text in texts) or (secret.isdigit() and len(secret) < _SHORTEST_NUMBER):
                 raise SecretInResult(

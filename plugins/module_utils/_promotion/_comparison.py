@@ -19,13 +19,13 @@ from .._images._contents import Missing
 from .._images._inspection import manifest_digests, platforms_of, read_config, read_tree
 from .._images._platform_choice import SOURCE_ANNOTATION, PlatformMissing, choose_platforms
 from .._images._referrers import referrers_of
-from .._model._actions import CREATE, EXISTS, REPLACE
+from .._model._actions import CREATE, EXISTS, FAILED, MISSING, PROMOTE, REFUSED, REPLACE, SKIP, UNCHANGED
 from .._model._errors import Conflict, NotFound, RegistryError
 from .._model._manifest import INDEX_TYPES, Descriptor, Manifest
 from .._model._platform import is_meant_by
 from .._model._reference import looks_like_registry
 from .._run._parallel import run_all
-from ._items import FAILED, MISSING, PROMOTE, REFUSED, SKIP, UNCHANGED, ImageItem
+from ._items import ImageItem
 
 _NUMBER_TO_YAML = re.compile(r"[0-9]+\.[0-9]*[1-9]", re.ASCII)
 """Tags that may have lost a zero at their end."""

@@ -11,16 +11,20 @@ import collections
 import re
 import typing as t
 
-from .._model._actions import COPY, CREATE, REPLACE
+from .._model._actions import (
+    COPY,
+    CREATE,
+    FAILED,
+    MISSING,
+    PROMOTE,
+    REFUSED,
+    REPLACE,
+    SKIP,
+    UNCHANGED,
+)
 from .._model._errors import InvalidInput
 from .._model._shown import no_expression
 
-UNCHANGED = "unchanged"
-PROMOTE = "promote"
-SKIP = "skip"
-MISSING = "missing"
-REFUSED = "refused"
-FAILED = "failed"
 STOPPING = (MISSING, REFUSED, FAILED)
 """What keeps an image from being promoted."""
 ACTIONS = (UNCHANGED, PROMOTE, SKIP, *STOPPING)

@@ -12,13 +12,14 @@ import typing as t
 from .._blobs._missing_repositories import MissingRepositories
 from .._blobs._placement import BlobGroup
 from .._end._end import End
-from .._images._contents import DAMAGED, Depth
+from .._images._contents import Depth
 from .._images._inspection import describe, describe_tree
+from .._model._actions import DAMAGED, PROMOTE
 from .._model._errors import RegistryError
 from .._model._manifest import Descriptor, Manifest, blobs_of
 from .._run._parallel import run_all
 from ._comparison import Comparison, compare_images
-from ._items import PROMOTE, ImageItem, Plain
+from ._items import ImageItem, Plain
 from ._plan import Place, Plan, PlannedImage, PlannedManifest
 from ._verification import verify_contents
 

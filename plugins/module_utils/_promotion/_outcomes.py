@@ -11,9 +11,9 @@ import dataclasses
 import typing as t
 
 from .._blobs._placement import BlobOutcome
-from .._images._manifest_push import PUSH, ManifestOutcome
+from .._images._manifest_push import ManifestOutcome
 from .._images._tagging import TagOutcome
-from .._model._actions import EXISTS
+from .._model._actions import EXISTS, PUSH
 from .._model._errors import RegistryError, RepositoryMissing
 from ._items import MOVING
 from ._plan import Way

@@ -15,9 +15,10 @@ from .._blobs._placement import BlobGroup
 from .._images._artifacts import Artifact
 from .._images._contents import Missing
 from .._images._tagging import TagItem
+from .._model._actions import PROMOTE
 from .._model._manifest import Descriptor, Manifest
 from ._comparison import TagComparison, is_guarded
-from ._items import COPYING, MOVING, PROMOTE, ImageItem, Plain
+from ._items import COPYING, MOVING, ImageItem, Plain
 
 Place = tuple[str, str]
 """A repository at the destination, and a digest or tag in it."""

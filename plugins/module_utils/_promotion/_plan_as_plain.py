@@ -17,6 +17,7 @@ from .._blobs._placement import BlobGroup
 from .._images._artifacts import Artifact
 from .._images._contents import Missing
 from .._images._tagging import TagItem
+from .._model._actions import FAILED
 from .._model._base64 import decode_base64
 from .._model._digest import check_digest, compute_digest
 from .._model._errors import InvalidInput, printable
@@ -24,7 +25,7 @@ from .._model._manifest import MAXIMUM_BLOB_SIZE, Descriptor, Manifest
 from .._model._reference import check_repository, check_tag
 from .._model._shown import quoted
 from ._comparison import TagComparison
-from ._items import ACTIONS, FAILED, STOPPING, ImageItem, Plain
+from ._items import ACTIONS, STOPPING, ImageItem, Plain
 from ._plain_shapes import HINT, Shape, each, fields, meant
 from ._plan import Place, Plan, PlannedImage, PlannedManifest
 

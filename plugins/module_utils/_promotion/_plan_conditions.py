@@ -15,11 +15,11 @@ import typing as t
 
 from .._images._artifacts import Artifact
 from .._images._referrers import cosign_tags
-from .._model._actions import CREATE, EXISTS, REPLACE
+from .._model._actions import CREATE, EXISTS, PROMOTE, REPLACE
 from .._model._errors import InvalidInput
 from .._model._manifest import Manifest, blobs_of
 from ._comparison import TagComparison, conflict_action
-from ._items import PROMOTE, STOPPING, ImageItem
+from ._items import STOPPING, ImageItem
 from ._make_plan import group_of
 from ._plain_shapes import HINT
 from ._plan import Place, Plan, PlannedImage

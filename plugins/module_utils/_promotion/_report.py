@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import typing as t
 
-from .._model._actions import CREATE, EXISTS, REPLACE
-from ._items import (
-    COPYING,
+from .._model._actions import (
+    BLOB,
+    CREATE,
+    EXISTS,
     FAILED,
+    MANIFEST,
     MISSING,
-    NOT_MOVED,
-    NOT_PUSHED,
-    NOT_TAGGED,
     PROMOTE,
     REFUSED,
+    REPLACE,
     SKIP,
-    STOPPING,
     UNCHANGED,
-    Plain,
 )
+from ._items import COPYING, NOT_MOVED, NOT_PUSHED, NOT_TAGGED, STOPPING, Plain
 
 _REASONS_TOLD = 5
 _ALIKE_TOLD = 3
@@ -118,7 +117,7 @@ def _about_tag(tag: Plain) -> str:
 
 
 def _about_repair(image: Plain) -> str:
-    counts = [(kind, sum(1 for entry in image["missing"] if entry["kind"] == kind)) for kind in ("manifest", "blob")]
+    counts = [(kind, sum(1 for entry in image["missing"] if entry["kind"] == kind)) for kind in (MANIFEST, BLOB)]
     parts = [_count(number, kind) for kind, number in counts if number]
     return f"{' and '.join(parts)} missing or damaged there, " if parts else ""
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import typing as t
 
-from .._model._actions import MOUNT, MOUNT_OR_UPLOAD, UPLOAD
+from .._model._actions import FAILED, MOUNT, MOUNT_OR_UPLOAD, PROMOTE, UPLOAD
 from .._model._manifest import Manifest, blobs_of
 from ._image_result import BlobSums
-from ._items import FAILED, NOT_MOVED, NOT_PUSHED, NOT_TAGGED, PROMOTE
+from ._items import NOT_MOVED, NOT_PUSHED, NOT_TAGGED
 from ._outcomes import Failure, Outcomes
 from ._plan import Place, Plan, PlannedImage
 

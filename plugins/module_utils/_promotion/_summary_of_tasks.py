@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import typing as t
 
+from .._model._actions import FAILED, PROMOTE
 from ._image_result import BlobSums, image_result
-from ._items import COPYING, FAILED, MOVING, NOT_MOVED, NOT_PUSHED, NOT_TAGGED, PROMOTE, Plain
+from ._items import COPYING, MOVING, NOT_MOVED, NOT_PUSHED, NOT_TAGGED, Plain
 
 
 def summary_of_tasks(plan: Plain, copied: Plain) -> Plain:

@@ -16,14 +16,13 @@ import typing as t
 from .._blobs._look import BlobKey, blob_key, is_loss, look_at_blobs
 from .._end._end import End
 from .._images._artifacts import Artifact
-from .._images._contents import BLOB, MANIFEST, NOT_THERE, Depth, Missing, look_at_manifest, problem_of
+from .._images._contents import Depth, Missing, look_at_manifest, problem_of
 from .._images._inspection import MAXIMUM_DEPTH, MAXIMUM_MANIFESTS, MAXIMUM_TREE, children_first, too_large
-from .._model._actions import COPY, EXISTS
+from .._model._actions import BLOB, COPY, EXISTS, FAILED, MANIFEST, MISSING, PROMOTE, UNCHANGED
 from .._model._errors import NotFound, RegistryError
 from .._model._manifest import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Manifest, blobs_of
 from .._run._parallel import run_all
 from ._comparison import Comparison
-from ._items import FAILED, PROMOTE, UNCHANGED
 
 Place = tuple[str, str]
 """A repository and a digest."""
@@ -295,7 +294,7 @@ def _with_repair(comparison: Comparison, trees: t.Sequence[_Tree]) -> Comparison
 def _sentence(source: End, destination: End, comparison: Comparison, depth: Depth, hint: str) -> str:
     first, others = comparison.missing[0], len(comparison.missing) - 1
     more = f" and {others} more {'thing' if others == 1 else 'things'}" if others else ""
-    what = "lacks" if first.problem == NOT_THERE else "has damaged"
+    what = "lacks" if first.problem == MISSING else "has damaged"
     return (
         f"{destination.name}/{first.repository} {what} {first.kind} {first.digest}{more}, which "
         f"{comparison.item.at_source(source.name)} needs (verify: {depth.level}). {hint}."

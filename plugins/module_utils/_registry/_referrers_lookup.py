@@ -15,6 +15,7 @@ from .._http._response import Response
 from .._http._scopes import Scopes
 from .._http._transport import Transport
 from .._http._url import origin_of
+from .._model._actions import API, TAG_SCHEMA
 from .._model._digest import algorithm_of, compute_digest
 from .._model._errors import (
     AccessDenied,
@@ -73,7 +74,7 @@ class ReferrersLookup:
     def find(self, repository: str, digest: str) -> Referrers:
         """What refers to a digest: as :meth:`.Registry.list_referrers` says."""
         found = self._asked_first(repository, digest)
-        if found.proven or found.found_by != "api":
+        if found.proven or found.found_by != API:
             return found
         try:
             tagged = self._tagged(repository, digest)
@@ -148,7 +149,7 @@ class ReferrersLookup:
                 raise ProtocolViolation(f"the registry lists more than {_MAXIMUM_REFERRERS} referrers").within(what)
         if found:
             self._listing.add(repository)
-        return Referrers(_distinct(found), "api", proven=repository in self._listing)
+        return Referrers(_distinct(found), API, proven=repository in self._listing)
 
     def _without_api(self, repository: str, response: Response, error: RegistryError) -> RegistryError | None:
         """The error that keeps from knowing whether there is an API; None where there is none, or nothing is there."""
@@ -202,7 +203,7 @@ class ReferrersLookup:
         if len(listed.entries) > _MAXIMUM_REFERRERS:
             raise ProtocolViolation(f"the list has more than {_MAXIMUM_REFERRERS} referrers").within(what)
         self._note_unnamed(self._names.manifest(repository, digest), listed)
-        return Referrers(_distinct(listed.entries), "tag_schema")
+        return Referrers(_distinct(listed.entries), TAG_SCHEMA)
 
     def _note_unnamed(self, name: str, listed: ReferrersList) -> None:
         """Have the task warn of entries that name nothing, so that no artifact can be told of."""

@@ -16,7 +16,8 @@ import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._download import DownloadItem, download_blobs
 from ansible_collections.imageops.registry.plugins.module_utils._credentials._credential import Credential
 from ansible_collections.imageops.registry.plugins.module_utils._end._body import PIECE
-from ansible_collections.imageops.registry.plugins.module_utils._layout._opening import DIRECTORY, open_layout
+from ansible_collections.imageops.registry.plugins.module_utils._layout._opening import open_layout
+from ansible_collections.imageops.registry.plugins.module_utils._model._actions import DIRECTORY
 from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import RegistryError
 from ansible_collections.imageops.registry.plugins.module_utils._registry._registry import Registry

@@ -20,7 +20,8 @@ from ansible_collections.imageops.registry.plugins.module_utils._images._inspect
     read_config,
     read_tree,
 )
-from ansible_collections.imageops.registry.plugins.module_utils._layout._opening import DIRECTORY, open_layout
+from ansible_collections.imageops.registry.plugins.module_utils._layout._opening import open_layout
+from ansible_collections.imageops.registry.plugins.module_utils._model._actions import DIRECTORY
 from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (
     InvalidInput,

@@ -10,7 +10,8 @@ import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._download import check_dest
 from ansible_collections.imageops.registry.plugins.module_utils._credentials._auth_files import _checked_credential
 from ansible_collections.imageops.registry.plugins.module_utils._credentials._credential_helper import ask_helper
-from ansible_collections.imageops.registry.plugins.module_utils._layout._opening import ARCHIVE, DIRECTORY, open_layout
+from ansible_collections.imageops.registry.plugins.module_utils._layout._opening import open_layout
+from ansible_collections.imageops.registry.plugins.module_utils._model._actions import ARCHIVE, DIRECTORY
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import LocalFileError, RegistryError
 from ansible_collections.imageops.registry.plugins.module_utils._model._platform import check_platform
 from ansible_collections.imageops.registry.plugins.module_utils._model._selection import tag_selection

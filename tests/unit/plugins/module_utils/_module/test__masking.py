@@ -10,6 +10,7 @@ import pathlib
 import typing as t
 
 import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._model._actions import WORDS
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import InvalidInput, LocalFileError
 from ansible_collections.imageops.registry.plugins.module_utils._model._shown import shown_options
 from ansible_collections.imageops.registry.plugins.module_utils._module import _masking
@@ -106,6 +107,12 @@ def test_a_secret_that_an_older_core_would_cut_out_of_the_result_is_refused(
     assert f"it belongs to promote_{'source' if end else 'destination'}" in said
     # Some are words that the sentence has itself.
     assert secret in ("sha", "app", "mount", "example", "tru", "team") or secret not in said
+
+
+@pytest.mark.parametrize("word", sorted(WORDS))
+def test_a_secret_that_is_a_word_of_results_is_refused(old_core: None, word: str) -> None:
+    with pytest.raises(InvalidInput, match="the value of password also occurs"):
+        Module(username="u", password=word).task.check_secrets()
 
 
 @pytest.mark.parametrize("secret", ["zzz", "1234567890", "Mount", "a-password"])
