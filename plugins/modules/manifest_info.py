@@ -77,6 +77,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+# generated: all_exist of manifests
 exists:
   description:
     - Whether all the manifests exist.
@@ -84,14 +85,18 @@ exists:
   returned: when it is known
   type: bool
   sample: true
+# end of generated
 images:
+  # generated: images_asked of manifests
   description:
     - The manifests in the order in which they were given.
     - Where O(repository) is given, all that the only entry has is returned at the top level as well.
   returned: success
   type: list
   elements: dict
+  # end of generated
   contains:
+    # generated: image_asked
     repository:
       description: The repository.
       type: str
@@ -100,6 +105,7 @@ images:
       description: The tag that was given. Empty where there was none.
       type: str
       sample: 1.4.2
+    # end of generated
     exists:
       description: Whether it exists.
       type: bool

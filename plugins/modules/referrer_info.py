@@ -57,6 +57,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+# generated: all_exist of images
 exists:
   description:
     - Whether all the images exist.
@@ -64,14 +65,18 @@ exists:
   returned: when it is known
   type: bool
   sample: true
+# end of generated
 images:
+  # generated: images_asked of images
   description:
     - The images in the order in which they were given.
     - Where O(repository) is given, all that the only entry has is returned at the top level as well.
   returned: success
   type: list
   elements: dict
+  # end of generated
   contains:
+    # generated: image_asked
     repository:
       description: The repository.
       type: str
@@ -79,7 +84,8 @@ images:
     tag:
       description: The tag that was given. Empty where there was none.
       type: str
-      sample: ""
+      sample: 1.4.2
+    # end of generated
     digest:
       description: The digest of the image. Empty where the tag doesn't exist.
       type: str
