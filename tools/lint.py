@@ -72,9 +72,14 @@ def divided(arguments: Iterable[str], known: Collection[str]) -> tuple[list[str]
     """Which checks are asked for, all without a name, and for which files, the whole repository without one."""
     names, files = [], []
     for one in arguments:
-        if one not in known and not (common.ROOT / one).exists():
+        path = common.ROOT / one
+        if one in known:
+            names.append(one)
+        elif path.exists():
+            # ansible-test knows a directory by the slash at its end.
+            files.append(f"{one.rstrip('/')}/" if path.is_dir() else one)
+        else:
             raise Failed(f"There is no check and no file {one}. The checks are: {'; '.join(known)}")
-        (names if one in known else files).append(one)
     whole = [name for name in names if name not in TAKING_FILES]
     if files and whole:
         raise Failed(f"{whole[0]} looks at the whole repository. These take files: {'; '.join(TAKING_FILES)}")

@@ -89,7 +89,11 @@ def needs() -> list[Need]:
             lambda name: bool(text_of(f"tests/unit/plugins/modules/test_{name}.py")),
             "add unit tests of {} as a whole, against a registry in memory; see test_tag_info.py",
         ),
-        Need(mistakes, in_mistakes.__contains__, "add {} to MODULES, with options that are enough for it"),
+        Need(
+            mistakes,
+            in_mistakes.__contains__,
+            "add {} to MODULES, with options that are enough for it, and a mistake to OWN_SENTENCES",
+        ),
         Need(errors, in_errors.__contains__, "add {} to errors_modules, with options that are enough for it"),
         Need(runs, in_runs.__contains__, "add {} to module_options, with options for a seeded image"),
         Need(

@@ -28,7 +28,7 @@ MODULE = "plugins/modules/tag_info.py"
         ([], EVERY, []),
         (["mypy", "module rules"], ["mypy", "module rules"], []),
         ([MODULE], list(lint.TAKING_FILES), [MODULE]),
-        (["plugins"], list(lint.TAKING_FILES), ["plugins"]),
+        (["plugins", "docs/"], list(lint.TAKING_FILES), ["plugins/", "docs/"]),
         (["ruff check", MODULE], ["ruff check"], [MODULE]),
         (["README.md"], [name for name in lint.TAKING_FILES if not name.startswith("ruff")], ["README.md"]),
     ],

@@ -50,14 +50,14 @@ def test_all_modules_have_what_they_need(root: pathlib.Path, capsys: pytest.Capt
 def test_a_new_module_is_told_all_that_it_needs(root: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
     modules = root / "plugins/modules"
     documented = (modules / "tag_info.py").read_text().replace("# generated: failures task", "# by hand")
-    (modules / "image_size_info.py").write_text(documented)
-    (root / "tests/integration/targets/image_size_info").mkdir()
+    (modules / "tag_age_info.py").write_text(documented)
+    (root / "tests/integration/targets/tag_age_info").mkdir()
     lines = said(capsys)
     assert [line.partition(":")[0] for line in lines] == [
         "meta/runtime.yml",
-        "plugins/modules/image_size_info.py",
-        "plugins/action/image_size_info.py",
-        "tests/unit/plugins/modules/test_image_size_info.py",
+        "plugins/modules/tag_age_info.py",
+        "plugins/action/tag_age_info.py",
+        "tests/unit/plugins/modules/test_tag_age_info.py",
         "tests/unit/plugins/modules/test_mistakes.py",
         "tests/integration/targets/errors/vars/main.yml",
         "tests/integration/targets/setup_runs/runs.py",
@@ -65,7 +65,7 @@ def test_a_new_module_is_told_all_that_it_needs(root: pathlib.Path, capsys: pyte
         "tests/integration/one-release.txt",
         "README.md",
     ]
-    assert all("image_size_info" in line.partition(":")[2] for line in lines)
+    assert all("tag_age_info" in line.partition(":")[2] for line in lines)
 
 
 def test_to_be_in_the_lists_of_all_modules_is_no_test(root: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
