@@ -164,7 +164,7 @@ class Scene:
         stop(OWN, delete=True)
 
     def module_tasks(self, *, every_login: bool) -> list[Plain]:
-        """Every module with a right and a wrong login at either end; with ``every_login``, two modules with all of them.
+        """Every module with a right and a wrong login at either end; ``every_login``: two modules with all of them.
 
         What they return is written to a file in the end.
         """

@@ -32,8 +32,6 @@ TWO_ENDS = {"blob", "image_copy", "image_diff_info", "manifest"}
 """Modules that take ``source``."""
 PROMOTE = "imageops.registry.promote"
 TRANSFER = "imageops.registry.transfer"
-NOT_USERS = {"RUNS_STARTED", "ANSIBLE_PYTHON_MODULE_RLIMIT_NOFILE"}
-"""Variables of this script, and one of ansible-test's that users rarely set: with it, modules run as payloads."""
 WRITING = {"POST", "PUT", "PATCH", "DELETE"}
 
 _NOISE = re.compile(r"^\s*(\[(DEPRECATION )?WARNING\]|Traceback \(most recent call last\))", re.MULTILINE)
@@ -158,7 +156,7 @@ def playbook(
     record = OUTPUT / "results.jsonl"
     record.unlink(missing_ok=True)
     extra = private_file("variables.json", json.dumps(variables))
-    env = {name: value for name, value in os.environ.items() if name not in NOT_USERS}
+    env = {name: value for name, value in os.environ.items() if name != "RUNS_STARTED"}
     env.update(
         ANSIBLE_CALLBACK_PLUGINS=str(HERE / "callbacks"),
         ANSIBLE_CALLBACKS_ENABLED="record",
