@@ -20,6 +20,7 @@ from copies import Image
 from images import Blob
 from measuring import Measurement, interpreter, modules, watched
 from sites import Site
+from workloads import BASELINES, PAYLOADS, PLAYS
 
 HERE = Path(__file__).resolve().parent
 JOBS = 4  # the default of the collection
@@ -185,12 +186,14 @@ class Oras(Program):
 
 
 class Play:
-    """A playbook of this directory, on the implicit localhost."""
+    """A playbook of this directory, on the implicit localhost; modules run in place, or all as payloads."""
 
     def __init__(self, name: str, core: Path) -> None:
         self.name = name
         self._core = core
-        self._playbook = HERE / "plays" / f"{name.replace(' ', '_')}.yml"
+        self._as_payload = name in PAYLOADS
+        playbook = name.removesuffix(" as a payload").replace(" ", "_")
+        self._playbook = HERE / "plays" / f"{playbook}.yml"
 
     def version(self) -> str | None:
         return "this collection"
@@ -200,8 +203,10 @@ class Play:
         variables.write_text(json.dumps(self._variables(job)))
         command: list[object] = [self._core / "bin" / "ansible-playbook", self._playbook, "-e", f"@{variables}"]
         program, file = interpreter(job.directory, self._core / "bin" / "python")
-        if job.watch_modules:
-            command += ["-e", f"ansible_python_interpreter={program}"]
+        if self._as_payload:
+            command += ["-e", "{imageops_registry_in_place: false}"]
+            if job.watch_modules:
+                command += ["-e", f"ansible_python_interpreter={program}"]
         environment = dict(os.environ, ANSIBLE_LOCALHOST_WARNING="0", ANSIBLE_INVENTORY_UNPARSED_WARNING="0")
         taken = watched(command, environment, job.directory, job.log)
         seconds, peak = modules(file)
@@ -259,7 +264,6 @@ class SourceLimit:
 
 def contenders(core: Path) -> dict[str, Contender]:
     """All that this machine has, by name."""
-    plays = ("image_copy", "promote", "play without tasks", "play with one empty task")
-    every: list[Contender] = [Play(name, core) for name in plays]
+    every: list[Contender] = [Play(name, core) for name in (*PLAYS, *PAYLOADS, *BASELINES)]
     every += [SkopeoCopy(), SkopeoSync(), Crane(), Regctl(), Oras(), DestinationLimit(), SourceLimit()]
     return {one.name: one for one in every if one.version() is not None}

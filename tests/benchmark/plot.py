@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterator
 
 from results import Results
-from workloads import BASELINES, LIMITS, Workload
+from workloads import BASELINES, LIMITS, PAYLOADS, Workload
 
 MIB = 1024 * 1024
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM, RIGHT = 420, 380, 52, 40, 44, 14
@@ -65,7 +65,7 @@ def _points(results: Results, chosen: Callable[[Workload], bool], x: Callable[[W
     for workload in sorted(filter(chosen, results.workloads), key=x):
         for name in results.names(workload):
             seconds = results.median(workload.key, name)
-            if seconds and name not in (*BASELINES, *LIMITS):
+            if seconds and name not in (*BASELINES, *LIMITS, *PAYLOADS):
                 points.setdefault(name, []).append((x(workload), seconds))
     return points
 

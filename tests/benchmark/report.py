@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The report: tables, promises, and the description of the machine."""
+"""The report: tables, targets, and the description of the machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import machine
 import plot
 from contenders import Contender
 from results import Results
-from workloads import BASELINES, LIMITS, PLAYS, Workload
+from workloads import BASELINES, LIMITS, PAYLOADS, PLAYS, Workload
 
 MIB = 1024 * 1024
 HEAD = """<!--
@@ -37,27 +37,28 @@ oras (with `--recursive`) take part where they are on the `PATH`, in `~/go/bin`,
 EXPLANATION = """Times are medians of some rounds after one to warm up, in which the tools take turns: seconds of wall
 time, with the least and the most in parentheses unless the work was done once, of processor time, and of that which
 source and destination (without token servers) took meanwhile.
-`image_copy` and `promote` are whole plays, the start of `ansible-playbook` included; the modules' own time is the
-lifetime of their processes. Where a tool has no command for many images, its command is run in a loop of the shell.
-Memory is that of the largest single process, and for plays that of the largest module after the comma. Requests are
-those in the access logs of source, destination and token servers; MiB are those read at the source. Every copy from
-nothing goes to a new, empty registry. `destination from memory` and `source to nobody` are limits: the time in which
-the destination takes the same bytes from memory over four connections, without a source, and in which the source
-gives them to nobody.
+`image_copy` and `promote` are whole plays, the start of `ansible-playbook` included. Their modules run in place,
+or, where the row says so, as payloads; the modules' own time is the lifetime of the payloads' processes. Where a
+tool has no command for many images, its command is run in a loop of the shell. Memory is that of the largest single
+process, and for plays that of the largest payload after the comma. Requests are those in the access logs of source,
+destination and token servers; MiB are those read at the source. Every copy from nothing goes to a new, empty
+registry. `destination from memory` and `source to nobody` are limits: the time in which the destination takes the
+same bytes from memory over four connections, without a source, and in which the source gives them to nobody.
 """
+TARGETS = "For developers: what the project aims at, and what this run reached. They are no promises."
 
 
 def text(results: Results, known: Mapping[str, Contender], core: Path, registry: str) -> str:
-    """Machine, promises and tables as Markdown."""
+    """Machine, tables and targets as Markdown."""
     parts = ["## Machine", ""]
     parts += [f"- {line}" for line in machine.describe(known, core, registry)]
-    promises = acceptance.lines(results)
-    if promises:
-        parts += ["", "## Promises", "", "| | what | result |", "| --- | --- | --- |"]
-        parts += [f"| {line.number} | {line.text} | {line.verdict} |" for line in promises]
     parts += ["", "## Measurements", "", EXPLANATION.rstrip()]
     for workload in results.workloads:
         parts += ["", *table(results, workload)]
+    targets = acceptance.lines(results)
+    if targets:
+        parts += ["", "## Targets", "", TARGETS, "", "| | what | result |", "| --- | --- | --- |"]
+        parts += [f"| {line.number} | {line.text} | {line.verdict} |" for line in targets]
     return "\n".join(parts) + "\n"
 
 
@@ -102,7 +103,7 @@ def _row(results: Results, workload: Workload, name: str, best: float | None, sk
     if requests is None or name in (*BASELINES, *LIMITS):
         cells += ["", ""]
     else:
-        apart = [f"{requests.safety} for safety"] * (requests.safety > 0 and name in PLAYS)
+        apart = [f"{requests.safety} for safety"] * (requests.safety > 0 and name in (*PLAYS, *PAYLOADS))
         apart += [f"{requests.artifacts} for artifacts"] * (requests.artifacts > 0)
         sides = f"{requests.source} + {requests.destination} + {requests.tokens}"
         cells += [sides + (f", of them {', '.join(apart)}" if apart else ""), f"{requests.source_bytes / MIB:.1f}"]

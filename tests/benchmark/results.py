@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from measuring import Measurement, Requests
-from workloads import BASELINES, LIMITS, PLAYS, Workload
+from workloads import BASELINES, LIMITS, PAYLOADS, PLAYS, Workload
 
 
 class Results:
@@ -54,7 +54,7 @@ class Results:
 
     def peers(self, workload: Workload) -> list[str]:
         """The tools that are compared with this collection."""
-        return [name for name in self.names(workload) if name not in (*PLAYS, *LIMITS, *BASELINES)]
+        return [name for name in self.names(workload) if name not in (*PLAYS, *PAYLOADS, *LIMITS, *BASELINES)]
 
     def median(
         self, key: str, name: str, what: Callable[[Measurement], float] = lambda one: one.seconds

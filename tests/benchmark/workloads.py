@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 
 PLAYS = ("image_copy", "promote")
+PAYLOADS = ("image_copy as a payload", "promote as a payload")
+"""The same plays where modules can't run in place: how it is on other machines than Ansible's own."""
 ONE_BY_ONE = ("crane", "regctl", "oras")
-FOR_ONE_IMAGE = (*PLAYS, "skopeo copy", *ONE_BY_ONE)
-FOR_MANY_IMAGES = (*PLAYS, "skopeo sync", *ONE_BY_ONE)
+EMPTY = "play with one empty task"
+FOR_ONE_IMAGE = (EMPTY, *PLAYS, *PAYLOADS, "skopeo copy", *ONE_BY_ONE)
+FOR_MANY_IMAGES = (EMPTY, *PLAYS, *PAYLOADS, "skopeo sync", *ONE_BY_ONE)
 LIMITS = ("destination from memory", "source to nobody")
-BASELINES = ("play without tasks", "play with one empty task")
+BASELINES = ("play without tasks", EMPTY)
 REPOSITORIES = 20
 
 
@@ -64,7 +67,7 @@ class Workload:
     once: tuple[str, ...] = ()
     """Who does it in one round only, since it takes long."""
     watch_modules: bool = False
-    """Whether the modules' own time is wanted; it costs a little."""
+    """Whether the own time of modules as payloads is wanted; it costs a little."""
     images: int = 1
     size: int = 0
     """Bytes of all blobs that are to be moved."""
@@ -171,7 +174,7 @@ def _unchanged(sizes: Sizes) -> Iterator[Workload]:
                 f"{letter}-{access}",
                 f"{count} images unchanged, in {min(count, REPOSITORIES)} repositories; {ways[access]}",
                 access,
-                (*BASELINES, *PLAYS, "skopeo sync", *loops),
+                (*BASELINES, *PLAYS, *PAYLOADS, "skopeo sync", *loops),
                 _small(f"set{count}", count, REPOSITORIES),
                 fresh=False,
                 once=loops if letter == "d" else (),
@@ -182,7 +185,7 @@ def _unchanged(sizes: Sizes) -> Iterator[Workload]:
         "d-tokens-repositories",
         f"{sizes.many} images unchanged, in as many repositories; TLS, tokens",
         "tokens",
-        (*BASELINES, *PLAYS, "skopeo sync"),
+        (*BASELINES, *PLAYS, *PAYLOADS, "skopeo sync"),
         _small("repository", sizes.many, sizes.many),
         fresh=False,
         images=sizes.many,
@@ -245,7 +248,7 @@ def _delayed(sizes: Sizes) -> Iterator[Workload]:
         "h-c",
         f"{sizes.few} images unchanged, in {min(sizes.few, REPOSITORIES)} repositories; {how}",
         "delay",
-        (*BASELINES, *FOR_MANY_IMAGES),
+        ("play without tasks", *FOR_MANY_IMAGES),
         _small(f"set{sizes.few}", sizes.few, REPOSITORIES),
         fresh=False,
         once=ONE_BY_ONE,
