@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import common
 import coverage_gates
 import making
+import pythons
 import running
 from common import COPY, Count, say
 from pythons import Environment
@@ -23,6 +24,8 @@ from pythons import Environment
 _NOTHING_CHOSEN = 5
 _MEASURED = ("tests/unit/plugins",)
 _OTHERS = ("tests/unit", f"--ignore={COPY}/tests/unit/plugins")
+# What is tested without ansible-core, on the oldest Python, and on the newest, is no other in between.
+_ON_OLDER_CORES = ("tests/unit", "--needing-ansible")
 
 
 class Part(NamedTuple):
@@ -48,8 +51,10 @@ def parts(environment: Environment, label: str, arguments: Sequence[str], *, mea
     elif measuring:
         yield Part(f"{name}-measured", f"{label}, those of plugins", venv, _MEASURED, measured=True)
         yield Part(f"{name}-others", f"{label}, the others", venv, _OTHERS)
-    else:
+    elif environment is pythons.TARGET:
         yield Part(name, label, venv, ("tests/unit",))
+    else:
+        yield Part(name, f"{label}, those that need it", venv, _ON_OLDER_CORES)
 
 
 def run(part: Part, count: Count) -> None:

@@ -134,16 +134,29 @@ def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str)
     return f"{text[:40]!r}..." if len(text) > 60 else None
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """An option for a further environment: what it shares with the others isn't tested in it again."""
+    parser.addoption("--needing-ansible", action="store_true", help="leave out what is tested without ansible-core")
+
+
+def _needs_ansible(path: pathlib.Path) -> bool:
+    """Whether tests can't run without ansible-core."""
+    return not any(directory in path.parents for directory in _WITHOUT_ANSIBLE) or needs(path, "ansible")
+
+
 def _can_run(path: pathlib.Path) -> bool:
     """Whether tests can run here. Without ansible-core, only those of what runs in plain Python can."""
-    if path.suffix != ".py" or not path.is_file() or importlib.util.find_spec("ansible") is not None:
-        return True
-    return any(directory in path.parents for directory in _WITHOUT_ANSIBLE) and not needs(path, "ansible")
+    return not _is_file(path) or importlib.util.find_spec("ansible") is not None or not _needs_ansible(path)
 
 
-def pytest_ignore_collect(collection_path: pathlib.Path) -> bool | None:
-    """Leave out what can't run here. None leaves the decision to pytest."""
-    return None if _can_run(collection_path) else True
+def _is_file(path: pathlib.Path) -> bool:
+    return path.suffix == ".py" and path.is_file()
+
+
+def pytest_ignore_collect(collection_path: pathlib.Path, config: pytest.Config) -> bool | None:
+    """Leave out what can't run here, or isn't asked for. None leaves the decision to pytest."""
+    is_left_out = config.getoption("--needing-ansible") and not _needs_ansible(collection_path)
+    return True if not _can_run(collection_path) or (is_left_out and _is_file(collection_path)) else None
 
 
 def pytest_configure(config: pytest.Config) -> None:
