@@ -193,6 +193,8 @@ def both(*judges: Judge) -> Judge:
 # Running -------------------------------------------------------------------------------------------------------------
 
 REGISTRIES_OF_ROWS = ("faulty", "faulty-token")
+TOGETHER = 6
+"""Each row has a repository of its own, and much of what it does is to wait."""
 
 
 def inject(rows: Sequence[Row]) -> None:
@@ -202,11 +204,14 @@ def inject(rows: Sequence[Row]) -> None:
         FaultControl(REGISTRIES[registry]["faults_path"]).switch({"": "", **played})
 
 
-def run_rows(rows: Sequence[Row], *, at_a_time: int = 1) -> None:
-    """Run the tasks of all rows, so many at a time, and judge each. Raises :class:`Failed` with the problems of all."""
+def run_rows(rows: Sequence[Row], *, at_a_time: int = TOGETHER) -> None:
+    """Run so many rows at a time, the tasks of each one after the other, and judge each.
+
+    Raises :class:`Failed` with the problems of all.
+    """
     moment = mark()
     tasks = [
-        {**entry, "name": f"{row.name} {number}", "ignore_errors": True}
+        {**entry, "name": f"{row.name} {number}", "series": row.name, "ignore_errors": True}
         for row in rows
         for number, entry in enumerate(row.tasks(row.place))
     ]

@@ -3,13 +3,15 @@
 
 """call_modules.py <CALLS: call modules of the collection as Ansible does, each in a process of its own.
 
-A call is {"module", "arguments"}, in a JSON list with how many run at a time: {"calls", "at_a_time"}. Prints a line for
-each of them, in their order: what the module has printed, and its status, as JSON.
+Standard input has {"series", "at_a_time"}: a series is a list of calls that follow one another, and so many of them run
+at a time. A call is {"module", "arguments"}. Prints a line for each call, in their order: what the module has printed,
+and its status, as JSON.
 """
 
 from __future__ import annotations
 
 import importlib
+import itertools
 import json
 import os
 import sys
@@ -30,17 +32,20 @@ def call(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         return {"status": os.waitstatus_to_exitcode(status), "printed": printed.read().decode()}
 
 
+def call_all(series: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [call(entry["module"], entry["arguments"]) for entry in series]
+
+
 def main() -> None:
     asked = json.load(sys.stdin)
-    calls = asked["calls"]
-    for name in {entry["module"] for entry in calls}:
+    for name in {entry["module"] for series in asked["series"] for entry in series}:
         importlib.import_module(f"{MODULES}.{name}")
     # What a module imports when it has something to do isn't imported by each of them then.
     importlib.import_module("requests")
     with ThreadPoolExecutor(asked["at_a_time"]) as pool:
-        answers = list(pool.map(lambda entry: call(entry["module"], entry["arguments"]), calls))
+        answers = list(pool.map(call_all, asked["series"]))
     # Not earlier: a process that is begun while something is printed would find the stream locked.
-    for answer in answers:
+    for answer in itertools.chain(*answers):
         print(json.dumps(answer))
 
 

@@ -12,6 +12,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -190,20 +192,24 @@ def playbook(
 def call(tasks: list[Plain], *, at_a_time: int = 1) -> Run:
     """Call the modules of these tasks without a playbook, each in a process of its own, so many at a time.
 
+    Tasks that have the same ``series`` follow one another; they stand together in the list.
+
     For what a module does, where it doesn't matter who calls it, since a call is much quicker than a task. Tasks are as
     :func:`task` makes them, with ``check_mode`` and ``ignore_errors``, and ``warns`` where one may warn; no templates.
     """
-    calls = []
+    calls: list[Plain] = []
     for entry in tasks:
         (key,) = (key for key in entry if key.startswith("imageops.registry."))
         internal = {"_ansible_check_mode": entry.get("check_mode", False), "_ansible_tmpdir": str(OUTPUT)}
         calls.append({"module": key.rpartition(".")[2], "arguments": {**entry[key], **internal}})
+    names = [entry.get("series", number) for number, entry in enumerate(tasks)]
+    series = [[entry for _name, entry in found] for _name, found in groupby(zip(names, calls), itemgetter(0))]
     env = {name: value for name, value in os.environ.items() if name != "RUNS_STARTED"}
     soak = Path(CONFIG["registries_script"]).parents[1] / "soak"
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(COLLECTION.parents[2]), str(soak), env.get("PYTHONPATH")]))
     done = subprocess.run(
         ["python", str(HERE / "call_modules.py")],
-        input=json.dumps({"calls": calls, "at_a_time": at_a_time}),
+        input=json.dumps({"series": series, "at_a_time": at_a_time}),
         capture_output=True,
         text=True,
         env=env,
