@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from runs import (
     OUTPUT,
@@ -63,24 +64,51 @@ def open_end(name: str, *, with_file: bool) -> Plain:
     return {**options, "auth_file": str(file)}
 
 
-def tasks_of(name: str, *, with_file: bool) -> list[Plain]:
+class Case(NamedTuple):
+    """One of the passwords, as an option or in an auth_file."""
+
+    password: str
+    with_file: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.password}{', in an auth_file' if self.with_file else ''}"
+
+    @property
+    def written(self) -> Path:
+        """The file to which the results of its tasks are written."""
+        return OUTPUT / f"short-{self.password}-{self.with_file}.json"
+
+    def of(self, done: Run) -> dict[str, Plain]:
+        """What came of its tasks, by their names."""
+        start = f"{self.name}: "
+        return {entry["task"].removeprefix(start): entry for entry in done.results if entry["task"].startswith(start)}
+
+
+CASES = [*map(Case, PASSWORDS), Case(WITH_ALL, with_file=True)]
+"""From an auth_file, the one that occurs most often says it for all."""
+
+
+def tasks_of(case: Case, image: Plain) -> list[Plain]:
     """Modules with the short password at either end, all or some, and a task that writes their results down."""
-    short, image = open_end(name, with_file=with_file), image_in(name)
+    short = open_end(case.password, with_file=case.with_file)
     tasks: list[Plain] = []
+    registered: dict[str, str] = {}
 
     def add(module: str, option: str, options: Plain) -> None:
-        result = f"result_{len(tasks)}"
-        tasks.append(task(module, options, name=f"{module}: {option}", register=result, ignore_errors=True))
+        name = f"{module}: {option}"
+        registered[name] = result = f"result_{case.password}_{case.with_file}_{len(tasks)}"
+        tasks.append(task(module, options, name=f"{case.name}: {name}", register=result, ignore_errors=True))
 
     for module, options in module_options(image).items():
-        if module not in SOME and (name != WITH_ALL or with_file or not MASKED):
+        if module not in SOME and (case != Case(WITH_ALL) or not MASKED):
             continue
         source = {"source": connection("dev")} if module in TWO_ENDS else {}
         add(module, "password", {**short, **source, **options})
         if source:
             add(module, "source.password", {**connection("prod"), **options, "source": short})
-    results = ", ".join(f"'{entry['name']}': {entry['register']}" for entry in tasks)
-    return [*tasks, write_task("{" + results + "}", WRITTEN)]
+    results = ", ".join(f"'{name}': {result}" for name, result in registered.items())
+    return [*tasks, write_task("{" + results + "}", case.written)]
 
 
 def writes(moment: str, name: str) -> list[str]:
@@ -88,55 +116,55 @@ def writes(moment: str, name: str) -> list[str]:
     return lines(request for request in seen if request["method"] in WRITING)
 
 
-def check_refusal(name: str, done: Run) -> None:
+def check_refusal(case: Case, done: Run) -> None:
     """Every task names the option and a way out, and shows the password nowhere."""
-    asked = [entry for entry in done.results if "password" in entry["task"]]
-    for entry in asked:
-        option = entry["task"].partition(": ")[2]
-        check(entry["status"] == "failed", f"{name}, {entry['task']}: {entry['status']}")
+    asked = case.of(done)
+    for name, entry in asked.items():
+        option = name.partition(": ")[2]
+        check(entry["status"] == "failed", f"{entry['task']}: {entry['status']}")
         message = entry["result"]["msg"]
         for part in (f"the value of {option} also occurs", "auth_file", "ansible-core before 2.22"):
-            check(part in message, f"{name}, {entry['task']}: {message}")
-        check("********" not in message, f"{name}, {entry['task']}: {message}")
+            check(part in message, f"{entry['task']}: {message}")
+        check("********" not in message, f"{entry['task']}: {message}")
         shown = json.dumps({key: value for key, value in entry["result"].items() if key != "invocation"})
-        check(f'"{PASSWORDS[name]}"' not in shown, f"{name}, {entry['task']}: the password is in the result")
-    say(f"{PASSWORDS[name]!r}: {len(asked)} tasks refuse: {asked[0]['result']['msg']}")
+        check(f'"{PASSWORDS[case.password]}"' not in shown, f"{entry['task']}: the password is in the result")
+    say(f"{PASSWORDS[case.password]!r}: {len(asked)} tasks refuse: {message}")
 
 
-def check_results(name: str, done: Run) -> None:
+def check_results(case: Case, done: Run, image: Plain) -> None:
     """The results hold the image's names and digests as they are."""
-    image = image_in(name)
-    for entry in done.results:
-        check(entry["status"] == "ok", f"{name}, {entry['task']}: {entry['result'].get('msg')}")
-    whole = WRITTEN.read_text(encoding="utf-8")
+    worked = case.of(done)
+    for entry in worked.values():
+        check(entry["status"] == "ok", f"{entry['task']}: {entry['result'].get('msg')}")
+    whole = case.written.read_text(encoding="utf-8")
     for cut in CUT:
-        check(cut not in whole, f"{name}: {cut} in the results: {whole}")
+        check(cut not in whole, f"{case.name}: {cut} in the results: {whole}")
     results = json.loads(whole)
     info = results["manifest_info: password"]
-    check(info["digest"] == image["digest"], f"{name}: the digest is {info['digest']}")
-    check(info["images"][0]["repository"] == image["repository"], f"{name}: {info['images'][0]}")
+    check(info["digest"] == image["digest"], f"{case.name}: the digest is {info['digest']}")
+    check(info["images"][0]["repository"] == image["repository"], f"{case.name}: {info['images'][0]}")
     compared = results["image_diff_info: source.password"]["images"][0]
-    check(compared["digest"] == image["digest"], f"{name}: the digest is {compared['digest']}")
+    check(compared["digest"] == image["digest"], f"{case.name}: the digest is {compared['digest']}")
+    say(f"{PASSWORDS[case.password]!r}, {case.name}: {len(worked)} tasks work")
 
 
 def every_module() -> None:
     """Before 2.22 every module refuses such a password before it writes; from an auth_file it is always taken."""
+    images = {name: image_in(name) for name in PASSWORDS}
+    for name in ("dev", "prod"):
+        seed(name, "single", REPOSITORY)
+    (OUTPUT / "downloaded").unlink(missing_ok=True)
+    moment = mark_logs(OWN)
+    done = playbook(play([step for case in CASES for step in tasks_of(case, images[case.password])]), {})
     for name in PASSWORDS:
-        image_in(name)
-        seed("dev", "single", REPOSITORY)
-        seed("prod", "single", REPOSITORY)
-        # From an auth_file, the one that occurs most often says it for all.
-        for with_file in (False, True) if name == WITH_ALL else (False,):
-            (OUTPUT / "downloaded").unlink(missing_ok=True)
-            moment = mark_logs(OWN)
-            done = playbook(play(list(tasks_of(name, with_file=with_file))), {})
-            wrote = writes(moment, name)
-            check(not wrote, f"{name} saw {wrote}")
-            if MASKED and not with_file:
-                check_refusal(name, done)
-            else:
-                check_results(name, done)
-                say(f"{PASSWORDS[name]!r}{' in an auth_file' if with_file else ''}: {len(done.results)} tasks work")
+        wrote = writes(moment, name)
+        check(not wrote, f"{name} saw {wrote}")
+    for case in CASES:
+        check(len(case.of(done)) > len(SOME), f"{case.name}: only {len(case.of(done))} tasks")
+        if MASKED and not case.with_file:
+            check_refusal(case, done)
+        else:
+            check_results(case, done, images[case.password])
 
 
 def handed_on() -> None:
