@@ -18,7 +18,7 @@ from .._blobs._missing_repositories import MissingRepositories
 from .._end._end import End
 from .._end._purpose import Purpose
 from .._end._referrers import Referrers
-from .._model._actions import API, COPY, EXISTS, LEFT_OUT, MISSING, REPLACE
+from .._model._actions import API, COPY, EXISTS, LEFT_OUT, MISSING, REFUSED, REPLACE, SKIP
 from .._model._errors import (
     AccessDenied,
     AuthenticationFailed,
@@ -35,6 +35,8 @@ from ._referrers import UNTYPED, Found, own_types, referrers_of
 
 ALL = "all"
 NONE = "none"
+ACTIONS = (EXISTS, COPY, REPLACE, SKIP, REFUSED, MISSING, LEFT_OUT)
+"""What may be done about an artifact."""
 
 _LISTED = "listed"
 """On a list that clients keep at the destination; whether it is there has to be seen."""

@@ -14,6 +14,7 @@ import base64
 import typing as t
 
 from .._blobs._placement import BlobGroup
+from .._images._artifacts import ACTIONS as ACTIONS_OF_ARTIFACTS
 from .._images._artifacts import Artifact
 from .._images._contents import Missing
 from .._images._tagging import TagItem
@@ -273,6 +274,9 @@ def _layer(entry: t.Any) -> Descriptor:
 
 def _artifact(entry: t.Any) -> Artifact:
     artifact = Artifact(**fields(entry, _ARTIFACT))
+    if artifact.action not in ACTIONS_OF_ARTIFACTS:
+        # It would be left behind without a word.
+        raise InvalidInput(f"{quoted(artifact.action)} is no action of an artifact")
     return artifact._replace(reason=printable(artifact.reason))
 
 

@@ -142,6 +142,21 @@ def test_a_key_that_nothing_reads_is_refused(made: Plain, path: tuple[t.Any, ...
     assert told == (hint or HINT)
 
 
+@pytest.mark.parametrize("action", ["copied", "listed", ""])
+def test_an_artifact_is_not_left_behind_by_an_action_that_is_none(
+    source: FakeRegistry, destination: FakeRegistry, action: str
+) -> None:
+    source.blobs[compute_digest(CONFIG)] = CONFIG
+    source.add("team/app", image(layers=[descriptor(b"signature")]), cosign_tags(DIGEST)[0])
+    items = [ITEMS[0]._replace(artifacts=("all",))]
+    made = as_plain(plan_for(source, destination, *items))
+    made["images"][0]["artifacts"][0]["action"] = action
+    made["artifact_tags"] = []
+    sentence = f"plan.images[0]: artifacts[0]: '{action}' is no action of an artifact"
+    with pytest.raises(InvalidInput, match=re.escape(sentence)):
+        from_plain(made, items, "dev.example", "prod.example")
+
+
 def test_a_summary_says_nothing_else_than_a_diff_shows(made: Plain) -> None:
     right = {"media_type": "a/b", "platforms": ["linux/amd64"], "total_size": 3, "labels": {"a": "b"}}
     for summary, shown in (
