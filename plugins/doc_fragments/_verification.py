@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How deep is looked. These options pair with ``VERIFICATION`` in the argument specs in ``plugins/module_utils/_module``."""
+"""How thoroughly a destination is checked. These options pair with ``VERIFICATION`` in the argument specs in ``plugins/module_utils/_module``."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class ModuleDocFragment:
 options:
   verify:
     description:
-      - How deep is looked whether O(registry) has what its tags promise. A registry may have lost content that a tag still needs, for
-        example by a garbage collection that deletes manifests without a tag, and with them the children of a tagged index.
+      - How thoroughly to check that O(registry) holds what its tags promise. A registry may have lost content that a tag still needs,
+        for example by a garbage collection that deletes manifests without a tag, and with them the children of a tagged index.
       - V(tag) looks at tags only. An equal digest ends the work.
       - V(manifests) looks also for every manifest of every image that is promoted or unchanged, by its digest, at all levels.
       - V(blobs) looks also for every blob of those; its size must be that of its descriptor. Layers that may not be distributed

@@ -7,9 +7,9 @@
 
 In place, it needs nothing of this (``_in_place``). A payload runs as any other. Beside it, a thread looks in on it
 every few seconds, by a short command over a copy of the same connection: that renews the module's lease, and reads its
-state. ``plugins/module_utils/_attachment.py`` has the other side. Where the worker process dies without a word, the
-lease runs out. Where only Ansible's main process does, the worker cancels the module and ends: else it would go on to
-the next item of a loop, or to the next attempt.
+state. ``plugins/module_utils/_run/_attachment.py`` has the other side. Where the worker process dies without a word,
+the lease runs out. Where only Ansible's main process does, the worker cancels the module and ends: else it would
+continue with the next item of a loop, or with the next attempt.
 """
 
 from __future__ import annotations

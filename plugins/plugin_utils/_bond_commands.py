@@ -6,7 +6,7 @@
 """The shell commands by which the controller renews and ends the bond to a module.
 
 The module makes its directory in the first place that takes it, so that each command tries all places. The names of
-directories are quoted already. ``plugins/module_utils/_attachment.py`` has the other side.
+directories are quoted already. ``plugins/module_utils/_run/_attachment.py`` has the other side.
 """
 
 from __future__ import annotations

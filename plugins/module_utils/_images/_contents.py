@@ -20,7 +20,7 @@ TAG, MANIFESTS, BLOBS = "tag", "manifests", "blobs"
 
 
 class Depth(t.NamedTuple):
-    """How deep is looked."""
+    """How thoroughly is checked."""
 
     level: str = TAG
     """``tag``, or ``none`` in the module ``manifest``: no deeper; ``manifests``: these; ``blobs``: those as well."""

@@ -5,7 +5,7 @@
 
 """The options by which a registry is reached: their argument spec, and the endpoint that they make.
 
-They pair with the doc fragment ``connection``.
+They pair with the doc fragment ``_connection``.
 """
 
 from __future__ import annotations

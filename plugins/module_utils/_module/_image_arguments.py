@@ -3,7 +3,7 @@
 
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
 
-"""The options of modules that compare or copy images. They pair with the doc fragment ``images``."""
+"""The options of modules that compare or copy images. They pair with the doc fragment ``_images``."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
 
-"""The items that tasks hand from one to the next, as argument specs. They pair with the doc fragment ``shapes``."""
+"""The items that tasks hand from one to the next, as argument specs. They pair with the doc fragment ``_shapes``."""
 
 from __future__ import annotations
 
