@@ -37,7 +37,6 @@ TAG = "1.0"
 LAYERS = 30
 DELAY = 500
 """Milliseconds each way. With one job, a copy of so many layers takes about a minute."""
-SECONDS_LATER = 20
 TIMEOUT = 25
 """Seconds of the cases that end by themselves: less than the copy takes."""
 PREFIX = f"attached/{time.time_ns()}"
@@ -145,10 +144,9 @@ def stopped_plays() -> None:
                         stop(case, running)
                         del waiting[case]
             time.sleep(0.1)
-        time.sleep(SECONDS_LATER)
+        all_stopped = time.monotonic()
         for running in all_running.values():
-            left = running.processes()
-            check(not left, f"{running.name}: {left} still run")
+            say(f"{running.name}: nothing runs after {running.wait_until_nothing_runs(all_stopped):.1f} s")
     finally:
         for running in all_running.values():
             running.end()

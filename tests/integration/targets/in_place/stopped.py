@@ -21,8 +21,6 @@ TAG = "1.0"
 LAYERS = 30
 DELAY = 500
 """Milliseconds each way. With one job, a copy of so many layers takes about a minute."""
-SECONDS_LATER = 20
-"""The most that may pass until nothing runs. It takes a second, unless the machine is busy."""
 TIMEOUT = 12
 PREFIX = f"stopped/{time.time_ns()}"
 """New at every run: what an earlier one has left there would be taken for copied."""
@@ -61,20 +59,6 @@ def parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
-def wait_for_the_end(running: Running, way: str) -> float:
-    """Until nothing of it runs, apart from an Ansible whose worker was killed, which waits for ever. The seconds."""
-    began = time.monotonic()
-    kept = [running.process.pid] if way == "worker" else []
-    while True:
-        running.process.poll()
-        left = [pid for pid in running.processes() if pid not in kept]
-        took = time.monotonic() - began
-        if not left:
-            return took
-        check(took < SECONDS_LATER, f"{running.name}: {left} still run")
-        time.sleep(0.1)
-
-
 def nothing_goes_on() -> None:
     """Each play is stopped when its copy is under way, which a line on standard error says."""
     (image,) = seed(SOURCE, "single", "stopped", layers=LAYERS, layer_size=64 * 1024)
@@ -99,8 +83,11 @@ def nothing_goes_on() -> None:
                     stop(way, running)
                     del waiting[way]
             time.sleep(0.1)
+        all_stopped = time.monotonic()
         for way, running in started.items():
-            say(f"{running.name}: nothing runs after {wait_for_the_end(running, way):.1f} s")
+            # An Ansible whose worker was killed waits for ever.
+            kept = [running.process.pid] if way == "worker" else []
+            say(f"{running.name}: nothing runs after {running.wait_until_nothing_runs(all_stopped, *kept):.1f} s")
     finally:
         for running in started.values():
             running.end()

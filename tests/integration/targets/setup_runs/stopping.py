@@ -8,11 +8,15 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 from typing import NamedTuple
 
 from killing import kill_tree
-from runs import OUTPUT, Plain
+from runs import OUTPUT, Plain, check
+
+SECONDS_LATER = 20
+"""The most that may pass from when a play is stopped until nothing of it runs. With a lease, that runs out first."""
 
 
 class Running(NamedTuple):
@@ -36,6 +40,20 @@ class Running(NamedTuple):
                 except OSError:
                     continue
         return found
+
+    def wait_until_nothing_runs(self, since: float, *kept: int) -> float:
+        """Wait until nothing of it runs, apart from the processes ``kept``; that may take :data:`SECONDS_LATER`.
+
+        ``since`` is the moment of the monotonic clock from which they count. Returns the seconds.
+        """
+        while True:
+            self.process.poll()
+            left = [pid for pid in self.processes() if pid not in kept]
+            took = time.monotonic() - since
+            if not left:
+                return took
+            check(took < SECONDS_LATER, f"{self.name}: {left} still run")
+            time.sleep(0.1)
 
     def printed(self) -> str:
         """All that it has printed until now."""
