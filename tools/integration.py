@@ -29,6 +29,8 @@ GO_HOME = "/usr/local/go/bin"
 HARNESS = "tests/registries/registries.py"
 REFERRER_COPIES = 8
 """How many copies the target whole_images looks at for lost referrers, unless REFERRER_COPIES is set."""
+LAYER_MIB = 512
+"""How large the layer is that the target memory copies, unless LAYER_MIB is set."""
 REGISTRIES = "tests/integration/registries.txt"
 ONE_RELEASE = "tests/integration/one-release.txt"
 ALLOWED_WARNINGS = "tests/integration/allowed-warnings.txt"
@@ -147,6 +149,7 @@ def run_targets(label: str, core: Environment, venv: Path, targets: Sequence[str
         "registries_python": str(harness_python),
         "registries_script": str(copy / HARNESS),
         "referrer_copies": int(os.environ.get("REFERRER_COPIES") or REFERRER_COPIES),
+        "layer_mib": int(os.environ.get("LAYER_MIB") or LAYER_MIB),
         # ansible-test limits files for modules, which users rarely do: modules would all run as payloads.
         "ansible_python_module_rlimit_nofile": 0,
     }

@@ -1,20 +1,27 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""make soak: promotions that go wrong at random, on real registries behind a proxy that plays faults.
+"""make soak: promotions that go wrong at random, on real registries with faults; then a large layer.
 
 Usage: soak.py [--seed N] [--schedules N] [--images N] [--again FILE]
 """
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 
 import common
+import integration
 import making
 import pythons
 import running
-from common import COLLECTIONS, COPY
+from common import COLLECTIONS, COPY, Count
+from pythons import Environment
+
+LAYER_MIB = 2048
+"""How large the layer of the target memory is here."""
 
 
 def main() -> int:
@@ -36,7 +43,18 @@ def main() -> int:
             common.BUILD / "soak",
             *sys.argv[1:],
         ]
-        return running.run_in_front(command, running.environment_for(core))
+        status = running.run_in_front(command, running.environment_for(core))
+        # A schedule is played again to look at it alone.
+        is_again = any(argument.startswith("--again") for argument in sys.argv[1:])
+        return status if status or is_again else large_layer(newest, core)
+
+
+def large_layer(environment: Environment, venv: Path) -> int:
+    """The target memory as it is in make test, with a larger layer. Returns the exit status."""
+    os.environ["LAYER_MIB"] = str(LAYER_MIB)
+    count = Count("soak")
+    integration.run_targets(f"a layer of {LAYER_MIB} MiB", environment, venv, ["memory"], count)
+    return count.close()
 
 
 if __name__ == "__main__":

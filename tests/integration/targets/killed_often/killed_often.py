@@ -39,7 +39,7 @@ from often import kill_until_done
 from play import Rig
 from reader import Reader
 
-IMAGES = 12
+IMAGES = 6
 LAYER = 20_000
 """Bytes."""
 RUNS = 60

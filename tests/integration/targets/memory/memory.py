@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A layer of 2 GiB on all its ways, and the memory that the modules take for it."""
+"""A large layer on all its ways, and the memory that the modules take for it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import sys
 import time
 from pathlib import Path
 
-from runs import OUTPUT, Failed, Plain, check, harness, inventory, main, play, playbook, private_file, say, task
+from runs import CONFIG, OUTPUT, Failed, Plain, check, harness, inventory, main, play, playbook, private_file, say, task
 
-SIZE = 2 * 1024**3
+SIZE = int(CONFIG["layer_mib"]) * 1024**2
 LIMIT_MIB = 100
-NEEDED_GIB = 10
+NEEDED_GIB = 5 * SIZE / 1024**3
 STATE = OUTPUT / "memory-registries"
 REPOSITORY = "large/layer"
 FILE, DOWNLOADED, PEAKS = OUTPUT / "large", OUTPUT / "large-downloaded", OUTPUT / "peaks"
@@ -59,7 +59,7 @@ def flat_memory() -> None:
     """Each way takes less than 100 MiB."""
     free = shutil.disk_usage(OUTPUT).free / 1024**3
     if free < NEEDED_GIB:
-        raise Failed(f"{free:.1f} GiB of disk space are free at {OUTPUT}, and this target needs {NEEDED_GIB}.")
+        raise Failed(f"{free:.1f} GiB of disk space are free at {OUTPUT}, and this target needs {NEEDED_GIB:.1f}.")
     wrapper = private_file("measured-python", WRAPPER)
     wrapper.chmod(0o700)
     try:
@@ -77,7 +77,7 @@ def flat_memory() -> None:
             check(moved == SIZE, f"{step['name']}: {moved} bytes were moved")
             peaks = [int(line) / 1024 for line in PEAKS.read_text().split()]
             check(bool(peaks) and max(peaks) < LIMIT_MIB, f"{step['name']}: {peaks} MiB of memory")
-            say(f"{step['name']}: 2 GiB in {took:.0f} s, at most {max(peaks):.0f} MiB of memory")
+            say(f"{step['name']}: {SIZE / 1024**3:g} GiB in {took:.0f} s, at most {max(peaks):.0f} MiB of memory")
         check(DOWNLOADED.stat().st_size == SIZE, f"the file has {DOWNLOADED.stat().st_size} bytes")
     finally:
         for file in (FILE, DOWNLOADED):

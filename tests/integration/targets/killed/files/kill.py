@@ -19,6 +19,8 @@ from killing import kill_tree
 
 PUT_PATHS = {"blobs": r"/blobs/uploads/", "manifests": r"/manifests/sha256:"}
 SECONDS = 120
+SLOWLY = json.dumps({"promote_requests_per_second": 10})
+"""So that the kill comes before the tags."""
 
 
 class Failed(Exception):
@@ -60,15 +62,16 @@ class Promotion:
 
         return str(mark_logs(State(Path(self.options.state))))
 
-    def start(self) -> subprocess.Popen[bytes]:
-        command = ["ansible-playbook", str(self.playbook), "-e", f"@{self.options.variables}", "-e", f"@{self.set}"]
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        variables = ["-e", f"@{self.options.variables}", "-e", f"@{self.set}"]
+        command = ["ansible-playbook", str(self.playbook), *variables, *arguments]
         log = self.result.with_suffix(".log").open("wb")
         return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
 
     def kill_after(self, count: int, what: str) -> None:
         """SIGKILL the playbook and all that it started when the destination has taken ``count`` things."""
         mark = self.mark()
-        process = self.start()
+        process = self.start("-e", SLOWLY)
         deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline and process.poll() is None:
             if sum(bool(re.search(PUT_PATHS[what], path)) for path in self.requests(mark, "PUT")) >= count:
