@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
@@ -21,6 +22,8 @@ PUT_PATHS = {"blobs": r"/blobs/uploads/", "manifests": r"/manifests/sha256:"}
 SECONDS = 120
 SLOWLY = json.dumps({"promote_requests_per_second": 10})
 """So that the kill comes before the tags."""
+IN_PLACE = {"ANSIBLE_PYTHON_INTERPRETER": "auto_silent", "ANSIBLE_PYTHON_MODULE_RLIMIT_NOFILE": "0"}
+"""As users have it, in place of what ansible-test sets. Killed are payloads: the target in_place has the others."""
 
 
 class Failed(Exception):
@@ -62,11 +65,12 @@ class Promotion:
 
         return str(mark_logs(State(Path(self.options.state))))
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
         variables = ["-e", f"@{self.options.variables}", "-e", f"@{self.set}"]
         command = ["ansible-playbook", str(self.playbook), *variables, *arguments]
         log = self.result.with_suffix(".log").open("wb")
-        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        env = {**os.environ, **environment}
+        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=env, start_new_session=True)
 
     def kill_after(self, count: int, what: str) -> None:
         """SIGKILL the playbook and all that it started when the destination has taken ``count`` things."""
@@ -82,7 +86,7 @@ class Promotion:
         raise Failed(f"the promotion ended by itself before {count} {what} were there")
 
     def finish(self) -> dict[str, Any]:
-        if self.start().wait(SECONDS):
+        if self.start(**IN_PLACE).wait(SECONDS):
             raise Failed(f"the promotion that was run again failed:\n{self.result.with_suffix('.log').read_text()}")
         finished: dict[str, Any] = json.loads(self.result.read_text())
         return finished
