@@ -172,16 +172,19 @@ def one_after_another() -> None:
     archive = {"transfer_archive": str(OUTPUT / "after" / "nowhere" / "other.tar")}
     second: Plain = {"ansible.builtin.include_role": {"name": TRANSFER}, "name": "Second", "vars": archive}
     third: Plain = {**second, "name": "Third", "vars": {"transfer_parts": ["carry"], "transfer_import_host": "nobody"}}
+    alike = {"transfer_export_host": "nobody", "transfer_import_archive": "{{ transfer_archive }}"}
+    fourth: Plain = {**second, "name": "Fourth", "vars": {"transfer_parts": ["carry"], **alike}}
     told = []
-    for failing, number in ((second, 1), (third, 2)):
+    for failing, number in ((second, 1), (third, 2), (fourth, 3)):
         said = {"msg": "{{ [transfer_result, ansible_failed_result.msg] }}"}
         tell = {"name": f"Tell {number}", "ansible.builtin.debug": said}
         told.append({"name": "Fails", "block": [failing], "rescue": [tell]})
     done = playbook(play(told, roles=[TRANSFER], vars=given), {}, hosts=inventory(), noise=True)
     nothing = {"changed": False, "carried": False, "exported": {}, "imported": {}}
-    (after_second, _why), (after_third, why) = (done.of(f"Tell {number}")["msg"] for number in (1, 2))
-    check(after_second == nothing, f"{after_second}")
-    check(after_third == nothing and why.startswith("nobody: no host of the inventory"), f"{after_third} {why}")
+    after_second, *after_carrying = (done.of(f"Tell {number}")["msg"] for number in (1, 2, 3))
+    check(after_second[0] == nothing, f"{after_second}")
+    for result, why in after_carrying:
+        check(result == nothing and why.startswith("nobody: no host of the inventory"), f"{result} {why}")
 
 
 if __name__ == "__main__":
