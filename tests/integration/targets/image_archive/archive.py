@@ -338,40 +338,5 @@ def chosen() -> None:
     check("sha256:" + hashlib.sha256(raw.encode()).hexdigest() == digest, "skopeo reads another index")
 
 
-def mistakes() -> None:
-    """Sentences for what people get wrong."""
-    path = FORMATS[0].path("mistakes")
-    path.mkdir()
-    (path / "notes.txt").touch()
-    compressed = FORMATS[1].path("compressed")
-    compressed.write_bytes(b"\x1f\x8b\x08\x00")
-    item = {"repository": "archive/mistakes", "tag": "1.0"}
-    cases: list[tuple[str, Path, list[Plain] | None, str]] = [
-        ("imported", OUTPUT / "nowhere", None, f"image layout {OUTPUT / 'nowhere'}: it isn't there"),
-        ("imported", path, None, "is no image layout: it has no oci-layout"),
-        ("exported", path, [item], "is no image layout (it has no oci-layout), and isn't empty"),
-        ("imported", compressed, None, "is compressed with gzip"),
-        ("exported", OUTPUT / "new", [item], "archive/mistakes:1.0 isn't there"),
-        ("exported", OUTPUT / "new", None, "images must be given where state is exported"),
-        ("exported", OUTPUT / "new", [{**item, "name": "../x"}], "malformed name '../x'"),
-        (
-            "exported",
-            OUTPUT / "new",
-            [item, {**item, "name": "x", "tags": ["a", "b"]}],
-            "name takes an image with one tag",
-        ),
-        ("imported", OUTPUT / "new", [{**item, "digest": "sha256:" + "0" * 64, "name": "x"}], "name goes with a tag"),
-    ]
-    tasks = [
-        archive_task(state, f"Case {number}", place, images, ignore_errors=True)
-        for number, (state, place, images, _words) in enumerate(cases)
-    ]
-    done = call(tasks)
-    for number, (_state, _place, _images, words) in enumerate(cases):
-        result = done.of(f"Case {number}")
-        check(result["failed"] and words in result["msg"], f"{words!r} is not in {result.get('msg')!r}")
-    check(not (OUTPUT / "new").exists(), "something was written")
-
-
 if __name__ == "__main__":
-    main([there_and_back, one_by_one, skopeo_reads, reads_skopeo, with_oras, killed, damaged, chosen, mistakes])
+    main([there_and_back, one_by_one, skopeo_reads, reads_skopeo, with_oras, killed, damaged, chosen])
