@@ -33,7 +33,7 @@ class Part(NamedTuple):
 
     name: str
     label: str
-    venv: Path
+    environment: Environment
     arguments: Sequence[str]
     measured: bool = False
     chosen: bool = False
@@ -45,16 +45,16 @@ def parts(environment: Environment, label: str, arguments: Sequence[str], *, mea
 
     Where it is measured what they run, only those that mirror ``plugins`` are: others run much of it by chance.
     """
-    name, venv = f"unit-{environment.name}", making.venv(environment)
+    name = f"unit-{environment.name}"
     if arguments:
-        yield Part(name, label, venv, arguments, chosen=True)
+        yield Part(name, label, environment, arguments, chosen=True)
     elif measuring:
-        yield Part(f"{name}-measured", f"{label}, those of plugins", venv, _MEASURED, measured=True)
-        yield Part(f"{name}-others", f"{label}, the others", venv, _OTHERS)
+        yield Part(f"{name}-measured", f"{label}, those of plugins", environment, _MEASURED, measured=True)
+        yield Part(f"{name}-others", f"{label}, the others", environment, _OTHERS)
     elif environment is pythons.TARGET:
-        yield Part(name, label, venv, ("tests/unit",))
+        yield Part(name, label, environment, ("tests/unit",))
     else:
-        yield Part(name, f"{label}, those that need it", venv, _ON_OLDER_CORES)
+        yield Part(name, f"{label}, those that need it", environment, _ON_OLDER_CORES)
 
 
 def run(part: Part, count: Count) -> None:
@@ -62,14 +62,15 @@ def run(part: Part, count: Count) -> None:
     report = common.LOGS / f"{part.name}.xml"
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)
+    venv = making.venv(part.environment)
     data = _empty_directory() if part.measured else None
     started = time.monotonic()
     status, output = running.run(
-        [part.venv / "bin" / "python", *(["-m", "coverage", "run"] if part.measured else []), "-m", "pytest", "-q"]
+        [venv / "bin" / "python", *(["-m", "coverage", "run"] if part.measured else []), "-m", "pytest", "-q"]
         + ["--color=no", "-p", "no:cacheprovider", f"--junit-xml={report}", *part.arguments],
         part.name,
         cwd=COPY,
-        env=_environment(part, data),
+        env=_environment(venv, data),
     )
     passed, failed, skipped = _counts(report)
     if status and not failed and not (status == _NOTHING_CHOSEN and part.chosen):
@@ -79,7 +80,7 @@ def run(part: Part, count: Count) -> None:
         say(running.shorten(output))
     say(f"unit tests, {part.label}: {passed} passed, {failed} failed, {skipped} skipped ({running.since(started)})")
     if data is not None and not failed:
-        _hold_gates(part, data, count)
+        _hold_gates(venv, data, count)
 
 
 def _counts(report: Path) -> tuple[int, int, int]:
@@ -99,19 +100,19 @@ def _empty_directory() -> Path:
     return path
 
 
-def _environment(part: Part, data: Path | None) -> dict[str, str]:
+def _environment(venv: Path, data: Path | None) -> dict[str, str]:
     more = {} if data is None else {"COVERAGE_FILE": str(data / "data")}
-    return running.environment_for(part.venv, PYTHONPATH=str(common.COLLECTIONS), **more)
+    return running.environment_for(venv, PYTHONPATH=str(common.COLLECTIONS), **more)
 
 
-def _hold_gates(part: Part, data: Path, count: Count) -> None:
+def _hold_gates(venv: Path, data: Path, count: Count) -> None:
     report = data / "coverage.json"
     for command in (["combine", "-q"], ["json", "-q", "-o", report]):
         status, output = running.run(
-            [part.venv / "bin" / "python", "-m", "coverage", *command],
+            [venv / "bin" / "python", "-m", "coverage", *command],
             f"coverage-{command[0]}",
             cwd=COPY,
-            env=_environment(part, data),
+            env=_environment(venv, data),
         )
         if status:
             count.add(0, 1)
