@@ -39,18 +39,19 @@ def fields(entry: t.Any, shape: Shape, optional: Shape | None = None) -> Plain:
 
     Raises :class:`InvalidInput` for any other.
     """
-    known = {**shape, **(optional or {})}
+    known = shape if optional is None else {**shape, **optional}
+    given = entry if isinstance(entry, Mapping) else {}
     for name, kind in known.items():
-        value = entry.get(name) if isinstance(entry, Mapping) else None
-        if name not in shape and value is None:
+        value = given.get(name)
+        if value is None and name not in shape:
             continue
         # To Python, true is a number as well.
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise InvalidInput(f"it has no {name}, or another one than image_diff_info returns")
-    unknown = [str(name) for name in entry if name not in known]
+    unknown = [str(name) for name in given if name not in known]
     if unknown:
         raise InvalidInput(f"it has the unknown key {quoted(unknown[0])}", hint=meant(unknown, list(known)))
-    return dict(entry)
+    return dict(given)
 
 
 def meant(unknown: t.Iterable[str], known: t.Sequence[str]) -> str:
