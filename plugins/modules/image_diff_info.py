@@ -91,7 +91,7 @@ images:
       type: str
       sample: dev.example:5000/team/app:1.4.2
     destination:
-      description: The repository at the destination.
+      description: The repository at the destination, with its registry.
       type: str
       sample: prod.example/team/app
     source_digest:

@@ -5,6 +5,6 @@
 
 """Promotion: making a destination repository serve the same digest as a source repository under given tags.
 
-Compares and plans; what a plan leads to is done by the layers below. Plans are plain values, in the shapes in which
-they are handed from task to task.
+Compares, plans, and carries out plans by the layers below. A plan is one value (``_plan``), made by one function
+(``_make_plan``). What it is as plain data, and what plain data is a plan, one file says (``_plan_as_plain``).
 """
