@@ -155,8 +155,8 @@ def _is_file(path: pathlib.Path) -> bool:
 
 def pytest_ignore_collect(collection_path: pathlib.Path, config: pytest.Config) -> bool | None:
     """Leave out what can't run here, or isn't asked for. None leaves the decision to pytest."""
-    is_left_out = config.getoption("--needing-ansible") and not _needs_ansible(collection_path)
-    return True if not _can_run(collection_path) or (is_left_out and _is_file(collection_path)) else None
+    is_shared = _is_file(collection_path) and not _needs_ansible(collection_path)
+    return True if not _can_run(collection_path) or (is_shared and config.getoption("--needing-ansible")) else None
 
 
 def pytest_configure(config: pytest.Config) -> None:
