@@ -18,6 +18,7 @@ from .._promotion._make_plan import make_plan
 from .._promotion._plan import Plan
 from .._promotion._plan_as_plain import as_plain, from_plain
 from .._promotion._plan_conditions import check_conditions
+from .._promotion._plan_subjects import check_subjects
 from .._promotion._report import problem
 from .._promotion._result import result_of
 from ._planning import plan_rules
@@ -45,6 +46,7 @@ def copy_images(
     else:
         plan = from_plain(given, items, source.name, destination.name)
         check_conditions(plan)
+        check_subjects(plan, destination)
         missing.consider(plan.untagged_repositories)
     task.check_secrets(as_plain(plan, contents=False))
     before = _tags_before(destination, plan) if task.diff_mode else {}

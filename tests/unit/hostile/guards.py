@@ -30,6 +30,7 @@ _NAMES = "../plugins/module_utils/_model/test__reference.py::test_"
 _SHAPES = "../plugins/module_utils/_module/test__shapes.py::test_"
 _AUTHORITY = "test_private_authority.py::test_"
 _PLANS = "../plugins/module_utils/_promotion/test__plan_conditions.py::test_"
+_SUBJECTS = "../plugins/module_utils/_promotion/test__plan_subjects.py::test_"
 
 CREDENTIALS_KEPT = (
     Guard(
@@ -611,6 +612,14 @@ PLANS = (
         "if (group.repository, digest, size) not in needed:",
         "if False:",
         f"{_PLANS}a_blob_has_the_size_that_its_manifest_says",
+    ),
+    Guard(
+        "artifacts of a plan are about the images",
+        "_promotion/_plan_subjects.py",
+        "belonging = [artifact for artifact in left if artifact.subject in known]",
+        "belonging = left",
+        f"{_SUBJECTS}a_signature_of_something_else_is_refused",
+        f"{_SUBJECTS}a_referrer_of_something_else_is_refused",
     ),
 )
 
