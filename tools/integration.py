@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The integration targets, on each tested ansible-core with registries and a copy of the collection of its own."""
+"""The integration targets, in streams side by side, each with registries and a copy of the collection of its own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import common
 import making
@@ -33,6 +34,7 @@ LAYER_MIB = 512
 """How large the layer is that the target memory copies, unless LAYER_MIB is set."""
 REGISTRIES = "tests/integration/registries.txt"
 ONE_RELEASE = "tests/integration/one-release.txt"
+RELEASES = ("oldest", "newest", "newest, second stream")
 ALLOWED_WARNINGS = "tests/integration/allowed-warnings.txt"
 WARNING = re.compile(r"^\s*\[(?:WARNING|DEPRECATION WARNING)\]|^Traceback \(most recent call last\)")
 
@@ -43,23 +45,33 @@ def table(path: str) -> list[str]:
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
-def targets_by_core(cores: Sequence[Environment], named: Sequence[str]) -> dict[Environment, list[str]]:
-    """The targets, all or those named, that run on each ansible-core: nearly all of them on every one."""
+class Stream(NamedTuple):
+    """Targets that run one after the other on one ansible-core, beside those of other streams."""
+
+    name: str
+    core: Environment
+    targets: list[str]
+
+
+def streams(cores: Sequence[Environment], named: Sequence[str]) -> list[Stream]:
+    """The targets, all or those named, that run on each ansible-core; on the newest in two streams."""
     directory = COPY / "tests/integration/targets"
     every = sorted(
         path.parent.name for path in directory.glob("*/aliases") if "hidden" not in path.read_text().splitlines()
     )
-    only = dict(line.split() for line in table(ONE_RELEASE))
+    only = dict(line.split(maxsplit=1) for line in table(ONE_RELEASE))
     unknown = [name for name in (*named, *only) if name not in every]
     if unknown:
         raise Failed(f"There is no target {unknown[0]}. There are: {' '.join(every)}")
-    if set(only.values()) - {"oldest", "newest"}:
-        raise Failed(f"In {ONE_RELEASE}, a release is oldest or newest.")
-    chosen: dict[Environment, list[str]] = {core: [] for core in cores}
+    if set(only.values()) - set(RELEASES):
+        raise Failed(f"In {ONE_RELEASE}, a release is one of: {', '.join(RELEASES)}.")
+    first = [Stream(core.name, core, []) for core in cores]
+    second = Stream(f"{cores[-1].name}-second", cores[-1], [])
+    places = dict(zip(RELEASES, (first[:1], first[-1:], [second])))
     for name in named or every:
-        for core in {"oldest": cores[:1], "newest": cores[-1:]}.get(only.get(name, ""), cores):
-            chosen[core].append(name)
-    return {core: names for core, names in chosen.items() if names}
+        for stream in places.get(only.get(name, ""), first):
+            stream.targets.append(name)
+    return [stream for stream in (*first, second) if stream.targets]
 
 
 def build_optional() -> None:
@@ -124,15 +136,15 @@ def sections(output: str) -> dict[str, str]:
     return found
 
 
-def run_targets(label: str, core: Environment, venv: Path, targets: Sequence[str], count: Count) -> None:
-    """These targets on one ansible-core."""
-    name = f"integration-{core.name}"
+def run_targets(label: str, stream: Stream, venv: Path, count: Count) -> None:
+    """The targets of one stream."""
+    name, targets = f"integration-{stream.name}", stream.targets
     # Of its own, too: ansible-test makes a key in its home, which two of them can't do at once.
-    home, collections = (common.BUILD / "integration" / core.name / part for part in ("home", "collections"))
+    home, collections = (common.BUILD / "integration" / stream.name / part for part in ("home", "collections"))
     copy = collections / common.INSIDE
     making.prepare_home(home)
     making.sync(copy)
-    state = common.BUILD / "registries" / core.name
+    state = common.BUILD / "registries" / stream.name
     harness_python = making.venv(pythons.REGISTRIES) / "bin" / "python"
     harness = [harness_python, copy / HARNESS]
     optional = optional_directory()
@@ -183,7 +195,7 @@ def run_targets(label: str, core: Environment, venv: Path, targets: Sequence[str
     for path in results.glob("integration-*.json"):
         for target, facts in json.loads(path.read_text(encoding="utf-8"))["targets"].items():
             passed.add(target)
-            running.took(f"  {core.name}: {target}", facts["run_time_seconds"])
+            running.took(f"  {stream.name}: {target}", facts["run_time_seconds"])
     bad = failed_targets(output)
     bad |= noisy_targets(output, bad)
     unknown = set(targets) - passed - bad

@@ -108,9 +108,11 @@ def run(
     return status, path.read_text(encoding="utf-8", errors="replace")
 
 
-def side_by_side(function: Callable[..., object], runs: Iterable[Sequence[object]]) -> None:
-    """Call the function with each of the arguments, as many at a time as there are processors."""
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+def side_by_side(
+    function: Callable[..., object], runs: Iterable[Sequence[object]], at_a_time: int | None = None
+) -> None:
+    """Call the function with each of the arguments, so many at a time, or as many as there are processors."""
+    with ThreadPoolExecutor(max_workers=at_a_time or os.cpu_count()) as pool:
         for outcome in [pool.submit(function, *arguments) for arguments in runs]:
             outcome.result()
 

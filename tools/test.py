@@ -42,10 +42,11 @@ def main() -> int:
             if not os.environ.get("REGISTRY_BINARY"):
                 making.system_packages(integration.PROGRAMS)
             integration.build_optional()
-            chosen = integration.targets_by_core(cores, arguments)
+            streams = integration.streams(cores, arguments)
             running.side_by_side(
                 integration.run_targets,
-                [(label(core), core, making.venv(core), targets, count) for core, targets in chosen.items()],
+                [(label(stream.core), stream, making.venv(stream.core), count) for stream in streams],
+                len(streams),
             )
         status = count.close()
         durations = common.shown(running.write_durations("test"))
