@@ -619,7 +619,6 @@ PLANS = (
         "belonging = [artifact for artifact in left if artifact.subject in known]",
         "belonging = left",
         f"{_SUBJECTS}a_signature_of_something_else_is_refused",
-        f"{_SUBJECTS}a_referrer_of_something_else_is_refused",
     ),
 )
 
