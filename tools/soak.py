@@ -53,7 +53,8 @@ def large_layer(environment: Environment, venv: Path) -> int:
     """The target memory as it is in make test, with a larger layer. Returns the exit status."""
     os.environ["LAYER_MIB"] = str(LAYER_MIB)
     count = Count("soak")
-    integration.run_targets(f"a layer of {LAYER_MIB} MiB", environment, venv, ["memory"], count)
+    stream = integration.Stream(environment.name, environment, ["memory"])
+    integration.run_targets(f"a layer of {LAYER_MIB} MiB", stream, venv, count)
     return count.close()
 
 
