@@ -37,9 +37,7 @@ def venv(environment: Environment) -> Path:
             "No Python %d.%d or newer with the venv module was found, which %s needs."
             % (*environment.oldest, environment.requirements)
         )
-    # Under whatever name the directory of the environments is reached: some build directories share one by a link.
-    place = path.parent.resolve() / path.name
-    recipe = f"2 {python} {place}\n".encode() + requirements.read_bytes() + (ROOT / ANSIBLE_TEST_PINS).read_bytes()
+    recipe = f"2 {python} {path}\n".encode() + requirements.read_bytes() + (ROOT / ANSIBLE_TEST_PINS).read_bytes()
     wanted = hashlib.sha256(recipe).hexdigest()
     stamp = path / "stamp"
     if stamp.is_file() and stamp.read_text() == wanted:
