@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import importlib.util
 import pathlib
 import shutil
@@ -126,6 +127,14 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> CompanyCA:
     if shutil.which("openssl") is None:
         pytest.fail("The openssl command is missing: apt-get install openssl", pytrace=False)
     return make_company_ca(pathlib.Path(tmp_path_factory.mktemp("company")))
+
+
+@pytest.fixture
+def no_collection() -> t.Iterator[None]:
+    """For input that is nested too deep: garbage of earlier tests isn't collected where there is no stack for it."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import gc
 import gzip
 import itertools
 import json
@@ -56,6 +55,8 @@ from ansible_collections.imageops.registry.tests.unit.support.hostile_server imp
     answer,
 )
 from ansible_collections.imageops.registry.tests.unit.support.promotions import image_item, promoted
+
+pytestmark = pytest.mark.usefixtures("no_collection")
 
 Hostile = t.Callable[..., HostileServer]
 IMAGE_DIGEST = compute_digest(json.dumps(image()).encode())
@@ -367,16 +368,6 @@ def test_a_list_whose_body_has_no_end_is_refused(
 # Other bodies --------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def no_collection() -> t.Iterator[None]:
-    """No garbage of earlier tests is collected at the deepest point, where a warning about it finds no stack."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
-
-
-@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize("status", [401, 403, 404, 405, 418, 500])
 @pytest.mark.parametrize("body", [DEEP, b'{"errors":' + DEEP + b"}", b'{"errors":[{"code":' + DEEP + b"}]}"])
 def test_an_error_that_is_too_deep_is_one_sentence(source: HostileServer, status: int, body: bytes) -> None:

@@ -20,6 +20,8 @@ from ansible_collections.imageops.registry.plugins.module_utils._credentials._au
 from ansible_collections.imageops.registry.plugins.module_utils._credentials._credential import Credential
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import CredentialError
 
+pytestmark = pytest.mark.usefixtures("no_collection")
+
 SECRET = "hard-to-guess"
 HELPED = Credential("helped", SECRET)
 

@@ -25,6 +25,8 @@ from ansible_collections.imageops.registry.plugins.module_utils._model._errors i
 from ansible_collections.imageops.registry.tests.unit.support.documents import errors, transport
 from ansible_collections.imageops.registry.tests.unit.support.scripted_server import ScriptedServer
 
+pytestmark = pytest.mark.usefixtures("no_collection")
+
 PAGES = [
     (b"<html><head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center>", "the page '502 Bad Gateway'"),
     (

@@ -25,6 +25,8 @@ from ansible_collections.imageops.registry.tests.unit.support.token_servers impo
     learned,
 )
 
+pytestmark = pytest.mark.usefixtures("no_collection")
+
 
 def test_a_bearer_challenge_gets_a_token_for_service_scopes_and_account() -> None:
     server = TokenServer()

@@ -39,6 +39,8 @@ from ansible_collections.imageops.registry.tests.unit.support.documents import (
     index,
 )
 
+pytestmark = pytest.mark.usefixtures("no_collection")
+
 
 def test_image_manifest_gives_config_and_layers() -> None:
     manifest = Manifest.parse(encoded(image()), OCI_MANIFEST)

@@ -24,6 +24,8 @@ from ansible_collections.imageops.registry.tests.unit.support.registry_client im
 )
 from ansible_collections.imageops.registry.tests.unit.support.scripted_server import ScriptedServer
 
+pytestmark = pytest.mark.usefixtures("no_collection")
+
 Serve = t.Callable[..., ScriptedServer]
 
 
