@@ -148,8 +148,9 @@ def workloads(sizes: Sizes) -> list[Workload]:
 
 
 def _bytes(sizes: Sizes) -> Iterator[Workload]:
-    for letter, access, how in (("a", "tokens", "TLS, tokens"), ("b", "plain", "plain HTTP, no login")):
-        for size, count in sizes.large:
+    ways = (("a", "tokens", "TLS, tokens", sizes.large), ("b", "plain", "plain HTTP, no login", sizes.large[:1]))
+    for letter, access, how, large in ways:
+        for size, count in large:
             name = f"{size // MIB}m"
             yield Workload(
                 letter,
@@ -261,7 +262,7 @@ def _delayed(sizes: Sizes) -> Iterator[Workload]:
         "delay",
         FOR_MANY_IMAGES,
         _small("fresh", sizes.few, sizes.few),
-        once=ONE_BY_ONE,
+        once=("skopeo sync", *ONE_BY_ONE),
         images=sizes.few,
     )
     yield Workload(
