@@ -187,7 +187,7 @@ def _lock_in_time(file: t.BinaryIO, path: str) -> None:
         except BlockingIOError:
             if time.monotonic() > last:
                 raise LocalFileError(
-                    f"the file {path} belongs to somebody else, who keeps it locked",
+                    f"the file {path} belongs to another user, who keeps it locked",
                     hint="Remove it, or download to a directory in which nobody else can write",
                 ) from None
         time.sleep(_PAUSE)

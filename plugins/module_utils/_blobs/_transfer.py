@@ -187,7 +187,7 @@ def size_at(registry: End, repository: str, digest: str) -> int:
             "it isn't there", hint="Check repository and digest: a blob belongs to the repositories it was pushed to"
         ).within(what)
     if found < 0:
-        raise InvalidInput(f"{registry.name} doesn't tell the size of {digest}", hint="Give size")
+        raise InvalidInput(f"{registry.name} doesn't report the size of {digest}", hint="Give size")
     if found > MAXIMUM_BLOB_SIZE:
         raise ProtocolViolation(f"the registry says that it has {found} bytes").within(what)
     return found

@@ -197,7 +197,7 @@ class Layout:
         missing = [part.digest for part in _needed(manifest) if not self._has(part)]
         if missing:
             raise ReferencesMissing(
-                f"the layout lacks what the manifest refers to: {', '.join(missing[:5])}", digests=missing
+                f"the layout is missing what the manifest refers to: {', '.join(missing[:5])}", digests=missing
             ).within(what)
         try:
             if self._readable(manifest.descriptor) is None:

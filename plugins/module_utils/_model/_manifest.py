@@ -171,7 +171,7 @@ class Manifest:
         if document.get("schemaVersion") == 1 or said in _DOCKER_SCHEMA1:
             raise ForeignType(
                 "the image is in Docker's manifest format schema 1, whose digest can't be kept",
-                hint="Push it anew with a current builder",
+                hint="Push it again with a current builder",
             )
         return cls(content, _media_type_of(document, said), document, computed).checked()
 

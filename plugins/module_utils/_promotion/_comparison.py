@@ -359,7 +359,7 @@ def _compare_tag(destination: End, item: ImageItem, tag: str, digest: str, heads
     expected = item.expected_destination_digest
     if not previous and is_guarded(item, tag) and destination.is_unsure(item.destination_repository, tag):
         raise Conflict(
-            "the registry doesn't tell this account whether it is there, and on_conflict, immutable_tags or "
+            "the registry doesn't report to this account whether it is there, and on_conflict, immutable_tags or "
             "expected_destination_digest have to know it",
             hint="If the repository isn't there, create it; else let the account read it",
         ).within(f"compare {destination.name}/{item.destination_repository}:{tag}")

@@ -26,7 +26,7 @@ from ._items import COPYING, NOT_MOVED, NOT_PUSHED, NOT_TAGGED, STOPPING, Plain
 
 _REASONS_TOLD = 5
 _ALIKE_TOLD = 3
-_HELD_UP = "held up by others"
+_BLOCKED = "blocked by others"
 _NAMES = {PROMOTE: "promoted", SKIP: "skipped"}
 _DONE = {"uploaded": "uploaded", "mounted": "mounted", "skipped": "there already"}
 _PLANNED = {"uploaded": "to upload", "mounted": "to mount", "skipped": "there already"}
@@ -36,15 +36,15 @@ _SHORT_DIGEST = len("sha256:") + 12
 def report(summary: Plain, *, check_mode: bool = False) -> list[str]:
     """A line for each image of a summary that was promoted or could not be, and one with the totals.
 
-    Images that are equal, or were held up by others, are only counted; those that failed for the same reason have one
+    Images that are equal, or were blocked by others, are only counted; those that failed for the same reason have one
     line. With ``check_mode``, the lines speak of what would be done.
     """
     told_of: dict[tuple[str, str], list[Plain]] = {}
-    counts = {PROMOTE: 0, UNCHANGED: 0, SKIP: 0, MISSING: 0, REFUSED: 0, FAILED: 0, _HELD_UP: 0}
+    counts = {PROMOTE: 0, UNCHANGED: 0, SKIP: 0, MISSING: 0, REFUSED: 0, FAILED: 0, _BLOCKED: 0}
     for image in summary["images"]:
-        kind = _HELD_UP if _was_held_up(image) else image["action"]
+        kind = _BLOCKED if _was_blocked(image) else image["action"]
         counts[kind] += 1
-        if kind not in (UNCHANGED, _HELD_UP):
+        if kind not in (UNCHANGED, _BLOCKED):
             alike = str(image["reason"]) if kind in STOPPING else str(len(told_of))
             told_of.setdefault((kind, alike), []).append(image)
     lines = [
@@ -63,20 +63,20 @@ def report(summary: Plain, *, check_mode: bool = False) -> list[str]:
 def problem(images: t.Sequence[Plain]) -> str:
     """Why images of a summary could not be promoted, each reason once; empty where all could.
 
-    Of many reasons the first are told, and of images that were held up by others only how many they are.
+    Of many reasons the first are told, and of images that were blocked by others only how many they are.
     """
     failed = [image for image in images if image["action"] in STOPPING]
-    at_fault = [image for image in failed if not _was_held_up(image)] or failed
+    at_fault = [image for image in failed if not _was_blocked(image)] or failed
     reasons = list(dict.fromkeys(str(image["reason"]) for image in at_fault))
     parts = reasons[:_REASONS_TOLD]
     if len(reasons) > len(parts):
         parts.append(f"and {len(reasons) - len(parts)} more")
     if len(failed) > len(at_fault):
-        parts.append(f"{len(failed) - len(at_fault)} others were held up by that")
+        parts.append(f"{len(failed) - len(at_fault)} others were blocked by that")
     return " | ".join(parts)
 
 
-def _was_held_up(image: Plain) -> bool:
+def _was_blocked(image: Plain) -> bool:
     """Whether nothing is wrong with the image itself: it wasn't promoted because of others."""
     reason: str = image["reason"] if image["action"] == FAILED else ""
     return reason.endswith((NOT_TAGGED, NOT_MOVED, NOT_PUSHED))
@@ -113,7 +113,8 @@ def _about(image: Plain, check_mode: bool) -> str:
 
 def _about_tag(tag: Plain) -> str:
     digest = f"{tag['previous_digest'][:_SHORT_DIGEST]}..."
-    return {CREATE: "new", REPLACE: f"was {digest}", EXISTS: "unchanged"}.get(tag["action"], f"stays on {digest}")
+    texts = {CREATE: "new", REPLACE: f"was {digest}", EXISTS: "unchanged"}
+    return texts.get(tag["action"], f"still points to {digest}")
 
 
 def _about_repair(image: Plain) -> str:

@@ -294,7 +294,7 @@ def _with_repair(comparison: Comparison, trees: t.Sequence[_Tree]) -> Comparison
 def _sentence(source: End, destination: End, comparison: Comparison, depth: Depth, hint: str) -> str:
     first, others = comparison.missing[0], len(comparison.missing) - 1
     more = f" and {others} more {'thing' if others == 1 else 'things'}" if others else ""
-    what = "lacks" if first.problem == MISSING else "has damaged"
+    what = "is missing" if first.problem == MISSING else "has a damaged"
     return (
         f"{destination.name}/{first.repository} {what} {first.kind} {first.digest}{more}, which "
         f"{comparison.item.at_source(source.name)} needs (verify: {depth.level}). {hint}."

@@ -130,7 +130,8 @@ def refused_manifest(response: Response, reference: str, manifest: Manifest) -> 
     texts = [text for entry in error.errors for text in (entry.detail, entry.message)]
     digests = dict.fromkeys(digest for text in texts for digest in _DIGEST_IN_TEXT.findall(text))
     return ReferencesMissing(
-        "the repository lacks what the manifest refers to" + (f": {', '.join(list(digests)[:5])}" if digests else ""),
+        "the repository is missing what the manifest refers to"
+        + (f": {', '.join(list(digests)[:5])}" if digests else ""),
         digests=list(digests),
         hint="Push the blobs and the child manifests first"
         + (f". It is a nested index, which not every registry takes: {_UNNEST}" if nested else ""),

@@ -89,7 +89,7 @@ ROWS: list[Row] = [
         "denied-conflict",
         "absent-is-denied",
         lambda at: [copy(at, on_conflict="fail")],
-        says("doesn't tell this account whether it is there"),
+        says("doesn't report to this account whether it is there"),
     ),
     Row(
         "denied-password",

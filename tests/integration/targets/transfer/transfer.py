@@ -142,13 +142,13 @@ def on_one_host() -> None:
 def mistakes() -> None:
     """What is missing, and what fails, in one sentence; the result says how far it came."""
     done = playbook(TRANSFER, {"transfer_archive": str(OUTPUT / "none.tar")}, expected=2, noise=True)
-    message = done.of("Export the images that the archive lacks")["msg"]
+    message = done.of("Export what is missing in the archive")["msg"]
     words = "transfer_source, transfer_images and transfer_destination are missing."
     check(words in message and "transfer_parts is export, carry, import." in message, message)
     playbook(TRANSFER, {}, expected=2, noise=True).of("Refuse to begin without variables")
     given = variables("wrong", [{"repository": "transfer/nowhere", "tag": "1.0"}])
     done = playbook(TRANSFER, given, expected=2, noise=True)
-    check("transfer/nowhere:1.0 isn't there" in done.of("Export the images that the archive lacks")["msg"], done.output)
+    check("transfer/nowhere:1.0 isn't there" in done.of("Export what is missing in the archive")["msg"], done.output)
     result = result_of(done)
     check(result["exported"]["images"][0]["action"] == "missing" and not result["changed"], f"{result}")
 

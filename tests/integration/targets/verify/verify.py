@@ -162,7 +162,7 @@ def garbage_collection() -> None:
     }
     check(len(gone) > 5, f"the collection took {gone}")
     first = next(entry for entry in images if entry["manifests"])
-    sentence = f"{REGISTRIES['destination']['address']}/{first['repository']} lacks manifest "
+    sentence = f"{REGISTRIES['destination']['address']}/{first['repository']} is missing manifest "
     moment = mark()
     for arguments in ((), ("--check",)):
         run = promote(images, *arguments, verify="manifests", expected=2)
@@ -243,7 +243,7 @@ def blobs_gone() -> None:
     check(shallow["changed"] is False and not shallow["failed"], "manifests alone tell of blobs")
     for result in told:
         check(result["failed"] and lost(result) == gone, f"{result}")
-        check(f"lacks blob {bytes_gone}, which" in result["msg"], result["msg"])
+        check(f"is missing blob {bytes_gone}, which" in result["msg"], result["msg"])
         check("With repair: true it is pushed again" in result["msg"], result["msg"])
     for name in ("changed", "failed", "images"):
         check(predicted[name] == mended[name], f"{predicted[name]} was predicted, and it was {mended[name]}")
@@ -282,7 +282,7 @@ def damaged() -> None:
         )
         check(shallow["changed"] is False and not shallow["failed"], "HEAD tells of a bit")
         for result in told:
-            check(f"has damaged blob {digest}, which" in result["msg"], result["msg"])
+            check(f"has a damaged blob {digest}, which" in result["msg"], result["msg"])
             check([entry["problem"] for entry in result["images"][0]["missing"]] == ["damaged"], f"{result}")
         check(predicted["changed"] is True and predicted["images"][0]["blobs_uploaded"] == 1, f"{predicted}")
         if registry == "destination":
@@ -305,7 +305,7 @@ def by_the_role() -> None:
     digest = max(images[0]["blobs"], key=lambda blob: blob["size"])["digest"]
     stored(digest).write_bytes(b"short")
     restarted()
-    reported(promote(images, verify="blobs", expected=2), f"has damaged blob {digest}, which")
+    reported(promote(images, verify="blobs", expected=2), f"has a damaged blob {digest}, which")
     predicted = result_of(promote(images, "--check", verify="blobs", repair=True))
     check(predicted["changed"] is True and predicted["images"][0]["blobs_uploaded"] == 1, f"{predicted}")
     run = promote(images, verify="blobs", repair=True, expected=2)
@@ -340,7 +340,7 @@ def signatures() -> None:
     restarted()
     wanted = {"verify": "blobs", "compare_artifacts": True}
     told, mended = copies(images, wanted, {**wanted, "repair": True})
-    check(told["failed"] and f"lacks blob {blob}, which" in told["msg"], f"{told}")
+    check(told["failed"] and f"is missing blob {blob}, which" in told["msg"], f"{told}")
     check(lost(mended) == {("blob", blob)}, f"{mended}")
     check(
         [found["action"] for found in mended["images"][0]["artifacts"] if found["digest"] == entry.digest] == ["copy"],

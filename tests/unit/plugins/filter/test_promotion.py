@@ -25,7 +25,7 @@ def test_each_filter_takes_what_the_one_before_returns() -> None:
     plan = as_plain(plan_for(filled_source(), FakeRegistry("prod.example"), BY_TAG))
     summary = FILTERS["promotion_summary"]({**plan, "transfer": {"requests": 2}}, copied={"skipped": True})
     assert FILTERS["promotion_report"](summary)[-1].startswith(
-        "0 promoted, 0 unchanged, 1 held up by others; 2 requests"
+        "0 promoted, 0 unchanged, 1 blocked by others; 2 requests"
     )
     assert FILTERS["promotion_problem"](summary) == "prod.example/team/app:1 was not moved"
 

@@ -169,7 +169,7 @@ def test_a_manifest_without_its_blobs(registry: RegistryServer) -> None:
     assert succeed("manifest", options, check=True)["manifests"][0]["action"] == "push"
     failed = fail("manifest", options)
     assert failed["msg"].startswith(f"Cannot push {registry.host}/a/b@{IMAGE_DIGEST}: ")
-    assert "the repository lacks what the manifest refers to" in failed["msg"]
+    assert "the repository is missing what the manifest refers to" in failed["msg"]
     assert failed["msg"].endswith("Push the blobs and the child manifests first.")
     assert failed["changed"] is False
     assert [(one["repository"], one["digest"]) for one in failed["failures"]] == [("a/b", IMAGE_DIGEST)]
@@ -185,7 +185,7 @@ def test_an_index_after_a_child_that_fails(registry: RegistryServer) -> None:
     # HEAD of all three, one GET that confirms the first, PUT of the children only.
     assert failed["transfer"] == transfer(requests=6)
     alone = fail("manifest", {**registry.options, "manifests": [entry(INDEX)]})
-    assert "the repository lacks what the manifest refers to" in alone["msg"]
+    assert "the repository is missing what the manifest refers to" in alone["msg"]
 
 
 def test_what_is_pushed_must_have_its_digest(registry: RegistryServer) -> None:

@@ -356,7 +356,7 @@ def test_a_lock_of_somebody_else_is_not_waited_for_without_end(
             run = pool.submit(download, server, dest)
             assert looks.wait(10)
             if for_good:
-                with pytest.raises(LocalFileError, match=f"{part} belongs to somebody else, who keeps it locked"):
+                with pytest.raises(LocalFileError, match=f"{part} belongs to another user, who keeps it locked"):
                     run.result()
         if not for_good:
             assert run.result().action == "download"

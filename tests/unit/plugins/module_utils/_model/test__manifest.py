@@ -247,7 +247,7 @@ def test_only_schema_version_2_is_accepted(version: object) -> None:
     ],
 )
 def test_schema_1_is_refused_with_what_to_do(document: dict[str, t.Any], said: str) -> None:
-    with pytest.raises(Unsupported, match="Push it anew"):
+    with pytest.raises(Unsupported, match="Push it again"):
         Manifest.parse(encoded(document), said)
 
 

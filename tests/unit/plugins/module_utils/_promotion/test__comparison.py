@@ -175,7 +175,7 @@ def test_a_tag_of_which_nothing_is_told_is_new_unless_its_conditions_have_to_kno
     destination.unsure.add(("team/app", "1"))
     comparison = compare(source, destination, image_item("team/app", tag="1", tags=("1",), **conditions))
     assert comparison.action == action
-    assert ("doesn't tell this account whether it is there" in comparison.reason) is (action == "failed")
+    assert ("doesn't report to this account whether it is there" in comparison.reason) is (action == "failed")
 
 
 @pytest.mark.parametrize(

@@ -75,9 +75,13 @@ def test_a_report_says_which_tags_stay(source: FakeRegistry, destination: FakeRe
     for item, line in (
         (
             some,
-            f"promoted: dev.example/team/app:1 to prod.example/team/app:1 (new), stable (stays on {OTHER_DIGEST[:19]}",
+            "promoted: dev.example/team/app:1 to prod.example/team/app:1 (new), "
+            f"stable (still points to {OTHER_DIGEST[:19]}",
         ),
-        (none, f"skipped: dev.example/team/app:1 to prod.example/team/app:stable (stays on {short(OTHER_DIGEST)})"),
+        (
+            none,
+            f"skipped: dev.example/team/app:1 to prod.example/team/app:stable (still points to {short(OTHER_DIGEST)})",
+        ),
     ):
         plan = plan_for(source, destination, item)
         assert report(told(plan, done(plan)))[0].startswith(line)
@@ -88,7 +92,7 @@ def test_a_report_counts_images_that_others_held_up(both: Plan) -> None:
     plan = dataclasses.replace(both, images=(missing, *both.images[1:]))
     assert report(told(plan, Outcomes())) == [
         "missing: dev.example/team/app:multi isn't there",
-        "0 promoted, 0 unchanged, 1 missing, 1 held up by others; 3 requests, 0 bytes uploaded, 0 bytes mounted",
+        "0 promoted, 0 unchanged, 1 missing, 1 blocked by others; 3 requests, 0 bytes uploaded, 0 bytes mounted",
     ]
 
 
@@ -97,7 +101,7 @@ def test_a_digest_without_tags_may_be_held_up_as_well(source: FakeRegistry, dest
     summary = told(plan_for(source, destination, *items), Outcomes())
     first = summary["images"][0]
     assert (first["action"], first["reason"]) == ("failed", f"prod.example/team/app@{IMAGE_DIGEST} was not pushed")
-    assert report(summary)[-1].startswith("0 promoted, 0 unchanged, 1 missing, 1 held up by others; ")
+    assert report(summary)[-1].startswith("0 promoted, 0 unchanged, 1 missing, 1 blocked by others; ")
 
 
 def test_a_report_counts_the_artifacts_that_go_along(source: FakeRegistry, destination: FakeRegistry) -> None:
@@ -158,7 +162,7 @@ def test_reasons_are_told_once_and_those_held_up_are_counted() -> None:
         failed("no", "refused"),
         failed("r/b:1 was not moved"),
     ]
-    assert problem(images) == "no | 2 others were held up by that"
+    assert problem(images) == "no | 2 others were blocked by that"
 
 
 def test_of_many_reasons_the_first_are_told() -> None:

@@ -133,7 +133,7 @@ def test_a_missing_child_is_named_or_planned_with_all_that_leads_to_it(
     else:
         assert (comparison.action, comparison.tree) == ("failed", ())
         assert comparison.reason == (
-            f"prod.example/app lacks manifest {FIRST_DIGEST}, which dev.example/app:1 needs (verify: manifests). "
+            f"prod.example/app is missing manifest {FIRST_DIGEST}, which dev.example/app:1 needs (verify: manifests). "
             "With repair: true it is pushed again."
         )
 
@@ -142,7 +142,7 @@ def test_what_is_below_a_missing_index_is_looked_for_as_well(source: FakeRegistr
     del destination.manifests["app", INNER_DIGEST], destination.manifests["app", FIRST_DIGEST]
     (comparison,) = verified(source, destination, "manifests")
     assert gone(comparison) == [("manifest", INNER_DIGEST, OUTER_DIGEST), ("manifest", FIRST_DIGEST, INNER_DIGEST)]
-    assert f"lacks manifest {INNER_DIGEST} and 1 more thing, which" in comparison.reason
+    assert f"is missing manifest {INNER_DIGEST} and 1 more thing, which" in comparison.reason
     (comparison,) = verified(source, destination, "manifests", repair=True)
     assert comparison.standing == {OUTER_DIGEST}
 
@@ -167,7 +167,7 @@ def test_a_damaged_blob_is_sent_again_whatever_is_there(
 ) -> None:
     destination.blobs[SECOND_LAYER] = found
     (comparison,) = verified(source, destination, "blobs", content=content)
-    assert f"has damaged blob {SECOND_LAYER}, which" in comparison.reason
+    assert f"has a damaged blob {SECOND_LAYER}, which" in comparison.reason
     (comparison,) = verified(source, destination, "blobs", content=content, repair=True)
     (entry,) = comparison.missing
     assert (entry.problem, entry.size) == ("damaged", 6) and said in entry.reason
