@@ -7,7 +7,8 @@
 
 Needs what the harness needs (tests/registries/README.md), ansible-core on the PATH, and skopeo; crane where it is on
 the PATH or in ~/.cache/imageops-peers (tests/benchmark/install-peers.sh builds it). Every copy has a destination of its
-own. ``--write`` puts the table into docs/reliability-peers.md. Takes ten minutes, part of them waiting for who hangs.
+own. ``--write`` puts the table into docs/docsite/rst/reliability_peers.rst. Takes ten minutes, part of them waiting for
+who hangs.
 """
 
 from __future__ import annotations
@@ -45,34 +46,40 @@ LAYER = 3 * MIB
 PATIENCE = 60.0
 """Seconds. Who hasn't ended then hangs."""
 TAG = "1.0"
-PAGE = ROOT / "docs" / "reliability-peers.md"
+PAGE = ROOT / "docs" / "docsite" / "rst" / "reliability_peers.rst"
 SOURCE, DESTINATION = "source", "destination"
 
 
 _PAGE = """\
-<!--
-GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-SPDX-License-Identifier: GPL-3.0-or-later
--->
+..
+  GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+  SPDX-License-Identifier: GPL-3.0-or-later
 
-# The same faults, other tools
+.. _ansible_collections.imageops.registry.docsite.reliability_peers:
 
-`tests/reliability/peers.py --write` has written this page. It copies images with two layers of {mebibytes} MiB
-through the [fault proxy](../tests/registries/README.md#faults), each time another one, and then reads
-from the registry itself what came of it. Compared are `image_copy` of this collection, with `timeout: 5` and else its
-defaults, and {versions}. skopeo runs with `--retry-times 3`: `image_copy` tries again as often
-by default. Who hasn't ended after {patience} seconds is ended.
+The same faults, other tools
+============================
 
-*survives* means that the tool says so, and that the tag at the destination leads to all of the right content. *wrong*
-means that a tag leads to other content than the image has.
+``tests/reliability/peers.py --write`` has written this page. It copies images with two layers of {mebibytes} MiB
+through the `fault proxy <https://github.com/imageops/registry/blob/main/tests/registries/README.md#faults>`__,
+each time another one. Then it reads from the registry itself what arrived.
 
-## Faults
+Compared are ``image_copy`` of this collection, with ``timeout: 5`` and else its defaults, and {versions}.
+skopeo runs with ``--retry-times 3``, because ``image_copy`` retries as often by default. A tool that hasn't ended after
+{patience} seconds is ended.
+
+*survives* means that the tool reports success, and that the tag at the destination leads to all of the right content.
+*wrong* means that a tag leads to other content than the image has.
+
+Faults
+------
 
 {counts}
 
 {faults}
 
-## Wrong content
+Wrong content
+-------------
 
 Here it is right to fail: the source doesn't give what it promises.
 
@@ -348,12 +355,21 @@ def shortened(output: str) -> str:
 
 
 def table(rows: Sequence[tuple[Row, list[str]]], names: Sequence[str]) -> str:
-    lines = [f"| fault | played at | {' | '.join(names)} |", "| --- | --- |" + " --- |" * len(names)]
-    for row, outcomes in rows:
-        cells = [outcome.replace("|", "\\|").replace("<", "&lt;") for outcome in outcomes]
-        played = f"{row.words} (`{row.faults}`)" if row.faults else row.words
-        lines.append(f"| {played} | {row.end} | {' | '.join(cells)} |")
+    lines = [".. list-table::", "   :header-rows: 1", ""]
+    for cells in (["fault", "injected at", *names], *(cells_of(row, outcomes) for row, outcomes in rows)):
+        lines += [f"   {'*' if number == 0 else ' '} - {cell}" for number, cell in enumerate(cells)]
     return "\n".join(lines)
+
+
+def cells_of(row: Row, outcomes: Sequence[str]) -> list[str]:
+    """What the table has of a fault."""
+    return [f"{row.words} (``{row.faults}``)" if row.faults else row.words, row.end, *map(_literal, outcomes)]
+
+
+def _literal(outcome: str) -> str:
+    """An outcome with the words of the tool as a literal, since they may look like markup."""
+    reason = outcome.removeprefix("fails: ")
+    return outcome if reason == outcome else f"fails: ``{reason}``"
 
 
 def page(rows: Sequence[tuple[Row, list[str]]], tools: Sequence[Tool]) -> str:

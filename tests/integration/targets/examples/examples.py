@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -30,20 +31,25 @@ from seeding import Pusher
 
 NAMES = {"dev.example:5000": "prod-token", "prod.example": "prod-htpasswd"}
 """The registries of the examples, and those that stand in for them; both have TLS and a login."""
+USER = "username: promoter"
+"""The account of the examples; the one that stands in for it is another."""
+GUIDES = COLLECTION / "docs" / "docsite" / "rst"
 PAGES = (
-    "whole-images.md",
-    "artifacts-and-signatures.md",
-    "log-in.md",
-    "air-gap.md",
-    "registry-differences.md",
-    "verify.md",
+    "first_promotion.rst",
+    "whole_images.rst",
+    "artifacts_and_signatures.rst",
+    "log_in.rst",
+    "air_gap.rst",
+    "registry_differences.rst",
+    "verify.rst",
 )
 CARRY = "/srv/carry"
 """The directory in which the examples have their layouts."""
 VARIABLES = {"vault_prod_password": REGISTRIES["prod-htpasswd"]["password"]}
 """What the examples take from a vault."""
-NOT_RUN = "<!-- not run: "
-"""In the line before an example that needs what no test has; the reason follows."""
+EXAMPLE = re.compile(r"^\.\. code-block:: yaml\+jinja\n\n((?:   .*\n|\n)+)", re.MULTILINE)
+NOT_RUN = ".. not run: "
+"""In the paragraph before an example that needs what no test has; the reason follows."""
 ENDS = """
 promote_source: {registry: dev.example:5000, auth_file: ~/.docker/config.json}
 promote_destination: {registry: prod.example, auth_file: ~/.docker/config.json}
@@ -62,12 +68,11 @@ class Example(NamedTuple):
 
 def examples(page: str) -> Iterator[Example]:
     """The examples of a page that can be run."""
-    text = (COLLECTION / "docs" / page).read_text(encoding="utf-8")
-    fences = re.split(r"^```yaml\n", text, flags=re.MULTILINE)
-    for number, (before, block) in enumerate(zip(fences, fences[1:]), 1):
-        last = before.rstrip().rpartition("\n")[2]
+    text = (GUIDES / page).read_text(encoding="utf-8")
+    for number, found in enumerate(EXAMPLE.finditer(text), 1):
+        last = text[: found.start()].rstrip().rpartition("\n")[2]
         if not last.startswith(NOT_RUN):
-            yield Example(page, number, block.partition("\n```")[0] + "\n")
+            yield Example(page, number, textwrap.dedent(found[1]).strip("\n") + "\n")
 
 
 def seeded() -> None:
@@ -84,8 +89,9 @@ def seeded() -> None:
 
 
 def on_real_registries(text: str) -> str:
-    """The text with the names of registries that run, and with a directory that is there."""
+    """The text with the names of registries that run, an account of theirs, and a directory that is there."""
     text = text.replace(CARRY, str(OUTPUT / "carry"))
+    text = text.replace(USER, f"username: {REGISTRIES['prod-htpasswd']['username']}")
     for name, registry in NAMES.items():
         text = text.replace(name, REGISTRIES[registry]["address"])
     return text

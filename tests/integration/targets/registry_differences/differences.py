@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every difference between registries that docs/registry-differences.md names, injected by the fault proxy."""
+"""Every difference between registries that the guide registry_differences names, injected by the fault proxy."""
 
 from __future__ import annotations
 
