@@ -21,6 +21,9 @@ attributes:
     support: full
     details:
       - With C(async), nothing watches over the module, which continues when the play is stopped.
+seealso:
+  - ref: ansible_collections.imageops.registry.docsite.progress_and_cancelling
+    description: What is shown meanwhile, and what happens when a play is stopped.
 """
 
     PROGRESS = r"""

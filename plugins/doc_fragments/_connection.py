@@ -142,6 +142,11 @@ notes:
   - The module runs on the host of the task. Where an inventory names C(localhost), it is reached by SSH, unless the play has
     C(connection=local). With that connection, on Linux, it runs in the Python that Ansible itself runs, without a payload, unless
     C(ansible_python_interpreter) names another one or the variable C(imageops_registry_in_place) is false.
+seealso:
+  - ref: ansible_collections.imageops.registry.docsite.log_in
+    description: Where a credential comes from, and what each registry takes.
+  - ref: ansible_collections.imageops.registry.docsite.registry_differences
+    description: What differs between registries, and what is done about it.
 """
 
     SOURCE = r"""

@@ -130,4 +130,9 @@ options:
         without tags.
     type: bool
     default: false
+seealso:
+  - ref: ansible_collections.imageops.registry.docsite.whole_images
+    description: What is copied with an image, and how to copy only some platforms.
+  - ref: ansible_collections.imageops.registry.docsite.artifacts_and_signatures
+    description: How signatures and other artifacts are found and copied.
 """

@@ -35,4 +35,7 @@ options:
       - What is damaged is sent again as well. Not every registry then replaces its copy; where it doesn't, the task fails.
     type: bool
     default: false
+seealso:
+  - ref: ansible_collections.imageops.registry.docsite.verify
+    description: How to find content that a destination has lost, and to push it again.
 """

@@ -83,6 +83,8 @@ options:
 seealso:
   - module: imageops.registry.blob_info
   - module: imageops.registry.blob_download
+  - ref: ansible_collections.imageops.registry.docsite.how_a_push_works
+    description: The requests of a push, one by one.
 """
 
 EXAMPLES = r"""

@@ -45,6 +45,8 @@ options:
 seealso:
   - module: imageops.registry.blob
   - module: imageops.registry.manifest_info
+  - ref: ansible_collections.imageops.registry.docsite.reliability
+    description: What happens when requests, registries or runs fail.
 """
 
 EXAMPLES = r"""

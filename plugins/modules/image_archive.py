@@ -147,9 +147,8 @@ options:
     default: fail
 seealso:
   - module: imageops.registry.image_copy
-  - name: Air gap
+  - ref: ansible_collections.imageops.registry.docsite.air_gap
     description: How images get to a registry that can't be reached.
-    link: https://github.com/imageops/registry/blob/main/docs/air-gap.md
 """
 
 EXAMPLES = r"""

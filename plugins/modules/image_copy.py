@@ -58,6 +58,8 @@ options:
     default: fail
 seealso:
   - module: imageops.registry.image_diff_info
+  - ref: ansible_collections.imageops.registry.docsite.reliability
+    description: What happens when requests, registries or runs fail.
 """
 
 EXAMPLES = r"""

@@ -41,6 +41,8 @@ seealso:
   - module: imageops.registry.blob
   - module: imageops.registry.manifest
   - module: imageops.registry.tag
+  - ref: ansible_collections.imageops.registry.docsite.reliability
+    description: What happens when requests, registries or runs fail.
 """
 
 EXAMPLES = r"""

@@ -112,6 +112,8 @@ options:
 seealso:
   - module: imageops.registry.manifest_info
   - module: imageops.registry.tag
+  - ref: ansible_collections.imageops.registry.docsite.how_a_push_works
+    description: The requests of a push, one by one.
 """
 
 EXAMPLES = r"""

@@ -33,6 +33,8 @@ options:
 seealso:
   - module: imageops.registry.manifest_info
   - module: imageops.registry.registry_info
+  - ref: ansible_collections.imageops.registry.docsite.artifacts_and_signatures
+    description: How signatures and other artifacts are found and copied.
 """
 
 EXAMPLES = r"""

@@ -28,6 +28,8 @@ options:
 seealso:
   - module: imageops.registry.repository_info
   - module: imageops.registry.tag_info
+  - ref: ansible_collections.imageops.registry.docsite.security
+    description: What is promised, and who is trusted with what.
 """
 
 EXAMPLES = r"""
