@@ -14,11 +14,11 @@ help:
 	@echo 'make lint [ARGS="CHECK FILE"] sanity tests, linters, type checks'
 	@echo 'make format                   format the Python code and fix what can be fixed'
 	@echo 'make generate                 write the texts of tools/shared into the files that share them'
-	@echo 'make docs                     the documentation of the collection, in .build/docs'
+	@echo 'make docs                     the documentation site of the collection, in .build/docs'
 	@echo 'make demo                     promote images between two registries, to look at'
 	@echo 'make bench [ARGS="--only a"]  measure it beside other tools, and write docs/benchmark.md'
 	@echo 'make soak [ARGS="--seed 1"]   promotions that go wrong at random, for up to 20 minutes'
-	@echo 'make guards [ARGS="WORD"]     take out each guard of docs/security.md, and see that its tests fail'
+	@echo 'make guards [ARGS="WORD"]     take out each guard against hostile registries, and see that its tests fail'
 	@echo 'make clean                    stop the registries in .build, and remove it'
 
 test:
@@ -33,8 +33,11 @@ lint:
 generate:
 	@$(PYTHON) tools/generate.py
 
-format docs:
+format:
 	@$(PYTHON) tools/lint.py $@
+
+docs:
+	@$(PYTHON) tools/docs.py
 
 demo:
 	@tests/demo/run

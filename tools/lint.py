@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""make lint, make format, make docs.
+"""make lint, make format.
 
-Usage: lint.py [format | docs | [CHECK...] [FILE...]]
+Usage: lint.py [format | [CHECK...] [FILE...]]
 
 With files, those checks that take files look at these only.
 """
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import re
-import shutil
 import sys
 import time
 from collections.abc import Collection, Iterable
@@ -156,45 +155,11 @@ def format_code() -> int:
     return 0
 
 
-def docs() -> int:
-    making.sync()
-    making.prepare_home()
-    venv = making.venv(pythons.LINT)
-    destination, source = common.BUILD / "docs", common.BUILD / "docs-source"
-    for directory in (destination, source):
-        shutil.rmtree(directory, ignore_errors=True)
-    source.mkdir(parents=True)
-    (source / "conf.py").write_text(
-        "project = 'imageops.registry'\n"
-        "extensions = ['sphinx_antsibull_ext']\n"
-        "html_theme = 'alabaster'\n"
-        "html_theme_options = {'page_width': '70em', 'sidebar_width': '16em'}\n"
-        "default_role = 'any'\n"
-        "highlight_language = 'YAML+Jinja'\n"
-        "nitpicky = False\n",
-        encoding="utf-8",
-    )
-    env = running.environment_for(venv)
-    python = venv / "bin" / "python"
-    for command in (
-        [python, venv / "bin" / "antsibull-docs", "collection", "--use-current", "--squash-hierarchy"]
-        + ["--fail-on-error", "--dest-dir", source, "imageops.registry"],
-        [python, "-m", "sphinx", "-q", "-b", "html", source, destination],
-    ):
-        status, output = running.run(command, "docs", cwd=common.BUILD, env=env)
-        if status:
-            raise Failed(f"{running.shorten(output)}\nThe documentation was not made.")
-    say(f"docs: {common.shown(destination / 'index.html')}")
-    return 0
-
-
 def main() -> int:
     arguments = sys.argv[1:]
     with common.lock():
         if arguments == ["format"]:
             return format_code()
-        if arguments == ["docs"]:
-            return docs()
         return lint(arguments)
 
 

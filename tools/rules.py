@@ -18,6 +18,7 @@ from typing import NamedTuple
 import yaml
 
 from generate import stale
+from links import broken as broken_links
 
 ROOT = Path(__file__).resolve().parent.parent
 CONNECTION = "imageops.registry._connection"
@@ -164,7 +165,7 @@ def package() -> Iterator[str]:
 
 
 def main() -> int:
-    broken = [*headers(), *rooms(), *stale(), *package()]
+    broken = [*headers(), *rooms(), *stale(), *broken_links(ROOT, files()), *package()]
     for line in broken:
         print(line)
     return 1 if broken else 0
