@@ -5,7 +5,7 @@
 
 PYTHON ?= python3
 
-.PHONY: help test unit integration lint format generate docs demo bench soak guards clean
+.PHONY: help test unit integration lint format generate docs demo bench soak guards release clean
 
 help:
 	@echo 'make test                     unit tests and integration targets on real registries'
@@ -19,6 +19,7 @@ help:
 	@echo 'make bench [ARGS="--only a"]  measure it beside other tools, and write docs/benchmark.md'
 	@echo 'make soak [ARGS="--seed 1"]   promotions that go wrong at random, for up to 20 minutes'
 	@echo 'make guards [ARGS="WORD"]     take out each guard against hostile registries, and see that its tests fail'
+	@echo 'make release [ARGS="TAG"]     build the package of a release, and check it'
 	@echo 'make clean                    stop the registries in .build, and remove it'
 
 test:
@@ -50,6 +51,9 @@ soak:
 
 guards:
 	@$(PYTHON) tools/guards.py $(ARGS)
+
+release:
+	@$(PYTHON) tools/release.py $(ARGS)
 
 clean:
 	@build="$${BUILD_DIR:-.build}"; for state in "$$build"/demo/registries "$$build"/soak/*/registries "$$build"/registries/*; do \

@@ -25,16 +25,23 @@ class Environment(NamedTuple):
     prefer_oldest: bool = False
 
 
-# The releases of ansible-core that are tested: the oldest supported one, and the newest for which there is a Python.
+# The supported releases of ansible-core. Two of them are tested here: the oldest, and the newest for which there is a
+# Python. The workflows test all of them, each on all of its Pythons, and what will be the next one.
 OLD_CORE = Environment("2.19", "tests/requirements/core-2.19.txt", (3, 11), (3, 13), prefer_oldest=True)
 NEW_CORES = (
     Environment("2.22", "tests/requirements/core-2.22.txt", (3, 13), (3, 15)),
     Environment("2.21", "tests/requirements/core-2.21.txt", (3, 12), (3, 14)),
+    Environment("2.20", "tests/requirements/core-2.20.txt", (3, 12), (3, 14)),
 )
+DEVEL = Environment("devel", "tests/requirements/core-devel.txt", (3, 13), (3, 15))
 # What a managed host has: the oldest Python at hand that modules support, without ansible-core.
 TARGET = Environment("target", "tests/requirements/target.txt", (3, 9), (3, 15), prefer_oldest=True)
 LINT = Environment("lint", "tests/requirements/lint.txt", (3, 11), (3, 14))
 REGISTRIES = Environment("registries", "tests/registries/requirements.txt", (3, 9), (3, 15))
+TESTED = (TARGET, OLD_CORE, *reversed(NEW_CORES), DEVEL)
+
+CHOICE = "TEST_ON"
+"""The variable that names what to test on in place of the usual: RELEASE, or RELEASE/PYTHON."""
 
 # Prints whether the interpreter is what its name says and has what an environment needs, and its path; for one in a
 # virtual environment, which may go away, that of its base.
@@ -84,13 +91,38 @@ def version_of(python: Path) -> str:
     return next("%d.%d" % version for version, path in pythons().items() if path == python)
 
 
+def matrix() -> list[str]:
+    """Every supported release with each of its Pythons, as the variable TEST_ON names them."""
+    return [f"{one.name}/3.{minor}" for one in TESTED for minor in range(one.oldest[1], one.newest[1] + 1)]
+
+
+def chosen() -> Environment | None:
+    """The environment that TEST_ON names; None where it isn't set."""
+    choice = os.environ.get(CHOICE)
+    if not choice:
+        return None
+    name, _slash, python = choice.partition("/")
+    found = {one.name: one for one in TESTED}.get(name)
+    if found is None or (python and choice not in matrix()):
+        raise Failed(f"{CHOICE}={choice} names none of these: {' '.join(matrix())} (the Python may be left out).")
+    if not python:
+        return found
+    version = (3, int(python.partition(".")[2]))
+    return found._replace(oldest=version, newest=version)
+
+
 def cores() -> list[Environment]:
-    """The oldest and the newest tested ansible-core that this machine has a Python for."""
+    """The oldest and the newest tested ansible-core that this machine has a Python for, or the one of TEST_ON."""
+    only = chosen()
+    if only:
+        if only.name == TARGET.name:
+            raise Failed(f"This needs ansible-core, and {CHOICE}={os.environ[CHOICE]} names none.")
+        return [only]
     newest = [core for core in NEW_CORES if python_for(core)][:1]
-    chosen = ([OLD_CORE] if python_for(OLD_CORE) else []) + newest
-    if not chosen:
+    found = ([OLD_CORE] if python_for(OLD_CORE) else []) + newest
+    if not found:
         raise Failed("No Python 3.11 or newer with the venv module was found; install one (Debian: python3-venv).")
-    return chosen
+    return found
 
 
 def bin_path(*first: Path) -> str:

@@ -23,12 +23,13 @@ from links import broken as broken_links
 ROOT = Path(__file__).resolve().parent.parent
 CONNECTION = "imageops.registry._connection"
 HEADER = "SPDX-License-Identifier: "
-# These files cannot carry a comment, are written by a tool, or are short and fixed by a tool.
-WITHOUT_HEADER = {"LICENSE", "CHANGELOG.md", "CHANGELOG.rst", "changelogs/changelog.yaml"}
+# These files cannot carry a comment, are written by a tool, or are copied into every pull request.
+WITHOUT_HEADER = {"LICENSE", "LICENSES/GPL-3.0-or-later.txt", "CHANGELOG.md", "changelogs/changelog.yaml"}
+WITHOUT_HEADER |= {".github/pull_request_template.md"}
 WITH_HEADER = {".py", ".yml", ".yaml", ".toml", ".sh", ".j2", ".md", ".rst", ".cfg", ".txt", ".mk"}
 
 # What the package has: files, and directories with all that is in them.
-PACKAGED = {"CHANGELOG.md", "CHANGELOG.rst", "LICENSE", "README.md", "tests/config.yml"}
+PACKAGED = {"CHANGELOG.md", "LICENSE", "README.md", "tests/config.yml"}
 PACKAGED |= {"changelogs", "docs", "meta", "playbooks", "plugins", "roles"}
 BY_GALAXY = {"FILES.json", "MANIFEST.json"}
 

@@ -4,6 +4,9 @@
 """make test: unit tests and integration targets.
 
 Usage: test.py [unit [PYTEST-ARGUMENT...] | integration [TARGET...]]
+
+With TEST_ON=RELEASE/PYTHON in the environment, they run on that release of ansible-core and that Python only. RELEASE
+may be "devel", or "target" for unit tests in plain Python; the Python may be left out.
 """
 
 from __future__ import annotations
@@ -30,11 +33,16 @@ def main() -> int:
         count = Count("test")
         making.sync()
         making.prepare_home()
-        cores = pythons.cores()
-        tested = [pythons.TARGET, *cores] if what in {"all", "unit"} else []
+        only = pythons.chosen()
+        environments = [only] if only else [pythons.TARGET, *pythons.cores()]
+        tested = [] if what == "integration" else environments
+        cores = [] if what == "unit" else pythons.cores()
         making.venvs(*cores, *tested, *([] if what == "unit" else [pythons.REGISTRIES]))
         # What takes longest first: the measured core.
-        parts = [units.parts(one, label(one), arguments, measuring=one is cores[-1]) for one in reversed(tested)]
+        parts = [
+            units.parts(one, label(one), arguments, measuring=not only and one is tested[-1])
+            for one in reversed(tested)
+        ]
         running.side_by_side(units.run, [(part, count) for part in itertools.chain(*parts)])
         if what == "unit" and not count.passed and not count.failed:
             say(f"No unit test has run: {' '.join(arguments)} chooses none.")
@@ -50,7 +58,7 @@ def main() -> int:
             )
         status = count.close()
         durations = common.shown(running.write_durations("test"))
-        everything = "; ".join(label(one) for one in (pythons.TARGET, *cores))
+        everything = "; ".join(map(label, environments))
         say(f"Tested with {everything}. How long each part took: {durations}")
         say(f"{count.passed} passed, {count.failed} failed")
     return status
@@ -59,7 +67,7 @@ def main() -> int:
 def label(environment: Environment) -> str:
     python = pythons.python_for(environment)
     version = pythons.version_of(python) if python else "?"
-    if environment is pythons.TARGET:
+    if environment.name == pythons.TARGET.name:
         return f"Python {version} without ansible-core"
     return f"ansible-core {environment.name} on Python {version}"
 

@@ -51,7 +51,7 @@ def parts(environment: Environment, label: str, arguments: Sequence[str], *, mea
     elif measuring:
         yield Part(f"{name}-measured", f"{label}, those of plugins", environment, _MEASURED, measured=True)
         yield Part(f"{name}-others", f"{label}, the others", environment, _OTHERS)
-    elif environment is pythons.TARGET:
+    elif environment.name == pythons.TARGET.name:
         yield Part(name, label, environment, ("tests/unit",))
     else:
         yield Part(name, f"{label}, those that need it", environment, _ON_OLDER_CORES)

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""docs/add-a-module.md tells the truth: who does what it says has a module whose tests pass."""
+"""docs/add-a-module.md and CONTRIBUTING.md tell the truth: who does what they say has a module whose tests pass."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import pytest
 
 COLLECTION = pathlib.Path(__file__).resolve().parents[3]
 PAGE = (COLLECTION / "docs" / "add-a-module.md").read_text(encoding="utf-8")
+CONTRIBUTING = (COLLECTION / "CONTRIBUTING.md").read_text(encoding="utf-8")
 NEEDED = ("README.md", "meta", "plugins", "roles", "tools", "tests/integration", "tests/unit")
 MODULE = "plugins/modules/image_size_info.py"
 MISTAKES = "tests/unit/plugins/modules/test_mistakes.py"
@@ -66,24 +67,24 @@ def write(root: pathlib.Path, *, only: str = "") -> None:
             (root / name).write_text(content, encoding="utf-8")
 
 
-def change(root: pathlib.Path) -> None:
-    """Make the changes of the page: a line that is in the file, and those that follow it from now on."""
+def change(root: pathlib.Path, page: str = PAGE) -> int:
+    """Make the changes of a page: lines that are in the file, and what they are from now on. Returns how many."""
     changes = 0
-    for found in _DIFF.finditer(PAGE):
-        name = [one or other for one, other in _CHANGED.findall(PAGE[: found.start()])][-1]
+    for found in _DIFF.finditer(page):
+        name = [one or other for one, other in _CHANGED.findall(page[: found.start()])][-1]
         lines = found[1].splitlines()
-        before = "".join(f"{line[1:]}\n" for line in lines if line.startswith(" "))
-        after = "".join(f"{line[1:]}\n" for line in lines)
+        before = "".join(f"{line[1:]}\n" for line in lines if not line.startswith("+"))
+        after = "".join(f"{line[1:]}\n" for line in lines if not line.startswith("-"))
         content = (root / name).read_text(encoding="utf-8")
         assert content.count(before) == 1, f"mend the page: {name} has no such line any more: {before}"
         (root / name).write_text(content.replace(before, after), encoding="utf-8")
         changes += 1
-    assert changes >= 7
+    return changes
 
 
 def test_who_does_what_the_page_says_has_a_module_whose_tests_pass(copy: pathlib.Path) -> None:
     write(copy)
-    change(copy)
+    assert change(copy) >= 7
     for command in (["tools/generate.py"], ["tools/module_rules.py"]):
         done = run(copy, *command)
         assert done.returncode == 0, done.stdout
@@ -97,6 +98,18 @@ def test_who_does_what_the_page_says_has_a_module_whose_tests_pass(copy: pathlib
     (passed,) = re.findall(r"(\d+) passed", done.stdout)
     # Four of the module, one for its mistake, one for what isn't there, and that it is in the table.
     assert int(passed) >= 7
+
+
+def test_who_adds_the_option_of_the_page_has_one_that_works(copy: pathlib.Path) -> None:
+    tests = "tests/unit/plugins/modules/test_repository_info.py"
+    first, *others = _DIFF.finditer(CONTRIBUTING)
+    # The test comes first, and fails.
+    assert change(copy, CONTRIBUTING[: first.end()]) == 1
+    done = run(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", tests)
+    assert done.returncode == 1 and "1 failed" in done.stdout, done.stdout
+    assert change(copy, CONTRIBUTING[: first.start()] + CONTRIBUTING[first.end() :]) == len(others) == 3
+    done = run(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", tests)
+    assert done.returncode == 0, done.stdout
 
 
 def test_what_the_rules_say_of_the_module_alone_stands_on_the_page(copy: pathlib.Path) -> None:
