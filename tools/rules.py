@@ -18,6 +18,7 @@ from typing import NamedTuple
 import yaml
 
 from generate import stale
+from guide_examples import unreadable
 from links import broken as broken_links
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,7 +30,7 @@ WITHOUT_HEADER |= {".github/pull_request_template.md"}
 WITH_HEADER = {".py", ".yml", ".yaml", ".toml", ".sh", ".j2", ".md", ".rst", ".cfg", ".txt", ".mk"}
 
 # What the package has: files, and directories with all that is in them.
-PACKAGED = {"CHANGELOG.md", "LICENSE", "README.md", "tests/config.yml"}
+PACKAGED = {"CHANGELOG.md", "LICENSE", "README.md", "execution-environment.yml", "tests/config.yml"}
 PACKAGED |= {"changelogs", "docs", "meta", "playbooks", "plugins", "roles"}
 BY_GALAXY = {"FILES.json", "MANIFEST.json"}
 
@@ -166,7 +167,7 @@ def package() -> Iterator[str]:
 
 
 def main() -> int:
-    broken = [*headers(), *rooms(), *stale(), *broken_links(ROOT, files()), *package()]
+    broken = [*headers(), *rooms(), *stale(), *unreadable(), *broken_links(ROOT, files()), *package()]
     for line in broken:
         print(line)
     return 1 if broken else 0
