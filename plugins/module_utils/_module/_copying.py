@@ -46,7 +46,7 @@ def copy_images(
     else:
         plan = from_plain(given, items, source.name, destination.name)
         check_conditions(plan)
-        check_subjects(plan, destination)
+        check_subjects(plan, source, destination)
         missing.consider(plan.untagged_repositories)
     task.check_secrets(as_plain(plan, contents=False))
     before = _tags_before(destination, plan) if task.diff_mode else {}

@@ -35,7 +35,7 @@ def check_conditions(plan: Plan) -> None:
         if problem:
             raise InvalidInput(f"plan.images[{number}]: {problem}", hint=HINT)
     for image in plan.promoted:
-        _check_artifact_tags(plan, image)
+        _check_artifacts(plan, image)
     reached = _reached(plan)
     _check_manifests(plan, reached)
     _check_blobs(plan, reached)
@@ -71,9 +71,15 @@ def _problem_of_tag(tag: TagComparison, digest: str, item: ImageItem) -> str:
     return f"it says {tag.action} of the tag {tag.tag}, and by on_conflict and immutable_tags that is {wanted}"
 
 
-def _check_artifact_tags(plan: Plan, image: PlannedImage) -> None:
-    """Tags of artifacts are those that cosign gives them, and move as the conditions of the image let them."""
+def _check_artifacts(plan: Plan, image: PlannedImage) -> None:
+    """Artifacts bring their manifests along.
+
+    Their tags are those that cosign gives them, and move as the conditions of the image let them.
+    """
     for artifact in image.copied_artifacts:
+        if (image.item.destination_repository, artifact.digest) not in plan.manifests_by_place:
+            name = f"{plan.destination_of(image)}@{artifact.digest}"
+            raise InvalidInput(f"plan.manifests doesn't have the artifact {name}", hint=HINT)
         if not artifact.tag:
             continue
         name = f"plan.artifact_tags: {plan.destination_of(image)}:{artifact.tag}"

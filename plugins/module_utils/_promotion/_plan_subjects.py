@@ -15,7 +15,7 @@ import typing as t
 
 from .._end._end import End
 from .._images._artifacts import Artifact
-from .._model._errors import InvalidInput, RegistryError
+from .._model._errors import InvalidInput, NotFound, RegistryError
 from .._model._manifest import INDEX_TYPES, Descriptor, Manifest
 from ._plain_shapes import HINT
 from ._plan import Plan, PlannedImage
@@ -23,73 +23,99 @@ from ._plan import Plan, PlannedImage
 _MAXIMUM_INDEXES = 100
 
 
-def check_subjects(plan: Plan, destination: End) -> None:
+def check_subjects(plan: Plan, source: End, destination: End) -> None:
     """Raise :class:`InvalidInput` where an artifact to be copied is about none of its image's digests.
 
     Nothing is asked for what the plan's own manifests show. An index that isn't among them is read at the destination.
+    What leads from one artifact to another is believed where a manifest, or the source, shows it.
     """
     for image in plan.promoted:
-        strangers = _strangers(plan, image, {image.digest})
+        strangers = _Belonging(plan, image, source, {image.digest}).strangers()
         if strangers:
-            tree = _Tree(plan, image, destination)
-            strangers = _strangers(plan, image, tree.digests())
+            digests = _digests_of(plan, image, destination)
+            strangers = _Belonging(plan, image, source, digests).strangers()
         for artifact in strangers:
             name = f"{plan.destination_of(image)}@{artifact.digest}"
             problem = f"it is about {artifact.subject}, which isn't {image.digest} and not in it"
             raise InvalidInput(f"plan.images: the artifact {name} goes with no image: {problem}", hint=HINT)
 
 
-def _strangers(plan: Plan, image: PlannedImage, digests: t.Iterable[str]) -> list[Artifact]:
-    """The artifacts that are about none of these digests, and about no artifact of them."""
-    known = set(digests)
-    left = image.copied_artifacts
-    while left:
-        belonging = [artifact for artifact in left if artifact.subject in known]
-        if not belonging:
-            break
-        for artifact in belonging:
-            known.add(artifact.digest)
-            manifest = plan.manifests_by_place.get((image.item.destination_repository, artifact.digest))
-            if manifest is not None:
-                known.update(child.digest for child in manifest.children())
-        left = [artifact for artifact in left if artifact not in belonging]
-    return left
+class _Belonging:
+    """Follows the artifacts of an image from digests that are its own."""
 
-
-class _Tree:
-    """The digests of an image: its own, and those of all manifests below it."""
-
-    def __init__(self, plan: Plan, image: PlannedImage, destination: End) -> None:
+    def __init__(self, plan: Plan, image: PlannedImage, source: End, digests: t.Iterable[str]) -> None:
         self._plan = plan
         self._image = image
-        self._destination = destination
+        self._source = source
+        self._known = set(digests)
 
-    def digests(self) -> set[str]:
-        """Raises :class:`InvalidInput` where an index of it can't be read."""
-        found: set[str] = set()
-        open_ = [Descriptor(self._image.media_type, self._image.digest, 0)]
-        indexes = 0
-        while open_:
-            descriptor = open_.pop()
-            if descriptor.digest in found:
-                continue
-            found.add(descriptor.digest)
-            if descriptor.media_type in INDEX_TYPES:
-                indexes += 1
-                if indexes > _MAXIMUM_INDEXES:
-                    raise InvalidInput(f"plan.images: {self._image.digest} has too many indexes in it", hint=HINT)
-                open_ += self._read(descriptor.digest).children()
-        return found
+    def strangers(self) -> list[Artifact]:
+        """The artifacts to be copied that are about none of the digests, and about no artifact of them."""
+        open_ = list(self._image.artifacts)
+        while True:
+            strangers = [one for one in self._image.copied_artifacts if one.subject not in self._known]
+            wanted = {one.subject for one in strangers}
+            led = [one for one in open_ if one.subject in self._known and wanted & self._digests_in(one)]
+            if not led:
+                return strangers
+            open_ = [one for one in open_ if one not in led]
+            for artifact in led:
+                if self._is_proven(artifact):
+                    self._known |= self._digests_in(artifact)
 
-    def _read(self, digest: str) -> Manifest:
-        item = self._image.item
-        planned = self._plan.manifests_by_place.get((item.destination_repository, digest))
+    def _digests_in(self, artifact: Artifact) -> set[str]:
+        manifest = self._manifest_of(artifact)
+        children = manifest.children() if manifest else []
+        return {artifact.digest, *(child.digest for child in children)}
+
+    def _is_proven(self, artifact: Artifact) -> bool:
+        """Whether an artifact is about its subject, as its manifest or, for a tag, the source shows it.
+
+        Else a plan could call any image an artifact, and put signatures on it.
+        """
+        repository = self._image.item.repository
+        if artifact.tag:
+            found = self._source.head_manifest(repository, artifact.tag)
+            return found is not None and found.digest == artifact.digest
+        try:
+            manifest = self._manifest_of(artifact) or self._source.get_manifest(repository, artifact.digest)
+        except (InvalidInput, NotFound):
+            return False
+        return manifest.subject is not None and manifest.subject.digest == artifact.subject
+
+    def _manifest_of(self, artifact: Artifact) -> Manifest | None:
+        return self._plan.manifests_by_place.get((self._image.item.destination_repository, artifact.digest))
+
+
+def _digests_of(plan: Plan, image: PlannedImage, destination: End) -> set[str]:
+    """The digests of an image: its own, and those of all manifests below it.
+
+    Raises :class:`InvalidInput` where an index of it can't be read.
+    """
+
+    def read(digest: str) -> Manifest:
+        planned = plan.manifests_by_place.get((image.item.destination_repository, digest))
         if planned is not None:
             return planned
         # What isn't to be pushed is there already.
         try:
-            return self._destination.get_manifest(item.destination_repository, digest)
+            return destination.get_manifest(image.item.destination_repository, digest)
         except RegistryError as error:
-            name = f"{self._plan.destination_of(self._image)}@{digest}"
+            name = f"{plan.destination_of(image)}@{digest}"
             problem = "can't be read, and only it shows which artifacts go with it"
             raise InvalidInput(f"plan.images: {name} {problem}: {error}", hint=HINT) from error
+
+    found: set[str] = set()
+    open_ = [Descriptor(image.media_type, image.digest, 0)]
+    indexes = 0
+    while open_:
+        descriptor = open_.pop()
+        if descriptor.digest in found:
+            continue
+        found.add(descriptor.digest)
+        if descriptor.media_type in INDEX_TYPES:
+            indexes += 1
+            if indexes > _MAXIMUM_INDEXES:
+                raise InvalidInput(f"plan.images: {image.digest} has too many indexes in it", hint=HINT)
+            open_ += read(descriptor.digest).children()
+    return found

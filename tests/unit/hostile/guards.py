@@ -616,9 +616,23 @@ PLANS = (
     Guard(
         "artifacts of a plan are about the images",
         "_promotion/_plan_subjects.py",
-        "belonging = [artifact for artifact in left if artifact.subject in known]",
-        "belonging = left",
+        "strangers = [one for one in self._image.copied_artifacts if one.subject not in self._known]",
+        "strangers = list[Artifact]()",
         f"{_SUBJECTS}a_signature_of_something_else_is_refused",
+    ),
+    Guard(
+        "nothing is an artifact of a plan that only claims to be one",
+        "_promotion/_plan_subjects.py",
+        "if self._is_proven(artifact):",
+        "if True:",
+        f"{_SUBJECTS}an_image_that_is_called_an_artifact_gets_no_signature",
+    ),
+    Guard(
+        "a plan has the manifests of its artifacts",
+        "_promotion/_plan_conditions.py",
+        "if (image.item.destination_repository, artifact.digest) not in plan.manifests_by_place:",
+        "if False:",
+        f"{_PLANS}an_artifact_without_its_manifest_is_refused",
     ),
 )
 

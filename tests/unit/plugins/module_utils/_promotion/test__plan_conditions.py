@@ -282,3 +282,11 @@ def test_a_blob_has_the_size_that_its_manifest_says(made: Plain) -> None:
     more["blobs"][0]["size"] += 1
     made["blobs"].append(more)
     check_refused(made, "plan.blobs[1]: no image of the plan has ")
+
+
+@pytest.mark.parametrize("document", [SIGNATURE, SBOM])
+def test_an_artifact_without_its_manifest_is_refused(made: Plain, document: Plain) -> None:
+    """What a plan calls an artifact may be anything at the destination."""
+    digest = compute_digest(encoded(document))
+    made["manifests"] = [entry for entry in made["manifests"] if entry["digest"] != digest]
+    check_refused(made, f"plan.manifests doesn't have the artifact prod.example/team/app@{digest}")

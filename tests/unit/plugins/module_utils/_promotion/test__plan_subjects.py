@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import typing as t
 
@@ -52,10 +53,10 @@ def made_for(source: FakeRegistry, destination: FakeRegistry) -> Plain:
     return t.cast(Plain, json.loads(json.dumps(as_plain(plan_for(source, destination, ITEM)))))
 
 
-def check(made: Plain, destination: FakeRegistry) -> None:
+def check(made: Plain, source: FakeRegistry, destination: FakeRegistry) -> None:
     plan = from_plain(made, [ITEM], "dev.example", "prod.example")
     check_conditions(plan)
-    check_subjects(plan, destination)
+    check_subjects(plan, source.client, destination.client)
 
 
 def test_artifacts_of_children_and_of_artifacts_go_with_the_image(
@@ -63,9 +64,10 @@ def test_artifacts_of_children_and_of_artifacts_go_with_the_image(
 ) -> None:
     made = made_for(source, destination)
     assert len(made["images"][0]["artifacts"]) == 3
+    source.calls.clear()
     destination.calls.clear()
-    check(made, destination)
-    assert not destination.calls
+    check(made, source, destination)
+    assert not source.calls and not destination.calls
 
 
 def test_an_image_that_is_there_is_read(source: FakeRegistry, destination: FakeRegistry) -> None:
@@ -73,10 +75,10 @@ def test_an_image_that_is_there_is_read(source: FakeRegistry, destination: FakeR
     destination.add("team/app", IMAGE)
     made = made_for(source, destination)
     assert not any(entry["digest"] == DIGEST for entry in made["manifests"])
-    check(made, destination)
+    check(made, source, destination)
     destination.manifests.clear()
     with pytest.raises(InvalidInput, match="can't be read, and only it shows which artifacts go with it"):
-        check(made, destination)
+        check(made, source, destination)
 
 
 @pytest.mark.parametrize("is_there", [False, True])
@@ -94,7 +96,7 @@ def test_a_signature_of_something_else_is_refused(
     signature["subject"] = OTHER_DIGEST
     tag["tag"] = signature["tag"] = cosign_tags(OTHER_DIGEST)[0]
     with pytest.raises(InvalidInput, match=f"is about {OTHER_DIGEST}, which isn't {DIGEST} and not in it") as raised:
-        check(made, destination)
+        check(made, source, destination)
     assert raised.value.hint
 
 
@@ -109,4 +111,80 @@ def test_a_referrer_of_something_else_is_refused(source: FakeRegistry, destinati
     made["images"][0]["artifacts"].append(artifact)
     made["manifests"] += [entry for entry in theirs["manifests"] if entry["digest"] == artifact["digest"]]
     with pytest.raises(InvalidInput, match=f"is about {OTHER_DIGEST}"):
-        check(made, destination)
+        check(made, source, destination)
+
+
+def manifest_of(content: bytes) -> Plain:
+    return {
+        "repository": "team/app",
+        "source_repository": "team/app",
+        "digest": compute_digest(content),
+        "media_type": OCI_MANIFEST,
+        "content_base64": base64.b64encode(content).decode(),
+    }
+
+
+def artifact_of(subject: str, content: bytes, tag: str = "", action: str = "copy") -> Plain:
+    place = {"subject": subject, "digest": compute_digest(content), "artifact_type": "", "tag": tag}
+    return {**place, "action": action, "reason": ""}
+
+
+def with_chain(made: Plain, *artifacts: tuple[Plain, bytes]) -> Plain:
+    """The plan with more artifacts, all of which it brings along."""
+    for artifact, content in artifacts:
+        made["images"][0]["artifacts"].append(artifact)
+        if manifest_of(content) not in made["manifests"]:
+            made["manifests"].append(manifest_of(content))
+        if artifact["tag"]:
+            tag = {"repository": "team/app", "tag": artifact["tag"], "digest": artifact["digest"]}
+            made["artifact_tags"].append({**tag, "previous_digest": ""})
+    return made
+
+
+EVIL = encoded(image(layers=[descriptor(b"another signature")]))
+
+
+@pytest.mark.parametrize("tag", ["", "sha256-" + DIGEST[7:] + ".att"])
+def test_an_image_that_is_called_an_artifact_gets_no_signature(
+    source: FakeRegistry, destination: FakeRegistry, tag: str
+) -> None:
+    """A chain: the image OTHER is called an artifact of the plan's image, and so its signature goes with that."""
+    destination.add("team/app", OTHER, "stable")
+    called = artifact_of(DIGEST, encoded(OTHER), tag)
+    evil = artifact_of(OTHER_DIGEST, EVIL, cosign_tags(OTHER_DIGEST)[0])
+    made = with_chain(made_for(source, destination), (called, encoded(OTHER)), (evil, EVIL))
+    with pytest.raises(InvalidInput):
+        check(made, source, destination)
+    # What isn't to be copied proves nothing either.
+    made = with_chain(made_for(source, destination), (evil, EVIL))
+    made["images"][0]["artifacts"].append({**called, "action": "exists"})
+    with pytest.raises(InvalidInput, match=f"is about {OTHER_DIGEST}, which isn't {DIGEST} and not in it"):
+        check(made, source, destination)
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_the_signature_of_an_attestation_goes_with_the_image_where_the_source_has_that(
+    source: FakeRegistry, destination: FakeRegistry, is_there: bool
+) -> None:
+    attestation = source.add("team/app", image(layers=[descriptor(b"attestation")]), cosign_tags(DIGEST)[1])
+    source.add("team/app", image(layers=[descriptor(b"of the attestation")]), cosign_tags(attestation.digest)[0])
+    if is_there:
+        destination.add("team/app", attestation.document, cosign_tags(DIGEST)[1])
+    made = made_for(source, destination)
+    assert len(made["images"][0]["artifacts"]) == 5
+    check(made, source, destination)
+    source.manifests.pop(("team/app", cosign_tags(DIGEST)[1]))
+    with pytest.raises(InvalidInput, match=f"is about {attestation.digest}"):
+        check(made, source, destination)
+
+
+def test_the_signature_of_an_sbom_that_is_there_goes_with_the_image(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    destination.add("team/app", SBOM)
+    made = made_for(source, destination)
+    assert [one["action"] for one in made["images"][0]["artifacts"]] == ["exists", "copy", "copy"]
+    check(made, source, destination)
+    source.manifests.pop(("team/app", SBOM_DIGEST))
+    with pytest.raises(InvalidInput, match=f"is about {SBOM_DIGEST}"):
+        check(made, source, destination)
