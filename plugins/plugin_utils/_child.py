@@ -26,6 +26,12 @@ _PIECE = 64 * 1024
 _SET_PARENT_DEATH_SIGNAL = 1
 """PR_SET_PDEATHSIG."""
 _FAILED = 1
+NOT_BOUND = 255
+"""The exit status of a child that the kernel wouldn't end with its parent. It has done nothing."""
+
+
+class NoChild(Exception):
+    """A child can't be forked, in words."""
 
 
 class Outcome(t.NamedTuple):
@@ -71,6 +77,15 @@ class Child:
         self._end()
 
     def _begin(self) -> None:
+        try:
+            self._fork()
+        except OSError as error:
+            if error.errno is None:
+                # It is what a signal has raised.
+                raise
+            raise NoChild(os.strerror(error.errno)) from error
+
+    def _fork(self) -> None:
         pairs = [os.pipe() for _name in Pipes._fields]
         self._readable = [readable for readable, _writable in pairs]
         writable = Pipes(*(writable for _readable, writable in pairs))
@@ -95,18 +110,15 @@ class Child:
             for descriptor, take in zip(self._readable, takers):
                 selector.register(descriptor, selectors.EVENT_READ, take)
             while selector.get_map():
-                ready = selector.select(_PAUSE)
-                for key, _events in ready:
-                    piece = os.read(key.fd, _PIECE)
-                    if piece:
-                        key.data(piece)
-                    else:
-                        selector.unregister(key.fd)
+                is_silent = not _take(selector, _PAUSE)
                 on_look()
-                if not ready:
-                    # It has ended, and somebody else has one of its descriptors.
+                if is_silent:
+                    # Once it has ended, somebody else may still have one of its descriptors.
                     status = self._reaped(os.WNOHANG)
                     if status is not None:
+                        # What it has written since it was silent is its result.
+                        while _take(selector, 0):
+                            pass
                         break
         if status is None:
             status = t.cast(int, self._reaped(0))
@@ -134,16 +146,28 @@ class Child:
         self._readable = []
 
 
+def _take(selector: selectors.BaseSelector, seconds: float) -> bool:
+    """Hand over what can be read within some seconds. Returns whether there was anything, the end of it included."""
+    ready = selector.select(seconds)
+    for key, _events in ready:
+        piece = os.read(key.fd, _PIECE)
+        if piece:
+            key.data(piece)
+        else:
+            selector.unregister(key.fd)
+    return bool(ready)
+
+
 def _live(worker: int, blocked: t.Iterable[int], work: Work, pipes: Pipes) -> t.NoReturn:
     """All that the child does. It doesn't return to what its parent was about to do."""
     status = _FAILED
     try:
         # Looking for garbage in what is the parent's would make copies of it.
         gc.freeze()
-        _die_with(worker)
+        is_bound = _die_with(worker)
         _reset_signals()
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        status = work(pipes)
+        status = work(pipes) if is_bound else NOT_BOUND
     except BaseException:
         os.write(pipes.stderr, traceback.format_exc().encode("utf-8", "replace"))
     finally:
@@ -151,13 +175,14 @@ def _live(worker: int, blocked: t.Iterable[int], work: Work, pipes: Pipes) -> t.
         os._exit(status)
 
 
-def _die_with(worker: int) -> None:
-    """Have the kernel kill this process when its parent ends; raises :class:`OSError` where it can't."""
-    if ctypes.CDLL(None, use_errno=True).prctl(_SET_PARENT_DEATH_SIGNAL, int(signal.SIGKILL), 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "the parent-death signal can't be set")
+def _die_with(worker: int) -> bool:
+    """Have the kernel kill this process when its parent ends. Returns whether it will."""
+    if ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, int(signal.SIGKILL), 0, 0, 0):
+        return False
     if os.getppid() != worker:
         # It ended before that.
         os._exit(_FAILED)
+    return True
 
 
 def _reset_signals() -> None:

@@ -22,9 +22,10 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from . import _core_internals
-from ._child import Child, Outcome
+from ._child import NOT_BOUND, Child, NoChild, Outcome
 from ._child_process import ModuleRun
 from ._imported import module
+from ._in_place_conditions import VARIABLE
 from ._orphan import ansible_of_worker, end_process, is_orphaned
 from ._progress_line import ProgressLines
 
@@ -109,10 +110,15 @@ class InPlace(ActionBase):
         return _core_internals.built(sys.executable), code.__file__
 
     def _low_level_execute_command(self, *_arguments: t.Any, **_options: t.Any) -> t.Any:
-        outcome = self._outcome()
-        out, err = outcome.stdout, outcome.stderr
+        try:
+            outcome = self._outcome()
+        except NoChild as error:
+            outcome = self._failure(NOT_BOUND, self._not_started(f"no process can be forked ({error})"))
         if outcome.status < 0:
-            out, err = json.dumps({"failed": True, "msg": self._killed_by(-outcome.status)}).encode(), b""
+            outcome = self._failure(outcome.status, self._killed_by(-outcome.status))
+        elif outcome.status == NOT_BOUND and not outcome.stdout:
+            outcome = self._failure(NOT_BOUND, self._not_started("the kernel doesn't end a process with its parent"))
+        out, err = outcome.stdout, outcome.stderr
         stdout, stderr = (to_text(output, errors="surrogate_then_replace") for output in (out, err))
         return {
             "rc": outcome.status,
@@ -133,6 +139,17 @@ class InPlace(ActionBase):
 
         with Child(t.cast(ModuleRun, self._run).run) as child:
             return child.outcome(report.take, look)
+
+    @staticmethod
+    def _failure(status: int, message: str) -> Outcome:
+        """What a module that failed with a message would have printed."""
+        return Outcome(status, json.dumps({"failed": True, "msg": message}).encode(), b"")
+
+    def _not_started(self, why: str) -> str:
+        return (
+            f"The module {self._task.action} could not be started in place: {why}. "
+            f"With {VARIABLE}: false, modules run as payloads."
+        )
 
     def _killed_by(self, number: int) -> str:
         try:

@@ -221,20 +221,25 @@ class BlobPlacement:
         is_first: bool,
     ) -> t.Callable[[], BlobOutcome | None]:
         def look() -> BlobOutcome | None:
-            repository = wanted.repository
-            if first is not None and first.outcome is None and self._is_missing(repository):
+            if first is not None and first.outcome is None and self._is_missing(wanted):
                 wanted.presumed = True
                 return None
             found = self._missing_or_found(digest, copies, wanted)
             if found is None and is_first:
                 # Asked now, before anything is sent there; the others get the same answer.
-                self._is_missing(repository)
+                self._is_missing(wanted)
             return found
 
         return look
 
-    def _is_missing(self, repository: str) -> bool:
-        return self._missing.presumes(repository) or self._destination.lacks_repository(repository)
+    def _is_missing(self, wanted: _Wanted) -> bool:
+        if wanted.is_small and self._missing.presumes(wanted.repository):
+            return True
+        # To send what is large without need takes longer than to ask.
+        is_missing = self._destination.lacks_repository(wanted.repository)
+        if not is_missing:
+            self._missing.found(wanted.repository)
+        return is_missing
 
     def _missing_or_found(self, digest: str, copies: _Copies, wanted: _Wanted) -> BlobOutcome | None:
         if self._check or not wanted.is_small:

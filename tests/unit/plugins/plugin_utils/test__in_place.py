@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 from ansible_collections.imageops.registry.plugins.plugin_utils import _in_place
-from ansible_collections.imageops.registry.plugins.plugin_utils._child import Outcome
+from ansible_collections.imageops.registry.plugins.plugin_utils._child import NoChild, Outcome
 from ansible_collections.imageops.registry.plugins.plugin_utils._in_place import InPlace, ProgressReport
 
 STATE = {"blobs": 2, "blobs_done": 1, "bytes": 30, "bytes_done": 10, "bytes_moved": 10, "in_flight": []}
@@ -69,3 +69,28 @@ def test_a_child_that_was_killed_is_a_failure_in_one_sentence(status: int, how: 
     result = json.loads(answer["stdout"])
     assert result == {"failed": True, "msg": f"The module imageops.registry.blob was killed by {how}"}
     assert answer["stderr"] == ""
+
+
+@pytest.mark.parametrize(
+    ("ends", "why"),
+    [
+        (Outcome(255, b"", b""), "the kernel doesn't end a process with its parent"),
+        (NoChild("Cannot allocate memory"), "no process can be forked (Cannot allocate memory)"),
+    ],
+)
+def test_a_child_that_can_not_be_started_is_a_failure_in_one_sentence(ends: Outcome | NoChild, why: str) -> None:
+    def outcome() -> Outcome:
+        if isinstance(ends, NoChild):
+            raise ends
+        return ends
+
+    run = InPlace.__new__(InPlace)
+    run._task = types.SimpleNamespace(action="imageops.registry.blob")
+    run._outcome = outcome  # type: ignore[method-assign]
+    answer: dict[str, t.Any] = run._low_level_execute_command("")
+    assert (answer["rc"], answer["stderr"]) == (255, "")
+    said = f"The module imageops.registry.blob could not be started in place: {why}."
+    assert json.loads(answer["stdout"]) == {
+        "failed": True,
+        "msg": f"{said} With imageops_registry_in_place: false, modules run as payloads.",
+    }

@@ -12,7 +12,11 @@ from ansible_collections.imageops.registry.plugins.module_utils._blobs._missing_
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._placement import BlobGroup, BlobPlacement
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._transfer import ContentSource
 from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
-from ansible_collections.imageops.registry.plugins.module_utils._model._errors import ContentMismatch, RegistryError
+from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (
+    ContentMismatch,
+    RegistryError,
+    UnexpectedAnswer,
+)
 from ansible_collections.imageops.registry.plugins.module_utils._registry._registry import Registry
 from ansible_collections.imageops.registry.plugins.module_utils._run._parallel import StepGraph
 from ansible_collections.imageops.registry.plugins.module_utils._run._progress import Progress
@@ -189,6 +193,18 @@ def test_what_is_large_is_looked_for_wherever_it_goes(server: ScriptedServer) ->
     expect_own_upload(server, MIDDLE, "/u?s=1")
     expect_own_upload(server, SMALL, "/u?s=2")
     assert place_by(destination, missing, sizes={LARGE: 2 * 1024**2}) == ["upload", "upload", "exists"]
+
+
+def test_what_is_large_is_looked_for_although_the_largest_is_not_there(server: ScriptedServer) -> None:
+    destination, missing = two_new(server)
+    sizes = {LARGE: 3 * 1024**2, MIDDLE: 2 * 1024**2}
+    # Of the repository itself it is asked whether it is there: to send so much in vain takes longer.
+    server.expect("HEAD", head(LARGE), 404).expect("GET", "/v2/a/tags/list?n=1", 200, b'{"tags": ["1"]}')
+    server.expect("POST", "/v2/a/blobs/uploads/", 500)
+    server.expect("HEAD", head(MIDDLE), 200, headers={"Content-Length": str(sizes[MIDDLE])})
+    server.expect("HEAD", head(SMALL), 200, CONTENT[SMALL])
+    assert place_by(destination, missing, sizes=sizes) == ["exists", "exists", UnexpectedAnswer]
+    assert not missing.presumes("a")
 
 
 def test_check_mode_looks_at_all_whatever_is_presumed(server: ScriptedServer) -> None:
