@@ -32,13 +32,16 @@ from ._referrers_index import Listing, list_under_subject, unlist_from_subject
 
 
 class ManifestItem(t.NamedTuple):
-    """One manifest to be pushed. Without ``content`` it is read from ``source_repository`` of the source."""
+    """One manifest to be pushed. Without ``content`` it is read from ``source_repository`` of the source.
+
+    Bytes are parsed when it is pushed.
+    """
 
     repository: str
     digest: str
     source_repository: str = ""
     media_type: str = ""
-    content: bytes | None = None
+    content: bytes | Manifest | None = None
     known_missing: bool = False
     """Whether it is pushed without a look: it was just seen not to be there, or to be damaged."""
 
@@ -155,8 +158,8 @@ class ManifestPush:
 
     def _known(self, item: ManifestItem) -> Manifest | None:
         """The manifest of an item that has its content; None where it has none, or none that is right."""
-        if item.content is None:
-            return None
+        if item.content is None or isinstance(item.content, Manifest):
+            return item.content
         try:
             manifest = Manifest.parse(item.content, item.media_type, item.digest)
             return manifest if manifest.subject is None or manifest.subject.digest else None
@@ -316,6 +319,8 @@ def _put(registry: End, repository: str, digest: str, manifest: Manifest) -> Non
 
 
 def _manifest_of(item: ManifestItem, source: End | None, what: str) -> Manifest:
+    if isinstance(item.content, Manifest):
+        return item.content
     if item.content is not None:
         try:
             return Manifest.parse(item.content, item.media_type, item.digest)

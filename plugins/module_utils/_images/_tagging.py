@@ -31,8 +31,8 @@ class TagItem(t.NamedTuple):
     digest: str
     previous_digest: str | None = None
     """The digest that the tag must still point to; empty where there must be no tag, None where it doesn't matter."""
-    content: bytes | None = None
-    """The manifest; without it, it is read from the repository."""
+    content: bytes | Manifest | None = None
+    """The manifest; bytes are parsed when it is pushed. Without it, it is read from the repository."""
     is_guarded: bool = False
     """Whether it decides over more than the outcome that there is no such tag: see :attr:`.Purpose.GUARD`.
 
@@ -168,6 +168,8 @@ def _manifest_of(registry: End, item: TagItem, what: str) -> Manifest:
         except NotFound as error:
             error.hint = error.hint or f"A tag can only point to a manifest of {item.repository}: push it there first"
             raise
+    if isinstance(item.content, Manifest):
+        return item.content
     try:
         return Manifest.parse(item.content, "", item.digest)
     except RegistryError as error:

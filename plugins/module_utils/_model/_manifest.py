@@ -146,6 +146,12 @@ class Manifest:
         self.size = len(content)
         self._lists: dict[str, list[Descriptor]] = {}  # what was read of the document already
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Manifest) and (self.content, self.media_type) == (other.content, other.media_type)
+
+    def __hash__(self) -> int:
+        return hash((self.digest, self.media_type))
+
     @classmethod
     def parse(cls, content: bytes, content_type: str = "", digest: str = "", expected: str = "") -> Manifest:
         """Read the bytes of a manifest.

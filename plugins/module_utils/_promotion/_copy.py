@@ -187,6 +187,6 @@ def _manifest_item(planned: PlannedManifest) -> ManifestItem:
         manifest.digest,
         planned.source_repository,
         manifest.media_type,
-        manifest.content,
+        manifest,
         known_missing=planned.just_missed or planned.replace,
     )

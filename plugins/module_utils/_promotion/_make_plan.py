@@ -90,7 +90,7 @@ def _image(comparison: Comparison, summaries: t.Mapping[Place, Plain]) -> Planne
         artifacts=tuple(artifact._replace(tree=()) for artifact in comparison.artifacts),
         artifacts_compared=comparison.artifacts_compared,
         missing=comparison.missing,
-        content=present.content if present is not None and present.digest == digest else None,
+        present=present if present is not None and present.digest == digest else None,
         summary=summaries.get((item.repository, digest), {}),
     )
 

@@ -44,7 +44,7 @@ class PlannedImage(t.NamedTuple):
     """What belongs to it, without trees: manifests to push are in the plan."""
     artifacts_compared: bool = False
     missing: tuple[Missing, ...] = ()
-    content: bytes | None = None
+    present: Manifest | None = None
     """Its manifest where that is at the destination already, to be pushed again under a tag."""
     summary: Plain = {}
     """What it is in the words of people, for a diff; empty where nobody asked for that."""
@@ -120,7 +120,7 @@ class Plan:
         return tuple(
             TagItem(
                 *(image.item.destination_repository, tag.tag, image.digest, tag.previous_digest),
-                content=self._content_of(image.place) or image.content,
+                content=self.manifests_by_place.get(image.place) or image.present,
                 # Only what the user says is a guard: the digests that the comparison has found came along.
                 is_guarded=is_guarded(image.item, tag.tag),
             )
@@ -137,7 +137,7 @@ class Plan:
                 if artifact.tag:
                     found[image.item.destination_repository, artifact.tag] = TagItem(
                         *(image.item.destination_repository, artifact.tag, artifact.digest, artifact.previous_digest),
-                        content=self._content_of((image.item.destination_repository, artifact.digest)),
+                        content=self.manifests_by_place.get((image.item.destination_repository, artifact.digest)),
                         # What was signed at the destination as well must not be taken away.
                         is_guarded=True,
                     )
@@ -172,7 +172,3 @@ class Plan:
                 found[digest] = manifest
                 digests += [child.digest for child in manifest.children()]
         return list(found.values())
-
-    def _content_of(self, place: Place) -> bytes | None:
-        manifest = self.manifests_by_place.get(place)
-        return None if manifest is None else manifest.content

@@ -20,7 +20,7 @@ from .._images._contents import Missing
 from .._images._tagging import TagItem
 from .._model._actions import FAILED
 from .._model._base64 import decode_base64
-from .._model._digest import check_digest, compute_digest
+from .._model._digest import check_digest
 from .._model._errors import InvalidInput, printable
 from .._model._manifest import MAXIMUM_BLOB_SIZE, Descriptor, Manifest
 from .._model._reference import check_repository, check_tag
@@ -109,7 +109,7 @@ def _plain_manifest(planned: PlannedManifest, contents: bool) -> Plain:
         "source_repository": planned.source_repository,
         "digest": planned.manifest.digest,
         "media_type": planned.manifest.media_type,
-        **_plain_content(planned.manifest.content, contents),
+        **_plain_content(planned.manifest, contents),
         **_if_any("replace", planned.replace),
     }
 
@@ -120,14 +120,14 @@ def _plain_tag(tag: TagItem, contents: bool) -> Plain:
         "tag": tag.tag,
         "digest": tag.digest,
         "previous_digest": tag.previous_digest,
-        **_plain_content(tag.content, contents),
+        **_plain_content(t.cast("Manifest | None", tag.content), contents),
     }
 
 
-def _plain_content(content: bytes | None, wanted: bool) -> Plain:
-    if content is None or not wanted:
+def _plain_content(manifest: Manifest | None, wanted: bool) -> Plain:
+    if manifest is None or not wanted:
         return {}
-    return {"content_base64": base64.b64encode(content).decode("ascii")}
+    return {"content_base64": base64.b64encode(manifest.content).decode("ascii")}
 
 
 def _if_any(name: str, value: t.Any) -> Plain:
@@ -180,8 +180,8 @@ class _BesideImages(t.NamedTuple):
 
     previous_digests: dict[Place, str]
     """What tags of artifacts point to, by tag."""
-    contents: dict[Place, bytes]
-    """The bytes of manifests that aren't to be pushed by digest, by digest."""
+    present: dict[Place, Manifest]
+    """The manifests that aren't to be pushed by digest, by digest."""
     summaries: dict[Place, Plain]
     """By digest."""
 
@@ -195,7 +195,7 @@ def _beside_images(
         {
             tag.digest_place: tag.item.content
             for tag in tags
-            if tag.item.content is not None and tag.digest_place not in pushed
+            if isinstance(tag.item.content, Manifest) and tag.digest_place not in pushed
         },
         {tag.digest_place: tag.summary for tag in tags if tag.summary},
     )
@@ -245,7 +245,7 @@ def _planned(image: Plain, item: ImageItem, beside: _BesideImages) -> PlannedIma
         artifacts=tuple(artifacts),
         artifacts_compared=image["artifacts_compared"],
         missing=tuple(image["missing"]),
-        content=beside.contents.get(place),
+        present=beside.present.get(place),
         summary=beside.summaries.get(place, {}),
     )
 
@@ -322,15 +322,10 @@ def _tag(entry: t.Any) -> _GivenTag:
     tag = fields(entry, _TAG, {"content_base64": object, "summary": dict})
     check_repository(tag["repository"])
     check_tag(tag["tag"])
-    algorithm = check_digest(tag["digest"]).partition(":")[0]
-    if tag["previous_digest"]:
-        check_digest(tag["previous_digest"])
-    content = None
-    if tag.get("content_base64") is not None:
-        content = _decoded(tag["content_base64"])
-        found = compute_digest(content, algorithm)
-        if found != tag["digest"]:
-            raise InvalidInput(f"its content has the digest {found}, not {tag['digest']}")
+    for digest in filter(None, (tag["digest"], tag["previous_digest"])):
+        check_digest(digest)
+    given = tag.get("content_base64")
+    content = None if given is None else Manifest.parse(_decoded(given), "", check_digest(tag["digest"]))
     item = TagItem(tag["repository"], tag["tag"], tag["digest"], tag["previous_digest"], content)
     summary = tag.get("summary") or {}
     # For a diff. What it is about isn't left to it.

@@ -11,6 +11,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._model._manifest
     OCI_INDEX,
     OCI_MANIFEST,
     Descriptor,
+    Manifest,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._comparison import (
     Comparison,
@@ -99,7 +100,7 @@ def test_content_that_is_there_under_no_tag_is_read_there_for_its_tags(
 ) -> None:
     destination.add("team/app", IMAGE)
     plan = plan_for(source, destination, item)
-    assert [tag.content for tag in plan.tags] == [IMAGE_BYTES] * 2
+    assert [tag.content for tag in plan.tags] == [Manifest.parse(IMAGE_BYTES)] * 2
     assert plan.manifests == plan.blobs == ()
     assert not [call for call in source.calls if call.startswith("GET")]
     assert destination.calls[2:] == [f"GET team/app {IMAGE_DIGEST}"]

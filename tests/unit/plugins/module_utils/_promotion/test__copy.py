@@ -11,7 +11,11 @@ from ansible_collections.imageops.registry.plugins.module_utils._end._purpose im
 from ansible_collections.imageops.registry.plugins.module_utils._images._contents import Depth
 from ansible_collections.imageops.registry.plugins.module_utils._images._referrers import cosign_tags
 from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
-from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import OCI_MANIFEST, Descriptor
+from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import (
+    OCI_MANIFEST,
+    Descriptor,
+    Manifest,
+)
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._copy import CopyRules, Promotion
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._plan_as_plain import as_plain, from_plain
@@ -157,3 +161,20 @@ def test_a_diff_has_blobs_and_manifests_beside_the_tags(source: FakeRegistry, de
     blobs, child, parent = (row["after"] for row in rows)
     assert set(blobs) == {blob["digest"] for blob in (IMAGE["config"], *IMAGE["layers"])}
     assert (child["digest"], parent["digest"]) == (DIGEST, INDEX_DIGEST)
+
+
+def test_no_manifest_of_a_plan_is_parsed_again(
+    source: FakeRegistry, destination: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = image_item("team/app", tag="1", tags=("1", "stable", "latest"))
+    destination.add("team/app", IMAGE)
+    destination.blobs[compute_digest(CONFIG)] = CONFIG
+    plan = plan_for(source, destination, item)
+
+    def parse(*_arguments: t.Any, **_more: t.Any) -> t.NoReturn:
+        raise AssertionError("a manifest is parsed again")
+
+    monkeypatch.setattr(Manifest, "parse", parse)
+    promotion = Promotion(source.client, destination.client, plan, CopyRules(True, False), Progress())
+    outcomes = promotion.carry_out()
+    assert not outcomes.failures and len(outcomes.moved) == 3

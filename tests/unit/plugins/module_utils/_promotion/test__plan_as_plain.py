@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._images._referrers import cosign_tags
 from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import AccessDenied, InvalidInput
+from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import Manifest
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._plain_shapes import HINT
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._plan import Plan
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._plan_as_plain import as_plain, from_plain
@@ -81,7 +82,7 @@ def test_a_plan_is_the_same_behind_its_plain_data(source: FakeRegistry, destinat
     ]
     plan = plan_for(source, destination, *items, summaries=True)
     assert [one.action for one in plan.images] == ["promote", "promote", "failed", "refused"]
-    assert plan.artifact_tags[0].previous_digest and plan.images[1].content == encoded(image())
+    assert plan.artifact_tags[0].previous_digest and plan.images[1].present == Manifest.parse(encoded(image()))
     again = from_plain(json.loads(json.dumps(as_plain(plan))), items, "dev.example", "prod.example")
     assert again.images == tuple(
         one._replace(artifacts=tuple(artifact._replace(media_type="") for artifact in one.artifacts))
@@ -206,7 +207,7 @@ def test_what_is_no_plan_is_told_with_its_place(made: Plain, name: str, entry: t
         ("images", "exists", 1, "it has no exists, or another one"),
         ("manifests", "replace", "yes", "it has no replace, or another one"),
         ("tags", "summary", "x", "it has no summary, or another one"),
-        ("tags", "content_base64", "e30=", "plan.tags[0]: its content has the digest "),
+        ("tags", "content_base64", "e30=", "plan.tags[0]: the manifest's bytes have the digest "),
         ("tags", "content_base64", 1, "plan.tags[0]: content_base64 is no valid base64"),
     ],
 )
