@@ -5,19 +5,20 @@
 
 """What a module in place needs of ansible-core that isn't public: every name of it stands here, and nowhere else.
 
-A release that doesn't have one of them runs modules as payloads, which needs none.
+A release that doesn't have one of them, or takes other arguments, runs modules as payloads, which needs none.
 """
 
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 import typing as t
 
 from ansible.errors import AnsibleError
 
 PROBLEM = ""
-"""What this release doesn't have; empty where it has everything."""
+"""What this release doesn't have, or has otherwise; empty where it has everything."""
 
 try:
     from ansible._internal._ansiballz import _builder
@@ -26,6 +27,7 @@ try:
     from ansible.module_utils import _internal, basic
     from ansible.module_utils._internal._ansiballz import _loader
     from ansible.module_utils.common.json import Direction, get_module_encoder
+    from ansible.plugins.action import ActionBase
 
     _NAMES = (
         (_builder.ExtensionManager, "create"),
@@ -36,6 +38,11 @@ try:
         (basic, "_ANSIBLE_ARGS"),
         (basic, "_ANSIBLE_PROFILE"),
         (_loader, "_handle_exception"),
+        # These are replaced, or called.
+        (ActionBase, "_compute_environment_string"),
+        (ActionBase, "_configure_module"),
+        (ActionBase, "_is_pipelining_enabled"),
+        (ActionBase, "_low_level_execute_command"),
     )
     for _place, _name in _NAMES:
         getattr(_place, _name)
@@ -105,3 +112,23 @@ def run_main(main: t.Callable[[], object], arguments: bytes) -> t.NoReturn:
     except Exception as error:
         _loader._handle_exception(error, profile())
         raise
+
+
+def trial() -> str:
+    """Use each of these once, as a task does. Returns what can't be used so; empty where all can.
+
+    A release that has other fields or arguments is found out here, before the first task, not by every task.
+    """
+    try:
+        built("")
+        encoded({}, "")
+        debuggers({})
+        inspect.signature(module_common._get_shebang).bind(_SHEBANG, {}, None)
+        inspect.signature(_loader._handle_exception).bind(None, profile())
+    except Exception as error:
+        # Nothing is known of what a release to come raises.
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+PROBLEM = PROBLEM or trial()

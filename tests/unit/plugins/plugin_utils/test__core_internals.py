@@ -10,12 +10,32 @@ import re
 
 import pytest
 from ansible.errors import AnsibleError
+from ansible.executor import module_common
 from ansible_collections.imageops.registry.plugins import modules
 from ansible_collections.imageops.registry.plugins.plugin_utils import _core_internals
 
 
 def test_this_release_has_everything() -> None:
     assert _core_internals.PROBLEM == ""
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "other"),
+    [
+        (module_common, "_BuiltModule", lambda *, one, more: None),
+        (module_common, "_get_module_metadata", lambda: None),
+        (module_common, "_get_shebang", lambda interpreter: None),
+        (_core_internals, "get_module_encoder", lambda name: None),
+        (_core_internals._builder.ExtensionManager, "create", lambda: None),
+        (_core_internals._loader, "_handle_exception", lambda: None),
+    ],
+)
+def test_a_release_that_has_one_of_them_otherwise_runs_payloads(
+    monkeypatch: pytest.MonkeyPatch, place: object, name: str, other: object
+) -> None:
+    assert _core_internals.trial() == ""
+    monkeypatch.setattr(place, name, other)
+    assert "Error: " in _core_internals.trial()
 
 
 def test_no_module_asks_for_a_serialisation_of_its_own() -> None:
