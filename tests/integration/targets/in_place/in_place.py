@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from equal import ends_in_place, modules_are_equal, processes_are_equal
-from memory import little_memory
 from runs import main
 from secret import nothing_is_shown
 from stopped import nothing_goes_on
@@ -22,6 +21,5 @@ main(
         ends_in_place,
         nothing_is_shown,
         nothing_goes_on,
-        little_memory,
     ]
 )

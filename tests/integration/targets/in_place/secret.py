@@ -30,8 +30,9 @@ from watched import Watched
 
 REGISTRY = "dev-token"
 LAYER = 256 * 1024
-OF_ANSIBLE = re.compile(r"[a-z0-9_]{8}|pymp-\w+")
-"""What Ansible's main process makes: Python tries the directory for temporary files, multiprocessing has one in it."""
+OF_ANSIBLE = re.compile(r"[a-z0-9_]{8}|pymp-\w+|ansible-local-\w+")
+"""What Ansible's main process makes: Python tries the directory for temporary files, multiprocessing has one in it, and
+so has Ansible."""
 
 
 def nothing_is_shown() -> None:
@@ -69,7 +70,7 @@ def nothing_is_shown() -> None:
     place = Path(tempfile.mkdtemp(prefix="in-place-"))
     kept = "{{ [by_file, by_option, copied, refused] | map('list') }}"
     tasks.append({"name": "registered", "ansible.builtin.debug": {"msg": kept}})
-    for name in ("tmp", "home", "remote"):
+    for name in ("tmp", "home", "remote", "ansible", "local"):
         (place / name).mkdir()
     environment = {
         "HOME": str(place / "home"),

@@ -9,10 +9,9 @@ import os
 import re
 import signal
 import time
-from pathlib import Path
 
 from runs import PROMOTE, REGISTRIES, Plain, check, connection, inventory, mark, requests_since, say, seed, task
-from stopping import Running, begin
+from stopping import Running, begin, parent_of
 
 from fault_control import FaultControl
 
@@ -53,10 +52,6 @@ def stop(way: str, running: Running) -> None:
         os.kill(workers[0], signal.SIGKILL)
     elif way != "timeout":
         os.kill(running.process.pid, signal.Signals[way])
-
-
-def parent_of(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def nothing_goes_on() -> None:

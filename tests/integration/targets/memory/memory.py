@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+from private_memory import little_memory
 from runs import CONFIG, OUTPUT, Failed, Plain, check, harness, inventory, main, play, playbook, private_file, say, task
 
 SIZE = int(CONFIG["layer_mib"]) * 1024**2
@@ -85,4 +86,4 @@ def flat_memory() -> None:
         harness("stop", "--state", str(STATE), "--delete")
 
 
-main([flat_memory])
+main([flat_memory, little_memory])

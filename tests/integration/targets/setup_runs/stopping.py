@@ -65,6 +65,11 @@ class Running(NamedTuple):
         self.process.wait()
 
 
+def parent_of(pid: int) -> int:
+    """The process that has started another one, or that it was left to."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def _mark(name: str) -> str:
     return f"{OUTPUT}-{name}"
 

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import pathlib
+import subprocess
 import sys
 import tempfile
 import time
@@ -184,3 +185,40 @@ def test_how_far_it_is_is_handed_over(tmp_path: pathlib.Path, monkeypatch: pytes
     assert len(lines) == int(show)
     if show:
         assert json.loads(lines[0])["bytes_moved"] == 5
+
+
+# Ansible, its worker, and the child of that, which says whether it is held for every line that it reads.
+HELD = """
+import os, sys
+from ansible_collections.imageops.registry.plugins.plugin_utils._child_process import _holder
+
+ansible = os.getpid()
+if not os.fork():
+    if not os.fork():
+        holds = _holder(ansible)
+        for _line in sys.stdin:
+            print(holds(), flush=True)
+        os._exit(0)
+    os.wait()
+    os._exit(0)
+os.wait()
+"""
+
+
+def test_a_child_is_held_until_ansible_is_killed_although_its_worker_lives() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HELD],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as ansible:
+
+        def is_held() -> str:
+            print(file=ansible.stdin, flush=True)
+            return t.cast("t.IO[str]", ansible.stdout).readline()
+
+        assert is_held() == "True\n"
+        ansible.kill()
+        ansible.wait()
+        assert is_held() == "False\n"

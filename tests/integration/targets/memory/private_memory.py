@@ -1,20 +1,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The memory that worker and child have for themselves while a large layer is copied."""
+"""The memory that worker and child of a module in place have for themselves while a large layer is copied."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
 
-from runs import Plain, check, connection, inventory, say, seed, task
-from stopped import parent_of
-from stopping import begin
+from runs import CONFIG, Plain, check, connection, inventory, say, seed, task
+from stopping import begin, parent_of
 
 SOURCE, DESTINATION = "dev", "prod"
 LIMIT_MIB = 40
-LAYER = 128 * 1024**2
+LAYER = int(CONFIG["layer_mib"]) * 1024**2
 
 
 def private_memory(pid: int) -> int:
