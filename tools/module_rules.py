@@ -19,6 +19,8 @@ from rules import ROOT, action_group
 TARGETS = Path("tests", "integration", "targets")
 NO_TESTS = re.compile(r"setup_\w+/|errors/vars/")
 """What names modules in the targets, and tests none of them."""
+USE = {".yml": r"^ *(?:- )?imageops\.registry\.(\w+):", ".py": r"\b(?:task|read|at_source)\(\s*\"(\w+)\""}
+"""How a task uses a module, by the kind of file."""
 
 
 class Need(NamedTuple):
@@ -53,11 +55,11 @@ def modules() -> list[str]:
 
 
 def tested_in_targets() -> set[str]:
-    """The words that stand in quotes, or behind the name of the collection, in the files of the targets."""
+    """The modules of tasks in the targets: the keys of tasks in YAML, and what functions in Python make tasks of."""
     found = set()
     for path in (ROOT / TARGETS).rglob("*"):
-        if path.suffix in {".py", ".yml"} and not NO_TESTS.match(path.relative_to(ROOT / TARGETS).as_posix()):
-            found.update(re.findall(r"(?<=imageops\.registry\.)\w+|(?<=\")\w+(?=\")", path.read_text(encoding="utf-8")))
+        if path.suffix in USE and not NO_TESTS.match(path.relative_to(ROOT / TARGETS).as_posix()):
+            found.update(re.findall(USE[path.suffix], path.read_text(encoding="utf-8"), re.MULTILINE))
     return found
 
 

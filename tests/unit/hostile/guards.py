@@ -30,6 +30,8 @@ _NAMES = "../plugins/module_utils/_model/test__reference.py::test_"
 _SHAPES = "../plugins/module_utils/_module/test__shapes.py::test_"
 _AUTHORITY = "test_private_authority.py::test_"
 _PLANS = "../plugins/module_utils/_promotion/test__plan_conditions.py::test_"
+_CHILD = "../plugins/plugin_utils/test__child.py::test_"
+_IN_CHILD = "../plugins/plugin_utils/test__child_process.py::test_"
 _SUBJECTS = "../plugins/module_utils/_promotion/test__plan_subjects.py::test_"
 
 CREDENTIALS_KEPT = (
@@ -660,4 +662,35 @@ SECRETS_SHOWN = (
     ),
 )
 
-GUARDS = (*CREDENTIALS_KEPT, *WRONG_CONTENT, *PLANS, *SECRETS_SHOWN)
+IN_PLACE = (
+    Guard(
+        "the kernel ends a child with its worker",
+        "../plugin_utils/_child.py",
+        "if ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, int(signal.SIGKILL), 0, 0, 0):",
+        "if False:",
+        f"{_CHILD}it_dies_with_its_worker",
+    ),
+    Guard(
+        "a child whose worker ended before does nothing",
+        "../plugin_utils/_child.py",
+        "if os.getppid() != worker:",
+        "if False:",
+        f"{_CHILD}one_whose_worker_has_ended_before_does_nothing",
+    ),
+    Guard(
+        "a tag moves only while Ansible and its worker live",
+        "../plugin_utils/_child_process.py",
+        "return lambda: parent_of(worker) == ansible and os.getppid() == worker",
+        "return lambda: True",
+        f"{_IN_CHILD}a_child_is_held_until_ansible_is_killed_although_its_worker_lives",
+    ),
+    Guard(
+        "a module in place is no controller",
+        "../plugin_utils/_core_internals.py",
+        "_internal.is_controller = False",
+        "pass",
+        f"{_IN_CHILD}warnings_are_returned_and_not_shown",
+    ),
+)
+
+GUARDS = (*CREDENTIALS_KEPT, *WRONG_CONTENT, *PLANS, *SECRETS_SHOWN, *IN_PLACE)

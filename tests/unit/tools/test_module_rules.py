@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 import shutil
 import sys
 
@@ -75,6 +76,17 @@ def test_to_be_in_the_lists_of_all_modules_is_no_test(root: pathlib.Path, capsys
             path.write_bytes(path.read_bytes().replace(b"repository_info", b"repository_facts"))
     (line,) = said(capsys)
     assert line.startswith("tests/integration/targets: use repository_info in a target")
+
+
+def test_a_module_with_the_name_of_something_else_needs_a_task_in_a_target(
+    root: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in (root / "tests/integration/targets").rglob("*"):
+        if path.suffix in {".py", ".yml"}:
+            text = path.read_text().replace("imageops.registry.tag:", "imageops.registry.tags:")
+            path.write_text(re.sub(r"(\w\(\s*\"tag)(?=\")", r"\1s", text))
+    (line,) = said(capsys)
+    assert line.startswith("tests/integration/targets: use tag in a target")
 
 
 def test_an_action_plugin_without_a_module(root: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
