@@ -350,8 +350,8 @@ def work(task: Task) -> dict[str, t.Any]:
     if params["repository"] is not None:
         result["digest"] = items[0].digest
     if task.diff_mode:
-        contents = {(item.repository, item.digest): item.content for item in items}
-        result["diff"] = manifest_diff(params["registry"], done, lambda *place: contents[place])
+        contents = {(item.repository, item.digest): item.content for item in items if isinstance(item.content, bytes)}
+        result["diff"] = manifest_diff(params["registry"], done, lambda *place: contents.get(place))
     return result
 
 
