@@ -160,6 +160,8 @@ def run_targets(label: str, stream: Stream, venv: Path, count: Count) -> None:
         "registries_state": str(state),
         "registries_python": str(harness_python),
         "registries_script": str(copy / HARNESS),
+        # The programs of the target runner.
+        "runner_programs": str(making.venv(pythons.LINT) / "bin"),
         "referrer_copies": int(os.environ.get("REFERRER_COPIES") or REFERRER_COPIES),
         "layer_mib": int(os.environ.get("LAYER_MIB") or LAYER_MIB),
         # ansible-test limits files for modules, which users rarely do: modules would all run as payloads.

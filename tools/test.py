@@ -37,7 +37,7 @@ def main() -> int:
         environments = [only] if only else [pythons.TARGET, *pythons.cores()]
         tested = [] if what == "integration" else environments
         cores = [] if what == "unit" else pythons.cores()
-        making.venvs(*cores, *tested, *([] if what == "unit" else [pythons.REGISTRIES]))
+        making.venvs(*cores, *tested, *([] if what == "unit" else [pythons.REGISTRIES, pythons.LINT]))
         # What takes longest first: the measured core.
         parts = [
             units.parts(one, label(one), arguments, measuring=not only and one is tested[-1])

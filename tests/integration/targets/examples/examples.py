@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
+import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -26,6 +25,9 @@ from runs import (
     state_at,
 )
 
+sys.path.append(str(COLLECTION / "tools"))
+
+import guide_pages
 from images import AMD64, ARM64, artifact, image, index, layer
 from seeding import Pusher
 
@@ -33,23 +35,21 @@ NAMES = {"dev.example:5000": "prod-token", "prod.example": "prod-htpasswd"}
 """The registries of the examples, and those that stand in for them; both have TLS and a login."""
 USER = "username: promoter"
 """The account of the examples; the one that stands in for it is another."""
-GUIDES = COLLECTION / "docs" / "docsite" / "rst"
 PAGES = (
-    "first_promotion.rst",
-    "whole_images.rst",
-    "artifacts_and_signatures.rst",
-    "log_in.rst",
-    "air_gap.rst",
-    "registry_differences.rst",
-    "verify.rst",
+    "first_promotion",
+    "whole_images",
+    "artifacts_and_signatures",
+    "log_in",
+    "air_gap",
+    "registry_differences",
+    "verify",
 )
 CARRY = "/srv/carry"
 """The directory in which the examples have their layouts."""
 VARIABLES = {"vault_prod_password": REGISTRIES["prod-htpasswd"]["password"]}
 """What the examples take from a vault."""
-EXAMPLE = re.compile(r"^\.\. code-block:: yaml\+jinja\n\n((?:   .*\n|\n)+)", re.MULTILINE)
 NOT_RUN = ".. not run: "
-"""In the paragraph before an example that needs what no test has; the reason follows."""
+"""In the last line before an example that needs what no test has; the reason follows."""
 ENDS = """
 promote_source: {registry: dev.example:5000, auth_file: ~/.docker/config.json}
 promote_destination: {registry: prod.example, auth_file: ~/.docker/config.json}
@@ -58,21 +58,19 @@ promote_destination: {registry: prod.example, auth_file: ~/.docker/config.json}
 
 class Example(NamedTuple):
     page: str
-    number: int
+    line: int
     text: str
 
     @property
     def name(self) -> str:
-        return f"{self.page}, example {self.number}"
+        return f"{self.page}.rst, line {self.line}"
 
 
 def examples(page: str) -> Iterator[Example]:
     """The examples of a page that can be run."""
-    text = (GUIDES / page).read_text(encoding="utf-8")
-    for number, found in enumerate(EXAMPLE.finditer(text), 1):
-        last = text[: found.start()].rstrip().rpartition("\n")[2]
-        if not last.startswith(NOT_RUN):
-            yield Example(page, number, textwrap.dedent(found[1]).strip("\n") + "\n")
+    for found in guide_pages.examples(guide_pages.page(page)):
+        if found.language == "yaml+jinja" and not found.before.startswith(NOT_RUN):
+            yield Example(page, found.line, found.text)
 
 
 def seeded() -> None:
