@@ -17,7 +17,7 @@ import pythons
 import running
 from common import Failed, say
 
-CONFIGURATION = '''\
+CONFIGURATION = """\
 project = "imageops.registry"
 extensions = ["sphinx_antsibull_ext"]
 html_theme = "alabaster"
@@ -25,16 +25,22 @@ html_theme_options = {"page_width": "70em", "sidebar_width": "16em"}
 default_role = "any"
 highlight_language = "YAML+Jinja"
 nitpicky = False
+# Before the first release, the page of the changelog is empty.
+suppress_warnings = ["toc.no_title"]
+
+# The pages of ansible-core are on another site, whose list of labels isn't fetched.
+ELSEWHERE = {"action_plugins", "ansible_configuration_settings", "common_return_values"}
 
 
-def elsewhere(app, domain, node):
-    """The pages of ansible-core are on another site, whose list of labels isn't fetched."""
-    return node["reftarget"].startswith("ansible_collections.ansible.builtin.")
+def elsewhere(app, env, node, words):
+    target = node["reftarget"]
+    if target in ELSEWHERE or target.startswith(("ansible_collections.ansible.builtin.", "ANSIBLE_")):
+        return words
 
 
 def setup(app):
-    app.connect("warn-missing-reference", elsewhere)
-'''
+    app.connect("missing-reference", elsewhere)
+"""
 
 
 def main() -> int:
