@@ -22,6 +22,8 @@ author:
 extends_documentation_fragment:
   - imageops.registry._connection
   - imageops.registry._images
+  - imageops.registry._gates
+  - imageops.registry._signatures
   - imageops.registry._attributes
   - imageops.registry._attended
   - imageops.registry._attended.progress
@@ -202,7 +204,7 @@ images:
   type: list
   elements: dict
   contains:
-    # generated: image_names image_outcome image_plan image_costs
+    # generated: image_names image_outcome image_plan image_gates image_signatures image_costs
     reference:
       description: The image at the source.
       type: str
@@ -286,6 +288,69 @@ images:
           sample: copy
         reason:
           description: Why, where it isn't copied.
+          type: str
+          sample: ""
+    gates:
+      description: Every gate that applies to the image, where it was to be promoted. Empty otherwise.
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: The name of the gate.
+          type: str
+          sample: team label
+        passed:
+          description: Whether its expression gave V(true).
+          type: bool
+          sample: true
+        severity:
+          description: V(error) or V(warning).
+          type: str
+          sample: error
+        value:
+          description: What the expression gave, cut where it is long; or why it couldn't be evaluated.
+          type: raw
+          sample: true
+        message:
+          description: What to report where it fails.
+          type: str
+          sample: Images need the label team
+    verified:
+      description:
+        - Whether the signatures of the image are what its rule asks for.
+        - Null where no signatures were asked for, the rule exempts it, or it wasn't to be promoted.
+      type: bool
+      sample: true
+    signatures:
+      description: Every signature that was found, with the reason why it doesn't verify.
+      type: list
+      elements: dict
+      contains:
+        form:
+          description: Its form, V(cosign_tag), V(sigstore_bundle) or V(notation).
+          type: str
+          sample: sigstore_bundle
+        digest:
+          description: The digest of the manifest that holds it.
+          type: str
+          sample: sha256:9d1ae52d4dd6f0c5a4d3f6f2a3bbd2ad70b1c8d5a0ef1b1f8d3cb6e2b7a10c44
+        subject:
+          description: The digest of the image that it was found for.
+          type: str
+          sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+        verified:
+          description: Whether it verifies.
+          type: bool
+          sample: true
+        by:
+          description:
+            - Who has signed. C(key:) and the base64 SHA-256 of the public key (SubjectPublicKeyInfo), or C(certificate:) and the
+              subject of the signer.
+            - Empty where it doesn't verify.
+          type: str
+          sample: key:Jq5gkTBcRR9FKnPpVZ0jVwDnJwV4sNgyD7cJ1hKJ0kA=
+        reason:
+          description: Why it doesn't verify. Empty where it does.
           type: str
           sample: ""
     blobs_uploaded:
@@ -409,6 +474,7 @@ from ..module_utils._layout._opening import format_of, open_layout
 from ..module_utils._model._actions import PROMOTE, UNCHANGED
 from ..module_utils._model._reference import Place, check_repository
 from ..module_utils._module._archive_arguments import ARCHIVE_IMAGES, all_images, names_to_read, names_to_write
+from ..module_utils._module._condition_arguments import CONDITIONS
 from ..module_utils._module._copying import copy_images
 from ..module_utils._module._image_arguments import IMAGE_OPTIONS, Ends, image_items
 from ..module_utils._module._task import PROGRESS, Task, create_module, run
@@ -466,6 +532,7 @@ def work(task: Task) -> Plain:
 def main() -> None:
     options = {
         **IMAGE_OPTIONS,
+        **CONDITIONS,
         **PROGRESS,
         "state": {"type": "str", "choices": ["exported", "imported"], "required": True},
         "path": {"type": "path", "required": True},

@@ -17,7 +17,8 @@ from .._model._manifest import Descriptor, Manifest
 from .._run._parallel import run_all
 from ._listing import ImageName, head_images
 
-COSIGN_SUFFIXES = (".sig", ".att", ".sbom")
+SIGNATURE_SUFFIX = ".sig"
+COSIGN_SUFFIXES = (SIGNATURE_SUFFIX, ".att", ".sbom")
 
 UNTYPED = ("", "application/vnd.oci.empty.v1+json")
 """Types in a list that say nothing. The second is that of an empty config, which some registries name for all."""

@@ -41,6 +41,16 @@ BLOB = "blob"
 API = "api"
 TAG_SCHEMA = "tag_schema"
 
+# What a digest leads to.
+IMAGE = "image"
+INDEX = "index"
+ARTIFACT = "artifact"
+
+# The forms of signatures; the first is also how what cosign tags was found.
+COSIGN_TAG = "cosign_tag"
+SIGSTORE_BUNDLE = "sigstore_bundle"
+NOTATION = "notation"
+
 # What a layout is.
 DIRECTORY = "directory"
 ARCHIVE = "archive"

@@ -227,6 +227,14 @@ class ContentMismatch(RegistryError):
     """Bytes that don't have the digest or the size that was promised."""
 
 
+class Unverified(RegistryError):
+    """A signature that doesn't verify, and why."""
+
+
+class NoSignature(Unverified):
+    """Something that is signed, and isn't meant as a signature of the image, such as an SBOM."""
+
+
 class ProtocolViolation(RegistryError):
     """An answer that the distribution specification doesn't allow, or that isn't safe to follow."""
 

@@ -14,6 +14,7 @@ from .._end._end import End
 from .._images._tag_diff import describe_tags, tag_diff
 from .._promotion._copy import CopyRules, Promotion
 from .._promotion._items import STOPPING, ImageItem
+from .._promotion._judging import judge_plan
 from .._promotion._make_plan import make_plan
 from .._promotion._plan import Plan
 from .._promotion._plan_as_plain import as_plain, from_plain
@@ -21,6 +22,7 @@ from .._promotion._plan_conditions import check_conditions
 from .._promotion._plan_subjects import check_subjects
 from .._promotion._report import problem
 from .._promotion._result import result_of
+from ._condition_arguments import warn_of_gates
 from ._planning import plan_rules
 from ._task import Task
 from ._verification_arguments import TAGS_ONLY, Verification
@@ -41,17 +43,20 @@ def copy_images(
     ``given`` is a plan from before, which is carried out. Raises :class:`InvalidInput` where it is none for ``items``.
     """
     missing = MissingRepositories(destination)
+    rules = plan_rules(task, verification)
     if given is None:
-        plan = make_plan(source, destination, items, plan_rules(task, verification), missing)
+        plan = make_plan(source, destination, items, rules, missing)
     else:
         plan = from_plain(given, items, source.name, destination.name)
         check_conditions(plan)
         check_subjects(plan, source, destination)
+        plan = judge_plan(plan, source, destination, rules.conditions, check=task.check_mode)
         missing.consider(plan.untagged_repositories)
     task.check_secrets(as_plain(plan, contents=False))
+    warn_of_gates(task, plan)
     before = _tags_before(destination, plan) if task.diff_mode else {}
-    rules = CopyRules(task.params["on_error"] == "fail", task.check_mode, verification.depth)
-    promotion = Promotion(source, destination, plan, rules, task.progress, missing)
+    how = CopyRules(task.params["on_error"] == "fail", task.check_mode, verification.depth)
+    promotion = Promotion(source, destination, plan, how, task.progress, missing)
     outcomes = promotion.carry_out()
     result = result_of(plan, outcomes)
     result.update(_failures(result["images"], promotion))

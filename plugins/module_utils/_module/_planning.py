@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from .._promotion._make_plan import PlanRules
+from ._condition_arguments import conditions
 from ._task import Task
 from ._verification_arguments import Verification
 
@@ -18,5 +19,7 @@ def plan_rules(task: Task, verification: Verification) -> PlanRules:
         artifacts_of_equal=task.params["compare_artifacts"],
         depth=verification.depth,
         repair=verification.repair,
+        conditions=conditions(task.params),
+        check=task.check_mode,
         summaries=task.diff_mode,
     )

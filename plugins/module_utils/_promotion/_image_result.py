@@ -13,7 +13,7 @@ from ._items import Plain
 
 _OF_PLAN = (
     *("reference", "destination", "digest", "source_digest", "action", "reason", "tags", "layers_left_out"),
-    *("artifacts", "artifacts_compared", "missing"),
+    *("artifacts", "artifacts_compared", "gates", "verified", "signatures", "missing"),
 )
 """What a plan has said of it."""
 

@@ -20,6 +20,7 @@ from .._model._manifest import Descriptor, Manifest, blobs_of
 from .._run._parallel import run_all
 from ._comparison import Comparison, compare_images
 from ._items import ImageItem, Plain
+from ._judging import Conditions, judge_plan
 from ._plan import Place, Plan, PlannedImage, PlannedManifest
 from ._verification import verify_contents
 
@@ -33,6 +34,10 @@ class PlanRules(t.NamedTuple):
     """How thoroughly is checked whether the destination has what it should."""
     repair: bool = False
     """Whether what is missing there is pushed again, although tags point to what needs it."""
+    conditions: Conditions = Conditions()
+    """What an image has to meet to be promoted."""
+    check: bool = False
+    """Whether nothing is kept, not even that a digest was met."""
     summaries: bool = False
     """Whether the plan also says what the images are in the words of people, for a diff. This reads configs."""
 
@@ -54,13 +59,14 @@ def make_plan(
     compared = verify_contents(source, destination, compared, rules.depth, repair=rules.repair)
     summaries = _summaries(compared, source) if rules.summaries else {}
     promoted = [comparison for comparison in compared if comparison.action == PROMOTE]
-    return Plan(
+    plan = Plan(
         source.name,
         destination.name,
         tuple(_image(comparison, summaries) for comparison in compared),
         _blobs(promoted, source.name, destination.name),
         _manifests(promoted),
     )
+    return judge_plan(plan, source, destination, rules.conditions, check=rules.check)
 
 
 def group_of(item: ImageItem, source: str, destination: str) -> tuple[str, str, tuple[str, ...]]:

@@ -16,9 +16,11 @@ from .._images._artifacts import Artifact
 from .._images._contents import Missing
 from .._images._tagging import TagItem
 from .._model._actions import PROMOTE
-from .._model._manifest import Descriptor, Manifest
+from .._model._manifest import Descriptor, Manifest, blobs_of
 from ._comparison import TagComparison, is_guarded
+from ._gates import GateResult
 from ._items import COPYING, MOVING, ImageItem, Plain
+from ._signatures import Judgement
 
 Place = tuple[str, str]
 """A repository at the destination, and a digest or tag in it."""
@@ -46,6 +48,10 @@ class PlannedImage(t.NamedTuple):
     missing: tuple[Missing, ...] = ()
     present: Manifest | None = None
     """Its manifest where that is at the destination already, to be pushed again under a tag."""
+    gates: tuple[GateResult, ...] = ()
+    """What the gates said of it, where it was to be promoted."""
+    judgement: Judgement | None = None
+    """What its signatures are worth; None where nobody asked, or it wasn't to be promoted."""
     summary: Plain = {}
     """What it is in the words of people, for a diff; empty where nobody asked for that."""
 
@@ -172,3 +178,22 @@ class Plan:
                 found[digest] = manifest
                 digests += [child.digest for child in manifest.children()]
         return list(found.values())
+
+    def with_images(self, images: t.Sequence[PlannedImage]) -> Plan:
+        """The plan with other decisions about its images, and without the content that only those need which stop."""
+        plan = dataclasses.replace(self, images=tuple(images))
+        needed = {
+            (image.item.destination_repository, manifest.digest): manifest
+            for image in plan.promoted
+            for manifest in self.tree_of(image, image.copied_artifacts)
+        }
+        blobs = {(repository, blob.digest) for (repository, _digest), one in needed.items() for blob in blobs_of([one])}
+        groups = [
+            group._replace(blobs=tuple(blob for blob in group.blobs if (group.repository, blob[0]) in blobs))
+            for group in self.blobs
+        ]
+        return dataclasses.replace(
+            plan,
+            blobs=tuple(group for group in groups if group.blobs),
+            manifests=tuple(planned for planned in self.manifests if planned.place in needed),
+        )

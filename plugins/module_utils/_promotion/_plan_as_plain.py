@@ -29,6 +29,7 @@ from ._comparison import TagComparison
 from ._items import ACTIONS, STOPPING, ImageItem, Plain
 from ._plain_shapes import HINT, Shape, each, fields, meant
 from ._plan import Place, Plan, PlannedImage, PlannedManifest
+from ._signatures import Judgement
 
 _PARTS = ("images", "blobs", "manifests", "artifact_tags", "tags")
 _IMAGE: Shape = {
@@ -37,6 +38,8 @@ _IMAGE: Shape = {
     **dict.fromkeys(("tags", "layers_left_out", "artifacts", "missing"), list),
     "artifacts_compared": bool,
 }
+_JUDGED: Shape = {"gates": list, "verified": object, "signatures": list}
+"""What a plan says of gates and signatures. It isn't believed, and so not read."""
 _TAG_OF_IMAGE: Shape = dict.fromkeys(("tag", "previous_digest", "action"), str)
 _LAYER: Shape = {**dict.fromkeys(("digest", "media_type"), str), "size": int}
 _ARTIFACT: Shape = dict.fromkeys(("subject", "digest", "artifact_type", "tag", "action", "reason"), str)
@@ -87,8 +90,17 @@ def image_as_plain(plan: Plan, image: PlannedImage) -> Plain:
         "layers_left_out": [{name: getattr(layer, name) for name in _LAYER} for layer in image.layers_left_out],
         "artifacts": [{name: getattr(artifact, name) for name in _ARTIFACT} for artifact in image.artifacts],
         "artifacts_compared": image.artifacts_compared,
+        "gates": [result._asdict() for result in image.gates],
+        **_plain_judgement(image.judgement),
         "missing": [entry._asdict() for entry in image.missing],
     }
+
+
+def _plain_judgement(judgement: Judgement | None) -> Plain:
+    """What signatures are worth. Why they aren't enough is the reason of the image."""
+    if judgement is None:
+        return {"verified": None, "signatures": []}
+    return {"verified": judgement.verified, "signatures": judgement.as_plain()["signatures"]}
 
 
 def _plain_group(group: BlobGroup) -> Plain:
@@ -252,7 +264,7 @@ def _planned(image: Plain, item: ImageItem, beside: _BesideImages) -> PlannedIma
 
 def _image(entry: t.Any) -> Plain:
     """An image with the names that it has, and what is in it read."""
-    image = fields(entry, _IMAGE, {"exists": bool})
+    image = fields(entry, _IMAGE, {"exists": bool, **_JUDGED})
     if image["action"] not in ACTIONS:
         raise InvalidInput(f"{quoted(image['action'])} is no action of an image")
     image["tags"] = each(image["tags"], "tags", lambda one: TagComparison(**fields(one, _TAG_OF_IMAGE)))

@@ -47,9 +47,11 @@ def report(summary: Plain, *, check_mode: bool = False) -> list[str]:
         if kind not in (UNCHANGED, _BLOCKED):
             alike = str(image["reason"]) if kind in STOPPING else str(len(told_of))
             told_of.setdefault((kind, alike), []).append(image)
-    lines = [
-        f"{_name(kind, check_mode)}: {_about_all(images, check_mode)}" for (kind, _alike), images in told_of.items()
-    ]
+    lines = []
+    for (kind, _alike), images in told_of.items():
+        lines.append(f"{_name(kind, check_mode)}: {_about_all(images, check_mode)}")
+        if kind == PROMOTE:
+            lines += _about_judgement(images[0])
     told = [f"{n} {_name(kind, check_mode)}" for kind, n in counts.items() if n or kind in (PROMOTE, UNCHANGED)]
     ways = _PLANNED if check_mode else _DONE
     sizes = [
@@ -109,6 +111,24 @@ def _about(image: Plain, check_mode: bool) -> str:
         return f"{reference} to {destination}:{tags}"
     reason = str(image["reason"])
     return reason if reference in reason else f"{reference}: {reason}"
+
+
+def _about_judgement(image: Plain) -> list[str]:
+    """What gates and signatures said of an image that is promoted, in a line each where there are any."""
+    lines = []
+    if image["gates"]:
+        parts = [
+            f"{gate['name']} ({'passed' if gate['passed'] else 'warning: ' + gate['message']})"
+            for gate in image["gates"]
+        ]
+        lines.append(f"  gates: {', '.join(parts)}")
+    verified = [signature for signature in image["signatures"] if signature["verified"]]
+    if verified:
+        signers = ", ".join(dict.fromkeys(f"{signature['by']} ({signature['form']})" for signature in verified))
+        lines.append(f"  signatures: verified by {signers}")
+    elif image["verified"]:
+        lines.append("  signatures: none, and none is required")
+    return lines
 
 
 def _about_tag(tag: Plain) -> str:

@@ -13,6 +13,8 @@ from .._model._actions import FAILED, PROMOTE
 from ._image_result import BlobSums, image_result
 from ._items import COPYING, MOVING, NOT_MOVED, NOT_PUSHED, NOT_TAGGED, Plain
 
+_JUDGED = ("gates", "verified", "signatures")
+
 
 def summary_of_tasks(plan: Plain, copied: Plain) -> Plain:
     """What a role did: ``changed``, an entry for each image, and the sum of ``transfer``.
@@ -26,11 +28,16 @@ def summary_of_tasks(plan: Plain, copied: Plain) -> Plain:
     why = "" if copied.get("skipped") is True else str(copied.get("msg", ""))
     return {
         "changed": copied.get("changed") is True,
-        "images": copied["images"]
+        "images": [_judged(*both) for both in zip(copied["images"], plan["images"])]
         if "images" in copied
         else [_not_copied(image, plan, why) for image in plan["images"]],
         "transfer": _sum_of_transfers([plan, copied]),
     }
+
+
+def _judged(image: Plain, planned: Plain) -> Plain:
+    """An image that was copied, with what gates and signatures said of it: in a role, the comparison judges."""
+    return {**image, **{name: planned[name] for name in _JUDGED}}
 
 
 def _not_copied(image: Plain, plan: Plain, why: str) -> Plain:

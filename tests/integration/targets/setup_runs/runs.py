@@ -132,6 +132,8 @@ def module_options(image: Plain) -> dict[str, Plain]:
         "manifest": {"repository": repository, "digest": digest},
         "manifest_info": {**tag, "include": ["config"]},
         "referrer_info": tag,
+        "image_info": tag,
+        "signature_info": {**tag, "signatures": [{"mode": "none"}]},
         "registry_info": {"repository": repository},
         "repository_info": {},
         "tag": {**tag, "digest": digest},

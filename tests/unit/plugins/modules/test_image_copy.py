@@ -181,3 +181,17 @@ def test_an_image_that_is_another_than_expected(registry: RegistryServer, option
 def test_no_images_are_nothing_to_do(options: Plain) -> None:
     done: t.Any = succeed("image_copy", {**options, "images": []}, diff=True)
     assert (done["changed"], done["images"], done["diff"], done["transfer"]) == (False, [], [], NO_TRANSFER)
+
+
+def test_gates_judge_a_plan_again(source: RegistryServer, registry: RegistryServer, options: Plain) -> None:
+    plan = succeed("image_diff_info", options)
+    passed = {"name": "a gate", "passed": True, "severity": "error", "value": True, "message": ""}
+    for one in plan["images"]:
+        one["gates"] = [passed]
+    gates = [{"name": "a gate", "that": "labels.approved == 'yes'"}]
+    failed = fail("image_copy", {**options, "plan": plan, "gates": gates})
+    assert "Nothing was written." in failed["msg"] and "gate 'a gate'" in failed["msg"]
+    assert not registry.writes
+    failed = fail("image_copy", {**options, "gates": gates})
+    assert "gate 'a gate'" in failed["msg"] and not registry.writes
+    assert succeed("image_copy", {**options, "plan": plan, "gates": []})["changed"] is True

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import base64
+import json
+import pathlib
 import typing as t
 
 import pytest
@@ -25,6 +27,7 @@ from ansible_collections.imageops.registry.tests.unit.support.module_runs import
     transfer,
 )
 from ansible_collections.imageops.registry.tests.unit.support.registry_server import RegistryServer
+from ansible_collections.imageops.registry.tests.unit.support.signing import private_key, public_pem
 
 ANOTHER = b"another layer"
 
@@ -231,6 +234,9 @@ def test_what_is_compared_and_what_it_costs(ends: Ends) -> None:
             "layers_left_out": [],
             "artifacts": [],
             "artifacts_compared": True,
+            "gates": [],
+            "verified": None,
+            "signatures": [],
             "missing": [],
         }
     ]
@@ -332,3 +338,63 @@ def test_what_the_destination_has_lost(ends: Ends) -> None:
     assert {entry["kind"] for entry in found["images"][0]["missing"]} == {"blob"} and found["blobs"] == []
     repaired = succeed("image_diff_info", {**options, "verify": "blobs", "repair": True})
     assert repaired["differs"] is True and len(repaired["blobs"][0]["blobs"]) == 2
+
+
+def gate(that: str, **changes: t.Any) -> Plain:
+    return {"name": "a gate", "that": that, **changes}
+
+
+def test_gates_refuse_what_does_not_meet_them(ends: Ends) -> None:
+    images = [{"repository": "a/b", "tag": "1.0"}, {"repository": "a/b", "tag": "2.0"}]
+    options = {**ends.options, "images": images, "gates": [gate("tag == '1.0'", message="Only 1.0")]}
+    result = succeed("image_diff_info", options)
+    assert [one["action"] for one in result["images"]] == ["unchanged", "refused"]
+    assert result["images"][0]["gates"] == []
+    assert result["images"][1]["gates"] == [
+        {"name": "a gate", "passed": False, "severity": "error", "value": False, "message": "Only 1.0"}
+    ]
+    assert result["images"][1]["reason"] == (f"{ends.source.host}/a/b:2.0: gate 'a gate': Only 1.0 (it gave false)")
+    assert result["tags"] == result["manifests"] == result["blobs"] == []
+    assert succeed("image_diff_info", {**options, "gates": [gate("tag == '2.0'")]})["tags"]
+
+
+def test_a_gate_that_only_warns(ends: Ends) -> None:
+    gates = [gate("labels.team", severity="warning", message="No team")]
+    options = {**ends.options, "images": [{"repository": "a/b", "tag": "2.0"}], "gates": gates}
+    result = succeed("image_diff_info", options)
+    assert result["images"][0]["action"] == "promote"
+    assert f"{ends.source.host}/a/b:2.0: gate 'a gate': No team (it gave null)." in json.dumps(result["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"gates": [gate("tag ==")]}, "gates[0].that"),
+        ({"gates": [gate("lenght(tag)")]}, "there is no function lenght()"),
+        ({"gates": [gate("tag"), gate("digest")]}, "gates[1]: another gate is called 'a gate'"),
+        ({"signatures": [{"mode": "required"}]}, "signatures[0]: mode required needs keys or certificates"),
+    ],
+)
+def test_conditions_that_are_none_fail_before_the_first_request(ends: Ends, changes: Plain, words: str) -> None:
+    options = {**ends.options, "images": [{"repository": "a/b", "tag": "2.0"}], **changes}
+    assert words in fail("image_diff_info", options)["msg"]
+    assert not ends.source.requests and not ends.destination.requests
+
+
+def test_unsigned_images_are_refused(ends: Ends) -> None:
+    keys = [public_pem(private_key("p256")).decode()]
+    options = {**ends.options, "images": [{"repository": "a/b", "tag": "2.0"}], "signatures": [{"keys": keys}]}
+    (one,) = succeed("image_diff_info", options)["images"]
+    assert (one["action"], one["verified"], one["signatures"]) == ("refused", False, [])
+    assert one["reason"] == f"{ends.source.host}/a/b:2.0: {ends.two} has no signature"
+
+
+def test_a_digest_is_met_for_the_first_time(ends: Ends, tmp_path: pathlib.Path) -> None:
+    gates = [gate("first_seen_seconds >= `3600`")]
+    images = [{"repository": "a/b", "tag": "2.0"}]
+    options = {**ends.options, "images": images, "gates": gates, "record": {"path": str(tmp_path)}}
+    assert succeed("image_diff_info", options, check=True)["images"][0]["gates"][0]["value"] is False
+    assert not list(tmp_path.iterdir())
+    assert succeed("image_diff_info", options)["images"][0]["action"] == "refused"
+    kept = json.loads((tmp_path / "first-seen.json").read_text())
+    assert list(kept) == [f"{ends.source.host}/a/b@{ends.two}"]

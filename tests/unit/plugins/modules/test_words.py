@@ -20,7 +20,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._model._actions 
 from ansible_collections.imageops.registry.tests.unit.support.module_runs import Plain, names_of_modules
 
 MODULES = "ansible_collections.imageops.registry.plugins.modules"
-KEYS = frozenset(["action", "kind", "problem", "found_by", "format"])
+KEYS = frozenset(["action", "kind", "problem", "found_by", "format", "form"])
 """The keys of results that have such a word."""
 
 

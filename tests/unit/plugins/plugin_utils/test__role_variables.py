@@ -270,7 +270,7 @@ def tasks_with_modules(entries: t.Sequence[Plain]) -> t.Iterator[tuple[str, Plai
             if name in ("block", "rescue", "always"):
                 yield from tasks_with_modules(value)
             elif name.startswith("imageops.registry."):
-                yield name.rpartition(".")[2], value
+                yield name.rpartition(".")[2], {**value, **entry.get("args", {})}
 
 
 def options_of(module: t.Any, monkeypatch: pytest.MonkeyPatch) -> Plain:

@@ -66,6 +66,9 @@ def test_a_plan_holds_what_the_next_tasks_need(source: FakeRegistry, destination
             "layers_left_out": [],
             "artifacts": [],
             "artifacts_compared": False,
+            "gates": [],
+            "verified": None,
+            "signatures": [],
             "missing": [],
         }
     ]

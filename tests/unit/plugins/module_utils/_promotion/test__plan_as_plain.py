@@ -126,7 +126,7 @@ def test_a_part_with_a_misspelt_name_is_pointed_out(made: Plain, wrong: str, mea
     ("path", "wrong", "hint"),
     [
         (("images", 0), "destinatoin", "'destinatoin' perhaps stands for destination"),
-        (("images", 0), "gates", ""),
+        (("images", 0), "records", ""),
         (("images", 0, "tags", 0), "digest", ""),
         (("blobs", 0), "mounts_from", "'mounts_from' perhaps stands for mount_from"),
         (("blobs", 0, "blobs", 0), "action", ""),

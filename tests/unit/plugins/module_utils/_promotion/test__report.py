@@ -168,3 +168,19 @@ def test_reasons_are_told_once_and_those_held_up_are_counted() -> None:
 def test_of_many_reasons_the_first_are_told() -> None:
     images = [failed(f"reason {number}") for number in range(8)]
     assert problem(images) == " | ".join([*(f"reason {number}" for number in range(5)), "and 3 more"])
+
+
+def test_a_report_says_what_gates_and_signatures_said_of_what_is_promoted(both: Plan) -> None:
+    summary = told(both, done(both))
+    gate = {"name": "label", "passed": True, "severity": "error", "value": True, "message": "no label"}
+    warning = {**gate, "name": "age", "passed": False, "severity": "warning", "message": "it is old"}
+    signature = {"form": "cosign_tag", "digest": "", "subject": "", "verified": True, "by": "key:abc=", "reason": ""}
+    other = {**signature, "verified": False, "by": "", "reason": "no"}
+    summary["images"][0].update(gates=[gate, warning], verified=True, signatures=[other, signature, signature])
+    summary["images"][1].update(verified=True)
+    lines = report(summary)
+    assert lines[1:3] == [
+        "  gates: label (passed), age (warning: it is old)",
+        "  signatures: verified by key:abc= (cosign_tag)",
+    ]
+    assert lines[4] == "  signatures: none, and none is required"

@@ -35,10 +35,14 @@ def compared(both: Plan) -> Plain:
 
 
 def test_what_one_task_copied_is_told_as_that_task_tells_it(compared: Plain) -> None:
-    image_told = {"action": "promote", "reason": ""}
+    image_told = {"action": "promote", "reason": "", "gates": [], "verified": None, "signatures": []}
     copied = {"changed": True, "images": [image_told], "transfer": {"requests": 4}, "failures": []}
+    # The comparison has judged.
+    judged = {"gates": [{"name": "a gate"}], "verified": True, "signatures": [{"verified": True}]}
+    compared["images"][0].update(judged)
     told = summary_of_tasks(compared, copied)
-    assert told == {"changed": True, "images": [image_told], "transfer": {"requests": 7, "retries": 1}}
+    images = [{**image_told, **judged}]
+    assert told == {"changed": True, "images": images, "transfer": {"requests": 7, "retries": 1}}
 
 
 @pytest.mark.parametrize("copied", [{}, {"skipped": True, "msg": "not needed"}, {"msg": "it broke", "failed": True}])

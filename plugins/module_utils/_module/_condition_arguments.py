@@ -1,0 +1,56 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""What images have to meet to be promoted, as options: they pair with the fragments ``_gates`` and ``_signatures``."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._promotion._first_sights import FirstSights
+from .._promotion._gates import ERROR, SEVERITIES, read_gates
+from .._promotion._judging import Conditions
+from .._promotion._plan import Plan
+from .._promotion._signature_rules import read_rules
+from ._signature_arguments import SIGNATURES
+from ._task import Task
+
+Plain = dict[str, t.Any]
+
+CONDITIONS: Plain = {
+    "gates": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "name": {"type": "str", "required": True},
+            "that": {"type": "str", "required": True},
+            "message": {"type": "str"},
+            "severity": {"type": "str", "choices": list(SEVERITIES), "default": ERROR},
+            "repositories": {"type": "list", "elements": "str"},
+        },
+    },
+    "signatures": {**SIGNATURES, "default": []},
+}
+RECORD: Plain = {"record": {"type": "dict", "options": {"path": {"type": "path"}}}}
+
+
+def conditions(params: Plain) -> Conditions:
+    """The conditions of a task. Raises :class:`InvalidInput` and :class:`LocalFileError`; nothing is requested."""
+    return Conditions(read_gates(params["gates"]), read_rules(params["signatures"]), first_sights(params))
+
+
+def first_sights(params: Plain) -> FirstSights | None:
+    """What is kept in the directory of records; None where there is none. Raises :class:`LocalFileError`."""
+    path = (params.get("record") or {}).get("path")
+    return FirstSights(path) if path else None
+
+
+def warn_of_gates(task: Task, plan: Plan) -> None:
+    """Warn of gates that failed, and only warn."""
+    for image in plan.images:
+        for result in image.gates:
+            if not result.passed and not result.refuses:
+                task.module.warn(f"{plan.reference_of(image)}: {result.sentence}.")

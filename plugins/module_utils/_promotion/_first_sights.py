@@ -1,0 +1,116 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""When digests were first met at a source: a file in a directory of records, which nobody who builds images can change.
+
+When an image says that it was made is up to whoever built it. This is not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import fcntl
+import json
+import os
+import tempfile
+import typing as t
+
+from .._model._errors import LocalFileError
+from .._model._times import format_time, parse_time
+from .._run._local_path import absolute, check_is_file, relative_hint
+
+_FILE, _LOCK = "first-seen.json", ".first-seen.lock"
+_LARGEST = 256 * 1024 * 1024
+"""Bytes. A million digests take about 150 MB."""
+
+Sight = tuple[str, str, str]
+"""Registry, repository and digest."""
+
+
+class FirstSights:
+    """The file of one directory. Raises :class:`LocalFileError` for what can't be read or written, or is broken."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = absolute(directory)
+        self._hint = relative_hint(directory)
+        self._path = os.path.join(self._directory, _FILE)
+        self._known = self._read()
+
+    def first(self, sight: Sight) -> datetime.datetime | None:
+        """When a digest was first met, in UTC; None where it hasn't been yet."""
+        return parse_time(self._known.get(_name(sight)))
+
+    def note(self, sights: t.Iterable[Sight], now: datetime.datetime) -> None:
+        """Keep that these digests were met now, but for those that were met before.
+
+        Runs that share the directory wait for one another, and the file is replaced as a whole.
+        """
+        names = dict.fromkeys(map(_name, sights))
+        if all(name in self._known for name in names):
+            return
+        with self._failures("written"), self._locked():
+            known = self._read()
+            known.update((name, format_time(now)) for name in names if name not in known)
+            self._write(known)
+            self._known = known
+
+    def _read(self) -> dict[str, str]:
+        with self._failures("read"):
+            check_is_file(self._path)
+            try:
+                with open(self._path, "rb") as file:
+                    content = file.read(_LARGEST + 1)
+            except FileNotFoundError:
+                return {}
+        try:
+            known = json.loads(content.decode("utf-8")) if len(content) <= _LARGEST else None
+        except (ValueError, RecursionError):
+            known = None
+        if not isinstance(known, dict) or any(parse_time(moment) is None for moment in known.values()):
+            raise LocalFileError(
+                f"the file {self._path} isn't what it was written as",
+                hint="Restore it from a backup; without it, every digest counts as met for the first time",
+            )
+        return known
+
+    def _write(self, known: t.Mapping[str, str]) -> None:
+        number, temporary = tempfile.mkstemp(dir=self._directory, prefix=f".{_FILE}.")
+        try:
+            with open(number, "w", encoding="utf-8") as file:
+                json.dump(known, file, indent=0, sort_keys=True)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, self._path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+        directory = os.open(self._directory, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+    @contextlib.contextmanager
+    def _locked(self) -> t.Iterator[None]:
+        number = os.open(os.path.join(self._directory, _LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(number)
+
+    @contextlib.contextmanager
+    def _failures(self, done: str) -> t.Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            problem = os.strerror(error.errno or 0)
+            raise LocalFileError(f"the file {self._path} can't be {done}: {problem}", hint=self._hint) from error
+
+
+def _name(sight: Sight) -> str:
+    registry, repository, digest = sight
+    return f"{registry}/{repository}@{digest}"

@@ -1,0 +1,105 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""What refers to an image, as a gate sees it: what the manifests themselves say, with the types of their statements."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._end._end import End
+from .._images._referrers import Found, referrers_of
+from .._model._actions import API, COSIGN_TAG, TAG_SCHEMA
+from .._model._errors import ContentMismatch, InvalidInput, NotFound, ProtocolViolation, RegistryError, Unverified
+from .._model._manifest import Descriptor, Manifest
+from .._run._parallel import run_all
+from . import _statement
+from ._signed_content import MAXIMUM, parse_object, read_signed
+from ._sigstore_bundle import is_bundle_type
+
+_PREDICATE_TYPE = "dev.sigstore.bundle.predicateType"
+_DSSE = "application/vnd.dsse.envelope.v1+json"
+_MOST = 1000
+"""Referrers of an image, its children included."""
+
+
+class Referrer(t.NamedTuple):
+    """One manifest that refers to an image or to a child of it."""
+
+    subject: str
+    found_by: str
+    descriptor: Descriptor
+    manifest: Manifest | None
+    """None where it is listed and can't be had."""
+    statements: tuple[_statement.Statement, ...] = ()
+    """Those that were read: not where an annotation tells their type."""
+
+    @property
+    def artifact_type(self) -> str:
+        """As its manifest says it, else as the list does."""
+        return self.descriptor.artifact_type if self.manifest is None else self.manifest.artifact_type
+
+    @property
+    def predicate_types(self) -> list[str]:
+        """The types of its statements."""
+        annotated = {} if self.manifest is None else self.manifest.annotations
+        if annotated.get(_PREDICATE_TYPE):
+            return [annotated[_PREDICATE_TYPE]]
+        return list(dict.fromkeys(statement.predicate_type for statement in self.statements))
+
+
+def find_referrers_of(registry: End, repository: str, digests: t.Sequence[str]) -> list[Referrer]:
+    """What refers to these digests; raises what keeps a list from being read."""
+    found: list[tuple[str, str, Descriptor]] = []
+    for digest, answer in zip(digests, referrers_of(registry, [(repository, digest) for digest in digests])):
+        if isinstance(answer, RegistryError):
+            raise answer
+        found += [(digest, *entry) for entry in _entries(answer)]
+    if len(found) > _MOST:
+        raise InvalidInput(f"more than {_MOST} manifests refer to the image").within(
+            f"list the referrers of {registry.name}/{repository}@{digests[0]}"
+        )
+    outcomes = run_all(lambda entry: _read(registry, repository, *entry), found, registry.jobs)
+    for outcome in outcomes:
+        if isinstance(outcome, RegistryError):
+            raise outcome
+    return t.cast("list[Referrer]", outcomes)
+
+
+def _entries(found: Found) -> t.Iterator[tuple[str, Descriptor]]:
+    by = found.referrers.found_by
+    for descriptor in found.referrers.descriptors:
+        yield by if by in (API, TAG_SCHEMA) else "", descriptor
+    for _tag, descriptor in found.cosign_tags:
+        yield COSIGN_TAG, descriptor
+
+
+def _read(registry: End, repository: str, subject: str, found_by: str, descriptor: Descriptor) -> Referrer:
+    try:
+        manifest = registry.get_manifest(repository, descriptor.digest, descriptor.media_type)
+    except (InvalidInput, NotFound, ProtocolViolation):
+        return Referrer(subject, found_by, descriptor, None)
+    if manifest.annotations.get(_PREDICATE_TYPE):
+        return Referrer(subject, found_by, descriptor, manifest)
+    statements = [_statement_in(registry, repository, layer) for layer in manifest.layers()]
+    return Referrer(subject, found_by, descriptor, manifest, tuple(one for one in statements if one is not None))
+
+
+def _statement_in(registry: End, repository: str, layer: Descriptor) -> _statement.Statement | None:
+    """The statement in a layer, whoever has signed it; None where there is none, or one that can't be read."""
+    kinds = (_DSSE, _statement.PAYLOAD_TYPE)
+    if layer.size > MAXIMUM or not (layer.media_type in kinds or is_bundle_type(layer.media_type)):
+        return None
+    try:
+        content = read_signed(registry, repository, layer)
+        if layer.media_type == _statement.PAYLOAD_TYPE:
+            return _statement.parse_statement(content)
+        document = parse_object(content, "the envelope")
+        envelope = document.get("dsseEnvelope") if is_bundle_type(layer.media_type) else document
+        if not isinstance(envelope, dict):
+            return None
+        return _statement.parse_statement(_statement.parse_envelope(envelope).payload)
+    except (ContentMismatch, NotFound, Unverified):
+        return None

@@ -1,0 +1,112 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""The rules of ``signatures``: which of them decides about a repository, and whom it trusts."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import typing as t
+
+from .._model._errors import InvalidInput, LocalFileError
+from .._model._shown import is_content
+from .._run._local_path import absolute, check_is_file, relative_hint
+from . import _cryptography as lib
+from ._certificate_chain import Roots, read_certificates, read_subject
+from ._public_keys import PublicKey, public_key
+from ._trust import COSIGN_SIGN, Trust
+
+Plain = dict[str, t.Any]
+
+REQUIRED, IF_PRESENT, EXEMPT = "required", "if_present", "none"
+MODES = (REQUIRED, IF_PRESENT, EXEMPT)
+_LARGEST_FILE = 1024 * 1024
+"""Bytes of a file with keys or certificates."""
+
+
+class SignatureRule(t.NamedTuple):
+    """What is asked of the signatures of images in some repositories."""
+
+    repositories: tuple[str, ...]
+    """Patterns in shell style, in which ``*`` matches ``/`` too."""
+    mode: str
+    trust: Trust = Trust()
+    each_image: bool = False
+    """Whether every image of an index needs a signature of its own as well."""
+
+    def decides(self, repository: str) -> bool:
+        """Whether one of the patterns matches."""
+        return any(fnmatch.fnmatchcase(repository, pattern) for pattern in self.repositories)
+
+
+def rule_for(rules: t.Sequence[SignatureRule], repository: str) -> SignatureRule | None:
+    """The first rule that decides about a repository; None where none does."""
+    return next((rule for rule in rules if rule.decides(repository)), None)
+
+
+def read_rules(entries: t.Sequence[Plain]) -> tuple[SignatureRule, ...]:
+    """The rules in a list of plain values. Keys and certificates are read, and nothing is asked of a registry.
+
+    Raises :class:`InvalidInput` and :class:`LocalFileError`, with the place in the list.
+    """
+    return tuple(_rule(entry, f"signatures[{place}]") for place, entry in enumerate(entries))
+
+
+def _rule(entry: Plain, where: str) -> SignatureRule:
+    mode, keys, certificates = entry["mode"], entry["keys"] or [], entry["certificates"] or []
+    repositories = ["*"] if entry["repositories"] is None else entry["repositories"]
+    if mode == EXEMPT:
+        return SignatureRule(tuple(repositories), mode)
+    if not keys and not certificates:
+        raise InvalidInput(
+            f"{where}: mode {mode} needs keys or certificates to verify with",
+            hint=f"Give the public keys, or exempt these repositories with mode {EXEMPT}",
+        )
+    if entry["subjects"] and not certificates:
+        raise InvalidInput(f"{where}.subjects: they are those of certificates, and none are given")
+    if lib.PROBLEM:
+        raise InvalidInput(
+            f"{where}: signatures can't be verified, since {lib.PROBLEM}",
+            hint="Install cryptography for the Python that runs the module",
+        )
+    roots = [
+        one for place, text in enumerate(certificates) for one in _certificates(text, f"{where}.certificates[{place}]")
+    ]
+    subjects = [read_subject(text, f"{where}.subjects[{place}]") for place, text in enumerate(entry["subjects"] or [])]
+    trust = Trust(
+        tuple(_key(text, f"{where}.keys[{place}]") for place, text in enumerate(keys)),
+        Roots(tuple(roots), tuple(subjects)),
+        {str(name): str(value) for name, value in (entry["annotations"] or {}).items()},
+        tuple([COSIGN_SIGN] if entry["predicate_types"] is None else entry["predicate_types"]),
+    )
+    return SignatureRule(tuple(repositories), mode, trust, bool(entry["each_image"]))
+
+
+def _key(text: str, where: str) -> PublicKey:
+    return public_key(*_pem(text, where))
+
+
+def _certificates(text: str, where: str) -> tuple[t.Any, ...]:
+    return read_certificates(*_pem(text, where))
+
+
+def _pem(text: str, where: str) -> tuple[bytes, str]:
+    """The content of a file, or the text itself where it is one; and how messages call it."""
+    if is_content(text):
+        return text.encode("utf-8", "replace"), where
+    path = absolute(text)
+    try:
+        check_is_file(path)
+        with open(path, "rb") as file:
+            content = file.read(_LARGEST_FILE + 1)
+    except LocalFileError as error:
+        raise error.at_option(where) from None
+    except OSError as error:
+        problem = f"{where}: the file {path} can't be read: {os.strerror(error.errno or 0)}"
+        raise LocalFileError(problem, hint=relative_hint(text)) from error
+    if len(content) > _LARGEST_FILE:
+        raise LocalFileError(f"{where}: the file {path} is larger than {_LARGEST_FILE} bytes")
+    return content, f"{where}: the file {path}"

@@ -1,0 +1,218 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""Who has signed an image: every signature that is found, tried with the keys and certificates of a rule.
+
+What isn't known is a reason, and never a pass: an unknown form, a payload that is too large, a list that can't be read.
+"""
+
+from __future__ import annotations
+
+import datetime
+import typing as t
+
+from .._end._end import End
+from .._images._inspection import read_tree
+from .._images._listing import ImageName
+from .._images._referrers import SIGNATURE_SUFFIX, UNTYPED, Found, referrers_of
+from .._model._actions import COSIGN_TAG, NOTATION, SIGSTORE_BUNDLE
+from .._model._errors import (
+    ContentMismatch,
+    InvalidInput,
+    NoSignature,
+    NotFound,
+    ProtocolViolation,
+    RegistryError,
+    Unsupported,
+    Unverified,
+)
+from .._model._manifest import Descriptor, Manifest
+from .._run._parallel import run_all
+from . import _cosign_tag, _notation, _sigstore_bundle
+from ._signature_rules import EXEMPT, IF_PRESENT, SignatureRule, rule_for
+from ._signed_content import read_signed
+from ._trust import Subject
+
+Plain = dict[str, t.Any]
+
+_MOST = 200
+"""Signatures of one digest that are tried. Whoever may push may add any number of them."""
+_BAD_CONTENT = (ContentMismatch, InvalidInput, NotFound, ProtocolViolation, Unsupported, Unverified)
+"""What is wrong with a signature itself. Everything else is a failure of the registry, and decides nothing."""
+NO_RULE = "no rule of signatures matches"
+
+
+class Signature(t.NamedTuple):
+    """One signature that was found, and what came of it."""
+
+    form: str
+    digest: str
+    """Of the manifest that holds it."""
+    subject: str
+    """The digest that it was found for."""
+    verified: bool = False
+    by: str = ""
+    reason: str = ""
+    """Why it doesn't verify."""
+
+
+class Judgement(t.NamedTuple):
+    """Whether the signatures of an image are enough. ``verified`` is None where a rule exempts it."""
+
+    verified: bool | None
+    signatures: tuple[Signature, ...] = ()
+    reason: str = ""
+    """Why not."""
+
+    def as_plain(self) -> Plain:
+        """As a result."""
+        signatures = [signature._asdict() for signature in self.signatures]
+        return {"verified": self.verified, "signatures": signatures, "reason": self.reason}
+
+
+def look_at_signatures(
+    registry: End, names: t.Sequence[ImageName], rules: t.Sequence[SignatureRule], now: datetime.datetime
+) -> list[Plain | RegistryError]:
+    """What the signatures of images are worth, as plain values, in their order. That one isn't there is no error."""
+
+    def look(name: ImageName) -> Plain:
+        try:
+            manifest = registry.get_manifest(name.repository, name.reference)
+        except NotFound:
+            absent = Judgement(verified=False, reason="the image isn't there")
+            return {"exists": False, "digest": name.digest, **absent.as_plain()}
+        judgement = judge_one(registry, Asked(name.repository, manifest), rule_for(rules, name.repository), now)
+        return {"exists": True, "digest": manifest.digest, **judgement.as_plain()}
+
+    return run_all(look, names, registry.jobs)
+
+
+class Asked(t.NamedTuple):
+    """An image whose signatures are asked for."""
+
+    repository: str
+    manifest: Manifest
+
+
+def judge(
+    registry: End, asked: t.Sequence[Asked], rules: t.Sequence[SignatureRule], now: datetime.datetime
+) -> list[Judgement | RegistryError]:
+    """Whether the signatures of images are enough by the rules; outcomes in their order. ``now`` is in UTC."""
+    return run_all(lambda one: judge_one(registry, one, rule_for(rules, one.repository), now), asked, registry.jobs)
+
+
+def judge_one(registry: End, asked: Asked, rule: SignatureRule | None, now: datetime.datetime) -> Judgement:
+    """Whether the signatures of an image are enough by a rule. Raises what keeps them from being read."""
+    if rule is None:
+        return Judgement(verified=False, reason=NO_RULE)
+    if rule.mode == EXEMPT:
+        return Judgement(verified=None)
+    manifests = [asked.manifest]
+    if rule.each_image and asked.manifest.is_index:
+        tree = read_tree(registry, asked.repository, asked.manifest.digest, {asked.manifest.digest: asked.manifest})
+        manifests += [manifest for manifest in tree if not manifest.is_index]
+    places = [(asked.repository, manifest.digest) for manifest in manifests]
+    signatures: list[Signature] = []
+    problems: list[str] = []
+    for manifest, found in zip(manifests, referrers_of(registry, places)):
+        if isinstance(found, RegistryError):
+            raise found
+        subject = Subject(manifest.descriptor, manifest.content)
+        tried = _Trial(registry, asked.repository, subject, rule, now).all_of(found)
+        signatures += [one.signature for one in tried]
+        problems += _problem(tried, rule, manifest.digest)
+    return Judgement(not problems, tuple(signatures), "; ".join(problems))
+
+
+class _Tried(t.NamedTuple):
+    """A signature, and whether it claims to be one: a statement of another type, such as an SBOM, doesn't."""
+
+    signature: Signature
+    claims: bool = True
+
+
+def _problem(tried: t.Sequence[_Tried], rule: SignatureRule, digest: str) -> list[str]:
+    """Why the signatures of one digest aren't enough, if they aren't."""
+    if any(one.signature.verified for one in tried):
+        return []
+    if not any(one.claims for one in tried) and rule.mode == IF_PRESENT:
+        return []
+    if not tried:
+        return [f"{digest} has no signature"]
+    reasons = list(dict.fromkeys(one.signature.reason for one in tried))
+    more = f" (and {len(reasons) - 1} other reasons)" if len(reasons) > 1 else ""
+    return [f"none of the {len(tried)} signatures of {digest} verifies: {reasons[0]}{more}"]
+
+
+class _Trial:
+    """Tries the signatures of one digest."""
+
+    def __init__(
+        self, registry: End, repository: str, subject: Subject, rule: SignatureRule, now: datetime.datetime
+    ) -> None:
+        self._registry = registry
+        self._repository = repository
+        self._subject = subject
+        self._rule = rule
+        self._now = now
+
+    def all_of(self, found: Found) -> list[_Tried]:
+        """Every signature among what refers to the digest, tried."""
+        tried: list[_Tried] = []
+        tagged = [descriptor for tag, descriptor in found.cosign_tags if tag.endswith(SIGNATURE_SUFFIX)]
+        for descriptor in [*tagged, *filter(_may_be_signature, found.referrers.descriptors)]:
+            if len(tried) < _MOST:
+                tried += self._in(descriptor)
+        return tried[:_MOST]
+
+    def _in(self, descriptor: Descriptor) -> list[_Tried]:
+        """The signatures in one manifest. One that can't be read counts: a signature may have been in it."""
+        try:
+            manifest = self._registry.get_manifest(self._repository, descriptor.digest, descriptor.media_type)
+            found = [(form, layer) for form, layers_of in _FORMS.items() for layer in layers_of(manifest)]
+        except _BAD_CONTENT as error:
+            return [self._failed(_form_of(descriptor), descriptor.digest, error)]
+        return [self._try(form, layer, descriptor.digest) for form, layer in found[:_MOST]]
+
+    def _try(self, form: str, layer: Descriptor, digest: str) -> _Tried:
+        try:
+            by = self._verify(form, layer)
+        except _BAD_CONTENT as error:
+            return self._failed(form, digest, error)
+        return _Tried(Signature(form, digest, self._subject.descriptor.digest, True, by))
+
+    def _failed(self, form: str, digest: str, error: RegistryError) -> _Tried:
+        signature = Signature(form, digest, self._subject.descriptor.digest, reason=str(error).rstrip("."))
+        return _Tried(signature, claims=not isinstance(error, NoSignature))
+
+    def _verify(self, form: str, layer: Descriptor) -> str:
+        content = read_signed(self._registry, self._repository, layer)
+        subject, trust = self._subject, self._rule.trust
+        if form == COSIGN_TAG:
+            return _cosign_tag.verify(layer, content, subject, trust)
+        if form == SIGSTORE_BUNDLE:
+            return _sigstore_bundle.verify(content, subject, trust).by
+        return _notation.verify(layer, content, subject, trust, self._now)
+
+
+_FORMS: t.Mapping[str, t.Callable[[Manifest], list[Descriptor]]] = {
+    COSIGN_TAG: _cosign_tag.payloads,
+    SIGSTORE_BUNDLE: _sigstore_bundle.bundles,
+    NOTATION: _notation.envelopes,
+}
+"""What of a manifest is a signature in each form."""
+
+
+def _form_of(descriptor: Descriptor) -> str:
+    """The form that a list calls a referrer; that of cosign's tags where there is none."""
+    if _sigstore_bundle.is_bundle_type(descriptor.artifact_type):
+        return SIGSTORE_BUNDLE
+    return NOTATION if descriptor.artifact_type == _notation.ARTIFACT_TYPE else COSIGN_TAG
+
+
+def _may_be_signature(descriptor: Descriptor) -> bool:
+    """Whether a list calls a referrer a signature, or doesn't say what it is, so that its manifest has to."""
+    kind = descriptor.artifact_type
+    return kind in (*UNTYPED, _cosign_tag.ARTIFACT_TYPE) or _form_of(descriptor) != COSIGN_TAG

@@ -1,0 +1,76 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""Statements about digests (in-toto attestation framework, Statement v1), in the envelope DSSE."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._model._errors import Unverified
+from ._signed_content import decode, member, parse_object, shown
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+_STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+
+
+class Envelope(t.NamedTuple):
+    """A DSSE envelope with one signature (DSSE, "Envelope")."""
+
+    payload: bytes
+    signature: bytes
+
+    @property
+    def signed(self) -> bytes:
+        """The bytes that are signed (DSSE, "PAE")."""
+        kind = PAYLOAD_TYPE.encode("ascii")
+        return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(self.payload), self.payload)
+
+
+class Statement(t.NamedTuple):
+    """A statement about one or more digests."""
+
+    subjects: tuple[t.Mapping[str, t.Any], ...]
+    predicate_type: str
+    predicate: t.Mapping[str, t.Any]
+
+    def about(self, digest: str) -> t.Mapping[str, t.Any]:
+        """The subject that has this digest. Subjects match by digest alone. Raises :class:`Unverified`."""
+        algorithm, _colon, encoded = digest.partition(":")
+        for subject in self.subjects:
+            if subject["digest"].get(algorithm) == encoded:
+                return subject
+        named = [f"{algorithm}:{subject['digest'].get(algorithm)}" for subject in self.subjects]
+        raise Unverified(f"it is about {shown(', '.join(named[:3]) or 'nothing')}, not {digest}")
+
+
+def parse_envelope(document: t.Mapping[str, t.Any]) -> Envelope:
+    """A DSSE envelope. Raises :class:`Unverified`, also for one with several signatures."""
+    if document.get("payloadType") != PAYLOAD_TYPE:
+        raise Unverified(f"the envelope has a payload of the type {shown(document.get('payloadType'))}")
+    signatures = member(document, "signatures", list, "the envelope")
+    if len(signatures) != 1 or not isinstance(signatures[0], dict):
+        raise Unverified(f"the envelope has {len(signatures)} signatures, and must have exactly one")
+    return Envelope(
+        decode(document.get("payload"), "the payload of the envelope"),
+        decode(signatures[0].get("sig"), "the signature in the envelope"),
+    )
+
+
+def parse_statement(payload: bytes) -> Statement:
+    """A statement. Raises :class:`Unverified`."""
+    document = parse_object(payload, "the statement")
+    if document.get("_type") != _STATEMENT_TYPE:
+        raise Unverified(f"the statement is of the type {shown(document.get('_type'))}, not {_STATEMENT_TYPE!r}")
+    subjects = member(document, "subject", list, "the statement")
+    for subject in subjects:
+        if not isinstance(subject, dict) or not isinstance(subject.get("digest"), dict):
+            raise Unverified("the statement has a subject without a digest")
+    predicate = document.get("predicate")
+    return Statement(
+        tuple(subjects),
+        member(document, "predicateType", str, "the statement"),
+        predicate if isinstance(predicate, dict) else {},
+    )

@@ -1,0 +1,310 @@
+#!/usr/bin/python
+
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: image_info
+short_description: Read the image document of images, for which gates are written
+version_added: 0.1.0
+description:
+  - Returns what a registry knows of images in one document each, which has the same shape for images, indexes and artifacts. The gates
+    of M(imageops.registry.image_diff_info) and M(imageops.registry.image_copy) see the same document.
+  - Reads manifests, the configs of images (up to 4 MiB each), and what refers to an image. Layers are never read.
+  - That an image, or its repository, isn't there is no failure.
+author:
+  - imageops maintainers (@imageops)
+extends_documentation_fragment:
+  - imageops.registry._connection
+  - imageops.registry._attributes.info
+  - imageops.registry._shapes.images
+  - imageops.registry._signatures
+  - imageops.registry._record
+options:
+  signatures:
+    default: []
+seealso:
+  - module: imageops.registry.manifest_info
+  - module: imageops.registry.signature_info
+  - module: imageops.registry.image_diff_info
+"""
+
+EXAMPLES = r"""
+- name: What is the image?
+  imageops.registry.image_info:
+    registry: registry.example:5000
+    repository: team/app
+    tag: "1.4.2"
+  register: image
+
+- name: Show what a gate would see
+  ansible.builtin.debug:
+    msg: "{{ image.document }}"
+  when: image.exists
+
+- name: Look at several images, and verify who has signed them
+  imageops.registry.image_info:
+    registry: registry.example:5000
+    images:
+      - {repository: team/app, tag: "1.4.2"}
+      - {repository: team/api, tag: "2.1.0"}
+    signatures:
+      - keys: [/etc/keys/release.pub]
+  register: found
+
+- name: Say how old each is, in days
+  ansible.builtin.debug:
+    msg: "{{ item.document.reference }}: {{ item.document.age_seconds // 86400 }}"
+  loop: "{{ found.images | selectattr('exists') }}"
+"""
+
+RETURN = r"""
+# generated: all_exist of images
+exists:
+  description:
+    - Whether all the images exist.
+    - Not returned beside RV(failures), since it can't be known then.
+  returned: when it is known
+  type: bool
+  sample: true
+# end of generated
+images:
+  # generated: images_asked of images
+  description:
+    - The images in the order in which they were given.
+    - Where O(repository) is given, all that the only entry has is returned at the top level as well.
+  returned: success
+  type: list
+  elements: dict
+  # end of generated
+  contains:
+    # generated: image_asked
+    repository:
+      description: The repository.
+      type: str
+      sample: team/app
+    tag:
+      description: The tag that was given. Empty where there was none.
+      type: str
+      sample: 1.4.2
+    # end of generated
+    exists:
+      description: Whether it exists.
+      type: bool
+      sample: true
+    digest:
+      description: Its digest. The one that was given, or empty, where it doesn't exist.
+      type: str
+      sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+    document:
+      description:
+        - The image document. Null where the image doesn't exist.
+        - All keys are always there. What can't be told is null, and lists are empty.
+      type: dict
+      contains:
+        reference:
+          description: The image, with its registry.
+          type: str
+          sample: registry.example:5000/team/app:1.4.2
+        registry:
+          description: The registry.
+          type: str
+          sample: registry.example:5000
+        repository:
+          description: The repository.
+          type: str
+          sample: team/app
+        tag:
+          description: The tag that was given.
+          type: str
+          sample: 1.4.2
+        digest:
+          description: The digest.
+          type: str
+          sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+        media_type:
+          description: The media type of its manifest.
+          type: str
+          sample: application/vnd.oci.image.index.v1+json
+        artifact_type:
+          description: The C(artifactType) of its manifest, or without one the media type of its config.
+          type: str
+          sample: application/vnd.oci.image.config.v1+json
+        kind:
+          description: V(image), V(index) or V(artifact).
+          type: str
+          sample: index
+        total_size:
+          description:
+            - The size in bytes of its manifest, and of all manifests and blobs below it, each counted once. Referrers aren't counted.
+          type: int
+          sample: 31457280
+        annotations:
+          description: The annotations of its manifest.
+          type: dict
+          sample: {org.opencontainers.image.version: 1.4.2}
+        manifest:
+          description: Its manifest.
+          type: dict
+          sample: {schemaVersion: 2, mediaType: application/vnd.oci.image.index.v1+json, manifests: []}
+        images:
+          description: Each image that can be run. Of an index, these are its children without attestations.
+          type: list
+          elements: dict
+          sample:
+            - digest: sha256:2f3a21a0b3d4dd2d4e0e7c29a1dbb0a2a1a6e0f1bd26cf4a0a1f8f2e0c4a9d11
+              platform: linux/amd64
+              created: "2026-11-03T09:12:44Z"
+              age_seconds: 86400
+              labels: {team: app}
+              annotations: {}
+              config: {os: linux, architecture: amd64, config: {Labels: {team: app}}}
+              layers:
+                - digest: sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a
+                  media_type: application/vnd.oci.image.layer.v1.tar+gzip
+                  size: 31457000
+              total_size: 31457280
+        platforms:
+          description: The platforms of the images, as C(os/architecture[/variant]).
+          type: list
+          elements: str
+          sample: [linux/amd64, linux/arm64]
+        created:
+          description: When the youngest of the images was made, as its config says.
+          type: str
+          sample: "2026-11-03T09:12:44Z"
+        age_seconds:
+          description: The same as an age in seconds.
+          type: int
+          sample: 86400
+        labels:
+          description: The labels that all images have with the same value.
+          type: dict
+          sample: {team: app}
+        referrers:
+          description: What refers to the digest and to its children, as its manifest says it. The tags of cosign are among them.
+          type: list
+          elements: dict
+          sample:
+            - digest: sha256:9d1ae52d4dd6f0c5a4d3f6f2a3bbd2ad70b1c8d5a0ef1b1f8d3cb6e2b7a10c44
+              artifact_type: application/vnd.dev.sigstore.bundle.v0.3+json
+              annotations: {dev.sigstore.bundle.predicateType: https://spdx.dev/Document}
+              size: 837
+              subject: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+              found_by: api
+              predicate_types: [https://spdx.dev/Document]
+        signatures:
+          description: Every signature that was found, as in RV(imageops.registry.signature_info#module:images[].signatures).
+          type: list
+          elements: dict
+          sample:
+            - form: sigstore_bundle
+              digest: sha256:9d1ae52d4dd6f0c5a4d3f6f2a3bbd2ad70b1c8d5a0ef1b1f8d3cb6e2b7a10c44
+              subject: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+              verified: true
+              by: key:Jq5gkTBcRR9FKnPpVZ0jVwDnJwV4sNgyD7cJ1hKJ0kA=
+              reason: ""
+        promotions:
+          description: Records of promotions that are attached to the digest. Only one that is V(verified) was made by who has the key.
+          type: list
+          elements: dict
+          sample:
+            - environment: staging
+              source: dev.example:5000
+              destination: staging.example
+              tags: [1.4.2]
+              finished_at: "2026-11-20T08:00:00Z"
+              age_seconds: 172800
+              actor: ci
+              job: https://ci.example/1234
+              reason:
+              digest: sha256:024dac1e7eef09668a9674bac1754d522705a39e9c755d7ce056555c45c7584a
+              verified: true
+        destination:
+          description: Null. In the gates of a promotion, C(registry), C(repository) and C(tags) of the destination.
+          type: dict
+          sample:
+        first_seen_at:
+          description: When the digest was first met at this registry, with O(record).
+          type: str
+          sample: "2026-11-03T10:00:00Z"
+        first_seen_seconds:
+          description: The same as an age in seconds.
+          type: int
+          sample: 83000
+        now:
+          description: The time of the task, in UTC, the same in all documents.
+          type: str
+          sample: "2026-11-04T09:12:44Z"
+# generated: failures task
+failures:
+  description: What failed, and why. The rest of the result is returned beside it.
+  returned: failure of single things
+  type: list
+  elements: dict
+  contains:
+    repository:
+      description: The repository.
+      type: str
+    msg:
+      description: What failed, and why, in one sentence.
+      type: str
+    error:
+      description: The facts, as in RV(error).
+      type: dict
+    repository_missing:
+      description: Whether the repository isn't there and the registry doesn't create repositories on push.
+      type: bool
+error:
+  description: The facts of what failed, where the task failed as a whole.
+  returned: failure of the whole task
+  type: dict
+  sample:
+    operation: reach registry.example:5000
+    reason: registry.example:5000 refuses the connection
+    hint: Check the address, and that the registry runs
+    method: ""
+    url: https://registry.example:5000
+    status:
+    errors: []
+repository_missing:
+  description: Whether a repository isn't there and the registry doesn't create repositories on push.
+  returned: failure
+  type: bool
+  sample: false
+transfer:
+  description: What the task cost, in requests and bytes of blobs.
+  returned: success, and failure of what was asked of a registry
+  type: dict
+  sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
+# end of generated
+"""
+
+import typing as t
+
+from ..module_utils._module._condition_arguments import RECORD, first_sights
+from ..module_utils._module._image_names import image_names, images_found
+from ..module_utils._module._item_arguments import IMAGE_RULES, NAMED_IMAGES
+from ..module_utils._module._signature_arguments import SIGNATURES
+from ..module_utils._module._task import Task, create_module, run
+from ..module_utils._promotion._documents import documents_of
+from ..module_utils._promotion._signature_rules import read_rules
+
+
+def look(task: Task) -> dict[str, t.Any]:
+    names = image_names(task.params)
+    rules, sights = read_rules(task.params["signatures"]), first_sights(task.params)
+    result = images_found(task.params, names, documents_of(task.registry(), names, rules, sights))
+    task.check_secrets(result)
+    return result
+
+
+def main() -> None:
+    options = {**NAMED_IMAGES, "signatures": {**SIGNATURES, "default": []}, **RECORD}
+    run(create_module(options, **IMAGE_RULES), look)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+#!/usr/bin/python
+
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: signature_info
+short_description: Verify who has signed images
+version_added: 0.1.0
+description:
+  - Finds the signatures of images (GET referrers, end-12 of the OCI distribution specification, and the tags of cosign), and
+    verifies them with keys and certificates.
+  - What is verified is the digest of the image. Every signature that is found is returned, with the reason why it doesn't verify.
+  - A signature that doesn't verify is no failure, and neither is an image that isn't there. Check RV(images[].verified).
+  - If the signatures of an image can't be read, the task fails. That nothing was found is never taken for verified.
+author:
+  - imageops maintainers (@imageops)
+extends_documentation_fragment:
+  - imageops.registry._connection
+  - imageops.registry._attributes.info
+  - imageops.registry._shapes.images
+  - imageops.registry._signatures
+options:
+  signatures:
+    required: true
+requirements:
+  - cryptography
+seealso:
+  - module: imageops.registry.referrer_info
+  - module: imageops.registry.image_copy
+"""
+
+EXAMPLES = r"""
+- name: Who has signed the image?
+  imageops.registry.signature_info:
+    registry: registry.example:5000
+    repository: team/app
+    tag: "1.4.2"
+    signatures:
+      - keys: [/etc/keys/release.pub]
+  register: image
+
+- name: Stop where it isn't signed with that key
+  ansible.builtin.assert:
+    that: image.verified
+    fail_msg: "{{ image.reason }}"
+
+- name: Verify several images, by rules
+  imageops.registry.signature_info:
+    registry: registry.example:5000
+    images:
+      - {repository: team/app, tag: "1.4.2"}
+      - {repository: third-party/postgres, tag: "17.2"}
+    signatures:
+      - repositories: [third-party/*]
+        certificates: [/etc/keys/notary-root.crt]
+        subjects: ["C=DE, O=Example"]
+      - repositories: ["*"]
+        keys: [/etc/keys/release.pub]
+        annotations: {approved: "yes"}
+  register: found
+
+- name: Name those that don't verify
+  ansible.builtin.debug:
+    msg: "{{ item.repository }}:{{ item.tag }}: {{ item.reason }}"
+  loop: "{{ found.images | rejectattr('verified') }}"
+"""
+
+RETURN = r"""
+# generated: all_exist of images
+exists:
+  description:
+    - Whether all the images exist.
+    - Not returned beside RV(failures), since it can't be known then.
+  returned: when it is known
+  type: bool
+  sample: true
+# end of generated
+images:
+  # generated: images_asked of images
+  description:
+    - The images in the order in which they were given.
+    - Where O(repository) is given, all that the only entry has is returned at the top level as well.
+  returned: success
+  type: list
+  elements: dict
+  # end of generated
+  contains:
+    # generated: image_asked
+    repository:
+      description: The repository.
+      type: str
+      sample: team/app
+    tag:
+      description: The tag that was given. Empty where there was none.
+      type: str
+      sample: 1.4.2
+    # end of generated
+    exists:
+      description: Whether it exists.
+      type: bool
+      sample: true
+    digest:
+      description: Its digest. The one that was given, or empty, where it doesn't exist.
+      type: str
+      sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+    verified:
+      description: Whether the signatures of the image are what its rule asks for. Null where the rule exempts it.
+      type: bool
+      sample: true
+    reason:
+      description: Why they aren't. Empty where they are.
+      type: str
+      sample: ""
+    # generated: image_signatures
+    signatures:
+      description: Every signature that was found, with the reason why it doesn't verify.
+      type: list
+      elements: dict
+      contains:
+        form:
+          description: Its form, V(cosign_tag), V(sigstore_bundle) or V(notation).
+          type: str
+          sample: sigstore_bundle
+        digest:
+          description: The digest of the manifest that holds it.
+          type: str
+          sample: sha256:9d1ae52d4dd6f0c5a4d3f6f2a3bbd2ad70b1c8d5a0ef1b1f8d3cb6e2b7a10c44
+        subject:
+          description: The digest of the image that it was found for.
+          type: str
+          sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+        verified:
+          description: Whether it verifies.
+          type: bool
+          sample: true
+        by:
+          description:
+            - Who has signed. C(key:) and the base64 SHA-256 of the public key (SubjectPublicKeyInfo), or C(certificate:) and the
+              subject of the signer.
+            - Empty where it doesn't verify.
+          type: str
+          sample: key:Jq5gkTBcRR9FKnPpVZ0jVwDnJwV4sNgyD7cJ1hKJ0kA=
+        reason:
+          description: Why it doesn't verify. Empty where it does.
+          type: str
+          sample: ""
+    # end of generated
+# generated: failures task
+failures:
+  description: What failed, and why. The rest of the result is returned beside it.
+  returned: failure of single things
+  type: list
+  elements: dict
+  contains:
+    repository:
+      description: The repository.
+      type: str
+    msg:
+      description: What failed, and why, in one sentence.
+      type: str
+    error:
+      description: The facts, as in RV(error).
+      type: dict
+    repository_missing:
+      description: Whether the repository isn't there and the registry doesn't create repositories on push.
+      type: bool
+error:
+  description: The facts of what failed, where the task failed as a whole.
+  returned: failure of the whole task
+  type: dict
+  sample:
+    operation: reach registry.example:5000
+    reason: registry.example:5000 refuses the connection
+    hint: Check the address, and that the registry runs
+    method: ""
+    url: https://registry.example:5000
+    status:
+    errors: []
+repository_missing:
+  description: Whether a repository isn't there and the registry doesn't create repositories on push.
+  returned: failure
+  type: bool
+  sample: false
+transfer:
+  description: What the task cost, in requests and bytes of blobs.
+  returned: success, and failure of what was asked of a registry
+  type: dict
+  sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
+# end of generated
+"""
+
+import typing as t
+
+from ..module_utils._model._times import utc_now
+from ..module_utils._module._image_names import image_names, images_found
+from ..module_utils._module._item_arguments import IMAGE_RULES, NAMED_IMAGES
+from ..module_utils._module._signature_arguments import SIGNATURES
+from ..module_utils._module._task import Task, create_module, run
+from ..module_utils._promotion._signature_rules import read_rules
+from ..module_utils._promotion._signatures import look_at_signatures
+
+
+def look(task: Task) -> dict[str, t.Any]:
+    names = image_names(task.params)
+    rules = read_rules(task.params["signatures"])
+    result = images_found(task.params, names, look_at_signatures(task.registry(), names, rules, utc_now()))
+    task.check_secrets(result)
+    return result
+
+
+def main() -> None:
+    run(create_module({**NAMED_IMAGES, "signatures": {**SIGNATURES, "required": True}}, **IMAGE_RULES), look)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Gates at real registries: each example of the cookbook lets one image pass, and refuses another."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import time
+from typing import NamedTuple
+
+from openssl_signatures import BUNDLE, Keys, Signatures
+from runs import (
+    COLLECTION,
+    OUTPUT,
+    PROMOTE,
+    REGISTRIES,
+    Plain,
+    Run,
+    check,
+    connection,
+    lines,
+    main,
+    mark,
+    play,
+    playbook,
+    requests_since,
+    say,
+    task,
+    write_task,
+)
+
+SOURCE, DESTINATION = "dev", "prod"
+MANIFEST, CONFIG = "application/vnd.oci.image.manifest.v1+json", "application/vnd.oci.image.config.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar"
+RECORD = "https://github.com/imageops/registry/promotion/v1"
+SPDX, SLSA = "https://spdx.dev/Document", "https://slsa.dev/provenance/v1"
+PREFIX = f"gates-{time.time_ns()}"
+"""New at every run: what an earlier one has promoted would be equal."""
+EXAMPLE = re.compile(r"\.\. code-block:: yaml\n\n((?:   .*\n|\n)+)")
+
+
+class Made(NamedTuple):
+    """An image, as it is made."""
+
+    repository: str
+    labels: Plain = {}
+    annotations: Plain = {}
+    platform: str = "amd64"
+    created: str = "2020-01-01T00:00:00Z"
+    layer: int = 10
+    """Bytes."""
+    tag: str = "1.0"
+    statements: tuple[tuple[str, str, Plain], ...] = ()
+    """What is attached: key, predicate type and predicate."""
+
+    def tasks(self, registry: str, keys: Keys) -> list[Plain]:
+        """The tasks that push it."""
+        layer = b"x" * self.layer
+        config = {"os": "linux", "architecture": self.platform, "created": self.created}
+        blobs = {CONFIG: json.dumps({**config, "config": {"Labels": self.labels}}).encode(), LAYER: layer}
+        descriptors = {kind: described(kind, content) for kind, content in blobs.items()}
+        document = {"schemaVersion": 2, "mediaType": MANIFEST, "config": descriptors[CONFIG]}
+        document.update(layers=[descriptors[LAYER]], annotations=self.annotations)
+        content = json.dumps(document).encode()
+        work = Signatures(keys, content)
+        attached = [
+            work.holding([work.statement(key, kind=kind, **predicate)], BUNDLE)
+            for key, kind, predicate in self.statements
+        ]
+        there = {**connection(registry), "repository": self.repository}
+        pushed = [*blobs.values(), *work.blobs.values()]
+        tasks = [task("blob", {**there, "content_base64": encoded(one)}) for one in pushed]
+        manifests = [{"digest": work.digest, "content_base64": encoded(content)}, *attached]
+        tasks += [task("manifest", {**there, **one}) for one in manifests]
+        return [*tasks, task("tag", {**there, "tag": self.tag, "digest": work.digest})]
+
+    @property
+    def named(self) -> Plain:
+        """As an entry of ``images``."""
+        return {"repository": self.repository, "tag": self.tag, "destination_repository": f"{PREFIX}/{self.repository}"}
+
+
+def encoded(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def described(kind: str, content: bytes) -> Plain:
+    return {"mediaType": kind, "digest": "sha256:" + hashlib.sha256(content).hexdigest(), "size": len(content)}
+
+
+SOURCE_LABEL, LICENCES = "org.opencontainers.image.source", "org.opencontainers.image.licenses"
+BASE = "org.opencontainers.image.base.name"
+OLD = {"environment": "staging", "outcome": "done", "finished_at": "2026-01-01T00:00:00Z", "images": []}
+YOUNG = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+CASES: dict[str, tuple[Made, Made]] = {
+    "required labels": (
+        Made("team/labels", labels={"team": "a", SOURCE_LABEL: "b"}),
+        Made("team/no-labels", labels={"team": "a"}),
+    ),
+    "base image": (
+        Made("team/base", annotations={BASE: "registry.example/base/debian:12"}),
+        Made("team/no-base", annotations={BASE: "docker.example/debian:12"}),
+    ),
+    "maximum size": (Made("team/small"), Made("team/large", layer=524_288_001)),
+    "maximum age": (Made("team/young", created=YOUNG), Made("team/old")),
+    "minimum age": (Made("team/known"), Made("team/unknown")),
+    "soak time": (
+        Made("team/soaked", statements=(("p256", RECORD, OLD),)),
+        Made("team/not-soaked", statements=(("stranger", RECORD, OLD), ("p256", RECORD, {**OLD, "environment": "qa"}))),
+    ),
+    "platforms": (Made("team/amd64"), Made("team/s390x", platform="s390x")),
+    "no latest": (Made("team/version"), Made("team/latest", tag="latest")),
+    "sbom": (Made("team/sbom", statements=(("p256", SPDX, {}),)), Made("team/no-sbom")),
+    "provenance": (Made("team/slsa", statements=(("p256", SLSA, {}),)), Made("team/no-slsa")),
+    "licence": (Made("team/gpl", labels={LICENCES: "GPL-3.0"}), Made("team/agpl", labels={LICENCES: "AGPL-3.0"})),
+    "repositories": (Made("base/ours"), Made("other/theirs")),
+    "new rule": (Made("team/new", labels={"org.opencontainers.image.documentation": "x"}), Made("team/not-new")),
+}
+"""For each example of the cookbook, an image that passes and one that doesn't."""
+
+
+def examples() -> dict[str, Plain]:
+    """The gates of the cookbook, by their names."""
+    text = (COLLECTION / "docs/docsite/rst/gates.rst").read_text(encoding="utf-8")
+    blocks = [re.sub(r"^   ", "", block, flags=re.MULTILINE) for block in EXAMPLE.findall(text)]
+    read = OUTPUT / "cookbook.json"
+    playbook(play([write_task("blocks | map('from_yaml')", read)]), {"blocks": blocks})
+    return {gates[0]["name"]: gates[0] for gates in json.loads(read.read_text())}
+
+
+def cookbook() -> None:
+    """Each example, with an image that passes and one that doesn't."""
+    keys = Keys(OUTPUT / "keys")
+    gates = examples()
+    check(set(gates) == set(CASES), f"the cookbook has {sorted(gates)}, and here are {sorted(CASES)}")
+    # Half a gigabyte isn't pushed: the limit is moved instead.
+    size = "total_size <= `524288000`"
+    check(gates["maximum size"]["that"] == size, "another maximum size")
+    gates["maximum size"]["that"] = "total_size <= `1000`"
+    cases = {**CASES, "maximum size": (Made("team/small"), Made("team/large", layer=2000))}
+    playbook(play([step for pair in cases.values() for made in pair for step in made.tasks(SOURCE, keys)]), {})
+    records = OUTPUT / "records"
+    records.mkdir()
+    tasks = [looking(name, gates[name], pair, keys, str(records)) for name, pair in cases.items()]
+    known = {"name": "Know one of them for long", "ansible.builtin.copy": {"dest": str(records / "first-seen.json")}}
+    known["ansible.builtin.copy"]["content"] = "{{ old | to_json }}"
+    name = f"{REGISTRIES[SOURCE]['address']}/team/known@"
+    look = task("manifest_info", {**connection(SOURCE), "repository": "team/known", "tag": "1.0"}, register="looked")
+    known["vars"] = {"old": "{{ {'" + name + "' ~ looked.digest: '2026-01-01T00:00:00Z'} }}"}
+    beginning = mark()
+    done = playbook(play([look, known, *tasks]), {}, noise=True)
+    for name in cases:
+        images = done.of(name)["images"]
+        wanted = ["promote", "promote" if name == "new rule" else "refused"]
+        check([image["action"] for image in images] == wanted, f"{name}: {images}")
+        passed = [image["gates"][0]["passed"] for image in images]
+        check(passed == [True, False], f"{name}: {images}")
+        if name != "new rule":
+            check(gates[name]["message"] in images[1]["reason"], f"{name}: {images[1]['reason']}")
+    check("January" in done.output, f"no warning of the new rule:\n{done.output}")
+    writes = [one for one in requests_since(beginning, DESTINATION) if one["method"] not in ("GET", "HEAD")]
+    check(not writes, f"{writes}")
+    say(f"{len(cases)} examples")
+
+
+def looking(name: str, gate: Plain, pair: tuple[Made, Made], keys: Keys, records: str) -> Plain:
+    ends = {**connection(DESTINATION), "source": connection(SOURCE)}
+    options = {**ends, "images": [made.named for made in pair], "gates": [gate]}
+    if name == "minimum age":
+        options["record"] = {"path": records}
+    if name == "soak time":
+        options["signatures"] = [{"keys": [str(keys.path("p256.pub"))], "mode": "if_present"}]
+    return task("image_diff_info", options, name=name)
+
+
+def role() -> None:
+    """What the role refuses, in check mode and for real, writes nothing; what passes is promoted, once."""
+    good, bad = CASES["required labels"]
+    gate = examples()["required labels"]
+    variables = {
+        "promote_source": connection(SOURCE),
+        "promote_destination": connection(DESTINATION),
+        "promote_images": [good.named, bad.named],
+        "promote_gates": [gate],
+    }
+    steps = [{"name": "Promote", "ansible.builtin.include_role": {"name": PROMOTE}}]
+    beginning = mark()
+    for arguments in (("--check", "--diff"), ()):
+        done = playbook(play(steps), variables, *arguments, expected=2)
+        said = said_in(done)
+        check(gate["message"] in said and "Nothing was written" in said, done.output)
+    writes = [one for one in requests_since(beginning, DESTINATION) if one["method"] not in ("GET", "HEAD")]
+    check(not writes, f"{lines(writes)}")
+    done = playbook(play(steps), {**variables, "promote_on_error": "continue"}, expected=2)
+    check("gates: required labels (passed)" in said_in(done), done.output)
+    again = playbook(play(steps), {**variables, "promote_images": [good.named]})
+    check("1 unchanged" in said_in(again), again.output)
+
+
+def said_in(done: Run) -> str:
+    """What its tasks have said, on one line."""
+    return json.dumps([entry["result"] for entry in done.results])
+
+
+main([cookbook, role])

@@ -1,0 +1,103 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pathlib
+import typing as t
+
+import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._model._errors import InvalidInput, RegistryError
+from ansible_collections.imageops.registry.plugins.module_utils._promotion import _cryptography
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._signature_rules import read_rules, rule_for
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._trust import COSIGN_SIGN
+from ansible_collections.imageops.registry.tests.unit.support.signing import Draft, certify, private_key, public_pem
+
+PEM = public_pem(private_key("p256")).decode()
+CERTIFICATE = certify(Draft("release")).pem.decode()
+
+
+def rule(**changes: t.Any) -> dict[str, t.Any]:
+    """A rule as the argument spec gives it."""
+    empty = ("repositories", "keys", "certificates", "subjects", "annotations", "predicate_types")
+    return {**dict.fromkeys(empty), "mode": "required", "each_image": False, **changes}
+
+
+def test_the_first_rule_whose_pattern_matches_decides() -> None:
+    rules = read_rules(
+        [
+            rule(repositories=["third-party/*"], mode="none"),
+            rule(repositories=["*/app", "team"], keys=[PEM]),
+            rule(repositories=["team/*"], keys=[PEM], mode="if_present"),
+        ]
+    )
+    found = {name: rule_for(rules, name) for name in ("third-party/a/app", "team/app", "team/b/c", "team", "Team/x")}
+    assert [one and one.mode for one in found.values()] == ["none", "required", "if_present", "required", None]
+    assert rule_for(read_rules([rule(keys=[PEM])]), "whatever/there/is") is not None
+
+
+def test_keys_and_certificates_come_from_files_and_from_texts(tmp_path: pathlib.Path) -> None:
+    key, certificates = tmp_path / "key.pem", tmp_path / "roots.pem"
+    key.write_text(PEM, encoding="utf-8")
+    other = certify(Draft("other")).pem.decode()
+    certificates.write_text(CERTIFICATE + other, encoding="utf-8")
+    (found,) = read_rules(
+        [
+            rule(
+                keys=[str(key), PEM],
+                certificates=[str(certificates), CERTIFICATE],
+                subjects=["CN=release"],
+                annotations={"approved": "yes"},
+                predicate_types=["https://slsa.dev/provenance/v1"],
+                each_image=True,
+            )
+        ]
+    )
+    assert len(found.trust.keys) == 2 and found.trust.keys[0].name == found.trust.keys[1].name
+    assert len(found.trust.roots.certificates) == 3 and found.trust.roots.subjects == (
+        frozenset({("2.5.4.3", "release")}),
+    )
+    assert (found.trust.annotations, found.each_image) == ({"approved": "yes"}, True)
+    assert found.trust.predicate_types == ("https://slsa.dev/provenance/v1",)
+
+
+def test_only_signatures_count_unless_more_is_named() -> None:
+    (found,) = read_rules([rule(keys=[PEM])])
+    assert found.trust.predicate_types == (COSIGN_SIGN,)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "needs keys or certificates"),
+        ({"mode": "if_present"}, "needs keys or certificates"),
+        ({"keys": [PEM], "subjects": ["CN=a"]}, "signatures[1].subjects"),
+        ({"keys": [PEM, PEM.replace("PUBLIC", "SECRET")]}, "signatures[1].keys[1]"),
+        ({"keys": [CERTIFICATE]}, "no public key"),
+        ({"keys": ["/nowhere/key.pem"]}, "/nowhere/key.pem"),
+        ({"keys": ["/"]}, "is no file"),
+        ({"certificates": [PEM]}, "signatures[1].certificates[0]"),
+        ({"certificates": [CERTIFICATE], "subjects": ["release"]}, "signatures[1].subjects[0]"),
+        ({"keys": [public_pem(private_key("k256")).decode()]}, "secp256k1"),
+        ({"keys": [public_pem(private_key("rsa1024")).decode()]}, "1024 bits"),
+    ],
+)
+def test_what_is_wrong_with_a_rule_is_said_with_its_place(changes: dict[str, t.Any], words: str) -> None:
+    with pytest.raises(RegistryError) as caught:
+        read_rules([rule(mode="none"), rule(**changes)])
+    assert words in str(caught.value) and "signatures[1]" in str(caught.value)
+    assert "BEGIN" not in str(caught.value).partition("Give")[0]
+
+
+def test_a_large_file_is_no_key(tmp_path: pathlib.Path) -> None:
+    large = tmp_path / "large"
+    large.write_bytes(b" " * (1024 * 1024 + 1))
+    with pytest.raises(RegistryError, match="larger than"):
+        read_rules([rule(keys=[str(large)])])
+
+
+def test_without_cryptography_a_rule_that_needs_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_cryptography, "PROBLEM", "the Python library cryptography can't be imported (No module)")
+    with pytest.raises(InvalidInput, match="cryptography can't be imported"):
+        read_rules([rule(keys=[PEM])])
+    assert read_rules([rule(mode="none")])

@@ -1,0 +1,240 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._end._referrers import referrers_tag
+from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (
+    AccessDenied,
+    ConnectionFailed,
+    ProtocolViolation,
+)
+from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import (
+    OCI_MANIFEST,
+    Descriptor,
+    Manifest,
+)
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._certificate_chain import Roots
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._public_keys import public_key
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._signature_rules import SignatureRule
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._signatures import Asked, Judgement, judge
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._trust import Trust
+from ansible_collections.imageops.registry.tests.unit.support.documents import descriptor, image, index
+from ansible_collections.imageops.registry.tests.unit.support.fake_registry import FakeRegistry
+from ansible_collections.imageops.registry.tests.unit.support.signing import (
+    BUNDLE,
+    NOW,
+    WAYS,
+    Draft,
+    Made,
+    authority,
+    bundle,
+    certify,
+    envelope,
+    notary,
+    private_key,
+    public_pem,
+    signed_statement,
+    simple_signing,
+    statement,
+)
+
+KIND, SIGN = WAYS["P-256 with SHA-256"]
+KEY, OTHER = private_key(KIND), private_key(KIND, 1)
+TRUSTED = public_key(public_pem(KEY), "keys")
+NOTARY = "application/vnd.cncf.notary.signature"
+EMPTY = descriptor(b"{}", "application/vnd.oci.empty.v1+json")
+
+
+class Images:
+    """A registry with an image, and what is attached to it."""
+
+    def __init__(self) -> None:
+        self.registry = FakeRegistry()
+        self.image = self.registry.add("team/app", image(), "1")
+
+    def layer_of(self, made: Made) -> dict[str, t.Any]:
+        self.registry.blobs[made.layer.digest] = made.content
+        found = made.layer
+        return {
+            "mediaType": found.media_type,
+            "digest": found.digest,
+            "size": found.size,
+            "annotations": dict(found.annotations),
+        }
+
+    def tag(self, *signatures: Made, digest: str = "") -> Manifest:
+        """Put signatures under cosign's tag."""
+        name = referrers_tag(digest or self.image.digest) + ".sig"
+        return self.registry.add("team/app", image(layers=[self.layer_of(one) for one in signatures]), name)
+
+    def attach(self, made: Made, artifact_type: str = BUNDLE, subject: Manifest | None = None) -> Manifest:
+        """Attach a signature as a referrer."""
+        about = subject or self.image
+        document = image(
+            artifactType=artifact_type,
+            config=EMPTY,
+            layers=[self.layer_of(made)],
+            subject=descriptor(about.content, about.media_type),
+        )
+        return self.registry.add("team/app", document)
+
+    def judge(self, asked: Manifest | None = None, **changes: t.Any) -> Judgement:
+        """By a rule that trusts KEY."""
+        rule = SignatureRule(("*",), "required", Trust((TRUSTED,)))._replace(**changes)
+        (found,) = judge(self.registry.client, [Asked("team/app", asked or self.image)], [rule], NOW)
+        assert isinstance(found, Judgement)
+        return found
+
+
+@pytest.fixture
+def images() -> Images:
+    return Images()
+
+
+def reasons(judgement: Judgement) -> list[str]:
+    return [signature.reason for signature in judgement.signatures]
+
+
+def test_one_signature_in_each_form_verifies_and_the_others_are_told(images: Images) -> None:
+    digest = images.image.digest
+    images.tag(simple_signing(digest, OTHER, SIGN), simple_signing(digest, KEY, SIGN))
+    images.attach(signed_statement(digest, KEY, SIGN))
+    root = certify(authority("root", number=1))
+    signer = certify(Draft("release"), root)
+    images.attach(notary(images.image.descriptor, signer, [signer, root], algorithm="ES256"), NOTARY)
+    found = images.judge(trust=Trust((TRUSTED,), Roots((root.certificate,))))
+    assert (found.verified, found.reason) == (True, "")
+    assert [(one.form, one.verified) for one in found.signatures] == [
+        ("cosign_tag", False),
+        ("cosign_tag", True),
+        ("sigstore_bundle", True),
+        ("notation", True),
+    ]
+    assert "doesn't verify it" in found.signatures[0].reason
+    assert {one.by for one in found.signatures if one.verified} == {
+        TRUSTED.name,
+        "certificate:CN=release,O=Example,C=DE",
+    }
+    assert {one.subject for one in found.signatures} == {digest}
+    plain = found.as_plain()["signatures"][0]
+    assert set(plain) == {"form", "digest", "subject", "verified", "by", "reason"}
+
+
+def test_an_image_without_signatures_is_refused_where_they_are_required(images: Images) -> None:
+    assert images.judge() == Judgement(False, (), f"{images.image.digest} has no signature")
+    assert images.judge(mode="if_present") == Judgement(True)
+    assert images.judge(mode="none") == Judgement(None)
+
+
+def test_a_signature_that_does_not_verify_is_refused_where_it_need_not_be_there(images: Images) -> None:
+    images.tag(simple_signing(images.image.digest, OTHER, SIGN))
+    found = images.judge(mode="if_present")
+    assert found.verified is False and "none of the 1 signatures" in found.reason
+    images.attach(signed_statement(images.image.digest, KEY, SIGN))
+    assert images.judge(mode="if_present").verified is True
+
+
+def test_an_attached_sbom_is_no_signature_that_need_verify(images: Images) -> None:
+    kind = "https://spdx.dev/Document"
+    images.attach(signed_statement(images.image.digest, OTHER, SIGN, predicateType=kind))
+    assert images.judge(mode="if_present").verified is True
+    found = images.judge()
+    assert found.verified is False and kind in found.reason
+    images.attach(signed_statement(images.image.digest, KEY, SIGN, predicateType=kind))
+    assert images.judge().verified is False
+
+
+def test_an_image_that_no_rule_matches_is_refused(images: Images) -> None:
+    images.tag(simple_signing(images.image.digest, KEY, SIGN))
+    found = images.judge(repositories=("other/*",))
+    assert (found.verified, found.reason) == (False, "no rule of signatures matches")
+
+
+def test_each_image_of_an_index_needs_a_signature_where_that_is_asked_for(images: Images) -> None:
+    second = images.registry.add("team/app", image(layers=[]))
+    children = [descriptor(one.content, OCI_MANIFEST) for one in (images.image, second)]
+    top = images.registry.add("team/app", index(*children), "all")
+    images.attach(signed_statement(top.digest, KEY, SIGN), subject=top)
+    images.attach(signed_statement(images.image.digest, KEY, SIGN))
+    assert images.judge(top).verified is True
+    found = images.judge(top, each_image=True)
+    assert (found.verified, found.reason) == (False, f"{second.digest} has no signature")
+    images.attach(signed_statement(second.digest, KEY, SIGN), subject=second)
+    found = images.judge(top, each_image=True)
+    assert found.verified is True
+    assert {one.subject for one in found.signatures} == {top.digest, images.image.digest, second.digest}
+
+
+@pytest.mark.parametrize("kind", ["", "application/vnd.oci.empty.v1+json"])
+def test_a_referrer_that_a_list_does_not_name_is_looked_into(images: Images, kind: str) -> None:
+    made = images.attach(signed_statement(images.image.digest, KEY, SIGN))
+    images.registry.listed[images.image.digest] = (
+        Descriptor(OCI_MANIFEST, made.digest, made.size, artifact_type=kind),
+    )
+    assert images.judge().verified is True
+
+
+def test_what_a_list_calls_something_else_is_not_read(images: Images) -> None:
+    made = images.attach(signed_statement(images.image.digest, KEY, SIGN), "application/spdx+json")
+    assert images.judge().verified is False
+    assert f"GET team/app {made.digest}" not in images.registry.calls
+
+
+def test_the_referrers_of_a_version_of_cosign_are_signatures_as_under_its_tag(images: Images) -> None:
+    images.attach(simple_signing(images.image.digest, KEY, SIGN), "application/vnd.dev.cosign.artifact.sig.v1+json")
+    assert images.judge().verified is True
+
+
+def test_what_is_too_large_or_gone_or_wrong_is_a_reason(images: Images) -> None:
+    registry, digest = images.registry, images.image.digest
+    made = signed_statement(digest, KEY, SIGN)
+    large = Made(made.layer._replace(size=4 * 1024 * 1024 + 1), made.content)
+    images.attach(large)
+    assert "at most 4194304 are read" in images.judge().reason
+    registry.listed[digest] = (Descriptor(OCI_MANIFEST, f"sha256:{'0' * 64}", 5, artifact_type=BUNDLE),)
+    assert any("isn't there" in one for one in reasons(images.judge()))
+    wrong = images.attach(bundle(dsseEnvelope=envelope(statement(digest), KEY, SIGN)))
+    registry.blobs[wrong.layers()[0].digest] = b"x" * wrong.layers()[0].size
+    assert any("have the digest" in one for one in reasons(images.judge()))
+    assert images.judge().verified is False
+    assert images.judge(mode="if_present").verified is False
+
+
+@pytest.mark.parametrize(
+    "error", [AccessDenied("not for you"), ConnectionFailed("no answer"), ProtocolViolation("page")]
+)
+def test_a_list_that_can_not_be_read_fails_and_passes_nothing(images: Images, error: t.Any) -> None:
+    images.tag(simple_signing(images.image.digest, KEY, SIGN))
+    images.registry.failing[f"REFERRERS team/app {images.image.digest}"] = error
+    rule = SignatureRule(("*",), "if_present", Trust((TRUSTED,)))
+    (found,) = judge(images.registry.client, [Asked("team/app", images.image)], [rule], NOW)
+    assert found is error
+
+
+def test_a_registry_that_fails_decides_nothing(images: Images) -> None:
+    made = images.attach(signed_statement(images.image.digest, KEY, SIGN))
+    error = ConnectionFailed("no answer")
+    images.registry.failing[f"GET team/app {made.digest}"] = error
+    rule = SignatureRule(("*",), "required", Trust((TRUSTED,)))
+    (found,) = judge(images.registry.client, [Asked("team/app", images.image)], [rule], NOW)
+    assert found is error
+
+
+def test_only_so_many_signatures_are_tried(images: Images) -> None:
+    forged = simple_signing(images.image.digest, OTHER, SIGN)
+    images.tag(*[Made(forged.layer._replace(annotations={}), forged.content)] * 199, forged, forged)
+    images.attach(signed_statement(images.image.digest, KEY, SIGN))
+    found = images.judge()
+    assert (found.verified, len(found.signatures)) == (False, 200)
+
+
+def test_a_signature_of_an_equal_image_in_another_repository_is_not_looked_for(images: Images) -> None:
+    images.attach(signed_statement(images.image.digest, KEY, SIGN))
+    other = images.registry.add("team/other", image(), "1")
+    rule = SignatureRule(("*",), "required", Trust((TRUSTED,)))
+    (found,) = judge(images.registry.client, [Asked("team/other", other)], [rule], NOW)
+    assert isinstance(found, Judgement) and found.verified is False
