@@ -145,7 +145,7 @@ def mistakes() -> None:
     message = done.of("Export what is missing in the archive")["msg"]
     words = "transfer_source, transfer_images and transfer_destination are missing."
     check(words in message and "transfer_parts is export, carry, import." in message, message)
-    playbook(TRANSFER, {}, expected=2, noise=True).of("Refuse to begin without variables")
+    playbook(TRANSFER, {}, expected=2, noise=True).of("Fail without the needed variables")
     given = variables("wrong", [{"repository": "transfer/nowhere", "tag": "1.0"}])
     done = playbook(TRANSFER, given, expected=2, noise=True)
     check("transfer/nowhere:1.0 isn't there" in done.of("Export what is missing in the archive")["msg"], done.output)
@@ -158,7 +158,10 @@ def carrying_fails() -> None:
     images = seed("dev", "single", "transfer/failed")
     given = variables("failed", images, transfer_import_archive=str(OUTPUT / "nowhere" / "imported.tar"))
     apart = {"transfer_export_host": "connected", "transfer_import_host": "isolated"}
-    for more, task, exported in (({}, "Copy it on the host", True), (apart, "Put it in place", False)):
+    for more, task, exported in (
+        ({}, "Copy the archive on the host", True),
+        (apart, "Put the archive in place", False),
+    ):
         done = playbook(TRANSFER, {**given, **more}, expected=2, hosts=hosts(), noise=True)
         check(done.of(task)["failed"], f"{task} doesn't fail: {done.output}")
         result = result_of(done)
