@@ -164,29 +164,29 @@ options:
         required: true
       username:
         description:
-          - The account to log in with. Needs the password.
+          - The account to log in with. Requires C(password).
         type: str
       password:
         description:
-          - The password of the account, or a token that the registry takes in its place.
+          - The password of the account, or a token that the registry accepts instead.
         type: str
       token:
         description:
-          - A bearer token that is sent as it is.
+          - A bearer token, which is sent unchanged.
         type: str
       auth_file:
         description:
-          - A file of the form that C(docker login) and C(podman login) write, on the host that reaches the registry.
+          - A file as C(docker login) and C(podman login) write it, on the host that connects to the registry.
         type: path
         aliases: [authfile]
       search_auth_files:
         description:
-          - Whether to look into the files in which C(podman) and C(docker) keep their logins, where no other option gives one.
+          - Whether to search the files in which C(podman) and C(docker) store their logins, if no other option gives a credential.
         type: bool
         default: true
       plain_http:
         description:
-          - Speak HTTP without TLS.
+          - Use HTTP without TLS.
         type: bool
         default: false
       validate_certs:
@@ -197,7 +197,7 @@ options:
         aliases: [verify_ssl]
       ca_path:
         description:
-          - A file with the certificates of the CAs to trust, or a directory prepared by C(openssl rehash).
+          - A file with the certificates of the CAs to trust, or a directory prepared with C(openssl rehash).
         type: path
         aliases: [ca_cert]
       client_cert:
@@ -210,7 +210,7 @@ options:
         type: path
       trusted_realm_hosts:
         description:
-          - Hosts of token servers that may be sent the password although the registry itself is on another host.
+          - Hosts of token servers that may receive the password although they are not the host of the registry.
         type: list
         elements: str
         default: []

@@ -25,19 +25,19 @@ options:
         required: true
       # generated: image_at_source image_at_destination
       tag:
-        description: The tag at the source. It is resolved once; what follows goes by digest. Put it in quotes.
+        description: The tag at the source. It is resolved once; from then on, the digest is used. Put it in quotes.
         type: raw
       digest:
-        description: The digest at the source, in place of a tag. Where both are given, the digest is what counts.
+        description: The digest at the source, instead of a tag. If both are given, the digest is used.
         type: str
       destination_repository:
-        description: The repository at the destination. By default it has the same name.
+        description: The repository at the destination. By default, it has the same name as at the source.
         type: str
       tags:
         description:
-          - The tags at the destination. By default the tag at the source.
-          - An image that is given by its digest alone, without tags, is copied and compared by digest, and gets no tag. An empty list
-            beside a tag is refused.
+          - The tags at the destination. By default, the tag at the source.
+          - An image with a digest alone, and without tags, is compared and copied by digest, and gets no tag. An empty list beside a tag is
+            refused.
         type: list
         elements: raw
       # end of generated
@@ -48,31 +48,31 @@ options:
         default: []
       # generated: image_conflicts image_choice image_expectations
       on_conflict:
-        description: In place of O(on_conflict), for this image.
+        description: Overrides O(on_conflict), for this image.
         type: str
         choices: [replace, fail, skip]
       immutable_tags:
-        description: In place of O(immutable_tags), for this image.
+        description: Overrides O(immutable_tags), for this image.
         type: list
         elements: str
       platforms:
-        description: In place of O(platforms), for this image.
+        description: Overrides O(platforms), for this image.
         type: list
         elements: str
       flatten:
-        description: In place of O(flatten), for this image.
+        description: Overrides O(flatten), for this image.
         type: bool
       artifacts:
-        description: In place of O(artifacts), for this image.
+        description: Overrides O(artifacts), for this image.
         type: list
         elements: str
       expected_digest:
-        description: The digest that the source must serve. Where it serves another one, the image is refused.
+        description: The digest that the source must serve. If it serves another one, the image is refused.
         type: str
       expected_destination_digest:
         description:
-          - The digest that every tag at the destination must point to; empty where there must be no such tag.
-          - Where a tag points to another one, the image is refused, unless it is the source's already.
+          - The digest that every tag at the destination must point to. If it is empty, there must be no such tag.
+          - If a tag points to another digest, the image is refused, unless that is the digest at the source.
         type: str
       # end of generated
   on_conflict:

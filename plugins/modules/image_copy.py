@@ -160,21 +160,21 @@ images:
       type: str
       sample: prod.example/team/app
     source_digest:
-      description: The digest that the source serves. Another one where O(platforms) leaves something out.
+      description: The digest that the source serves. It differs from C(digest) if O(platforms) leaves something out.
       type: str
       sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
     digest:
-      description: The digest that the destination serves now, or in check mode would.
+      description: The digest that the destination serves now, or in check mode, would serve.
       type: str
       sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
     action:
       description:
-        - V(promote), V(unchanged), or V(skip) where tags point to another digest and are left there.
-        - V(missing) where the image isn't at the source, V(refused) where a condition isn't met, V(failed) where something failed.
+        - V(promote) or V(unchanged), or V(skip) if tags point to another digest and stay there.
+        - V(missing) if the image isn't at the source, V(refused) if a condition isn't met, V(failed) if something failed.
       type: str
       sample: promote
     reason:
-      description: Why, where the action is V(missing), V(refused) or V(failed).
+      description: The reason, if the action is V(missing), V(refused) or V(failed).
       type: str
       sample: ""
     tags:
@@ -187,7 +187,7 @@ images:
           type: str
           sample: 1.4.2
         previous_digest:
-          description: The digest that it points to. Empty where there is no such tag.
+          description: The digest that the tag points to. Empty if there is no such tag.
           type: str
           sample: ""
         action:
@@ -195,45 +195,45 @@ images:
           type: str
           sample: create
     layers_left_out:
-      description: Layers that aren't copied, since their media type says that they may not be distributed.
+      description: Layers that aren't copied, because their media type says that they may not be distributed.
       type: list
       elements: dict
       sample: []
     artifacts_compared:
-      description: Whether artifacts were looked for. They aren't where nothing else differs, unless O(compare_artifacts).
+      description: Whether artifacts were compared. If nothing else differs, they are compared only with O(compare_artifacts).
       type: bool
       sample: true
     artifacts:
-      description: What belongs to the image and its children, and in turn to that.
+      description: The artifacts of the image and of its children, and the artifacts of those artifacts.
       type: list
       elements: dict
       contains:
         subject:
-          description: The digest that it belongs to.
+          description: The digest that the artifact refers to.
           type: str
           sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
         digest:
-          description: Its own digest.
+          description: The digest of the artifact.
           type: str
           sample: sha256:024dac1e7eef09668a9674bac1754d522705a39e9c755d7ce056555c45c7584a
         artifact_type:
-          description: Its artifact type; of a tag of cosign, the media type of its last layer, if that was read.
+          description: The artifact type. For a tag of cosign, the media type of its last layer, if its manifest was read.
           type: str
           sample: application/vnd.dev.sigstore.bundle.v0.3+json
         tag:
-          description: The tag of cosign under which it is. Empty where it is a referrer.
+          description: The tag under which cosign stored the artifact. Empty for a referrer.
           type: str
           sample: ""
         action:
           description:
-            - V(exists), V(copy), or V(replace) where the tag of cosign points to another digest.
-            - V(skip) and V(refused) where such a tag is not to be moved, V(missing) where the source lists it, but doesn't have it.
-            - V(left_out) where it belongs to a whole index of which only a part is taken, where no registry would list it, or
-              where it is of a type that can't be pushed, such as C(application/vnd.oci.artifact.manifest.v1+json).
+            - V(exists) or V(copy), or V(replace) if the tag of cosign points to another digest.
+            - V(skip) or V(refused) if such a tag must not move. V(missing) if the source lists the artifact, but doesn't have it.
+            - V(left_out) if the artifact refers to a whole index, and only some platforms of the index are copied. Also if no registry would
+              list it, or if its type can't be pushed, such as C(application/vnd.oci.artifact.manifest.v1+json).
           type: str
           sample: copy
         reason:
-          description: Why, where it isn't copied.
+          description: The reason, if the artifact isn't copied.
           type: str
           sample: ""
     gates:
@@ -300,27 +300,27 @@ images:
           type: str
           sample: ""
     blobs_uploaded:
-      description: How many of its blobs were uploaded. A blob that several images need counts for the first of them.
+      description: How many blobs of the image were uploaded. A blob that several images need counts for the first of them.
       type: int
       sample: 3
     blobs_mounted:
-      description: How many of its blobs were mounted.
+      description: How many blobs of the image were mounted.
       type: int
       sample: 1
     blobs_skipped:
-      description: How many of its blobs were there.
+      description: How many blobs of the image were already there.
       type: int
       sample: 0
     bytes_uploaded:
-      description: How many bytes those are.
+      description: The size of the blobs that C(blobs_uploaded) counts, in bytes.
       type: int
       sample: 264216
     bytes_mounted:
-      description: How many bytes those are.
+      description: The size of the blobs that C(blobs_mounted) counts, in bytes.
       type: int
       sample: 1024
     bytes_skipped:
-      description: How many bytes those are.
+      description: The size of the blobs that C(blobs_skipped) counts, in bytes.
       type: int
       sample: 0
     # end of generated
@@ -337,7 +337,7 @@ images:
           type: str
           sample: team/app
         digest:
-          description: The digest of what is missing.
+          description: The digest of the missing or damaged content.
           type: str
           sample: sha256:024dac1e7eef09668a9674bac1754d522705a39e9c755d7ce056555c45c7584a
         kind:
@@ -345,24 +345,26 @@ images:
           type: str
           sample: manifest
         size:
-          description: Its size in bytes by the descriptor that refers to it. 0 where nothing tells it.
+          description: Its size in bytes, as the descriptor that refers to it says. V(0) if unknown.
           type: int
           sample: 429
         needed_by:
-          description: The digest of the manifest that refers to it, or of the subject of an artifact. Empty for the image itself.
+          description: The digest of the manifest that refers to it. For an artifact, the digest of its subject. Empty for the image itself.
           type: str
           sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
         problem:
-          description: V(missing), or V(damaged) where something is there that isn't what digest and size promise.
+          description: V(missing), or V(damaged) if the content there doesn't match its digest and size.
           type: str
           sample: missing
         reason:
-          description: What was seen, in one sentence.
+          description: What was found, in one sentence.
           type: str
       # end of generated
 # generated: image_moves image_failures task
 tags:
-  description: What happened to the tags of the images, or in check mode what would, also of those that served something else then.
+  description:
+    - What happened to the tags of the images, or in check mode, what would happen.
+    - Tags that turned out to serve another digest afterwards are included.
   returned: success, and failure of single images
   type: list
   elements: dict
@@ -376,19 +378,19 @@ tags:
       type: str
       sample: 1.4.2
     digest:
-      description: The digest that it is to point to.
+      description: The digest that the tag must point to.
       type: str
       sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
     previous_digest:
-      description: The digest that it pointed to. Empty where there was no such tag.
+      description: The digest that the tag pointed to before. Empty if there was no such tag.
       type: str
       sample: ""
     action:
-      description: V(create) or V(replace), or V(exists) where it was moved meanwhile, by another client or by an earlier run.
+      description: V(create) or V(replace), or V(exists) if another client or an earlier run had already moved it.
       type: str
       sample: create
 artifact_tags:
-  description: The same of the tags of artifacts, under which cosign keeps them.
+  description: The same for the tags under which cosign stores artifacts.
   returned: success, and failure of single images
   type: list
   elements: dict
@@ -413,7 +415,7 @@ given_up:
       elements: str
       sample: ["The registry didn't mount the blob from team/base."]
 failures:
-  description: What could not be copied, and why. The rest of the result is returned beside it.
+  description: What could not be copied, and why. The rest of the result is returned as well.
   returned: failure of single images
   type: list
   elements: dict
@@ -425,7 +427,7 @@ failures:
       description: What failed, and why.
       type: str
 error:
-  description: The facts of what failed, where the task failed as a whole.
+  description: Details of the failure, if the task failed as a whole.
   returned: failure of the whole task
   type: dict
   sample:
@@ -437,13 +439,13 @@ error:
     status:
     errors: []
 repository_missing:
-  description: Whether a repository isn't there and the registry doesn't create repositories on push.
+  description: Whether a repository is missing, and the registry doesn't create repositories on push.
   returned: failure
   type: bool
   sample: false
 transfer:
-  description: What the task cost, in requests and bytes of blobs.
-  returned: success, and failure of what was asked of a registry
+  description: How many requests the task made, and how many bytes of blobs it transferred.
+  returned: success, and failure of requests to a registry
   type: dict
   sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
 # end of generated

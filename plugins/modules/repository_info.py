@@ -75,7 +75,7 @@ malformed_count:
   sample: 0
 # generated: task
 error:
-  description: The facts of what failed, where the task failed as a whole.
+  description: Details of the failure, if the task failed as a whole.
   returned: failure of the whole task
   type: dict
   sample:
@@ -87,13 +87,13 @@ error:
     status:
     errors: []
 repository_missing:
-  description: Whether a repository isn't there and the registry doesn't create repositories on push.
+  description: Whether a repository is missing, and the registry doesn't create repositories on push.
   returned: failure
   type: bool
   sample: false
 transfer:
-  description: What the task cost, in requests and bytes of blobs.
-  returned: success, and failure of what was asked of a registry
+  description: How many requests the task made, and how many bytes of blobs it transferred.
+  returned: success, and failure of requests to a registry
   type: dict
   sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
 # end of generated

@@ -150,19 +150,19 @@ tags:
     # generated: deletion_pending of tag
     deletion_pending:
       description:
-        - The registry has accepted the delete, and the tag is still there after 10 seconds. It isn't counted in C(changed),
-          and a warning names it.
-        - An accepted delete that can't be looked for counts in C(changed), and RV(failures) says beside it that it isn't known to
-          have happened.
-        - Some registries delete in the background, or keep what something else uses.
+        - Whether the registry accepted the delete, but the tag was still there after 10 seconds. Such a delete doesn't count as C(changed),
+          and a warning names the tag.
+        - If the registry accepted the delete, but the module can't check it, the delete counts as C(changed). RV(failures) then says that
+          the outcome is unknown.
+        - Some registries delete in the background, or keep content that is used elsewhere.
       returned: O(state=absent), and the tag is still there
       type: bool
       sample: true
     # end of generated
 # generated: failures task
 failures:
-  description: What failed, and why. The rest of the result is returned beside it.
-  returned: failure of single things
+  description: What failed, and why. The rest of the result is returned as well.
+  returned: failure of single objects
   type: list
   elements: dict
   contains:
@@ -173,13 +173,13 @@ failures:
       description: What failed, and why, in one sentence.
       type: str
     error:
-      description: The facts, as in RV(error).
+      description: The details, as in RV(error).
       type: dict
     repository_missing:
-      description: Whether the repository isn't there and the registry doesn't create repositories on push.
+      description: Whether the repository is missing, and the registry doesn't create repositories on push.
       type: bool
 error:
-  description: The facts of what failed, where the task failed as a whole.
+  description: Details of the failure, if the task failed as a whole.
   returned: failure of the whole task
   type: dict
   sample:
@@ -191,13 +191,13 @@ error:
     status:
     errors: []
 repository_missing:
-  description: Whether a repository isn't there and the registry doesn't create repositories on push.
+  description: Whether a repository is missing, and the registry doesn't create repositories on push.
   returned: failure
   type: bool
   sample: false
 transfer:
-  description: What the task cost, in requests and bytes of blobs.
-  returned: success, and failure of what was asked of a registry
+  description: How many requests the task made, and how many bytes of blobs it transferred.
+  returned: success, and failure of requests to a registry
   type: dict
   sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
 # end of generated
