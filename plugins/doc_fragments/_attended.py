@@ -15,12 +15,12 @@ attributes:
     description: Has an action plugin on the controller, which watches over the module.
     support: full
     details:
-      - The module ends without moving a tag where the play is stopped. What was sent until then stays there.
+      - If the play is stopped, the module ends without moving a tag. Content that was sent until then stays there.
   async:
     description: Supports being run with the C(async) keyword.
     support: full
     details:
-      - With C(async), nothing watches over the module, which continues when the play is stopped.
+      - With C(async), nothing watches over the module. It continues when the play is stopped.
 seealso:
   - ref: ansible_collections.imageops.registry.docsite.progress_and_cancelling
     description: What is shown meanwhile, and what happens when a play is stopped.
@@ -30,9 +30,9 @@ seealso:
 options:
   progress:
     description:
-      - Whether it is shown how far the task has come, while blobs are sent for more than a few seconds.
-      - The lines go to standard error, and to the file of E(ANSIBLE_LOG_PATH).
-      - Nothing is shown in check mode, with C(async), and with C(no_log).
+      - Whether to show the progress of the task if it sends blobs for more than a few seconds.
+      - The lines go to standard error, and to the file that E(ANSIBLE_LOG_PATH) names.
+      - Nothing is shown in check mode, with C(async), or with C(no_log).
     type: bool
     default: true
 """

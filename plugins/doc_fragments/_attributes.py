@@ -12,15 +12,15 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 attributes:
   check_mode:
-    description: Runs without changing anything, and says what would be changed.
+    description: Runs without changing anything, and reports what would change.
     support: full
     details:
-      - No writing request is made, and the account is asked for the right to read only.
+      - The module makes no writing request, and asks only for permission to read.
   diff_mode:
-    description: Shows what is changed, before and after.
+    description: Shows what changes, before and after.
     support: full
   idempotent:
-    description: Run again, it changes nothing.
+    description: Changes nothing when it runs again.
     support: full
 """
 
@@ -32,12 +32,12 @@ attributes:
     details:
       - This module only reads.
   diff_mode:
-    description: Shows what is changed, before and after.
+    description: Shows what changes, before and after.
     support: N/A
     details:
       - This module changes nothing.
   idempotent:
-    description: Run again, it changes nothing.
+    description: Changes nothing when it runs again.
     support: full
     details:
       - This module changes nothing.

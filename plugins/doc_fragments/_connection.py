@@ -7,80 +7,81 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """How a registry is reached; V(SOURCE) is the same for the other end of modules with two."""
+    """How a registry is reached; V(SOURCE) is the same for the source of modules with two registries."""
 
     DOCUMENTATION = r"""
 options:
   registry:
     description:
-      - The registry that is read or changed, as V(host) or V(host:port), without a scheme and without a login.
+      - The registry to read or change, as V(host) or V(host:port), without a scheme and without a login.
     type: str
     required: true
   username:
     description:
-      - The account to log in with. Needs O(password). Empty text is refused, here and in O(token) and O(auth_file); leave the option out
-        where there is no login.
-      - Without it, and without O(token) and O(auth_file), see O(search_auth_files).
+      - The account to log in with. Requires O(password).
+      - Without this option, O(token) and O(auth_file), see O(search_auth_files).
+      - Empty text is refused in this option, in O(token) and in O(auth_file). If there is no login, leave the option out.
     type: str
   password:
     description:
-      - The password of O(username), or a token that the registry takes in its place.
-      - It is sent as it is. If it is refused and is empty, or ends in a line break, the message says so.
-      - On ansible-core before 2.22, a password that also occurs in a repository, a tag, a digest or a manifest of the task
-        would be cut out of the result. The task then fails before it writes. Give such a one in O(auth_file).
+      - The password of O(username), or a token that the registry accepts instead.
+      - The password is sent unchanged. If the registry refuses it, and it is empty or ends in a line break, the message says so.
+      - ansible-core before 2.22 cuts the password out of results. If it also occurs in a repository, a tag, a digest or a manifest of the
+        task, the task fails before it writes. Put such a password into O(auth_file).
     type: str
   token:
     description:
-      - A bearer token that is sent as it is, without asking a token server.
+      - A bearer token. It is sent unchanged, and no token server is asked.
     type: str
   auth_file:
     description:
-      - A file of the form that C(docker login) and C(podman login) write, on the host on which the module runs. It is looked at
-        if neither O(username) nor O(token) is given.
-      - Preferred to O(password), since ansible-core writes a module's options into its temporary directory where it does not
-        pipeline.
-      - It may have entries for parts of a registry, such as V(registry.example/team). The one that names the most of a repository
-        counts, so that repositories of one registry can have different accounts.
-      - It may name credential helpers, and hold identity tokens.
+      - A file as C(docker login) and C(podman login) write it, on the host on which the module runs. It is used if neither O(username) nor
+        O(token) is given.
+      - Prefer this option to O(password). Without pipelining, ansible-core writes the options of a module, with the password, into a
+        temporary file.
+      - The file may have entries for parts of a registry, such as V(registry.example/team), so that repositories of one registry can have
+        different accounts. The most specific entry is used.
+      - The file may name credential helpers, and contain identity tokens.
     type: path
     aliases: [authfile]
   search_auth_files:
     description:
-      - Whether to look into the files in which C(podman) and C(docker) keep their logins, where neither O(username) nor O(token)
-        nor O(auth_file) is given, and the registry asks for a login.
-      - "That is the file that E(REGISTRY_AUTH_FILE) names, or, without it, the first of these that has a credential:
+      - Whether to search the files in which C(podman) and C(docker) store their logins. They are searched if none of O(username), O(token)
+        and O(auth_file) is given, and the registry requires authentication.
+      - "If E(REGISTRY_AUTH_FILE) names a file, only that file is searched. Otherwise, the first of these that has a credential is used:
         C($XDG_RUNTIME_DIR/containers/auth.json) (without that variable C(/run/containers/UID/auth.json)),
         C($XDG_CONFIG_HOME/containers/auth.json) (C(~/.config)), the text in E(DOCKER_AUTH_CONFIG), C($DOCKER_CONFIG/config.json)
         (C(~/.docker)), C(~/.dockercfg)."
-      - They are those of the user as whom the module runs, on the host on which it runs, and the environment is that of the module.
-      - Where none has a credential, and where this is V(false), access is anonymous.
+      - These are the files and the environment of the user that runs the module, on the host on which it runs.
+      - If none has a credential, or if this option is V(false), access is anonymous.
     type: bool
     default: true
   plain_http:
     description:
-      - Speak HTTP without TLS. Nothing falls back to it by itself.
+      - Whether to use HTTP without TLS. The module never switches to plain HTTP by itself.
     type: bool
     default: false
   validate_certs:
     description:
-      - Verify the certificate of the registry, and of its token server.
+      - Whether to verify the certificates of the registry and of its token server.
     type: bool
     default: true
     aliases: [verify_ssl]
   ca_path:
     description:
-      - A file with the certificates of the CAs to trust, or a directory prepared by C(openssl rehash).
-      - Without it, C(*.crt) in C(~/.config/containers/certs.d/REGISTRY), C(/etc/containers/certs.d/REGISTRY) or
-        C(/etc/docker/certs.d/REGISTRY), the first that is there, are trusted besides the CAs that are trusted anyway. Without these,
-        it is the environment variable E(REQUESTS_CA_BUNDLE) that names the CAs, then E(CURL_CA_BUNDLE).
-      - A CA that is named in one of these ways is trusted even if its certificate lacks extensions that Python has required since
-        3.13, as those of many private CAs do. Signatures, dates, names and the strength of keys are verified.
+      - A file with the certificates of the CAs to trust, or a directory prepared with C(openssl rehash).
+      - Without this option, the module uses the first of these directories that exists - C(~/.config/containers/certs.d/REGISTRY),
+        C(/etc/containers/certs.d/REGISTRY) or C(/etc/docker/certs.d/REGISTRY). It trusts the C(*.crt) files there, besides the CAs that are
+        trusted anyway.
+      - Without such a directory, the environment variable E(REQUESTS_CA_BUNDLE) names the CAs, or else E(CURL_CA_BUNDLE).
+      - Certificates of many private CAs have no extensions that Python has required since 3.13. A CA that is named in one of these ways
+        is trusted nevertheless. Signatures, dates, names and the strength of keys are always verified.
     type: path
     aliases: [ca_cert]
   client_cert:
     description:
-      - A file with the client certificate for TLS, and its key unless O(client_key) is given. Only the registry itself is shown it.
-      - Without it, C(NAME.cert) and C(NAME.key) in the directory of certificates for the registry are used, see O(ca_path).
+      - A file with the client certificate for TLS, and with its key unless O(client_key) is given. It is sent only to the registry itself.
+      - Without this option, C(NAME.cert) and C(NAME.key) in the directory of the registry are used, see O(ca_path).
     type: path
   client_key:
     description:
@@ -88,16 +89,16 @@ options:
     type: path
   trusted_realm_hosts:
     description:
-      - Hosts of token servers that may be sent the password although the registry itself is on another host.
-      - The registry's own host, and the token servers of well-known public registries, are trusted without it.
+      - Hosts of token servers that may receive the password although they are not the host of the registry.
+      - The host of the registry, and the token servers of well-known public registries, are always trusted.
     type: list
     elements: str
     default: []
   timeout:
     description:
-      - How long to wait, in seconds, while the registry sends nothing. The end of an upload may take 300 seconds at least.
-      - An answer of which less than 1 KiB comes in so many seconds counts as silent, too. Whatever isn't a blob (tokens, manifests,
-        lists) must be whole after five times as many.
+      - How long to wait, in seconds, while the registry sends nothing. At the end of an upload, the module waits at least 300 seconds.
+      - The same limit applies if less than 1 KiB of an answer arrives in this time.
+      - An answer that isn't a blob (a token, a manifest, a list) must be complete after five times this time.
     type: int
     default: 60
   retries:
@@ -107,41 +108,41 @@ options:
     default: 3
   retry_max_wait:
     description:
-      - The longest pause in seconds before a request is repeated. Pauses begin with up to a second, and double each time up to 30 seconds;
-        where the registry asks for one with C(Retry-After), it is as long as that.
-      - A registry that asks for a longer one is left alone for this time, once in a task. If it then still asks for a longer one,
-        what was asked of it fails, and says for how long the registry wants to be left alone.
+      - The longest pause before a retry, in seconds. The first pause is up to one second. Each further pause is twice as long, up to 30
+        seconds. If the registry asks for a pause with C(Retry-After), the module waits that long.
+      - If the registry asks for a longer pause than this option allows, the module waits for the time of this option, once in a task. If the
+        registry then still asks for a longer pause, the request fails. The message says how long the registry asks to wait.
     type: float
     default: 120
   jobs:
     description:
-      - How many requests to one registry, and how many blobs, are under way at a time. Where both ends of a task are the same registry,
-        that is for each end.
+      - How many requests to one registry, and how many blobs, are in progress at the same time. If source and destination are the same
+        registry, the limit applies to each of them.
     type: int
     default: 4
   requests_per_second:
     description:
-      - How many requests to one registry may begin in a second, those to its token server included. With V(0), as many as come.
-      - Use it where a registry counts requests, and answers too many of them with 429.
+      - How many requests to one registry may start per second, including requests to its token server. V(0) means no limit.
+      - Use this option if a registry limits the rate of requests, and answers 429.
     type: float
     default: 0
   chunk_size:
     description:
-      - The size in bytes of the chunks in which blobs are uploaded. With V(0), a blob is sent whole, in one request.
-      - Where a registry, or a proxy in front of it, refuses a blob that is sent whole because it is too large (413), it is sent in
-        chunks anyway, of 8 MiB at most, and in smaller ones where these are refused. Where chunks are refused, it is sent whole.
-      - Registries that ask for larger chunks, with C(OCI-Chunk-Min-Length), get those.
-      - Use it where something breaks long uploads off, and doesn't answer.
+      - The size of the chunks in which blobs are uploaded, in bytes. With V(0), each blob is sent in one request.
+      - If the registry, or a proxy in front of it, refuses a whole blob as too large (413), the module sends it in chunks anyway. The chunks
+        have at most 8 MiB, or less if these are also refused. If the registry refuses chunks, the module sends the blob whole.
+      - If the registry asks for larger chunks with C(OCI-Chunk-Min-Length), the module uses that size.
+      - Use this option if long uploads break off without an answer.
     type: int
     default: 0
 requirements:
   - requests, for the Python that runs the module
 notes:
-  - The environment variables E(HTTPS_PROXY), E(HTTP_PROXY), E(ALL_PROXY) and E(NO_PROXY) are honoured, as they are on the host and
-    for the user as whom the module runs.
-  - The module runs on the host of the task. Where an inventory names C(localhost), it is reached by SSH, unless the play has
-    C(connection=local). With that connection, on Linux, it runs in the Python that Ansible itself runs, without a payload, unless
-    C(ansible_python_interpreter) names another one or the variable C(imageops_registry_in_place) is false.
+  - The module uses the proxies in the environment variables E(HTTPS_PROXY), E(HTTP_PROXY), E(ALL_PROXY) and E(NO_PROXY). These are the
+    variables of the user that runs the module, on the host on which it runs.
+  - The module runs on the host of the task. If an inventory names C(localhost), Ansible connects to it by SSH, unless the play has
+    C(connection=local). With that connection, on Linux, the module runs in the Python that runs Ansible, without a payload. It runs as a
+    payload if C(ansible_python_interpreter) names another Python, or if the variable C(imageops_registry_in_place) is false.
 seealso:
   - ref: ansible_collections.imageops.registry.docsite.log_in
     description: Where a credential comes from, and what each registry takes.
@@ -153,7 +154,7 @@ seealso:
 options:
   source:
     description:
-      - The registry at the other end, which is only read.
+      - The source registry. The module only reads from it.
     type: dict
     suboptions:
       # generated: connection

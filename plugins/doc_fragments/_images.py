@@ -13,8 +13,8 @@ class ModuleDocFragment:
 options:
   images:
     description:
-      - The images. The same entry twice is taken once. Two different ones for one tag at the destination are refused.
-      - The filter P(imageops.registry.image_entries#filter) makes them of references.
+      - The images. An entry that occurs twice counts once. Two different images for one tag at the destination are refused.
+      - The filter P(imageops.registry.image_entries#filter) turns references into entries.
     type: list
     elements: dict
     required: true
@@ -42,7 +42,7 @@ options:
         elements: raw
       # end of generated
       mount_from:
-        description: Repositories of the destination that may have blobs of the image.
+        description: Repositories of the destination that may already have blobs of the image, to mount them from.
         type: list
         elements: str
         default: []
@@ -77,57 +77,58 @@ options:
       # end of generated
   on_conflict:
     description:
-      - What is to be done where a tag points to another digest.
+      - What to do with a tag that points to another digest.
       - V(replace) moves it, V(skip) leaves it, V(fail) refuses the image.
     type: str
     choices: [replace, fail, skip]
     default: replace
   immutable_tags:
     description:
-      - Regular expressions. A tag that one of them matches as a whole is never moved to another digest; the image is refused,
-        whatever O(on_conflict) says.
+      - Regular expressions. A tag never moves to another digest if one of them matches the whole tag. The image is then refused, whatever
+        O(on_conflict) is.
     type: list
     elements: str
     default: []
   platforms:
     description:
-      - Take only these platforms of an index, each as V(os/architecture) or V(os/architecture/variant). Without a variant, all
-        variants are meant. By default, an index is taken whole.
-      - The index is rewritten, so that the same choice always gives the same digest, and names the index that it was made from
-        in the annotation C(io.github.imageops.registry.source-index.digest). Where nothing is left out, it stays as it is.
-      - Attestations that BuildKit lists beside an image stay with it. An image that is no index is promoted if it is made for one of
-        the platforms. Where a platform isn't there, the image is refused.
-      - What refers to the whole index (a signature of it) can't come along, and is named in the result. What refers to the images in
-        it does.
+      - Copy only these platforms of an index, each as V(os/architecture) or V(os/architecture/variant). Without a variant, all
+        variants are copied. By default, the whole index is copied.
+      - If other platforms are left out, the module creates a new index. The same platforms always give the same digest. The annotation
+        C(io.github.imageops.registry.source-index.digest) of the new index names the original index. If nothing is left out, the index stays
+        unchanged.
+      - Attestations that BuildKit lists beside an image stay with the image.
+      - An image without an index is copied if it is built for one of the platforms. If a platform is missing, the image is refused.
+      - Artifacts that refer to the whole index, such as its signature, are not copied with a part of it. The result names them. Artifacts
+        that refer to the copied images in it are copied.
     type: list
     elements: str
     default: []
   flatten:
     description:
-      - Promote the image for the one platform in O(platforms) itself, in place of an index with that image alone.
+      - Whether to copy the image for the single platform in O(platforms), instead of an index with only that image.
     type: bool
     default: false
   artifacts:
     description:
-      - What is copied with an image from what refers to it or to its children, and in turn to that - signatures, attestations,
-        SBOMs. By the referrers API, by the tag schema where a registry lacks it, and by the tags that cosign writes
-        (C(sha256-<hex>.sig), C(.att), C(.sbom)).
-      - V(all), V(none), or artifact types. A tag of cosign is of the types of its config and layers. Where a list gives a referrer
-        another type than those, or none, the type in its manifest decides.
-      - What was pushed is looked for where readers look, and pushed again, or listed under the tag of the tag schema, where it isn't
-        listed. If it can't be listed, the image fails.
-      - Artifacts arrive before the tags of their image. They are not verified.
+      - Which artifacts are copied with an image - V(all), V(none), or artifact types. Artifacts are signatures, attestations, SBOMs and
+        whatever else refers to the image, to its children, or to another artifact.
+      - The module finds them with the referrers API, or with the tag schema if a registry has no such API. It also finds the tags that cosign
+        writes (C(sha256-<hex>.sig), C(.att), C(.sbom)).
+      - A tag of cosign has the types of its config and of its layers. If a list of referrers gives a referrer another type than those
+        wanted, or none, the type in its manifest decides.
+      - After a push, the module checks that the destination lists the artifact. If it doesn't, the module pushes the artifact again, or lists
+        it under the tag of the tag schema. If it can't be listed, the image fails.
+      - Artifacts arrive before the tags of their image. The module doesn't verify signatures.
     type: list
     elements: str
     default: [all]
   compare_artifacts:
     description:
-      - Compare artifacts of images that are equal as well, so that an image that was signed after its promotion gets its signature.
-      - What is there and isn't listed is pushed again, or listed.
-      - This costs four or five requests at the source for each manifest of an image, and one at the destination for each thing
+      - Whether to compare the artifacts of images that are equal, too. Then an image that was signed after its promotion gets its signature.
+      - An artifact that is at the destination, but isn't listed there, is pushed again or listed.
+      - This costs four or five requests at the source for each manifest of an image, and one at the destination for each artifact
         found.
-      - Without it, an equal digest ends the work. Artifacts are then compared only where a tag is to be moved, and for images
-        without tags.
+      - Without this option, artifacts are compared only if a tag has to move, and for images without tags.
     type: bool
     default: false
 seealso:

@@ -13,7 +13,7 @@ class ModuleDocFragment:
 options:
   blobs:
     description:
-      - Many blobs, grouped by repository. A blob that is given twice is taken once.
+      - Many blobs, grouped by repository. A blob that occurs twice counts once.
     type: list
     elements: dict
     suboptions:
@@ -23,13 +23,13 @@ options:
         required: true
       source_repository:
         description:
-          - The repository at the source. By default it has the same name.
-          - Modules that read from no source hand it on or pass it over.
+          - The repository at the source. By default, it has the same name.
+          - Modules without a source ignore it, or return it unchanged.
         type: str
       mount_from:
         description:
-          - Repositories of the same registry that may have the blobs, to mount from.
-          - Modules that mount nothing hand them on or pass them over.
+          - Repositories of the same registry that may already have the blobs, to mount them from.
+          - Modules that mount nothing ignore them, or return them unchanged.
         type: list
         elements: str
         default: []
@@ -44,12 +44,12 @@ options:
             type: str
             required: true
           size:
-            description: The size of the blob in bytes, if it is known.
+            description: The size of the blob in bytes, if known.
             type: int
           replace:
             description:
-              - Send it although it is there. For what was seen to be damaged.
-              - Where nothing is sent, it is only handed on, with what is missing.
+              - Whether to send the blob even if it is already there, because it was found damaged.
+              - Modules that send nothing return it unchanged, with the missing blobs.
             type: bool
             default: false
 """
@@ -58,7 +58,7 @@ options:
 options:
   repository:
     description:
-      - The repository to look in. Needs O(tag) or O(digest).
+      - The repository of the image. Requires O(tag) or O(digest).
     type: str
   tag:
     description:
@@ -66,33 +66,33 @@ options:
     type: raw
   digest:
     description:
-      - The digest of the image. Where O(tag) is given as well, the digest is what counts.
+      - The digest of the image. If O(tag) is also given, the digest is used.
     type: str
   images:
     description:
-      - Many images, in place of O(repository). One that is given twice is taken once.
-      - RV(imageops.registry.tag_info#module:images) can be given as it is. So can RV(imageops.registry.manifest_info#module:images),
-        from a task without O(imageops.registry.manifest_info#module:include).
+      - Many images, instead of O(repository). An image that occurs twice counts once.
+      - You can pass RV(imageops.registry.tag_info#module:images) as it is. You can also pass
+        RV(imageops.registry.manifest_info#module:images) of a task without O(imageops.registry.manifest_info#module:include).
     type: list
     elements: dict
     suboptions:
       repository:
-        description: The repository to look in.
+        description: The repository of the image.
         type: str
         required: true
       tag:
         description: The tag of the image. It is resolved first.
         type: raw
       digest:
-        description: The digest of the image, in place of a tag. Where both are given, the digest is what counts.
+        description: The digest of the image, instead of a tag. If both are given, the digest is used.
         type: str
       exists:
-        description: What M(imageops.registry.manifest_info) returns. It makes no difference here.
+        description: A key in the result of M(imageops.registry.manifest_info). It has no effect here.
         type: bool
       media_type:
-        description: What M(imageops.registry.manifest_info) returns. It makes no difference here.
+        description: A key in the result of M(imageops.registry.manifest_info). It has no effect here.
         type: str
       size:
-        description: What M(imageops.registry.manifest_info) returns. It makes no difference here.
+        description: A key in the result of M(imageops.registry.manifest_info). It has no effect here.
         type: int
 """

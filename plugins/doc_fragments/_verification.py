@@ -14,25 +14,26 @@ options:
   verify:
     description:
       - How thoroughly to check that O(registry) holds what its tags promise. A registry may have lost content that a tag still needs,
-        for example by a garbage collection that deletes manifests without a tag, and with them the children of a tagged index.
-      - V(tag) looks at tags only. An equal digest ends the work.
-      - V(manifests) looks also for every manifest of every image that is promoted or unchanged, by its digest, at all levels.
-      - V(blobs) looks also for every blob of those; its size must be that of its descriptor. Layers that may not be distributed
-        are left out.
-      - Artifacts (signatures) are looked at where they are compared, see O(compare_artifacts).
-      - What is missing is in RV(images[].missing). Without O(repair), the image has failed.
+        for example in a garbage collection that deletes manifests without a tag, and with them the children of a tagged index.
+      - V(tag) checks tags only. If the digests are equal, nothing else is checked.
+      - V(manifests) also checks, by digest and at all levels, every manifest of every image that is promoted or unchanged.
+      - V(blobs) also checks every blob of these manifests. Its size must be the size in its descriptor. Layers that may not be distributed
+        are not checked.
+      - Artifacts (signatures) are checked only if they are compared, see O(compare_artifacts).
+      - RV(images[].missing) names the missing content. Without O(repair), the image fails.
     type: str
     choices: [tag, manifests, blobs]
     default: tag
   verify_content:
     description:
-      - With O(verify=blobs), read every blob from O(registry), and hash it. That takes as long as a download of all of them.
+      - Whether O(verify=blobs) also downloads every blob from O(registry) and verifies its digest. This takes as long as a download of all
+        blobs.
     type: bool
     default: false
   repair:
     description:
-      - Push again what O(verify) finds missing or damaged, from the source, although tags point to it already.
-      - What is damaged is sent again as well. Not every registry then replaces its copy; where it doesn't, the task fails.
+      - Whether to push whatever O(verify) finds missing or damaged again from the source, even if the tags are right.
+      - Not every registry replaces damaged content when it is sent again. If the registry doesn't, the task fails.
     type: bool
     default: false
 seealso:
