@@ -10,12 +10,12 @@ module: blob
 short_description: Upload, mount or delete blobs in a registry
 version_added: 0.1.0
 description:
-  - Brings blobs into a repository from a file, from content, from another registry, or from another repository of the same
+  - Puts blobs into a repository from a file, from content, from another registry, or from another repository of the same
     registry (end-2, end-4a, end-6, end-10 and end-11 of the OCI distribution specification).
-  - A blob that is there already is left alone. Else a mount is tried where there is a repository to mount from, and whatever
-    goes wrong with it, the blob is uploaded, in an upload session of its own (POST, then PUT).
-  - Blobs are streamed, whatever their size, and verified by digest on their way. A blob that several repositories want is sent
-    once and mounted into the others.
+  - A blob that is already there isn't sent. Otherwise, if there is a repository to mount from, the module tries to mount the blob. If that
+    fails for any reason, it uploads the blob in its own upload session (POST, then PUT).
+  - Blobs of any size are streamed, and verified by digest on the way. A blob that several repositories need is sent once, and mounted into
+    the others.
 author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:
@@ -28,16 +28,16 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     details:
-      - No writing request is made, and the account is asked for the right to read only.
-      - Whether a registry allows deletes can't be known without trying; with O(state=absent) they are predicted.
-      - Whether a mount would succeed can't be known without trying; it is predicted as V(mount_or_upload).
+      - The module makes no writing request, and asks only for permission to read.
+      - Only an attempt can show whether a registry allows deletes. With O(state=absent), check mode assumes that it does.
+      - Only an attempt can show whether a mount succeeds. Check mode reports V(mount_or_upload).
 options:
   source:
     description:
-      - The registry from which blobs are read, in place of O(path) and O(content).
+      - The registry to read blobs from, instead of O(path) and O(content).
   state:
     description:
-      - V(present) brings the blobs there. V(absent) deletes them, which breaks images in the repository that use them.
+      - V(present) makes sure that the repository has the blobs. V(absent) deletes them, which breaks images in the repository that use them.
     type: str
     choices: [present, absent]
     default: present
@@ -47,12 +47,12 @@ options:
     type: str
   digest:
     description:
-      - The digest of the blob. Computed (sha256) where O(path), O(content) or O(content_base64) is given without it; where it is
-        given, they must have it.
+      - The digest of the blob. If it is given, O(path), O(content) or O(content_base64) must match it. If it isn't given, the module computes
+        it from them (sha256).
     type: str
   size:
     description:
-      - The size of the blob in bytes, if it is known. It saves asking the source.
+      - The size of the blob in bytes, if known. It saves a request to the source.
     type: int
   path:
     description:
@@ -69,17 +69,17 @@ options:
     type: str
   source_repository:
     description:
-      - The repository at O(source). By default it has the same name.
+      - The repository at O(source). By default, it has the same name.
     type: str
   mount_from:
     description:
-      - Repositories of O(registry) that may have the blob. They are tried in this order, three at most.
+      - Repositories of O(registry) that may already have the blob, to mount it from. At most three are tried, in this order.
     type: list
     elements: str
   blobs:
     description:
-      - Many blobs, grouped by repository, in place of O(repository) and O(digest).
-      - RV(imageops.registry.blob_info#module:missing) can be given as it is.
+      - Many blobs, grouped by repository, instead of O(repository) and O(digest).
+      - You can pass RV(imageops.registry.blob_info#module:missing) as it is.
 seealso:
   - module: imageops.registry.blob_info
   - module: imageops.registry.blob_download
@@ -88,7 +88,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-# vault_registry_password is a variable of yours, in a file that ansible-vault encrypts.
+# vault_registry_password is your variable, in a file that ansible-vault encrypts.
 - name: Upload a file
   imageops.registry.blob:
     registry: registry.example:5000
@@ -124,12 +124,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 digest:
-  description: The digest of the blob, where one was given by O(repository).
+  description: The digest of the blob, if it was given with O(repository).
   returned: success and O(repository) is given
   type: str
   sample: sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a
 blobs:
-  description: What happened to the blobs, or in check mode what would, in the groups in which they were given.
+  description: What happened to the blobs, or in check mode, what would happen, in the groups in which they were given.
   returned: success
   type: list
   elements: dict
@@ -162,12 +162,12 @@ blobs:
           sample: 2
         action:
           description:
-            - V(exists), V(upload) or V(mount); in check mode V(mount_or_upload) where a mount would be tried.
+            - V(exists), V(upload) or V(mount). In check mode, V(mount_or_upload) if a mount would be tried.
             - With O(state=absent), V(delete) or V(absent).
           type: str
           sample: upload
         given_up:
-          description: Mounts, and forms of upload, that were tried in vain, and why.
+          description: Mounts and forms of upload that failed harmlessly, and why. The content arrived another way.
           type: list
           elements: str
           sample: []

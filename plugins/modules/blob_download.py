@@ -10,11 +10,11 @@ module: blob_download
 short_description: Download blobs from a registry into files
 version_added: 0.1.0
 description:
-  - Downloads blobs (GET blob, end-2 of the OCI distribution specification) into files on the host on which the module runs. They
-    are verified by digest and put in place in one step.
-  - A file that has the digest already is left alone. A download that was cut off resumes where it broke off, also in the next
-    run, from a hidden file beside O(dest).
-  - Of two runs that download the same blob to the same file, the later one waits for the other, and finds what that has brought.
+  - Downloads blobs (GET blob, end-2 of the OCI distribution specification) into files on the host on which the module runs. Files are
+    verified by digest and put in place in one step.
+  - A file that already has the digest stays unchanged. An interrupted download resumes where it stopped, even in the next run. Until it is
+    complete, the content is in a hidden file beside O(dest).
+  - If two runs download the same blob to the same file, the later one waits for the other, and then finds the file complete.
 author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:
@@ -33,15 +33,15 @@ options:
     type: str
   dest:
     description:
-      - The file to write. With O(blobs) it is a directory, in which every blob becomes the file C(algorithm/encoded) of its
-        digest, as in the C(blobs) directory of an OCI image layout.
-      - The directory that holds the file must exist. With O(blobs), directories are made.
+      - The file to write. The directory of the file must exist.
+      - With O(blobs), a directory. Each blob becomes the file C(algorithm/encoded) of its digest, as in the C(blobs) directory of an OCI
+        image layout. Missing directories are created.
     type: path
     required: true
     aliases: [path]
   blobs:
     description:
-      - Many blobs, grouped by repository, in place of O(repository) and O(digest).
+      - Many blobs, grouped by repository, instead of O(repository) and O(digest).
 seealso:
   - module: imageops.registry.blob
   - module: imageops.registry.manifest_info
@@ -50,7 +50,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-# vault_registry_password is a variable of yours, in a file that ansible-vault encrypts.
+# vault_registry_password is your variable, in a file that ansible-vault encrypts.
 - name: Download a blob
   imageops.registry.blob_download:
     registry: registry.example:5000
@@ -84,7 +84,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 downloads:
-  description: What happened to the blobs, or in check mode what would, in the order in which they were given.
+  description: What happened to the blobs, or in check mode, what would happen, in the order in which they were given.
   returned: success
   type: list
   elements: dict

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image_archive
-short_description: Write images into an OCI image layout, or read them from one into a registry
+short_description: Copy images between a registry and an OCI image layout
 version_added: 0.1.0
 description:
-  - For registries that can't reach each other. With O(state=exported), images are brought from O(registry) into an OCI image
-    layout, a directory or a tar archive, with all that belongs to them. With O(state=imported), they are brought from there into
-    O(registry).
-  - Both compare by digest and write only what lacks, as M(imageops.registry.image_copy) does between registries. An export that
-    finds everything there writes nothing, and an import uploads nothing.
-  - Blobs and manifests are verified by digest on their way, in both directions.
-  - C(skopeo) (C(oci:), C(oci-archive:)) and C(oras) read what this module writes, and the other way round.
+  - For registries that can't reach each other. With O(state=exported), the module copies images from O(registry) into an OCI image layout,
+    which is a directory or a tar archive, with their signatures and other artifacts. With O(state=imported), it copies them from the
+    layout into O(registry).
+  - Both directions compare by digest, and write only what is missing, like M(imageops.registry.image_copy) between registries. An export
+    writes nothing if the layout has everything. An import uploads nothing if the registry has everything.
+  - Blobs and manifests are verified by digest on the way, in both directions.
+  - C(skopeo) (C(oci:), C(oci-archive:)) and C(oras) can read the layouts that this module writes, and this module can read theirs.
 author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:
@@ -30,40 +30,40 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     details:
-      - Nothing is written, neither to the registry nor to files, and the right to read is asked for only.
+      - The module writes nothing, neither to the registry nor to files, and asks only for permission to read.
 options:
   state:
     description:
-      - V(exported) - the layout has the images. V(imported) - the registry has them.
+      - V(exported) makes sure that the layout has the images. V(imported) makes sure that the registry has them.
     type: str
     choices: [exported, imported]
     required: true
   path:
     description:
-      - The layout, on the host on which the module runs. With O(state=exported), it is made where it isn't there.
-      - Blobs that are there, with their size, are not brought again. An export that was cut off continues with what it had brought,
-        and what it had written isn't seen before all of it is in place.
-      - Only one task writes to a layout at a time; another one fails.
+      - The path of the layout, on the host on which the module runs. With O(state=exported), the layout is created if it is missing.
+      - A blob that is in the layout with the right size isn't copied again. An interrupted export continues with the blobs that it has
+        already copied. Other programs see none of its changes before all of them are in place.
+      - Only one task can write to a layout at a time. Another one fails.
     type: path
     required: true
   format:
     description:
-      - V(directory), or V(archive) for a tar archive. Compressed archives can't be read.
-      - By default, what is at O(path). Where nothing is there, an archive if its name ends in C(.tar), and else a directory.
-      - An archive is written anew when something is added to it, beside the old one. Blobs to be added wait beside it until then, so
-        this needs twice their room.
+      - V(directory), or V(archive) for a tar archive. Compressed archives aren't supported.
+      - By default, the format of the layout at O(path). If there is none, an archive if the name ends in C(.tar), otherwise a directory.
+      - To add something to an archive, the module writes a new archive beside the old one. The added blobs are first stored beside it, so
+        they need twice their size of disk space.
     type: str
     choices: [directory, archive]
   images:
     description:
-      - The images. By default, with O(state=imported), all that are in the layout, under the names that they have there.
-      - Required with O(state=exported). What else is in the layout stays there.
+      - The images. Required with O(state=exported). Other images in the layout stay there.
+      - With O(state=imported), the default is all images in the layout, under the names that they have there.
     type: list
     elements: dict
     required: false
     suboptions:
       repository:
-        description: The repository at the source, which is the registry or the layout.
+        description: The repository at the source. The source is the registry for an export, and the layout for an import.
         type: str
         required: true
       # generated: image_at_source
@@ -77,10 +77,10 @@ options:
       name:
         description:
           - The name of the image in the layout (the annotation C(org.opencontainers.image.ref.name)).
-          - With O(state=exported), it is written in place of C(repository:tag), and C(repository@digest) for an image without tags.
-          - With O(state=imported), the image is looked for under this very name. By default that is C(repository:tag), then
-            what is the same behind the name of a registry, then the tag alone, as C(oras) and C(regctl) write it. Empty, it
-            stands for the only image of a layout.
+          - With O(state=exported), it is written instead of the default, which is C(repository:tag), or C(repository@digest) for an image
+            without tags.
+          - With O(state=imported), the module looks for exactly this name. By default, it looks for C(repository:tag), then for the same with
+            a registry in front, then for the tag alone, as C(oras) and C(regctl) write it. Empty text means the only image of a layout.
         type: str
       # generated: image_at_destination
       destination_repository:
@@ -95,7 +95,7 @@ options:
         elements: raw
       # end of generated
       mount_from:
-        description: Repositories of the registry that may have blobs of the image, with O(state=imported).
+        description: With O(state=imported), repositories of the registry that may already have blobs of the image, to mount them from.
         type: list
         elements: str
         default: []
@@ -130,27 +130,27 @@ options:
       # end of generated
   default_repository:
     description:
-      - With O(state=imported) and without O(images), where images go whose names in the layout say no repository.
+      - With O(state=imported) and without O(images), the repository for images whose names in the layout have no repository.
     type: str
   verify:
     description:
-      - With O(state=exported), read the blobs that are in the layout, and bring those anew whose bytes don't have their digest.
-        Else those that have their size are taken for right.
+      - With O(state=exported), whether to read the blobs in the layout, and copy those again whose content doesn't match the digest. Without
+        it, the module checks only their size.
       - An import always verifies what it reads.
     type: bool
     default: false
   on_error:
     description:
-      - V(fail) writes nothing if an image is missing at the source, refused or can't be read, and moves no tag if something fails on
-        the way.
-      - V(continue) brings the others, and then fails with the list.
+      - With V(fail), the module writes nothing if an image is missing at the source, is refused or can't be read. It moves no tag if
+        something fails later.
+      - With V(continue), the module copies the others, and then fails with the list.
     type: str
     choices: [fail, continue]
     default: fail
 seealso:
   - module: imageops.registry.image_copy
   - ref: ansible_collections.imageops.registry.docsite.air_gap
-    description: How images get to a registry that can't be reached.
+    description: How to bring images to a registry without a connection to the source.
 """
 
 EXAMPLES = r"""
@@ -168,14 +168,14 @@ EXAMPLES = r"""
         destination_repository: prod/api
         tags: ["2.1.0", stable]
 
-- name: Bring all images of it into a registry, under the names that they have in there
+- name: Import all images of the archive into a registry, under the names in the archive
   imageops.registry.image_archive:
     state: imported
     registry: prod.example
     auth_file: ~/.docker/config.json
     path: /srv/carry/release.tar
 
-- name: Bring one image into a registry that another tool has written
+- name: Import one image from a layout that another tool has written
   imageops.registry.image_archive:
     state: imported
     registry: prod.example
@@ -189,7 +189,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 path:
-  description: The layout.
+  description: The path of the layout.
   returned: success, and failure of single images
   type: str
   sample: /srv/carry/release.tar

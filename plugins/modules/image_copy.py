@@ -7,14 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image_copy
-short_description: Copy images from one registry to another, only where digests differ
+short_description: Copy images from one registry to another, only if digests differ
 version_added: 0.1.0
 description:
-  - Compares images by digest, brings over what the destination lacks, and moves the tags last of all, when the content of all
-    images is in place. With O(plan), it carries that out, and compares nothing.
-  - Blobs are streamed from registry to registry, verified on their way; what the destination has elsewhere is mounted.
-    Manifests are pushed byte for byte, children first, then artifacts (signatures, attestations, SBOMs), then tags.
-  - A run that was cut off can be run again and finishes the work. What had arrived isn't sent again.
+  - Compares images by digest, and copies what is missing at the destination. Tags move last, when the content of all images is in
+    place. With O(plan), the module carries out the plan, and compares nothing.
+  - Blobs are streamed from registry to registry, and verified on the way. Blobs that another repository of the destination has are
+    mounted.
+  - Manifests are pushed byte for byte, children first, then artifacts (signatures, attestations, SBOMs), then tags.
+  - If a run was interrupted, run it again to finish the work. Content that has already arrived isn't sent again.
 author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:
@@ -31,31 +32,31 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     details:
-      - Nothing is written, and the right to read is asked for only. A mount that could be tried counts as uploaded.
+      - The module writes nothing, and asks only for permission to read. A blob that it would try to mount counts as uploaded.
 options:
   source:
     required: true
   plan:
     description:
-      - The result of M(imageops.registry.image_diff_info) for the same O(source), O(registry) and O(images), as it was registered.
-        What it says is done. So a play can look at the plan, or have it looked at, before anything is written. It can be kept in a
-        file.
-      - C(images), C(blobs), C(manifests), C(artifact_tags) and C(tags) are the plan. All five are needed, and a key in one of their
-        entries that the module doesn't know is refused. What else the result holds, such as C(changed) and C(transfer), isn't read.
-      - Images aren't compared again. Only what may have changed meanwhile is looked at - each tag right before it moves, the source
-        where an image has an expected digest, what has arrived already, and with O(verify) what was pushed.
-      - A tag that points elsewhere by now is not moved, and its image fails; compare again then. One that points to the planned digest
-        is V(exists). A plan in which images are missing, refused or failed writes nothing, unless O(on_error=continue).
-      - A plan that does anything else than O(images), O(on_conflict) and O(immutable_tags) say is refused before anything is
-        written - one for other registries or images, one that writes to other repositories, other content or other tags. What
-        depends on O(platforms), O(flatten), O(artifacts), O(compare_artifacts) and O(repair) is taken as the plan has it.
-      - Without it, or where it is null, the module compares by itself.
+      - The registered result of M(imageops.registry.image_diff_info) for the same O(source), O(registry) and O(images). The module does
+        exactly what the plan says. So a play, or a person, can review the plan before anything is written. You can keep it in a file.
+      - Without a plan, or if it is null, the module compares by itself.
+      - The plan consists of C(images), C(blobs), C(manifests), C(artifact_tags) and C(tags). All five are required. An unknown key in one
+        of their entries is refused. Other keys of the result, such as C(changed) and C(transfer), are ignored.
+      - The module doesn't compare the images again. It checks only what may have changed since - each tag right before it moves, the source
+        if an image has an expected digest, content that has already arrived, and with O(verify) the pushed content.
+      - If a tag points to another digest by now, it doesn't move, and its image fails. Then compare again. If a tag already points to the
+        planned digest, its action is V(exists).
+      - If images in the plan are missing, refused or failed, nothing is written, unless O(on_error=continue).
+      - A plan that goes beyond O(images), O(on_conflict) and O(immutable_tags) is refused before anything is written. This applies to a
+        plan for other registries or images, and to one that writes other content, tags or repositories.
+      - The plan alone decides what depends on O(platforms), O(flatten), O(artifacts), O(compare_artifacts) and O(repair).
     type: dict
   on_error:
     description:
-      - V(fail) writes nothing if an image is missing at the source, refused or can't be read, and moves no tag if content fails to
-        arrive. If a tag fails to move, those that moved before it stay.
-      - V(continue) copies the others, and then fails with the list.
+      - With V(fail), the module writes nothing if an image is missing at the source, is refused or can't be read. It moves no tag if
+        content fails to arrive. If a tag fails to move, tags that moved before it stay moved.
+      - With V(continue), the module copies the others, and then fails with the list.
     type: str
     choices: [fail, continue]
     default: fail
@@ -82,7 +83,7 @@ EXAMPLES = r"""
         tags: ["2.1.0", stable]
   register: copied
 
-- name: Copy what one platform needs
+- name: Copy an image for one platform only
   imageops.registry.image_copy:
     registry: prod.example
     auth_file: ~/.docker/config.json
@@ -106,18 +107,18 @@ EXAMPLES = r"""
         tag: "1.4.2"
   register: plan
 
-- name: Refuse what isn't as it should
+- name: Check that every image can be copied
   ansible.builtin.assert:
     that: plan.images | rejectattr('action', 'in', ['promote', 'unchanged']) | length == 0
 
-- name: Keep the plan, to have it looked at
+- name: Store the plan in a file, for review
   ansible.builtin.copy:
     content: "{{ plan | to_json }}"
     dest: "{{ playbook_dir }}/plan.json"
     mode: "0600"
   delegate_to: localhost
 
-- name: Do what was looked at, and nothing else; this may be in another playbook
+- name: Do exactly what was reviewed; this task may be in another playbook
   imageops.registry.image_copy:
     registry: prod.example
     auth_file: ~/.docker/config.json
@@ -127,7 +128,7 @@ EXAMPLES = r"""
     images: *images
     plan: "{{ lookup('ansible.builtin.file', 'plan.json') | from_json }}"
 
-- name: See that everything behind the tag is there, push again what isn't, and go easy on the registries
+- name: Check all content behind the tag, push missing content again, and limit the rate of requests
   imageops.registry.image_copy:
     registry: prod.example
     auth_file: ~/.docker/config.json
@@ -326,8 +327,8 @@ images:
     # end of generated
     missing:
       description:
-        - What O(registry) has lost of the image and its artifacts, as far as O(verify) looks for it. With O(repair) and outside of check
-          mode, it was pushed again, unless the action is V(failed).
+        - Content of the image and its artifacts that O(registry) has lost, as far as O(verify) checks it. With O(repair), it was pushed
+          again, unless in check mode or if the action is V(failed).
       # generated: image_missing
       type: list
       elements: dict

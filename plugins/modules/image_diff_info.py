@@ -11,13 +11,14 @@ short_description: Compare images in two registries by digest
 version_added: 0.1.0
 description:
   - Compares images at O(source) with what their tags serve at O(registry), and returns the plan that makes them equal.
-    O(imageops.registry.image_copy#module:plan) takes the whole result to carry it out. RV(blobs), RV(manifests),
-    RV(artifact_tags) and RV(tags) are also in the shapes that the single modules take.
-  - Where nothing differs, that costs one HEAD per image at the source (none for an image given by digest) and one per tag at
-    the destination; no manifest is read.
-  - A multi-architecture index is taken whole, with all its children, unless O(platforms) says otherwise.
-  - That an image, or its repository, isn't there is no error here. An equal digest proves what the tag
-    says, not that all behind it is still whole; for that, there is O(verify).
+  - To carry out the plan, pass the whole result to O(imageops.registry.image_copy#module:plan). You can also pass RV(blobs),
+    RV(manifests), RV(artifact_tags) and RV(tags) to the modules for single steps.
+  - If nothing differs, the comparison costs one HEAD for each image at the source (none for an image given by digest) and one for each tag
+    at the destination. No manifest is read.
+  - A multi-architecture index is compared whole, with all its children, unless O(platforms) names some platforms.
+  - A missing image or repository is not an error.
+  - An equal digest proves what a tag points to. It doesn't prove that all content behind the tag is still there; to check that, use
+    O(verify).
 author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:
@@ -33,8 +34,8 @@ attributes:
   diff_mode:
     details:
       - This module changes nothing.
-      - In diff mode RV(tags) also has C(summary), which M(imageops.registry.image_copy) and M(imageops.registry.tag) show in their
-        diffs. This reads manifests and configs at the source.
+      - In diff mode, RV(tags) also has C(summary). M(imageops.registry.image_copy) and M(imageops.registry.tag) show it in their diffs. To
+        get it, the module reads manifests and configs at the source.
 options:
   source:
     required: true
@@ -49,7 +50,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: What would be promoted?
+- name: Compare images
   imageops.registry.image_diff_info:
     registry: prod.example
     auth_file: ~/.docker/config.json
@@ -66,7 +67,7 @@ EXAMPLES = r"""
     immutable_tags: ['[0-9]+\.[0-9]+\.[0-9]+']
   register: plan
 
-- name: Name them
+- name: Show the images that would be promoted
   ansible.builtin.debug:
     msg: "{{ plan.images | selectattr('action', 'equalto', 'promote') | map(attribute='reference') }}"
 """
@@ -74,13 +75,13 @@ EXAMPLES = r"""
 RETURN = r"""
 differs:
   description:
-    - Whether anything is to be promoted.
-    - Not returned where some images couldn't be compared, and nothing is to be promoted of the others.
-  returned: when it is known
+    - Whether there is anything to promote.
+    - Not returned if some images could not be compared, and none of the others has to be promoted.
+  returned: when known
   type: bool
   sample: true
 counts:
-  description: How many of the images have each of the actions that RV(images[].action) may be.
+  description: How many images have each value of RV(images[].action).
   returned: success
   type: dict
   sample: {unchanged: 1, promote: 1, skip: 0, missing: 0, refused: 0, failed: 0}
@@ -240,28 +241,27 @@ images:
       sample: team/app
     exists:
       description: Whether the image is at the source.
-      returned: when it is known
+      returned: when known
       type: bool
       sample: true
     digest:
-      description: Its digest, of what is to be promoted.
+      description: The digest of the image, or of the part of it, that has to be promoted.
       type: str
       sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
     media_type:
-      description: Its media type. Empty where it was given by digest and wasn't read.
+      description: Its media type. Empty if the image was given by digest and wasn't read.
       type: str
       sample: application/vnd.oci.image.index.v1+json
     action:
       description:
-        - V(unchanged), V(promote), or V(skip) where tags point to another digest and are to be left there.
-        - V(missing) where the image isn't at the source, V(refused) where a condition isn't met, V(failed) where it could not be
-          compared.
+        - V(unchanged) or V(promote), or V(skip) if tags point to another digest and have to stay there.
+        - V(missing) if the image isn't at the source, V(refused) if a condition isn't met, V(failed) if the image could not be compared.
       type: str
       sample: promote
     missing:
       description:
-        - What O(registry) has lost of the image and its artifacts, as far as O(verify) looks for it. With O(repair), it is
-          in RV(blobs) and RV(manifests).
+        - Content of the image and its artifacts that O(registry) has lost, as far as O(verify) checks it. With O(repair), RV(blobs) and
+          RV(manifests) include it.
       # generated: image_missing
       type: list
       elements: dict
@@ -295,7 +295,7 @@ images:
           type: str
       # end of generated
 blobs:
-  description: The blobs of what is to be promoted, for O(imageops.registry.blob_info#module:blobs).
+  description: The blobs of the images to promote, for O(imageops.registry.blob_info#module:blobs).
   returned: success
   type: list
   elements: dict
@@ -318,7 +318,7 @@ manifests:
       media_type: application/vnd.oci.image.manifest.v1+json
       content_base64: eyJzY2hlbWFWZXJzaW9uIjoyfQ==
 artifact_tags:
-  description: The tags of artifacts to move before those, for O(imageops.registry.tag#module:tags).
+  description: The tags of artifacts to move before RV(tags), for O(imageops.registry.tag#module:tags).
   returned: success
   type: list
   elements: dict
@@ -335,8 +335,8 @@ tags:
       previous_digest: ""
       content_base64: eyJzY2hlbWFWZXJzaW9uIjoyfQ==
 failures:
-  description: What could not be compared, and why. The rest of the result is returned beside it.
-  returned: failure of single things
+  description: What could not be compared, and why. The rest of the result is returned as well.
+  returned: failure of single images
   type: list
   elements: dict
   contains:
