@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: blob_info
-short_description: Look whether blobs exist in a registry
+short_description: Check whether blobs exist in a registry
 version_added: 0.1.0
 description:
   - Asks a registry (HEAD blob, end-2 of the OCI distribution specification) whether blobs exist in a repository, and how large
     they are.
-  - A blob belongs to a repository. That it exists in another repository of the same registry doesn't count, but makes it a
-    candidate for a mount, which RV(missing) says.
+  - A blob belongs to a repository. A blob in another repository of the same registry doesn't count as existing. It may be mounted from
+    there, so RV(missing) names that repository.
 author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:
@@ -23,7 +23,7 @@ extends_documentation_fragment:
 options:
   repository:
     description:
-      - The repository to look in.
+      - The repository of the blob.
     type: str
   digest:
     description:
@@ -31,26 +31,26 @@ options:
     type: str
   size:
     description:
-      - The size that the blob should have, in bytes. It is only handed on in RV(missing).
+      - The expected size of the blob in bytes. The module only returns it in RV(missing).
     type: int
   blobs:
     description:
-      - Many blobs, grouped by repository, in place of O(repository) and O(digest).
-      - RV(imageops.registry.image_diff_info#module:blobs) can be given as it is.
+      - Many blobs, grouped by repository, instead of O(repository) and O(digest).
+      - You can pass RV(imageops.registry.image_diff_info#module:blobs) as it is.
 seealso:
   - module: imageops.registry.blob
   - module: imageops.registry.image_diff_info
 """
 
 EXAMPLES = r"""
-- name: Is the layer there?
+- name: Check whether a layer exists
   imageops.registry.blob_info:
     registry: registry.example:5000
     repository: team/app
     digest: sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a
   register: layer
 
-- name: Say so
+- name: Show the answer
   ansible.builtin.debug:
     msg: "{{ layer.exists | ternary('there', 'not there') }}"
 """
@@ -58,9 +58,9 @@ EXAMPLES = r"""
 RETURN = r"""
 exists:
   description:
-    - Whether all blobs exist. Those that are to be replaced count as missing.
-    - Not returned beside RV(failures), since it can't be known then.
-  returned: when it is known
+    - Whether all blobs exist. Blobs with C(replace) count as missing.
+    - Not returned together with RV(failures), because it is unknown then.
+  returned: when known
   type: bool
   sample: true
 blobs:
@@ -87,13 +87,13 @@ blobs:
           type: bool
           sample: true
         size:
-          description: Its size in bytes. 0 if it doesn't exist, -1 if the registry doesn't tell.
+          description: Its size in bytes. V(0) if it doesn't exist, V(-1) if the registry doesn't report it.
           type: int
           sample: 2
 missing:
   description:
-    - The blobs that don't exist, or are to be replaced, in groups which C(blobs) of M(imageops.registry.blob) takes as they are.
-    - C(mount_from) also has the repositories in which the same task found the blob.
+    - The blobs that don't exist, or have C(replace), in groups that you can pass to C(blobs) of M(imageops.registry.blob).
+    - C(mount_from) includes the repositories in which the same task found the blob.
   returned: success
   type: list
   elements: dict

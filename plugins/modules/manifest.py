@@ -11,8 +11,8 @@ short_description: Push or delete manifests in a registry
 version_added: 0.1.0
 description:
   - Pushes the exact bytes of manifests and indexes by digest (end-7 of the OCI distribution specification), or deletes them
-    (end-9). What is there already is left alone.
-  - A tag is moved by M(imageops.registry.tag) only, when all that it leads to is in place.
+    (end-9). A manifest that is already there isn't pushed.
+  - The module moves no tags. Use M(imageops.registry.tag) for that, when all content is in place.
 author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:
@@ -23,17 +23,17 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     details:
-      - No writing request is made, and the account is asked for the right to read only.
-      - Whether a registry allows deletes can't be known without trying; with O(state=absent) they are predicted.
-      - Blobs and child manifests needn't be there; in the middle of a chain nothing has been written.
+      - The module makes no writing request, and asks only for permission to read.
+      - Only an attempt can show whether a registry allows deletes. With O(state=absent), check mode assumes that it does.
+      - Blobs and child manifests may be missing, because earlier tasks in check mode have not written them.
 options:
   source:
     description:
-      - The registry from which manifests are read whose content isn't given.
-      - With it, blobs that O(registry) claimed to have and then misses are uploaded again.
+      - The registry from which the module reads manifests without given content.
+      - If O(registry) reported that it has a blob, and then misses it, the module uploads the blob again from this source.
   state:
     description:
-      - V(present) pushes the manifests. V(absent) deletes them, and with each of them all tags on it.
+      - V(present) pushes the manifests. V(absent) deletes them, and with each manifest all tags that point to it.
     type: str
     choices: [present, absent]
     default: present
@@ -43,17 +43,17 @@ options:
     type: str
   digest:
     description:
-      - The digest of the manifest. Computed (sha256) where content is given without it; where it is given, the content must
-        have it.
+      - The digest of the manifest. If content is given, it must match the digest. If the digest isn't given, the module computes it from
+        the content (sha256).
     type: str
   media_type:
     description:
-      - The media type of the manifest. By default it is what the manifest says itself.
+      - The media type of the manifest. By default, the media type in the manifest itself.
     type: str
   content:
     description:
-      - The manifest as text. Its digest is the digest of exactly these characters in UTF-8, so don't have them templated from
-        a dictionary; hand a manifest on in O(content_base64).
+      - The manifest as text. Its digest is the digest of exactly these characters in UTF-8. So don't create the text from a dictionary in a
+        template. To pass a manifest from another task, use O(content_base64).
     type: str
   content_base64:
     description:
@@ -66,12 +66,12 @@ options:
     aliases: [src]
   source_repository:
     description:
-      - The repository at O(source). By default it has the same name.
+      - The repository at O(source). By default, it has the same name.
     type: str
   manifests:
     description:
-      - Many manifests, children before parents, in place of O(repository) and O(digest). One that is given twice is taken once.
-      - RV(imageops.registry.image_diff_info#module:manifests) can be given as it is.
+      - Many manifests, children before parents, instead of O(repository) and O(digest). A manifest that occurs twice counts once.
+      - You can pass RV(imageops.registry.image_diff_info#module:manifests) as it is.
     type: list
     elements: dict
     suboptions:
@@ -80,7 +80,7 @@ options:
         type: str
         required: true
       source_repository:
-        description: The repository at O(source). By default it has the same name.
+        description: The repository at O(source). By default, it has the same name.
         type: str
       digest:
         description: The digest of the manifest.
@@ -93,20 +93,21 @@ options:
         description: The manifest in base64. Without it, it is read from O(source).
         type: str
       replace:
-        description: Push it although it is there. For what was seen to be damaged.
+        description: Whether to push the manifest even if it is already there, because it was found damaged.
         type: bool
         default: false
   verify:
     description:
-      - With O(state=present), look again when all have been pushed. What isn't as it should is a failure.
-      - V(manifests) looks for each of the manifests by its digest, those that were there before included.
-      - V(blobs) reads them, and looks for each of their blobs as well; its size must be that of its descriptor.
+      - With O(state=present), how thoroughly to check the repository after all manifests have been pushed. The task fails if something is
+        missing or damaged.
+      - V(manifests) checks each manifest by its digest, including manifests that were there before.
+      - V(blobs) reads the manifests, and also checks each of their blobs. Its size must be the size in its descriptor.
     type: str
     choices: [none, manifests, blobs]
     default: none
   verify_content:
     description:
-      - With O(verify=blobs), read every blob from the registry again, and hash it.
+      - Whether O(verify=blobs) also downloads every blob from the registry and verifies its digest.
     type: bool
     default: false
 seealso:
@@ -117,7 +118,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-# vault_registry_password is a variable of yours, in a file that ansible-vault encrypts.
+# vault_registry_password is your variable, in a file that ansible-vault encrypts.
 - name: Push a manifest from a file
   imageops.registry.manifest:
     registry: registry.example:5000
@@ -136,7 +137,7 @@ EXAMPLES = r"""
     tag: "1.4.2"
     digest: "{{ pushed.digest }}"
 
-- name: Delete a manifest and all tags on it
+- name: Delete a manifest and all tags that point to it
   imageops.registry.manifest:
     registry: registry.example:5000
     username: ci
@@ -148,12 +149,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 digest:
-  description: The digest of the manifest, where one was given by O(repository).
+  description: The digest of the manifest, if it was given with O(repository).
   returned: success and O(repository) is given
   type: str
   sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
 manifests:
-  description: What happened to the manifests, or in check mode what would, in the order in which they were given.
+  description: What happened to the manifests, or in check mode, what would happen, in the order in which they were given.
   returned: success
   type: list
   elements: dict
@@ -180,14 +181,15 @@ manifests:
       sample: push
     referrers_tag:
       description:
-        - Where the registry has no referrers API, or one that lists nothing, the tag of the list of its subject's referrers to which
-          the manifest was added, or from which it was taken. Empty where nothing had to be done about that.
+        - The tag of the list of referrers to which the manifest was added, or from which it was removed. A registry needs such a list if
+          it has no referrers API, or one that lists nothing.
+        - Empty if no list had to change.
       type: str
       sample: ""
     given_up:
       description:
-        - Attempts that failed harmlessly, such as to take what was deleted off the list of its subject's referrers, or a push after
-          which the registry's list was without the manifest.
+        - Attempts that failed harmlessly. One example is an attempt to remove a deleted manifest from the list of referrers. Another is a
+          push after which the registry didn't list the manifest.
       type: list
       elements: str
       sample: []
@@ -204,7 +206,7 @@ manifests:
       sample: true
     # end of generated
     uploaded_again:
-      description: Blobs that the registry claimed to have and then missed.
+      description: Blobs that the registry reported to have, and then missed.
       type: list
       elements: str
       sample: []

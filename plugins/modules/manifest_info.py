@@ -7,12 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: manifest_info
-short_description: Look what tags and digests are
+short_description: Resolve tags and digests, and read manifests
 version_added: 0.1.0
 description:
   - Resolves tags and digests to digest, media type and size (HEAD manifest, end-3 of the OCI distribution specification).
-  - What O(include) names is read besides (GET manifest). Registries may count that as a pull.
-  - That a manifest, or its repository, isn't there is no failure.
+  - With O(include), the module also reads the manifests (GET manifest). Registries may count that as a pull.
+  - A missing manifest or repository is not a failure.
 author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:
@@ -22,11 +22,11 @@ extends_documentation_fragment:
 options:
   include:
     description:
-      - What to return besides. Annotations, and the artifact type, come with any of them.
-      - V(content) is the manifest itself, V(children) are the manifests of an index, V(platforms) those of its children, or of an
-        image.
-      - V(config) is the config of an image, and its labels. An index has none; ask for one of its children.
-      - V(config), and the V(platforms) of an image, cost one more request for the config's blob.
+      - What to return in addition. Each of these also returns the annotations and the artifact type.
+      - V(content) is the manifest itself. V(children) are the manifests of an index. V(platforms) are the platforms of an image, or of all
+        children of an index.
+      - V(config) is the config of an image, with its labels. An index has no config; resolve one of its children instead.
+      - V(config), and V(platforms) of an image, cost one more request, for the config blob.
     type: list
     elements: str
     choices: [content, children, config, platforms]
@@ -38,18 +38,18 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Which digest does the tag serve?
+- name: Resolve a tag to its digest
   imageops.registry.manifest_info:
     registry: registry.example:5000
     repository: team/app
     tag: "1.4.2"
   register: image
 
-- name: Say so
+- name: Show the digest
   ansible.builtin.debug:
     msg: "{{ image.exists | ternary(image.digest, 'there is no such tag') }}"
 
-- name: Which revision was it built from?
+- name: Read the config of an image
   imageops.registry.manifest_info:
     registry: registry.example:5000
     repository: team/app
@@ -57,12 +57,12 @@ EXAMPLES = r"""
     include: [config]
   register: image
 
-- name: Name it
+- name: Show the revision from which it was built
   ansible.builtin.debug:
     msg: "{{ image.labels['org.opencontainers.image.revision'] | default('unknown') }}"
   when: image.exists
 
-- name: For which platforms are two images made?
+- name: Read the platforms of two images
   imageops.registry.manifest_info:
     registry: registry.example:5000
     images:
@@ -71,7 +71,7 @@ EXAMPLES = r"""
     include: [platforms]
   register: found
 
-- name: Name them
+- name: Show the platforms
   ansible.builtin.debug:
     msg: "{{ found.images | selectattr('exists') | map(attribute='platforms') }}"
 """
@@ -111,30 +111,30 @@ images:
       type: bool
       sample: true
     digest:
-      description: Its digest. The one that was given, or empty, where it doesn't exist.
+      description: Its digest. If it doesn't exist, the digest that was given, or empty.
       type: str
       sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
     media_type:
-      description: Its media type. Empty where it doesn't exist.
+      description: Its media type. Empty if it doesn't exist.
       type: str
       sample: application/vnd.oci.image.index.v1+json
     size:
-      description: Its own size in bytes, without what it refers to. 0 where it doesn't exist.
+      description: The size of the manifest in bytes, without the content that it refers to. V(0) if it doesn't exist.
       type: int
       sample: 743
     content:
-      description: The manifest as a dictionary. Empty where it doesn't exist.
-      returned: where O(include) has V(content)
+      description: The manifest as a dictionary. Empty if it doesn't exist.
+      returned: when O(include) has V(content)
       type: dict
       sample: {schemaVersion: 2, mediaType: application/vnd.oci.image.index.v1+json, manifests: []}
     content_base64:
-      description: Its exact bytes, which have the digest. Empty where it doesn't exist.
-      returned: where O(include) has V(content)
+      description: The exact bytes of the manifest, which have the digest, in base64. Empty if it doesn't exist.
+      returned: when O(include) has V(content)
       type: str
       sample: eyJzY2hlbWFWZXJzaW9uIjoyfQ==
     children:
       description: The manifests of an index, in its order. Empty for an image.
-      returned: where O(include) has V(children)
+      returned: when O(include) has V(children)
       type: list
       elements: dict
       contains:
@@ -151,36 +151,36 @@ images:
           type: int
           sample: 480
         platform:
-          description: Its platform as C(os/architecture[/variant]). Empty where the index names none.
+          description: Its platform as C(os/architecture[/variant]). Empty if the index names none.
           type: str
           sample: linux/amd64
     config:
-      description: The config of an image as a dictionary. Empty for an index, and where it is no JSON object.
-      returned: where O(include) has V(config)
+      description: The config of an image as a dictionary. Empty for an index, and if the config isn't a JSON object.
+      returned: when O(include) has V(config)
       type: dict
       sample: {os: linux, architecture: amd64, config: {Labels: {org.opencontainers.image.revision: 5e1c571}}}
     labels:
       description: The labels in the config of an image.
-      returned: where O(include) has V(config)
+      returned: when O(include) has V(config)
       type: dict
       sample: {org.opencontainers.image.revision: 5e1c571}
     platforms:
       description: The platforms of an index, or of an image, by name.
-      returned: where O(include) has V(platforms)
+      returned: when O(include) has V(platforms)
       type: list
       elements: str
       sample: [linux/amd64, linux/arm64/v8]
     annotations:
       description: The annotations of the manifest.
-      returned: where O(include) isn't empty
+      returned: when O(include) isn't empty
       type: dict
       sample: {org.opencontainers.image.version: 1.4.2}
     artifact_type:
       description:
-        - What kind of artifact it is. The C(artifactType) of the manifest, or without one the media type of its config, which tells
-          container images from Helm charts.
-        - Empty for an index without C(artifactType), and where it doesn't exist.
-      returned: where O(include) isn't empty
+        - The kind of artifact. This is C(artifactType) of the manifest. Without that, it is the media type of its config, which differs
+          between container images and Helm charts, for example.
+        - Empty for an index without C(artifactType), and if the manifest doesn't exist.
+      returned: when O(include) isn't empty
       type: str
       sample: application/vnd.oci.image.config.v1+json
 # generated: failures task

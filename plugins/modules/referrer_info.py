@@ -7,16 +7,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: referrer_info
-short_description: Look what refers to an image, such as signatures and SBOMs
+short_description: List what refers to an image, such as signatures and SBOMs
 version_added: 0.1.0
 description:
-  - Lists what has a manifest as its subject (GET referrers, end-12 of the OCI distribution specification), by the referrers tag
-    schema where the registry has no such API.
-  - Looks for the tags that cosign writes beside a digest as well. C(sha256-HEX.sig) has signatures, C(sha256-HEX.att)
+  - Lists the referrers of an image, which are the manifests that have it as their subject (GET referrers, end-12 of the OCI distribution
+    specification). If the registry has no such API, the module uses the referrers tag schema.
+  - The module also looks for the tags that cosign writes for a digest. C(sha256-HEX.sig) has signatures, C(sha256-HEX.att)
     attestations, C(sha256-HEX.sbom) an SBOM.
-  - Only what a registry lists is returned. Nothing is read or verified, no signature and no size.
-  - The children of an index have referrers of their own, which aren't listed with those of the index.
-  - That an image, or its repository, isn't there is no failure.
+  - The module returns what the registry lists. It verifies nothing, neither signatures nor sizes.
+  - The children of an index have their own referrers, which aren't listed with those of the index.
+  - A missing image or repository is not a failure.
 author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:
@@ -26,9 +26,9 @@ extends_documentation_fragment:
 options:
   artifact_type:
     description:
-      - List only referrers of this artifact type, such as V(application/vnd.dev.sigstore.bundle.v0.3+json). It says nothing about
-        the tags of cosign.
-      - Where the registry's list gives a referrer another type, or none, its manifest is read, and the type in that decides.
+      - List only referrers of this artifact type, such as V(application/vnd.dev.sigstore.bundle.v0.3+json). It has no effect on the tags
+        of cosign.
+      - If the registry lists a referrer with another type, or with none, the module reads its manifest, and the type there decides.
     type: str
 seealso:
   - module: imageops.registry.manifest_info
@@ -38,7 +38,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Is there anything that could be a signature of the image?
+- name: List possible signatures of an image
   imageops.registry.referrer_info:
     registry: registry.example:5000
     repository: team/app
@@ -46,11 +46,11 @@ EXAMPLES = r"""
     artifact_type: application/vnd.dev.sigstore.bundle.v0.3+json
   register: found
 
-- name: Stop where there is nothing
+- name: Fail if there is none
   ansible.builtin.assert:
     that: found.referrers | length > 0 or found.cosign_tags | selectattr('tag', 'search', '[.]sig$') | length > 0
 
-- name: What refers to the images of two tags?
+- name: List everything that refers to the images of two tags
   imageops.registry.referrer_info:
     registry: registry.example:5000
     images:
@@ -89,19 +89,19 @@ images:
       sample: 1.4.2
     # end of generated
     digest:
-      description: The digest of the image. Empty where the tag doesn't exist.
+      description: The digest of the image. Empty if the tag doesn't exist.
       type: str
       sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
     exists:
-      description: Whether the image exists. Something may refer to a digest that doesn't.
+      description: Whether the image exists. A referrer can refer to a digest that doesn't exist.
       type: bool
       sample: true
     found_by:
-      description: How the referrers were found, V(api) or V(tag_schema). Empty where the registry has neither list.
+      description: How the referrers were found, V(api) or V(tag_schema). Empty if the registry has neither list.
       type: str
       sample: tag_schema
     referrers:
-      description: What refers to the image, as the registry describes it.
+      description: The referrers of the image, as the registry describes them.
       type: list
       elements: dict
       contains:
@@ -118,7 +118,7 @@ images:
           type: int
           sample: 837
         artifact_type:
-          description: Its artifact type. Where the list gives none, that of the manifest.
+          description: Its artifact type. If the list has none, the type in its manifest.
           type: str
           sample: application/vnd.dev.sigstore.bundle.v0.3+json
         annotations:
@@ -126,7 +126,7 @@ images:
           type: dict
           sample: {dev.sigstore.bundle.content: dsse-envelope}
     cosign_tags:
-      description: The tags of cosign beside the digest.
+      description: The tags of cosign for the digest.
       type: list
       elements: dict
       contains:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: registry_info
-short_description: Look what a registry is, and how it wants to be logged in to
+short_description: Check that a host is a registry, how it authenticates, and whether it accepts the credential
 version_added: 0.1.0
 description:
-  - Asks a host (GET C(/v2/), end-1 of the OCI distribution specification) whether it is a registry, whether it needs a login, and
-    whether it takes the credential.
-  - A host that isn't a registry is no failure. A credential that is refused, a host that doesn't answer, and a certificate that
-    can't be verified are.
+  - Asks a host (GET C(/v2/), end-1 of the OCI distribution specification) whether it is a registry, whether it requires authentication,
+    and whether it accepts the credential.
+  - A host that isn't a registry is not a failure. The task fails if the host refuses the credential or doesn't answer, or if its
+    certificate can't be verified.
 author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:
@@ -22,8 +22,8 @@ extends_documentation_fragment:
 options:
   repository:
     description:
-      - A repository in which to look what the account can read, and whether the registry lists referrers there by itself.
-      - Rights to push or delete aren't looked at, since they can't be known without writing.
+      - A repository in which to check whether the account can read, and whether the registry has the referrers API.
+      - Permission to push or delete isn't checked, because only writing would show it.
     type: str
 seealso:
   - module: imageops.registry.repository_info
@@ -33,64 +33,63 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Does the registry take the credential?
+- name: Check the credential
   imageops.registry.registry_info:
     registry: registry.example:5000
     auth_file: ~/.docker/config.json
   register: answer
 
-- name: Stop where it isn't a registry
+- name: Fail if the host isn't a registry
   ansible.builtin.assert:
     that: answer.is_registry
 
-- name: Does it list referrers by itself, or by the tag schema?
+- name: Check for the referrers API in a repository
   imageops.registry.registry_info:
     registry: registry.example:5000
     repository: team/app
   register: answer
 
-- name: Say so
+- name: Show how referrers are listed
   ansible.builtin.debug:
-    msg: "{{ answer.repository.referrers_api | ternary('by itself', 'by the tag schema') }}"
+    msg: "{{ answer.repository.referrers_api | ternary('by the API', 'by the tag schema') }}"
 """
 
 RETURN = r"""
 is_registry:
-  description: Whether the host speaks the registry API.
+  description: Whether the host has the registry API.
   returned: success
   type: bool
   sample: true
 needs_login:
-  description: Whether it lets nobody in without a login. Where it doesn't, single repositories may still need one.
+  description: Whether the registry as a whole requires authentication. Even if it doesn't, single repositories may.
   returned: success
   type: bool
   sample: true
 logged_in:
-  description: Whether it has accepted the credential. V(false) where it has none to look at, or none is needed.
+  description: Whether the registry accepted the credential. V(false) if there is no credential, or none is needed.
   returned: success
   type: bool
   sample: true
 credential_source:
   description:
-    - Where the credential that it has accepted was found, if that was a file or a credential helper. Empty where an option holds
-      it, and where none was needed.
+    - The file or credential helper from which the accepted credential came. Empty if it came from an option, or if none was needed.
   returned: success
   type: str
   sample: the entry 'registry.example:5000/team' of the auth file /home/ci/.docker/config.json
 schemes:
-  description: The ways to log in that it offers, as V(basic) or V(bearer), in its order. Empty where it needs no login.
+  description: The authentication schemes that the registry offers, V(basic) or V(bearer), in its order. Empty if it requires no authentication.
   returned: success
   type: list
   elements: str
   sample: [bearer]
 api_version:
-  description: The header C(Docker-Distribution-Api-Version) of its answer. Empty where it has none.
+  description: The header C(Docker-Distribution-Api-Version) of the answer. Empty if there is none.
   returned: success
   type: str
   sample: registry/2.0
 repository:
-  description: What was found out in O(repository).
-  returned: where O(repository) is given and the host is a registry
+  description: What the module found in O(repository).
+  returned: when O(repository) is given and the host is a registry
   type: dict
   contains:
     repository:
@@ -99,18 +98,17 @@ repository:
       sample: team/app
     exists:
       description:
-        - Whether there is such a repository, as far as the account can see. Some registries hide what an account may not read.
+        - Whether the repository exists, as far as the account can see. Some registries hide repositories that an account may not read.
       type: bool
       sample: true
     readable:
-      description: Whether the account may read in the repository. V(false) where it is refused.
+      description: Whether the account may read in the repository. V(false) if the registry refuses it.
       type: bool
       sample: true
     referrers_api:
       description:
-        - Whether the registry answers the question for referrers (end-12) there. Where it doesn't, they are listed by tags.
-        - V(null) where that can't be known, since the repository doesn't exist, the account may not read in it, or the
-          question fails otherwise.
+        - Whether the registry has the referrers API (end-12) there. If it doesn't, tags list the referrers.
+        - V(null) if unknown, because the repository doesn't exist, the account may not read in it, or the request failed.
       type: bool
       sample: false
 # generated: task

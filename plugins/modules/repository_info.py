@@ -10,10 +10,10 @@ module: repository_info
 short_description: List the repositories of a registry
 version_added: 0.1.0
 description:
-  - Lists repositories by C(/v2/_catalog), which isn't part of the OCI distribution specification. Many public registries, and
-    some private ones, don't offer it; RV(supported) says so, and no failure is made of it.
-  - Registries may list repositories that have no tags, and may leave out those that the account can't read. What is no valid
-    repository name is left out here, and counted in RV(malformed_count).
+  - Lists repositories with C(/v2/_catalog), which isn't part of the OCI distribution specification. Many public registries, and
+    some private ones, don't offer it. That is not a failure, and RV(supported) is V(false).
+  - Registries may list repositories without tags, and may leave out repositories that the account can't read. The module leaves out
+    invalid repository names, and counts them in RV(malformed_count).
 author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:
@@ -22,13 +22,13 @@ extends_documentation_fragment:
 options:
   match:
     description:
-      - Regular expressions of Python. A repository is selected if one of them matches its whole name. Without any, all are.
+      - Python regular expressions. A repository is selected if one of them matches its whole name. Without any, all repositories are selected.
     type: list
     elements: str
     default: []
   exclude:
     description:
-      - Regular expressions of Python. A repository is left out if one of them matches its whole name.
+      - Python regular expressions. A repository is left out if one of them matches its whole name.
     type: list
     elements: str
     default: []
@@ -58,18 +58,18 @@ supported:
   type: bool
   sample: true
 repositories:
-  description: The selected repositories by name. Empty where the catalog isn't offered.
+  description: The selected repositories, sorted by name. Empty if the registry doesn't offer the catalog.
   returned: success
   type: list
   elements: str
   sample: [team/api, team/app]
 all_count:
-  description: How many repositories the registry lists, the ones that aren't selected included.
+  description: How many repositories the registry lists, including those that aren't selected.
   returned: success
   type: int
   sample: 17
 malformed_count:
-  description: How many of them are no valid repository names, and so are never selected.
+  description: How many of these names are invalid, and so are never selected.
   returned: success
   type: int
   sample: 0

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: tag
-short_description: Point tags at digests, or remove them
+short_description: Point tags to digests, or remove tags
 version_added: 0.1.0
 description:
-  - Points a tag at a digest that the repository has (end-7 of the OCI distribution specification), or removes a tag (end-9). A
-    tag that points to the digest already is left alone, so that registries with immutable tags are content.
-  - Removing a tag never takes its siblings along. Where a registry can only delete the manifest, the task fails, unless
+  - Points a tag to a digest that the repository has (end-7 of the OCI distribution specification), or removes a tag (end-9). If a tag
+    already points to the digest, the module sends no write, which a registry with immutable tags would refuse.
+  - Removing a tag never removes other tags of the same manifest. If a registry can only delete the manifest, the task fails, unless
     O(delete_manifest) allows it.
 author:
   - imageops maintainers (@imageops)
@@ -23,13 +23,13 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     details:
-      - No writing request is made, and the account is asked for the right to read only.
-      - Whether a registry allows deletes can't be known without trying; with O(state=absent) they are predicted.
-      - The digest needn't be there; in the middle of a chain nothing has been written.
+      - The module makes no writing request, and asks only for permission to read.
+      - Only an attempt can show whether a registry allows deletes. With O(state=absent), check mode assumes that it does.
+      - The digest may be missing, because earlier tasks in check mode have not written it.
 options:
   state:
     description:
-      - V(present) points the tags at their digests. V(absent) removes them.
+      - V(present) points the tags to their digests. V(absent) removes them.
     type: str
     choices: [present, absent]
     default: present
@@ -43,13 +43,13 @@ options:
     type: raw
   digest:
     description:
-      - The digest that the tag is to serve. Required with O(state=present), and passed over with O(state=absent).
+      - The digest that the tag must point to. Required with O(state=present), and ignored with O(state=absent).
     type: str
   previous_digest:
     description:
-      - The digest that the tag must still point to; empty where there must be no such tag. Where it points to another one,
-        the task fails, unless it is O(digest).
-      - It is looked at right before the tag moves. Registries offer nothing that would make the two one step.
+      - The digest that the tag must still point to. If it is empty, there must be no such tag. If the tag points to another digest, the task
+        fails, unless that is O(digest).
+      - The module checks it right before the tag moves. Registries offer no way to check and move a tag in one step.
     type: str
   content_base64:
     description:
@@ -57,9 +57,8 @@ options:
     type: str
   tags:
     description:
-      - Many tags, in place of O(repository), O(tag) and O(digest). The same entry twice is taken once; a tag with two digests is
-        refused.
-      - RV(imageops.registry.image_diff_info#module:tags) can be given as it is.
+      - Many tags, instead of O(repository), O(tag) and O(digest). An entry that occurs twice counts once. A tag with two digests is refused.
+      - You can pass RV(imageops.registry.image_diff_info#module:tags) as it is.
     type: list
     elements: dict
     suboptions:
@@ -72,26 +71,27 @@ options:
         type: raw
         required: true
       digest:
-        description: The digest that the tag is to serve. Required with O(state=present).
+        description: The digest that the tag must point to. Required with O(state=present).
         type: str
       previous_digest:
-        description: The digest that the tag must still point to; empty where there must be no such tag.
+        description: The digest that the tag must still point to. If it is empty, there must be no such tag.
         type: str
       content_base64:
         description: The manifest in base64. Without it, it is read from the repository.
         type: str
       summary:
-        description: What the digest is, as M(imageops.registry.image_diff_info) says in diff mode. It is shown in the diff.
+        description: A description of the digest, as M(imageops.registry.image_diff_info) returns it in diff mode. The diff shows it.
         type: dict
   delete_manifest:
     description:
-      - With O(state=absent), where the registry can't delete a tag alone, delete its manifest, and with it B(all other tags) on it.
+      - With O(state=absent), whether to delete the manifest if the registry can't delete a tag alone. This also removes B(all other tags) that
+        point to the manifest.
     type: bool
     default: false
   verify:
     description:
-      - With O(state=present), look again when all tags have been moved, whether each that was moved serves its digest; one that
-        doesn't has failed.
+      - With O(state=present), whether to check, after all tags have moved, that each moved tag serves its digest. A tag that doesn't has
+        failed.
     type: bool
     default: false
 seealso:
@@ -100,8 +100,8 @@ seealso:
 """
 
 EXAMPLES = r"""
-# vault_registry_password is a variable of yours, in a file that ansible-vault encrypts.
-- name: Point a tag at a digest
+# vault_registry_password is your variable, in a file that ansible-vault encrypts.
+- name: Point a tag to a digest
   imageops.registry.tag:
     registry: registry.example:5000
     username: ci
@@ -122,7 +122,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 tags:
-  description: What happened to the tags, or in check mode what would, in the order in which they were given.
+  description: What happened to the tags, or in check mode, what would happen, in the order in which they were given.
   returned: success
   type: list
   elements: dict
@@ -136,11 +136,11 @@ tags:
       type: str
       sample: stable
     digest:
-      description: The digest that it serves now. Empty where it is gone.
+      description: The digest that the tag serves now. Empty if the tag is gone.
       type: str
       sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
     previous_digest:
-      description: The digest that it served before. Empty where there was no such tag.
+      description: The digest that the tag served before. Empty if there was no such tag.
       type: str
       sample: ""
     action:

@@ -12,12 +12,12 @@ version_added: 0.1.0
 description:
   - Lists the tags of repositories (GET tags/list, end-8 of the OCI distribution specification), and selects some of them by name
     and by version.
-  - Tags are returned with versions first, from the newest to the oldest by the precedence of Semantic Versioning 2.0.0, and the
-    others behind them by name.
-  - A tag is a version if it has all three numbers, with or without a leading V(v). V(1.4) and V(latest) are none, and neither is
-    V(2024.01.15), since numbers of versions have no leading zeros. What follows V(_), as Helm writes C(+) in tags, is ignored.
-  - To learn whether one tag exists, M(imageops.registry.manifest_info) is faster than a list.
-  - That a repository doesn't exist is no failure.
+  - The result has versions first, from the newest to the oldest by the precedence of Semantic Versioning 2.0.0. The other tags follow,
+    sorted by name.
+  - A tag is a version if it has all three numbers, with or without a leading V(v). V(1.4) and V(latest) are not versions. V(2024.01.15)
+    isn't one either, because numbers in versions have no leading zeros. Text after V(_), which Helm writes instead of C(+), is ignored.
+  - To check whether a single tag exists, use M(imageops.registry.manifest_info), which is faster than a list.
+  - A missing repository is not a failure.
 author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:
@@ -30,45 +30,45 @@ options:
     type: str
   repositories:
     description:
-      - Many repositories, in place of O(repository). The selection is made in each of them.
+      - Many repositories, instead of O(repository). The selection applies to each of them.
     type: list
     elements: str
   match:
     description:
-      - Regular expressions of Python. A tag is selected if one of them matches it as a whole. Without any, all are.
-      - Where C(module_defaults) and a task both set it, use the same of its two names, since the alias beats the name.
+      - Python regular expressions. A tag is selected if one of them matches the whole tag. Without any, all tags are selected.
+      - If C(module_defaults) and a task both set this option, use the same of its two names, because the alias overrides the name.
     type: list
     elements: str
     aliases: [pattern]
     default: []
   exclude:
     description:
-      - Regular expressions of Python. A tag is left out if one of them matches it as a whole.
+      - Python regular expressions. A tag is left out if one of them matches the whole tag.
     type: list
     elements: str
     default: []
   semver:
     description:
-      - A range of versions, as V(>=1.2 <2), V(^1.4), V(~1.4.2), V(1.x), V(1.2 - 1.4) or V(1.x || 3.x), with the meaning that
-        node-semver gives to it. Tags that aren't versions are left out.
-      - A pre-release is only selected where the range names one of the same version; V(>=1.4.0-rc.1) selects V(1.4.0-rc.2) and
-        no pre-release of V(1.5.0). V(*) selects all versions without pre-releases.
+      - A range of versions, such as V(>=1.2 <2), V(^1.4), V(~1.4.2), V(1.x), V(1.2 - 1.4) or V(1.x || 3.x), with the same meaning as in
+        node-semver. Tags that aren't versions are left out.
+      - A pre-release is selected only if the range names a pre-release of the same version. For example, V(>=1.4.0-rc.1) selects
+        V(1.4.0-rc.2), but no pre-release of V(1.5.0). V(*) selects all versions, but no pre-releases.
     type: str
   newest:
     description:
-      - Select only so many versions, the newest of those that all other options select. Tags that aren't versions are left out,
-        since they don't tell their age.
-      - Pre-releases count, unless O(semver) leaves them out.
+      - Select only this many versions, the newest of those that all other options select. Tags that aren't versions are left out,
+        because their order is unknown.
+      - Pre-releases count as versions, unless O(semver) leaves them out.
     type: int
   digest_tags:
     description:
-      - Whether to list tags that stand for a digest as well. These are V(sha256-HEX), under which what refers to an image is listed
-        where there is no referrers API, and V(sha256-HEX.sig) and the like, which cosign writes.
+      - Whether to include tags that contain a digest. V(sha256-HEX) lists the referrers of an image if a registry has no referrers API. Tags
+        such as V(sha256-HEX.sig) are written by cosign.
     type: bool
     default: false
   resolve:
     description:
-      - Whether to look up the digest of every selected tag (HEAD manifest). A tag that is gone by then is left out.
+      - Whether to resolve the digest of every selected tag (HEAD manifest). A tag that is gone by then is left out.
     type: bool
     default: false
 seealso:
@@ -78,7 +78,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Which is the newest release of version 1?
+- name: Select the newest release of version 1
   imageops.registry.tag_info:
     registry: registry.example:5000
     repository: team/app
@@ -86,7 +86,7 @@ EXAMPLES = r"""
     newest: 1
   register: release
 
-- name: Name it, if there is one
+- name: Show it, if there is one
   ansible.builtin.debug:
     msg: "{{ release.tags | first | default('none') }}"
 
@@ -99,7 +99,7 @@ EXAMPLES = r"""
     exclude: ['.*-debug']
   register: releases
 
-- name: Compare them with those in production
+- name: Compare them with the images in production
   imageops.registry.image_diff_info:
     registry: prod.example
     source:
@@ -110,28 +110,28 @@ EXAMPLES = r"""
 RETURN = r"""
 exists:
   description:
-    - Whether the repositories exist, all of them.
-    - It says nothing of tags. A repository may exist and have no tag, or none that is selected.
-    - Not returned beside RV(failures). Whether a single repository exists is in RV(repositories) where it is known.
-  returned: when it is known
+    - Whether all the repositories exist.
+    - A repository can exist and have no tag, or no selected tag.
+    - Not returned together with RV(failures). RV(repositories) says for each repository whether it exists, if known.
+  returned: when known
   type: bool
   sample: true
 tags:
   description:
-    - The selected tags. Versions from the newest to the oldest, then the other tags by name.
-    - Empty where the repository doesn't exist, too.
-    - With O(resolve), a tag that is gone by then is left out. One whose digest could not be looked up stays, and is in RV(failures).
-  returned: where O(repository) is given and could be listed
+    - The selected tags. Versions come first, from the newest to the oldest, then the other tags, sorted by name.
+    - Also empty if the repository doesn't exist.
+    - With O(resolve), a tag that is gone by then is left out. A tag that could not be resolved stays, and is in RV(failures).
+  returned: when O(repository) is given and could be listed
   type: list
   elements: str
   sample: [1.10.0, 1.9.3, latest]
 all_count:
-  description: How many tags the registry lists, the ones that aren't selected included.
+  description: How many tags the registry lists, including those that aren't selected.
   returned: when all repositories could be listed
   type: int
   sample: 42
 malformed_count:
-  description: How many of them are no valid tags, and so are never selected.
+  description: How many of these are invalid as tags, and so are never selected.
   returned: when all repositories could be listed
   type: int
   sample: 0
@@ -150,7 +150,7 @@ repositories:
       type: bool
       sample: true
     tags:
-      description: Its selected tags, in the same order as RV(tags), and with the same ones where O(resolve) is set.
+      description: Its selected tags, in the same order as RV(tags). O(resolve) has the same effect as there.
       type: list
       elements: str
       sample: [1.10.0, 1.9.3, latest]
@@ -159,14 +159,14 @@ repositories:
       type: int
       sample: 42
     malformed_count:
-      description: How many of them are no valid tags.
+      description: How many of these are invalid as tags.
       type: int
       sample: 0
 images:
   description:
-    - The selected tags of all repositories, in the shape that M(imageops.registry.image_diff_info) and
-      M(imageops.registry.manifest_info) take as C(images).
-    - They have a C(digest) where O(resolve) is set. Then tags whose digest could not be looked up aren't among them.
+    - The selected tags of all repositories. You can pass this list to M(imageops.registry.image_diff_info) and
+      M(imageops.registry.manifest_info) as C(images).
+    - With O(resolve), each entry has a C(digest), and tags that could not be resolved are left out.
   returned: success
   type: list
   elements: dict
@@ -176,7 +176,7 @@ images:
       digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
 resolved:
   description: What the selected tags of all repositories serve.
-  returned: where O(resolve) is set
+  returned: when O(resolve) is set
   type: list
   elements: dict
   contains:
@@ -197,7 +197,7 @@ resolved:
       type: str
       sample: application/vnd.oci.image.index.v1+json
     size:
-      description: Its own size in bytes, without what it refers to.
+      description: The size of the manifest in bytes, without the content that it refers to.
       type: int
       sample: 743
 # generated: failures task
