@@ -48,22 +48,22 @@ options:
         default: []
       # generated: image_conflicts image_choice image_expectations
       on_conflict:
-        description: Overrides O(on_conflict), for this image.
+        description: Overrides O(on_conflict) for this image.
         type: str
         choices: [replace, fail, skip]
       immutable_tags:
-        description: Overrides O(immutable_tags), for this image.
+        description: Overrides O(immutable_tags) for this image.
         type: list
         elements: str
       platforms:
-        description: Overrides O(platforms), for this image.
+        description: Overrides O(platforms) for this image.
         type: list
         elements: str
       flatten:
-        description: Overrides O(flatten), for this image.
+        description: Overrides O(flatten) for this image.
         type: bool
       artifacts:
-        description: Overrides O(artifacts), for this image.
+        description: Overrides O(artifacts) for this image.
         type: list
         elements: str
       expected_digest:

@@ -13,8 +13,8 @@ class ModuleDocFragment:
 options:
   verify:
     description:
-      - How thoroughly to check that O(registry) holds what its tags promise. A registry may have lost content that a tag still needs,
-        for example in a garbage collection that deletes manifests without a tag, and with them the children of a tagged index.
+      - How thoroughly to check that O(registry) holds what its tags promise. A registry may have lost content that a tag still needs.
+        For example, a garbage collection that deletes manifests without a tag may have deleted the children of a tagged index.
       - V(tag) checks tags only. If the digests are equal, nothing else is checked.
       - V(manifests) also checks, by digest and at all levels, every manifest of every image that is promoted or unchanged.
       - V(blobs) also checks every blob of these manifests. Its size must be the size in its descriptor. Layers that may not be distributed

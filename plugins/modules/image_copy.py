@@ -43,8 +43,8 @@ options:
       - Without a plan, or if it is null, the module compares by itself.
       - The plan consists of C(images), C(blobs), C(manifests), C(artifact_tags) and C(tags). All five are required. An unknown key in one
         of their entries is refused. Other keys of the result, such as C(changed) and C(transfer), are ignored.
-      - The module doesn't compare the images again. It checks only what may have changed since - each tag right before it moves, the source
-        if an image has an expected digest, content that has already arrived, and with O(verify) the pushed content.
+      - The module doesn't compare the images again. It checks only what may have changed since. This is each tag right before it moves, the
+        source if an image has an expected digest, and content that has already arrived. With O(verify), it also checks the pushed content.
       - If a tag points to another digest by now, it doesn't move, and its image fails. Then compare again. If a tag already points to the
         planned digest, its action is V(exists).
       - If images in the plan are missing, refused or failed, nothing is written, unless O(on_error=continue).
