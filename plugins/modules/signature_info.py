@@ -73,8 +73,8 @@ RETURN = r"""
 exists:
   description:
     - Whether all the images exist.
-    - Not returned beside RV(failures), since it can't be known then.
-  returned: when it is known
+    - Not returned together with RV(failures), because it is unknown then.
+  returned: when known
   type: bool
   sample: true
 # end of generated
@@ -82,7 +82,7 @@ images:
   # generated: images_asked of images
   description:
     - The images in the order in which they were given.
-    - Where O(repository) is given, all that the only entry has is returned at the top level as well.
+    - If O(repository) is given, all keys of the only entry are also returned at the top level.
   returned: success
   type: list
   elements: dict
@@ -94,7 +94,7 @@ images:
       type: str
       sample: team/app
     tag:
-      description: The tag that was given. Empty where there was none.
+      description: The tag that was given. Empty if there was none.
       type: str
       sample: 1.4.2
     # end of generated
@@ -150,8 +150,8 @@ images:
     # end of generated
 # generated: failures task
 failures:
-  description: What failed, and why. The rest of the result is returned beside it.
-  returned: failure of single things
+  description: What failed, and why. The rest of the result is returned as well.
+  returned: failure of single objects
   type: list
   elements: dict
   contains:
@@ -162,13 +162,13 @@ failures:
       description: What failed, and why, in one sentence.
       type: str
     error:
-      description: The facts, as in RV(error).
+      description: The details, as in RV(error).
       type: dict
     repository_missing:
-      description: Whether the repository isn't there and the registry doesn't create repositories on push.
+      description: Whether the repository is missing, and the registry doesn't create repositories on push.
       type: bool
 error:
-  description: The facts of what failed, where the task failed as a whole.
+  description: Details of the failure, if the task failed as a whole.
   returned: failure of the whole task
   type: dict
   sample:
@@ -180,13 +180,13 @@ error:
     status:
     errors: []
 repository_missing:
-  description: Whether a repository isn't there and the registry doesn't create repositories on push.
+  description: Whether a repository is missing, and the registry doesn't create repositories on push.
   returned: failure
   type: bool
   sample: false
 transfer:
-  description: What the task cost, in requests and bytes of blobs.
-  returned: success, and failure of what was asked of a registry
+  description: How many requests the task made, and how many bytes of blobs it transferred.
+  returned: success, and failure of requests to a registry
   type: dict
   sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
 # end of generated

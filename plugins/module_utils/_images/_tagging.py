@@ -79,7 +79,7 @@ def verify_tags(registry: End, outcomes: t.Sequence[TagOutcome]) -> list[tuple[T
         if found != outcome.digest:
             raise Conflict(
                 f"it was moved to {outcome.digest}, and serves {found or 'nothing'}",
-                hint="Somebody else moved it meanwhile; compare again",
+                hint="Another client moved it meanwhile; compare again",
             ).within(f"tag {registry.name}/{outcome.repository}:{outcome.tag}")
 
     moved = [outcome for outcome in outcomes if outcome.action != EXISTS]
@@ -157,7 +157,7 @@ def _check_expected(item: TagItem, standing: str, what: str) -> None:
     if item.previous_digest is not None and standing != item.previous_digest:
         raise Conflict(
             f"it points to {standing or 'nothing'}, and {item.previous_digest or 'nothing'} was expected",
-            hint="Somebody else moved it meanwhile; compare again",
+            hint="Another client moved it meanwhile; compare again",
         ).within(what)
 
 

@@ -175,7 +175,7 @@ def _compare(ends: _Ends, item: ImageItem, heads: _Heads) -> Comparison:
             REFUSED,
             found,
             reason=f"{item.at_source(source.name)} is {found.digest}, and {item.expected_digest} was expected "
-            "(expected_digest). If what is there is right, expect that.",
+            "(expected_digest). If that is right, change expected_digest.",
         )
     try:
         comparison = _choose(source, Comparison(item, UNCHANGED, found, found))
@@ -388,7 +388,7 @@ def _why_refused(destination: End, item: ImageItem, tag: TagComparison) -> str:
     if expected is not None and tag.previous_digest != expected:
         return (
             f"{stands}, and {expected or 'nothing'} was expected (expected_destination_digest). "
-            "If what is there is right, expect that."
+            "If that is right, change expected_destination_digest."
         )
     if any(re.fullmatch(pattern, tag.tag) for pattern in item.immutable_tags):
         return f"{stands} and is immutable (immutable_tags). Promote to another tag, or take the pattern out."

@@ -115,22 +115,21 @@ def test_a_summary_is_what_the_diff_shows(registry: RegistryServer, one: str) ->
             {"tag": "stable", "digest": "two", "previous_digest": OTHER_DIGEST},
             "Cannot tag {place}:stable: it points to {one}, and "
             + OTHER_DIGEST
-            + " was expected. Somebody else moved it "
-            "meanwhile; compare again.",
+            + " was expected. Another client moved it meanwhile; compare again.",
             1,
             True,
         ),
         (
             {"tag": "stable", "digest": "two", "previous_digest": ""},
-            "Cannot tag {place}:stable: it points to {one}, and nothing was expected. Somebody else moved it "
+            "Cannot tag {place}:stable: it points to {one}, and nothing was expected. Another client moved it "
             "meanwhile; compare again.",
             1,
             True,
         ),
         (
             {"tag": "other", "digest": "two", "previous_digest": "one"},
-            "Cannot tag {place}:other: it points to nothing, and {one} was expected. Somebody else moved it meanwhile; "
-            "compare again.",
+            "Cannot tag {place}:other: it points to nothing, and {one} was expected. Another client moved it "
+            "meanwhile; compare again.",
             # HEAD, and GET: an expected digest is a guard.
             2,
             True,
