@@ -70,6 +70,7 @@ def needs() -> list[Need]:
     mistakes = "tests/unit/plugins/modules/test_mistakes.py"
     attribution = "tests/integration/one-release.txt"
     in_errors = set((yaml.safe_load(text_of(errors)) or {}).get("errors_modules", {}))
+    tried = {entry["module"] for entry in (yaml.safe_load(text_of(errors)) or {}).get("errors_mistakes", [])}
     in_runs, in_mistakes = keys_of_dict(runs, "known"), keys_of_dict(mistakes, "MODULES")
     in_targets = tested_in_targets()
     targets = {path.name for path in (ROOT / TARGETS).iterdir()}
@@ -97,6 +98,11 @@ def needs() -> list[Need]:
             "add {} to MODULES, with options that are enough for it, and a mistake to OWN_SENTENCES",
         ),
         Need(errors, in_errors.__contains__, "add {} to errors_modules, with options that are enough for it"),
+        Need(
+            errors,
+            tried.__contains__,
+            "add {} to errors_mistakes, with a mistake and the words that its message must have",
+        ),
         Need(runs, in_runs.__contains__, "add {} to module_options, with options for a seeded image"),
         Need(
             TARGETS.as_posix(),

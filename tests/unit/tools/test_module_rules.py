@@ -61,6 +61,7 @@ def test_a_new_module_is_told_all_that_it_needs(root: pathlib.Path, capsys: pyte
         "tests/unit/plugins/modules/test_tag_age_info.py",
         "tests/unit/plugins/modules/test_mistakes.py",
         "tests/integration/targets/errors/vars/main.yml",
+        "tests/integration/targets/errors/vars/main.yml",
         "tests/integration/targets/setup_runs/runs.py",
         "tests/integration/targets",
         "tests/integration/one-release.txt",
