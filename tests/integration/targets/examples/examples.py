@@ -44,6 +44,8 @@ PAGES = (
     "registry_differences",
     "verify",
 )
+LAYER = 3_000_000
+"""The size of the layers in the images of the examples, in bytes."""
 CARRY = "/srv/carry"
 """The directory in which the examples have their layouts."""
 VARIABLES = {"vault_prod_password": REGISTRIES["prod-htpasswd"]["password"]}
@@ -79,7 +81,7 @@ def seeded() -> None:
     with Pusher(state.registry(NAMES["dev.example:5000"]), str(state.ca_path)) as pusher:
         for repository, tag in (("team/app", "1.4.2"), ("team/api", "2.1.0")):
             images = [
-                (image([layer(f"{repository}/{at.architecture}", 5000)], repository, at), at) for at in (AMD64, ARM64)
+                (image([layer(f"{repository}/{at.architecture}", LAYER)], repository, at), at) for at in (AMD64, ARM64)
             ]
             top = index(list(images))
             pusher.push_manifest(repository, top, tag)
@@ -95,11 +97,16 @@ def on_real_registries(text: str) -> str:
     return text
 
 
+def logged_in() -> dict[str, str]:
+    """The environment of a user who has logged in to the registries."""
+    private_file("home/.docker/config.json", (state_at().directory / "auth.json").read_text(encoding="utf-8"))
+    return {"HOME": str(OUTPUT / "home"), "REQUESTS_CA_BUNDLE": CONFIG["registries_ca"]}
+
+
 def run(example: Example) -> None:
     """Run an example: a playbook, tasks, or variables of a role."""
     (OUTPUT / "carry").mkdir(exist_ok=True)
-    private_file("home/.docker/config.json", (state_at().directory / "auth.json").read_text(encoding="utf-8"))
-    environment = {"HOME": str(OUTPUT / "home"), "REQUESTS_CA_BUNDLE": CONFIG["registries_ca"]}
+    environment = logged_in()
     text = on_real_registries(example.text)
     if not text.startswith("- "):
         ends = private_file("ends.yml", on_real_registries(ENDS))

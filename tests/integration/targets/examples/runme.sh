@@ -4,4 +4,5 @@
 
 set -eu
 
+python ../setup_runs/start.py readme.py
 exec python ../setup_runs/start.py examples.py
