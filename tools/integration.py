@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import common
+import go_programs
 import making
 import pythons
 import running
@@ -25,8 +26,6 @@ from pythons import Environment
 PROGRAMS = {"docker-registry": "docker-registry", "skopeo": "skopeo"}
 OPTIONAL = ("distribution3", "olareg")
 """Registries that are built with Go."""
-GO_HOME = "/usr/local/go/bin"
-"""Where Go's own installation puts its program, in case PATH doesn't say so."""
 HARNESS = "tests/registries/registries.py"
 REFERRER_COPIES = 8
 """How many copies the target whole_images looks at for lost referrers, unless REFERRER_COPIES is set."""
@@ -80,7 +79,7 @@ def build_optional() -> None:
     With ``REQUIRE_OPTIONAL`` in the environment, one that isn't there then is a failure.
     """
     directory = optional_directory()
-    path = f"{os.environ.get('PATH', os.defpath)}:{GO_HOME}"
+    path = go_programs.path()
     if missing_optional(directory) and shutil.which("go", path=path):
         say("Building the optional registries with Go ...")
         script = COPY / "tests" / "registries" / "install-optional.sh"

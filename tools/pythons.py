@@ -37,6 +37,7 @@ DEVEL = Environment("devel", "tests/requirements/core-devel.txt", (3, 13), (3, 1
 # What a managed host has: the oldest Python at hand that modules support, without ansible-core.
 TARGET = Environment("target", "tests/requirements/target.txt", (3, 9), (3, 15), prefer_oldest=True)
 LINT = Environment("lint", "tests/requirements/lint.txt", (3, 11), (3, 14))
+IMPORTER = Environment("importer", "tests/requirements/importer.txt", (3, 12), (3, 14))
 REGISTRIES = Environment("registries", "tests/registries/requirements.txt", (3, 9), (3, 15))
 TESTED = (TARGET, OLD_CORE, *reversed(NEW_CORES), DEVEL)
 

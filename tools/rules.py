@@ -23,7 +23,9 @@ from links import broken as broken_links
 
 ROOT = Path(__file__).resolve().parent.parent
 CONNECTION = "imageops.registry._connection"
+# REUSE-IgnoreStart
 HEADER = "SPDX-License-Identifier: "
+# REUSE-IgnoreEnd
 # These files cannot carry a comment, are written by a tool, or are copied into every pull request.
 WITHOUT_HEADER = {"LICENSE", "LICENSES/GPL-3.0-or-later.txt", "CHANGELOG.md", "changelogs/changelog.yaml"}
 WITHOUT_HEADER |= {".github/pull_request_template.md"}

@@ -11,6 +11,10 @@ from collections.abc import Callable, Iterator
 from results import Results
 from workloads import BASELINES, LIMITS, PAYLOADS, Workload
 
+HEADER = """\
+<!-- GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+     SPDX-License-Identifier: GPL-3.0-or-later
+     Written by make bench. -->"""
 MIB = 1024 * 1024
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM, RIGHT = 420, 380, 52, 40, 44, 14
 COLOURS = {
@@ -34,8 +38,7 @@ def picture(results: Results) -> str:
     )
     width = WIDTH * len(charts)
     parts = [
-        "<!-- GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)\n"
-        "     SPDX-License-Identifier: GPL-3.0-or-later. Written by make bench. -->",
+        HEADER,
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {HEIGHT + 24}" width="{width}" '
         f'height="{HEIGHT + 24}" font-family="sans-serif" font-size="12">',
         f'<rect width="{width}" height="{HEIGHT + 24}" fill="#ffffff"/>',
