@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""make release: build the package of a release into .build/release, with its notes.
+"""make release: build the package of a release into .build/release, with its notes, and look at it as Galaxy does.
 
 Usage: release.py [TAG]
 
@@ -23,6 +23,18 @@ import running
 from common import COPY, Failed, say
 
 RELEASE = common.BUILD / "release"
+# What the importer says of a package that Galaxy takes, and what it leaves to do.
+IMPORTED = "Importer processing completed successfully"
+COMPLAINT = re.compile(r"^(WARNING|ERROR|CRITICAL)\b.*", re.MULTILINE)
+# Its flake8 reads documentation in YAML as Python, and ruff formats what these two codes are about.
+NO_COMPLAINT = re.compile(r"\.yml:\d+:\d+: E999 |\.py:\d+:\d+: (?:E203|W503) ")
+IMPORTER_SETTINGS = """\
+[galaxy-importer]
+CHECK_REQUIRED_TAGS = True
+RUN_ANSIBLE_DOC = True
+RUN_ANSIBLE_LINT = True
+RUN_FLAKE8 = True
+"""
 
 
 def version_of(galaxy: str) -> str:
@@ -56,6 +68,12 @@ def problems(root: Path, tag: str) -> Iterator[str]:
         yield f"changelogs/fragments has {', '.join(fragments)}, which no release has. Run antsibull-changelog release."
 
 
+def complaints(output: str) -> list[str]:
+    """What the importer finds fault with; its last line must say that it has imported."""
+    found = [one[0].strip() for one in COMPLAINT.finditer(output) if not NO_COMPLAINT.search(one[0])]
+    return found if found or IMPORTED in output else ["The importer did not end."]
+
+
 def build(lint: Path) -> Path:
     """The package, built from a copy of the repository."""
     shutil.rmtree(RELEASE, ignore_errors=True)
@@ -70,6 +88,18 @@ def build(lint: Path) -> Path:
     return package
 
 
+def look_at(package: Path, importer: Path) -> None:
+    """Import the package as Galaxy does. Raises Failed, with all complaints."""
+    settings = RELEASE / "importer.cfg"
+    settings.write_text(IMPORTER_SETTINGS, encoding="utf-8")
+    env = running.environment_for(importer, GALAXY_IMPORTER_CONFIG=str(settings))
+    command = [importer / "bin" / "python", "-m", "galaxy_importer.main", package]
+    _status, output = running.run(command, "release-importer", cwd=RELEASE, env=env)
+    found = complaints(output)
+    if found:
+        raise Failed("\n".join([*found, "galaxy-importer has found this; .build/logs/release-importer.log has all."]))
+
+
 def main(arguments: Sequence[str]) -> int:
     if len(arguments) > 1:
         raise Failed(str(__doc__).strip())
@@ -80,7 +110,9 @@ def main(arguments: Sequence[str]) -> int:
         found = list(problems(COPY, tag))
         if found:
             raise Failed("\n".join(found))
+        making.venvs(pythons.LINT, pythons.IMPORTER)
         package = build(making.venv(pythons.LINT))
+        look_at(package, making.venv(pythons.IMPORTER))
         version = version_of((COPY / "galaxy.yml").read_text(encoding="utf-8"))
         notes = notes_of((COPY / "CHANGELOG.md").read_text(encoding="utf-8"), version)
         (RELEASE / "notes.md").write_text(notes, encoding="utf-8")

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""make release builds what tag, galaxy.yml and changelog agree on."""
+"""make release builds what tag, galaxy.yml and changelog agree on, and nothing that Galaxy would complain of."""
 
 from __future__ import annotations
 
@@ -75,3 +75,21 @@ def test_a_repository_without_a_changelog_or_a_version_is_none(root: pathlib.Pat
     (root / "galaxy.yml").write_text("namespace: imageops\n")
     with pytest.raises(Failed, match=r"galaxy.yml has no version\."):
         list(release.problems(root, ""))
+
+
+@pytest.mark.parametrize(
+    ("output", "found"),
+    [
+        ("INFO: Linting\nImporter processing completed successfully\n", []),
+        ("WARNING: no changelog\nImporter processing completed successfully\n", ["WARNING: no changelog"]),
+        ("ERROR: bad name\n", ["ERROR: bad name"]),
+        ("WARNING: plugins/filter/query.yml:1:5: E999 SyntaxError\nImporter processing completed successfully\n", []),
+        (
+            "WARNING: plugins/modules/tag.py:1:5: E999 SyntaxError\n",
+            ["WARNING: plugins/modules/tag.py:1:5: E999 SyntaxError"],
+        ),
+        ("Traceback (most recent call last):\n", ["The importer did not end."]),
+    ],
+)
+def test_what_the_importer_says(output: str, found: list[str]) -> None:
+    assert release.complaints(output) == found
