@@ -18,6 +18,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import common
+import go_programs
 import making
 import pythons
 import running
@@ -37,13 +38,13 @@ PACKAGE = "ansible_collections.imageops.registry"
 TYPED = ("plugins", "tests.unit.support")
 
 
-def checks(sanity: Path, lint: Path) -> dict[str, tuple[list[object], Path, dict[str, str]]]:
+def checks(sanity: Path, lint: Path, actionlint: Path | None) -> dict[str, tuple[list[object], Path, dict[str, str]]]:
     """Every check: its command, the directory that it runs in, and its environment variables."""
     env = running.environment_for(lint)
     programs, python = lint / "bin", lint / "bin" / "python"
     ansible_test = [sanity / "bin" / "python", sanity / "bin" / "ansible-test", "sanity", "--color", "no"]
     pylint, others = SANITY
-    return {
+    every: dict[str, tuple[list[object], Path, dict[str, str]]] = {
         pylint: ([*ansible_test, "--test", "pylint"], COPY, dict(env, PATH=pythons.bin_path())),
         others: ([*ansible_test, "--skip-test", "pylint"], COPY, dict(env, PATH=pythons.bin_path())),
         "ansible-lint": ([python, programs / "ansible-lint", "--offline", "--profile", "production"], COPY, env),
@@ -53,7 +54,7 @@ def checks(sanity: Path, lint: Path) -> dict[str, tuple[list[object], Path, dict
             COPY,
             env,
         ),
-        "antsibull-changelog": ([python, programs / "antsibull-changelog", "lint"], COPY, env),
+        "antsibull-changelog": ([python, COPY / "tools" / "changelogs.py"], COPY, env),
         "ruff check": ([programs / "ruff", "check", "--no-cache"], COPY, env),
         "ruff format": ([programs / "ruff", "format", "--check", "--diff", "--no-cache"], COPY, env),
         "mypy": (
@@ -62,9 +63,19 @@ def checks(sanity: Path, lint: Path) -> dict[str, tuple[list[object], Path, dict
             common.COLLECTIONS,
             env,
         ),
+        # Without this, it would use a library of C where there is one, and guess otherwise than elsewhere.
+        "reuse": (
+            [python, programs / "reuse", "lint", "--lines"],
+            COPY,
+            dict(env, REUSE_ENCODING_MODULE="charset_normalizer"),
+        ),
         "repository rules": ([python, COPY / "tools" / "rules.py"], COPY, env),
         "module rules": ([python, COPY / "tools" / "module_rules.py"], COPY, env),
     }
+    if actionlint:
+        # It would run these two programs where they are installed, and find other things there than elsewhere.
+        every["actionlint"] = ([actionlint, "-no-color", "-shellcheck=", "-pyflakes="], COPY, env)
+    return every
 
 
 def divided(arguments: Iterable[str], known: Collection[str]) -> tuple[list[str], list[str]]:
@@ -112,7 +123,7 @@ def lint(arguments: list[str]) -> int:
     making.prepare_home()
     core = pythons.cores()[-1]
     making.venvs(core, pythons.LINT)
-    every = checks(making.venv(core), making.venv(pythons.LINT))
+    every = checks(making.venv(core), making.venv(pythons.LINT), go_programs.actionlint())
     chosen, files = divided(arguments, every)
 
     def check(name: str) -> tuple[str, int, str, float]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: blob
 short_description: Upload, mount or delete blobs in a registry
-version_added: 0.1.0
+version_added: 0.9.0
 description:
   - Puts blobs into a repository from a file, from content, from another registry, or from another repository of the same
     registry (end-2, end-4a, end-6, end-10 and end-11 of the OCI distribution specification).

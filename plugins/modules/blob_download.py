@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: blob_download
 short_description: Download blobs from a registry into files
-version_added: 0.1.0
+version_added: 0.9.0
 description:
   - Downloads blobs (GET blob, end-2 of the OCI distribution specification) into files on the host on which the module runs. Files are
     verified by digest and put in place in one step.

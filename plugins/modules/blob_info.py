@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: blob_info
 short_description: Check whether blobs exist in a registry
-version_added: 0.1.0
+version_added: 0.9.0
 description:
   - Asks a registry (HEAD blob, end-2 of the OCI distribution specification) whether blobs exist in a repository, and how large
     they are.

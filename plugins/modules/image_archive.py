@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: image_archive
 short_description: Copy images between a registry and an OCI image layout
-version_added: 0.1.0
+version_added: 0.9.0
 description:
   - For registries that can't reach each other. With O(state=exported), the module copies images from O(registry) into an OCI image layout,
     which is a directory or a tar archive, with their signatures and other artifacts. With O(state=imported), it copies them from the

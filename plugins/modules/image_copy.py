@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: image_copy
 short_description: Copy images from one registry to another, only if digests differ
-version_added: 0.1.0
+version_added: 0.9.0
 description:
   - Compares images by digest, and copies what is missing at the destination. Tags move last, when the content of all images is in
     place. With O(plan), the module carries out the plan, and compares nothing.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: image_diff_info
 short_description: Compare images in two registries by digest
-version_added: 0.1.0
+version_added: 0.9.0
 description:
   - Compares images at O(source) with what their tags serve at O(registry), and returns the plan that makes them equal.
   - To carry out the plan, pass the whole result to O(imageops.registry.image_copy#module:plan). You can also pass RV(blobs),

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: image_info
 short_description: Read the image document of images, for which gates are written
-version_added: 0.1.0
+version_added: 0.9.0
 description:
   - Returns what a registry knows of images in one document each, which has the same shape for images, indexes and artifacts. The gates
     of M(imageops.registry.image_diff_info) and M(imageops.registry.image_copy) see the same document.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: manifest
 short_description: Push or delete manifests in a registry
-version_added: 0.1.0
+version_added: 0.9.0
 description:
   - Pushes the exact bytes of manifests and indexes by digest (end-7 of the OCI distribution specification), or deletes them
     (end-9). A manifest that is already there isn't pushed.

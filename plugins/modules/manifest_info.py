@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: manifest_info
 short_description: Resolve tags and digests, and read manifests
-version_added: 0.1.0
+version_added: 0.9.0
 description:
   - Resolves tags and digests to digest, media type and size (HEAD manifest, end-3 of the OCI distribution specification).
   - With O(include), the module also reads the manifests (GET manifest). Registries may count that as a pull.

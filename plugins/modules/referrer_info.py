@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: referrer_info
 short_description: List what refers to an image, such as signatures and SBOMs
-version_added: 0.1.0
+version_added: 0.9.0
 description:
   - Lists the referrers of an image, which are the manifests that have it as their subject (GET referrers, end-12 of the OCI distribution
     specification). If the registry has no such API, the module uses the referrers tag schema.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: registry_info
 short_description: Check that a host is a registry, how it authenticates, and whether it accepts the credential
-version_added: 0.1.0
+version_added: 0.9.0
 description:
   - Asks a host (GET C(/v2/), end-1 of the OCI distribution specification) whether it is a registry, whether it requires authentication,
     and whether it accepts the credential.

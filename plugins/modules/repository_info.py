@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: repository_info
 short_description: List the repositories of a registry
-version_added: 0.1.0
+version_added: 0.9.0
 description:
   - Lists repositories with C(/v2/_catalog), which isn't part of the OCI distribution specification. Many public registries, and
     some private ones, don't offer it. That is not a failure, and RV(supported) is V(false).

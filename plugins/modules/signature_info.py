@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: signature_info
 short_description: Verify who has signed images
-version_added: 0.1.0
+version_added: 0.9.0
 description:
   - Finds the signatures of images (GET referrers, end-12 of the OCI distribution specification, and the tags of cosign), and
     verifies them with keys and certificates.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: tag
 short_description: Point tags to digests, or remove tags
-version_added: 0.1.0
+version_added: 0.9.0
 description:
   - Points a tag to a digest that the repository has (end-7 of the OCI distribution specification), or removes a tag (end-9). If a tag
     already points to the digest, the module sends no write, which a registry with immutable tags would refuse.

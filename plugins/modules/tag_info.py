@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: tag_info
 short_description: List and select the tags of repositories
-version_added: 0.1.0
+version_added: 0.9.0
 description:
   - Lists the tags of repositories (GET tags/list, end-8 of the OCI distribution specification), and selects some of them by name
     and by version.
