@@ -13,40 +13,39 @@ class ModuleDocFragment:
 options:
   gates:
     description:
-      - Conditions that an image must meet to be promoted. Images that are equal already aren't judged.
-      - All gates of all images are evaluated before anything is written, and all that failed are reported at once.
-      - Only what an expression names is read from the source. Without gates, nothing is.
-      - This needs the Python library C(jmespath) where the module runs.
+      - Conditions that an image must meet to be promoted. Images that are already equal aren't checked.
+      - The module evaluates all gates of all images before it writes anything, and reports all failed gates at once.
+      - The module reads from the source only what the expressions name. Without gates, it reads nothing for them.
+      - Gates require the Python library C(jmespath) where the module runs.
     type: list
     elements: dict
     default: []
     suboptions:
       name:
-        description: What messages call the gate. Each gate has its own name.
+        description: The name of the gate in messages. Each gate has its own name.
         type: str
         required: true
       that:
         description:
-          - A JMESPath expression over the image document, such as V(labels.team == 'app'). It must give V(true).
-          - Anything else than V(true) and V(false) fails the gate as well, and so does a value of a type that the expression
-            can't use.
-          - An expression that can't be parsed, and a function that doesn't exist, fail the task before the first request.
+          - A JMESPath expression over the image document, such as V(labels.team == 'app'). The gate passes if the result is V(true).
+          - With any other result, the gate fails. It also fails if a value has a type that the expression can't use.
+          - If an expression can't be parsed, or uses an unknown function, the task fails before the first request.
         type: str
         required: true
       message:
-        description: What to report where the gate fails. By default, the expression.
+        description: What to report if the gate fails. By default, the expression.
         type: str
       severity:
         description:
-          - V(error) refuses the image.
-          - V(warning) warns, and promotes it.
+          - With V(error), the image is refused.
+          - With V(warning), the module warns, and promotes the image.
         type: str
         choices: [error, warning]
         default: error
       repositories:
         description:
-          - Patterns of repositories at the source in shell style, such as V(team/*). V(*) matches V(/) too.
-          - By default, the gate is for all repositories.
+          - Shell-style patterns of repositories at the source, such as V(team/*). V(*) also matches V(/).
+          - By default, the gate applies to all repositories.
         type: list
         elements: str
 """

@@ -13,13 +13,13 @@ class ModuleDocFragment:
 options:
   record:
     description:
-      - What is kept of promotions.
+      - Where to keep records about promotions.
     type: dict
     suboptions:
       path:
         description:
-          - A directory on the host that runs the module. Runs at the same time may share it.
-          - The file C(first-seen.json) in it keeps when each digest was first met at its source. Gates over C(first_seen_seconds)
-            need it. Nobody who builds images can change it, while C(created) is whatever the builder wrote.
+          - A directory on the host on which the module runs. Several runs can use it at the same time.
+          - The file C(first-seen.json) in it records when each digest was first seen at its source. Gates over C(first_seen_seconds)
+            need it. Whoever builds images can write any time into C(created), but can't change this file.
         type: path
 """

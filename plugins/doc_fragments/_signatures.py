@@ -13,45 +13,46 @@ class ModuleDocFragment:
 options:
   signatures:
     description:
-      - Rules that say who must have signed images. The first rule whose O(signatures[].repositories) match a repository decides.
+      - Rules that say who must have signed images. For each image, the first rule whose O(signatures[].repositories) match its repository
+        decides.
       - An image that no rule matches doesn't pass.
-      - Three forms are verified. The tag of cosign, Sigstore bundles that are signed with a key, and signatures of the Notary
-        Project in JWS. Keyless signatures are found, and never verify.
-      - This needs the Python library C(cryptography) where the module runs.
+      - The module verifies three forms - the tag of cosign, Sigstore bundles that are signed with a key, and JWS signatures of the Notary
+        Project. It finds keyless signatures, but they never verify.
+      - Rules require the Python library C(cryptography) where the module runs.
     type: list
     elements: dict
     suboptions:
       repositories:
         description:
-          - Patterns of repositories in shell style, such as V(team/*). V(*) matches V(/) too.
-          - By default, the rule decides about all repositories.
+          - Shell-style patterns of repositories, such as V(team/*). V(*) also matches V(/).
+          - By default, the rule applies to all repositories.
         type: list
         elements: str
       mode:
         description:
-          - V(required) needs at least one signature that verifies. Others are reported and ignored.
-          - V(if_present) takes an image without signatures as well. If it has any, at least one must verify.
-          - V(none) exempts the repositories. Nothing is read.
+          - With V(required), at least one signature must verify. Others are reported and ignored.
+          - With V(if_present), an image without signatures also passes. If it has any, at least one must verify.
+          - V(none) exempts the repositories. The module then reads no signatures.
         type: str
         choices: [required, if_present, none]
         default: required
       keys:
         description:
-          - Public keys in PEM, as texts or as paths of files on the host that runs the module. One of them must have signed.
+          - Public keys in PEM, as text or as paths of files on the host on which the module runs. One of the keys must have signed.
           - ECDSA (P-256, P-384, P-521), RSA and Ed25519 are supported. Ed25519ph, which cosign 3 uses by default with Ed25519 keys,
             is not.
         type: list
         elements: str
       certificates:
         description:
-          - Certificates in PEM, as texts or as paths, that are trusted to issue those of signers (Notary Project).
+          - Certificates in PEM, as text or as paths, that are trusted to issue the certificates of signers (Notary Project).
           - All certificates of a signature must be valid now. Revocation and time stamps aren't checked.
         type: list
         elements: str
       subjects:
         description:
-          - Subjects that the certificate of the signer may have, such as V(C=DE, O=Example). It must have all parts of one of them.
-          - By default, every signer with a trusted certificate may sign.
+          - Subjects that the certificate of the signer may have, such as V(C=DE, O=Example). Its subject must have all parts of one of these.
+          - By default, every signer with a trusted certificate is accepted.
         type: list
         elements: str
       annotations:
@@ -59,12 +60,12 @@ options:
         type: dict
       predicate_types:
         description:
-          - Types of in-toto statements that count as a signature. By default, only V(https://sigstore.dev/cosign/sign/v1) does. A
-            key that signs SBOMs doesn't approve images by that.
+          - Types of in-toto statements that count as a signature. By default, only V(https://sigstore.dev/cosign/sign/v1) counts. So a
+            signed SBOM alone doesn't approve an image.
         type: list
         elements: str
       each_image:
-        description: Whether every image of an index needs a signature of its own as well.
+        description: Whether every image of an index also needs its own signature.
         type: bool
         default: false
 """

@@ -291,7 +291,7 @@ images:
           type: str
           sample: ""
     gates:
-      description: Every gate that applies to the image, where it was to be promoted. Empty otherwise.
+      description: Every gate that applies to the image, if it had to be promoted. Otherwise empty.
       type: list
       elements: dict
       contains:
@@ -317,12 +317,12 @@ images:
           sample: Images need the label team
     verified:
       description:
-        - Whether the signatures of the image are what its rule asks for.
-        - Null where no signatures were asked for, the rule exempts it, or it wasn't to be promoted.
+        - Whether the signatures of the image meet its rule.
+        - Null if there are no rules, the rule exempts the image, or it did not have to be promoted.
       type: bool
       sample: true
     signatures:
-      description: Every signature that was found, with the reason why it doesn't verify.
+      description: Every signature that was found, and the reason if it doesn't verify.
       type: list
       elements: dict
       contains:
@@ -346,11 +346,11 @@ images:
           description:
             - Who has signed. C(key:) and the base64 SHA-256 of the public key (SubjectPublicKeyInfo), or C(certificate:) and the
               subject of the signer.
-            - Empty where it doesn't verify.
+            - Empty if it doesn't verify.
           type: str
           sample: key:Jq5gkTBcRR9FKnPpVZ0jVwDnJwV4sNgyD7cJ1hKJ0kA=
         reason:
-          description: Why it doesn't verify. Empty where it does.
+          description: Why it doesn't verify. Empty if it does.
           type: str
           sample: ""
     blobs_uploaded:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image_info
-short_description: Read the image document of images, for which gates are written
+short_description: Return the image document, on which gates work
 version_added: 0.9.0
 description:
-  - Returns what a registry knows of images in one document each, which has the same shape for images, indexes and artifacts. The gates
-    of M(imageops.registry.image_diff_info) and M(imageops.registry.image_copy) see the same document.
-  - Reads manifests, the configs of images (up to 4 MiB each), and what refers to an image. Layers are never read.
-  - That an image, or its repository, isn't there is no failure.
+  - Returns everything that a registry knows about an image in one document, which has the same shape for images, indexes and artifacts.
+    The gates of M(imageops.registry.image_diff_info) and M(imageops.registry.image_copy) use the same document.
+  - The module reads manifests, the configs of images (up to 4 MiB each), and the referrers of an image. It never reads layers.
+  - A missing image or repository is not a failure.
 author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:
@@ -32,7 +32,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: What is the image?
+- name: Read the document of an image
   imageops.registry.image_info:
     registry: registry.example:5000
     repository: team/app
@@ -44,7 +44,7 @@ EXAMPLES = r"""
     msg: "{{ image.document }}"
   when: image.exists
 
-- name: Look at several images, and verify who has signed them
+- name: Read several images, and verify who signed them
   imageops.registry.image_info:
     registry: registry.example:5000
     images:
@@ -54,7 +54,7 @@ EXAMPLES = r"""
       - keys: [/etc/keys/release.pub]
   register: found
 
-- name: Say how old each is, in days
+- name: Show the age of each, in days
   ansible.builtin.debug:
     msg: "{{ item.document.reference }}: {{ item.document.age_seconds // 86400 }}"
   loop: "{{ found.images | selectattr('exists') }}"
@@ -95,13 +95,13 @@ images:
       type: bool
       sample: true
     digest:
-      description: Its digest. The one that was given, or empty, where it doesn't exist.
+      description: Its digest. If it doesn't exist, the digest that was given, or empty.
       type: str
       sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
     document:
       description:
-        - The image document. Null where the image doesn't exist.
-        - All keys are always there. What can't be told is null, and lists are empty.
+        - The image document. Null if the image doesn't exist.
+        - All keys are always there. Unknown values are null, and unknown lists are empty.
       type: dict
       contains:
         reference:
@@ -129,7 +129,7 @@ images:
           type: str
           sample: application/vnd.oci.image.index.v1+json
         artifact_type:
-          description: The C(artifactType) of its manifest, or without one the media type of its config.
+          description: C(artifactType) of its manifest. Without that, the media type of its config.
           type: str
           sample: application/vnd.oci.image.config.v1+json
         kind:
@@ -150,7 +150,7 @@ images:
           type: dict
           sample: {schemaVersion: 2, mediaType: application/vnd.oci.image.index.v1+json, manifests: []}
         images:
-          description: Each image that can be run. Of an index, these are its children without attestations.
+          description: Each image that can run. For an index, these are its children without attestations.
           type: list
           elements: dict
           sample:
@@ -172,7 +172,7 @@ images:
           elements: str
           sample: [linux/amd64, linux/arm64]
         created:
-          description: When the youngest of the images was made, as its config says.
+          description: When the newest of the images was built, according to its config.
           type: str
           sample: "2026-11-03T09:12:44Z"
         age_seconds:
@@ -184,7 +184,7 @@ images:
           type: dict
           sample: {team: app}
         referrers:
-          description: What refers to the digest and to its children, as its manifest says it. The tags of cosign are among them.
+          description: The referrers of the digest and of its children, as their manifests describe them. The tags of cosign are included.
           type: list
           elements: dict
           sample:
@@ -207,7 +207,7 @@ images:
               by: key:Jq5gkTBcRR9FKnPpVZ0jVwDnJwV4sNgyD7cJ1hKJ0kA=
               reason: ""
         promotions:
-          description: Records of promotions that are attached to the digest. Only one that is V(verified) was made by who has the key.
+          description: Records of promotions that are attached to the digest. Only a record with C(verified) was certainly made by an owner of the key.
           type: list
           elements: dict
           sample:
@@ -223,11 +223,11 @@ images:
               digest: sha256:024dac1e7eef09668a9674bac1754d522705a39e9c755d7ce056555c45c7584a
               verified: true
         destination:
-          description: Null. In the gates of a promotion, C(registry), C(repository) and C(tags) of the destination.
+          description: Null here. In the gates of a promotion, C(registry), C(repository) and C(tags) of the destination.
           type: dict
           sample:
         first_seen_at:
-          description: When the digest was first met at this registry, with O(record).
+          description: When the digest was first seen at this registry, with O(record).
           type: str
           sample: "2026-11-03T10:00:00Z"
         first_seen_seconds:

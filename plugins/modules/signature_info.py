@@ -7,14 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: signature_info
-short_description: Verify who has signed images
+short_description: Verify who signed images
 version_added: 0.9.0
 description:
   - Finds the signatures of images (GET referrers, end-12 of the OCI distribution specification, and the tags of cosign), and
     verifies them with keys and certificates.
-  - What is verified is the digest of the image. Every signature that is found is returned, with the reason why it doesn't verify.
-  - A signature that doesn't verify is no failure, and neither is an image that isn't there. Check RV(images[].verified).
-  - If the signatures of an image can't be read, the task fails. That nothing was found is never taken for verified.
+  - Signatures are verified against the digest of the image. The module returns every signature that it finds, and the reason if it doesn't
+    verify.
+  - A signature that doesn't verify is not a failure, and neither is a missing image. Check RV(images[].verified).
+  - If the signatures of an image can't be read, the task fails. Unreadable signatures don't count as missing ones.
 author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:
@@ -33,7 +34,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Who has signed the image?
+- name: Verify who signed an image
   imageops.registry.signature_info:
     registry: registry.example:5000
     repository: team/app
@@ -42,12 +43,12 @@ EXAMPLES = r"""
       - keys: [/etc/keys/release.pub]
   register: image
 
-- name: Stop where it isn't signed with that key
+- name: Fail if it isn't signed with that key
   ansible.builtin.assert:
     that: image.verified
     fail_msg: "{{ image.reason }}"
 
-- name: Verify several images, by rules
+- name: Verify several images with rules
   imageops.registry.signature_info:
     registry: registry.example:5000
     images:
@@ -62,7 +63,7 @@ EXAMPLES = r"""
         annotations: {approved: "yes"}
   register: found
 
-- name: Name those that don't verify
+- name: Show the images that don't verify
   ansible.builtin.debug:
     msg: "{{ item.repository }}:{{ item.tag }}: {{ item.reason }}"
   loop: "{{ found.images | rejectattr('verified') }}"
@@ -103,20 +104,20 @@ images:
       type: bool
       sample: true
     digest:
-      description: Its digest. The one that was given, or empty, where it doesn't exist.
+      description: Its digest. If it doesn't exist, the digest that was given, or empty.
       type: str
       sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
     verified:
-      description: Whether the signatures of the image are what its rule asks for. Null where the rule exempts it.
+      description: Whether the signatures of the image meet its rule. Null if the rule exempts the image.
       type: bool
       sample: true
     reason:
-      description: Why they aren't. Empty where they are.
+      description: Why they don't. Empty if they do.
       type: str
       sample: ""
     # generated: image_signatures
     signatures:
-      description: Every signature that was found, with the reason why it doesn't verify.
+      description: Every signature that was found, and the reason if it doesn't verify.
       type: list
       elements: dict
       contains:
@@ -140,11 +141,11 @@ images:
           description:
             - Who has signed. C(key:) and the base64 SHA-256 of the public key (SubjectPublicKeyInfo), or C(certificate:) and the
               subject of the signer.
-            - Empty where it doesn't verify.
+            - Empty if it doesn't verify.
           type: str
           sample: key:Jq5gkTBcRR9FKnPpVZ0jVwDnJwV4sNgyD7cJ1hKJ0kA=
         reason:
-          description: Why it doesn't verify. Empty where it does.
+          description: Why it doesn't verify. Empty if it does.
           type: str
           sample: ""
     # end of generated
