@@ -118,7 +118,7 @@ options:
         wanted, or none, the type in its manifest decides.
       - After a push, the module checks that the destination lists the artifact. If it doesn't, the module pushes the artifact again, or lists
         it under the tag of the tag schema. If it can't be listed, the image fails.
-      - Artifacts arrive before the tags of their image. The module doesn't verify signatures.
+      - Artifacts arrive before the tags of their image. Signatures are verified only with O(signatures).
     type: list
     elements: str
     default: [all]
