@@ -14,13 +14,16 @@ from typing import NamedTuple
 
 import yaml
 
-from rules import ROOT, action_group
+from rules import ROOT, action_group, documentation
 
 TARGETS = Path("tests", "integration", "targets")
 NO_TESTS = re.compile(r"setup_\w+/|errors/vars/")
 """What names modules in the targets, and tests none of them."""
 USE = {".yml": r"^ *(?:- )?imageops\.registry\.(\w+):", ".py": r"\b(?:task|read|at_source)\(\s*\"(\w+)\""}
 """How a task uses a module, by the kind of file."""
+ATTRIBUTES = {"action", "action_group", "check_mode", "diff_mode", "idempotent", "platform"}
+MAIN = "main = main_of(__name__)\n"
+"""What ansible-lint calls in an action plugin."""
 
 
 class Need(NamedTuple):
@@ -63,6 +66,31 @@ def tested_in_targets() -> set[str]:
     return found
 
 
+def attributes_of(name: str) -> set[str]:
+    """The attributes that a module documents, itself or by the doc fragments of the collection."""
+    own = documentation(ROOT / "plugins" / "modules" / f"{name}.py")
+    found = set(own.get("attributes", {}))
+    for fragment in own.get("extends_documentation_fragment", []):
+        file, _, part = fragment.partition("imageops.registry.")[2].partition(".")
+        path = ROOT / "plugins" / "doc_fragments" / f"{file}.py"
+        if path.is_file():
+            found |= set(documentation(path, part.upper() or "DOCUMENTATION").get("attributes", {}))
+    return found
+
+
+def without_samples(returned: dict, place: str = "") -> Iterator[str]:
+    """What is wrong with the samples of the lists that a module returns, a line for each list."""
+    for key, value in returned.items():
+        entries = value.get("contains", {})
+        if value.get("type") == "list":
+            always = {name for name, entry in entries.items() if "returned" not in entry}
+            if "sample" not in value:
+                yield f"RETURN has no sample of the list {place}{key}"
+            elif entries and not all(always <= set(entry) <= set(entries) for entry in value["sample"]):
+                yield f"in RETURN, the sample of the list {place}{key} has other keys than its entries"
+        yield from without_samples(entries, f"{place}{key}.")
+
+
 def needs() -> list[Need]:
     """All that a module needs beside its own file, but for its place in the action group."""
     errors = "tests/integration/targets/errors/vars/main.yml"
@@ -83,9 +111,14 @@ def needs() -> list[Need]:
             "end the RETURN of {} with '# generated: failures task' and '# end of generated', and run: make generate",
         ),
         Need(
+            "plugins/modules/{}.py",
+            lambda name: attributes_of(name) >= ATTRIBUTES,
+            f"document the attributes {', '.join(sorted(ATTRIBUTES))} of {{}}; see the fragments of tag_info and tag",
+        ),
+        Need(
             "plugins/action/{}.py",
-            lambda name: bool(text_of(f"plugins/action/{name}.py")),
-            "add the action plugin of {}; that of tag_info serves for one that reads, that of tag for one that writes",
+            lambda name: text_of(f"plugins/action/{name}.py").endswith(MAIN),
+            "add the action plugin of {}, with its main; copy that of tag_info if it reads, that of tag if it writes",
         ),
         Need(
             "tests/unit/plugins/modules/test_{}.py",
@@ -125,6 +158,8 @@ def missing() -> Iterator[str]:
         for need in wanted:
             if not need.has(name):
                 yield f"{need.place.format(name)}: {need.advice.format(name)}"
+        module = f"plugins/modules/{name}.py"
+        yield from (f"{module}: {problem}" for problem in without_samples(documentation(ROOT / module, "RETURN")))
     for path in sorted((ROOT / "plugins" / "action").glob("*.py")):
         if path.stem not in names:
             yield f"plugins/action/{path.name}: there is no module of this name"

@@ -66,9 +66,10 @@ def headers() -> Iterator[str]:
             yield f"{name}: its first lines lack '{HEADER}GPL-3.0-or-later'"
 
 
-def documentation(path: Path) -> dict[str, object]:
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and any(ast.unparse(target) == "DOCUMENTATION" for target in node.targets):
+def documentation(path: Path, part: str = "DOCUMENTATION") -> dict[str, object]:
+    """What a module or a doc fragment documents in the text of that name; empty where there is none."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Assign) and any(ast.unparse(target) == part for target in node.targets):
             loaded = yaml.safe_load(ast.literal_eval(node.value))
             return loaded if isinstance(loaded, dict) else {}
     return {}

@@ -4,7 +4,11 @@
 from __future__ import annotations
 
 from ..plugin_utils._attended_module import AttendedModule
+from ..plugin_utils._linted import main_of
 
 
 class ActionModule(AttendedModule):
     """The controller's side of the module ``image_copy``."""
+
+
+main = main_of(__name__)

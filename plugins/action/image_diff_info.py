@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from ..plugin_utils._imported import load_filters
+from ..plugin_utils._linted import main_of
 from ..plugin_utils._module_action import ModuleAction
 
 FILTERS = (
@@ -18,3 +19,6 @@ load_filters(*FILTERS)
 
 class ActionModule(ModuleAction):
     """The controller's side of the module ``image_diff_info``."""
+
+
+main = main_of(__name__)

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the modules promise about check mode, diff mode and being run again."""
+"""What the modules promise about check mode, diff mode and being run again, and where and how they run."""
 
 from __future__ import annotations
 
@@ -22,6 +22,20 @@ attributes:
   idempotent:
     description: Changes nothing when it runs again.
     support: full
+  # generated: every_module
+  action_group:
+    description: Takes options from C(module_defaults) of the group C(group/imageops.registry.registry).
+    support: full
+    membership: [imageops.registry.registry]
+    details:
+      - C(ansible-lint) checks the options of tasks, but doesn't read C(module_defaults). It accepts a task without O(registry), and
+        without the other options that all modules have in common.
+      - "If C(module_defaults) give another option that the module requires, add C(# noqa: args[module]) to the task."
+  platform:
+    description: The operating systems of the hosts on which the module runs.
+    support: full
+    platforms: posix
+  # end of generated
 """
 
     INFO = r"""
@@ -41,4 +55,21 @@ attributes:
     support: full
     details:
       - This module changes nothing.
+  # generated: every_module started
+  action_group:
+    description: Takes options from C(module_defaults) of the group C(group/imageops.registry.registry).
+    support: full
+    membership: [imageops.registry.registry]
+    details:
+      - C(ansible-lint) checks the options of tasks, but doesn't read C(module_defaults). It accepts a task without O(registry), and
+        without the other options that all modules have in common.
+      - "If C(module_defaults) give another option that the module requires, add C(# noqa: args[module]) to the task."
+  platform:
+    description: The operating systems of the hosts on which the module runs.
+    support: full
+    platforms: posix
+  action:
+    description: Has an action plugin on the controller, which starts the module.
+    support: full
+  # end of generated
 """

@@ -133,6 +133,15 @@ blobs:
   returned: success
   type: list
   elements: dict
+  sample:
+    - repository: team/app
+      source_repository: team/app
+      mount_from: []
+      blobs:
+        - digest: sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a
+          size: 2
+          action: upload
+          given_up: []
   contains:
     repository:
       description: The repository.
@@ -151,6 +160,11 @@ blobs:
       description: Its blobs.
       type: list
       elements: dict
+      sample:
+        - digest: sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a
+          size: 2
+          action: upload
+          given_up: []
       contains:
         digest:
           description: The digest of the blob.
@@ -189,6 +203,19 @@ failures:
   returned: failure of single objects
   type: list
   elements: dict
+  sample:
+    - repository: team/app
+      msg: "Cannot read dev.example:5000/team/app:1.4.2: the account may not do this (GET
+        https://dev.example:5000/v2/team/app/manifests/1.4.2, answer 403). Check the account's rights and quota."
+      error:
+        operation: read dev.example:5000/team/app:1.4.2
+        reason: the account may not do this
+        hint: Check the account's rights and quota
+        method: GET
+        url: https://dev.example:5000/v2/team/app/manifests/1.4.2
+        status: 403
+        errors: []
+      repository_missing: false
   contains:
     repository:
       description: The repository.
@@ -243,6 +270,7 @@ from ..module_utils._blobs._transfer import BlobSource, ContentSource, FileSourc
 from ..module_utils._model._digest import algorithm_of, check_digest
 from ..module_utils._model._errors import ContentMismatch, InvalidInput, RegistryError
 from ..module_utils._module._blob_groups import blob_as_plain, blob_groups, group_as_plain
+from ..module_utils._module._connection import module_arguments
 from ..module_utils._module._content import decoded
 from ..module_utils._module._item_arguments import BLOB_GROUPS
 from ..module_utils._module._results import failure
@@ -332,32 +360,32 @@ def report(groups: t.Sequence[BlobGroup], outcomes: t.Sequence[BlobOutcome | Reg
     return {"changed": changed, "blobs": blobs, "failures": failures}
 
 
+_CONTENTS = ("path", "content", "content_base64", "source")
+ARGUMENTS = module_arguments(
+    {
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "repository": {"type": "str"},
+        "digest": {"type": "str"},
+        "size": {"type": "int"},
+        "path": {"type": "path", "aliases": ["src"]},
+        "content": {"type": "str"},
+        "content_base64": {"type": "str"},
+        "source_repository": {"type": "str"},
+        "mount_from": {"type": "list", "elements": "str"},
+        "blobs": BLOB_GROUPS,
+        **PROGRESS,
+    },
+    source="optional",
+    required_one_of=[("repository", "blobs")],
+    mutually_exclusive=[_CONTENTS, ("repository", "blobs")],
+    required_by={
+        name: ("repository",) for name in (*_CONTENTS[:3], "digest", "size", "source_repository", "mount_from")
+    },
+)
+
+
 def main() -> None:
-    contents = ("path", "content", "content_base64", "source")
-    run(
-        create_module(
-            {
-                "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-                "repository": {"type": "str"},
-                "digest": {"type": "str"},
-                "size": {"type": "int"},
-                "path": {"type": "path", "aliases": ["src"]},
-                "content": {"type": "str"},
-                "content_base64": {"type": "str"},
-                "source_repository": {"type": "str"},
-                "mount_from": {"type": "list", "elements": "str"},
-                "blobs": BLOB_GROUPS,
-                **PROGRESS,
-            },
-            source="optional",
-            required_one_of=[("repository", "blobs")],
-            mutually_exclusive=[contents, ("repository", "blobs")],
-            required_by={
-                name: ("repository",) for name in (*contents[:3], "digest", "size", "source_repository", "mount_from")
-            },
-        ),
-        work,
-    )
+    run(create_module(ARGUMENTS), work)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,12 @@ extends_documentation_fragment:
   - imageops.registry._shapes.blobs
   - imageops.registry._attributes
   - ansible.builtin.files
+attributes:
+  # generated: started
+  action:
+    description: Has an action plugin on the controller, which starts the module.
+    support: full
+  # end of generated
 options:
   repository:
     description:
@@ -88,6 +94,12 @@ downloads:
   returned: success
   type: list
   elements: dict
+  sample:
+    - repository: team/data
+      digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+      size: 1048576
+      dest: /srv/data/model.bin
+      action: download
   contains:
     repository:
       description: The repository.
@@ -115,6 +127,19 @@ failures:
   returned: failure of single objects
   type: list
   elements: dict
+  sample:
+    - repository: team/app
+      msg: "Cannot read dev.example:5000/team/app:1.4.2: the account may not do this (GET
+        https://dev.example:5000/v2/team/app/manifests/1.4.2, answer 403). Check the account's rights and quota."
+      error:
+        operation: read dev.example:5000/team/app:1.4.2
+        reason: the account may not do this
+        hint: Check the account's rights and quota
+        method: GET
+        url: https://dev.example:5000/v2/team/app/manifests/1.4.2
+        status: 403
+        errors: []
+      repository_missing: false
   contains:
     repository:
       description: The repository.
@@ -159,6 +184,7 @@ import typing as t
 from ..module_utils._blobs._download import DownloadItem, check_dest, download_blobs, make_directories
 from ..module_utils._model._actions import DOWNLOAD
 from ..module_utils._module._blob_groups import blob_groups
+from ..module_utils._module._connection import module_arguments
 from ..module_utils._module._item_arguments import BLOB_GROUPS
 from ..module_utils._module._results import divided
 from ..module_utils._module._task import Task, create_module, run
@@ -211,22 +237,22 @@ def work(task: Task) -> dict[str, t.Any]:
     return result
 
 
+ARGUMENTS = module_arguments(
+    {
+        "repository": {"type": "str"},
+        "digest": {"type": "str"},
+        "dest": {"type": "path", "required": True, "aliases": ["path"]},
+        "blobs": BLOB_GROUPS,
+    },
+    add_file_common_args=True,
+    required_one_of=[("repository", "blobs")],
+    required_together=[("repository", "digest")],
+    mutually_exclusive=[("repository", "blobs")],
+)
+
+
 def main() -> None:
-    run(
-        create_module(
-            {
-                "repository": {"type": "str"},
-                "digest": {"type": "str"},
-                "dest": {"type": "path", "required": True, "aliases": ["path"]},
-                "blobs": BLOB_GROUPS,
-            },
-            add_file_common_args=True,
-            required_one_of=[("repository", "blobs")],
-            required_together=[("repository", "digest")],
-            mutually_exclusive=[("repository", "blobs")],
-        ),
-        work,
-    )
+    run(create_module(ARGUMENTS), work)
 
 
 if __name__ == "__main__":

@@ -68,6 +68,12 @@ blobs:
   returned: success
   type: list
   elements: dict
+  sample:
+    - repository: team/app
+      blobs:
+        - digest: sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a
+          exists: true
+          size: 2
   contains:
     repository:
       description: The repository.
@@ -77,6 +83,10 @@ blobs:
       description: Its blobs.
       type: list
       elements: dict
+      sample:
+        - digest: sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a
+          exists: true
+          size: 2
       contains:
         digest:
           description: The digest of the blob.
@@ -110,6 +120,19 @@ failures:
   returned: failure of single objects
   type: list
   elements: dict
+  sample:
+    - repository: team/app
+      msg: "Cannot read dev.example:5000/team/app:1.4.2: the account may not do this (GET
+        https://dev.example:5000/v2/team/app/manifests/1.4.2, answer 403). Check the account's rights and quota."
+      error:
+        operation: read dev.example:5000/team/app:1.4.2
+        reason: the account may not do this
+        hint: Check the account's rights and quota
+        method: GET
+        url: https://dev.example:5000/v2/team/app/manifests/1.4.2
+        status: 403
+        errors: []
+      repository_missing: false
   contains:
     repository:
       description: The repository.
@@ -153,6 +176,7 @@ import typing as t
 from ..module_utils._blobs._placement import look_for_blobs, missing_blobs
 from ..module_utils._model._errors import RegistryError
 from ..module_utils._module._blob_groups import blob_groups, group_as_plain
+from ..module_utils._module._connection import module_arguments
 from ..module_utils._module._item_arguments import BLOB_GROUPS
 from ..module_utils._module._results import failure, unless_failed
 from ..module_utils._module._task import Task, create_module, run
@@ -187,17 +211,17 @@ def look(task: Task) -> dict[str, t.Any]:
     return {**unless_failed(failures, exists=not missing), "blobs": blobs, "missing": missing, "failures": failures}
 
 
+ARGUMENTS = module_arguments(
+    {"repository": {"type": "str"}, "digest": {"type": "str"}, "size": {"type": "int"}, "blobs": BLOB_GROUPS},
+    required_one_of=[("repository", "blobs")],
+    required_together=[("repository", "digest")],
+    mutually_exclusive=[("repository", "blobs")],
+    required_by={"size": ("repository",)},
+)
+
+
 def main() -> None:
-    run(
-        create_module(
-            {"repository": {"type": "str"}, "digest": {"type": "str"}, "size": {"type": "int"}, "blobs": BLOB_GROUPS},
-            required_one_of=[("repository", "blobs")],
-            required_together=[("repository", "digest")],
-            mutually_exclusive=[("repository", "blobs")],
-            required_by={"size": ("repository",)},
-        ),
-        look,
-    )
+    run(create_module(ARGUMENTS), look)
 
 
 if __name__ == "__main__":

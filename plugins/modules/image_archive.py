@@ -203,6 +203,24 @@ images:
   returned: success, and failure of single images
   type: list
   elements: dict
+  sample:
+    - reference: dev.example:5000/team/app:1.4.2
+      destination: prod.example/team/app
+      source_digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+      digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+      action: promote
+      reason: ""
+      tags:
+        - {tag: 1.4.2, previous_digest: "", action: create}
+      layers_left_out: []
+      artifacts_compared: true
+      artifacts: []
+      blobs_uploaded: 3
+      blobs_mounted: 1
+      blobs_skipped: 0
+      bytes_uploaded: 264216
+      bytes_mounted: 1024
+      bytes_skipped: 0
   contains:
     # generated: image_names image_outcome image_plan image_gates image_signatures image_costs
     reference:
@@ -235,6 +253,8 @@ images:
       description: The tags at the destination.
       type: list
       elements: dict
+      sample:
+        - {tag: 1.4.2, previous_digest: "", action: create}
       contains:
         tag:
           description: The tag.
@@ -261,6 +281,13 @@ images:
       description: The artifacts of the image and of its children, and the artifacts of those artifacts.
       type: list
       elements: dict
+      sample:
+        - subject: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+          digest: sha256:024dac1e7eef09668a9674bac1754d522705a39e9c755d7ce056555c45c7584a
+          artifact_type: application/vnd.dev.sigstore.bundle.v0.3+json
+          tag: ""
+          action: copy
+          reason: ""
       contains:
         subject:
           description: The digest that the artifact refers to.
@@ -386,6 +413,12 @@ tags:
   returned: success, and failure of single images
   type: list
   elements: dict
+  sample:
+    - repository: team/app
+      tag: 1.4.2
+      digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+      previous_digest: ""
+      action: create
   contains: &tag
     repository:
       description: The repository.
@@ -412,12 +445,22 @@ artifact_tags:
   returned: success, and failure of single images
   type: list
   elements: dict
+  sample:
+    - repository: team/app
+      tag: sha256-6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b.sig
+      digest: sha256:9d1ae52d4dd6f0c5a4d3f6f2a3bbd2ad70b1c8d5a0ef1b1f8d3cb6e2b7a10c44
+      previous_digest: ""
+      action: create
   contains: *tag
 given_up:
   description: Attempts that failed harmlessly, such as a refused mount. The content arrived another way.
   returned: success, and failure of single images
   type: list
   elements: dict
+  sample:
+    - repository: team/app
+      digest: sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
+      given_up: ["The registry didn't mount the blob from team/base."]
   contains:
     repository:
       description: The repository.
@@ -437,6 +480,9 @@ failures:
   returned: failure of single images
   type: list
   elements: dict
+  sample:
+    - reference: dev.example:5000/team/app:1.4.2
+      msg: "dev.example:5000/team/app:1.4.2 isn't there (the source). Check repository and tag."
   contains:
     reference:
       description: The image at the source.
@@ -476,76 +522,4 @@ from ..module_utils._layout._opening import format_of, open_layout
 from ..module_utils._model._actions import PROMOTE, UNCHANGED
 from ..module_utils._model._reference import Place, check_repository
 from ..module_utils._module._archive_arguments import ARCHIVE_IMAGES, all_images, names_to_read, names_to_write
-from ..module_utils._module._condition_arguments import CONDITIONS
-from ..module_utils._module._copying import copy_images
-from ..module_utils._module._image_arguments import IMAGE_OPTIONS, Ends, image_items
-from ..module_utils._module._task import PROGRESS, Task, create_module, run
-
-Plain = dict[str, t.Any]
-
-
-def export(task: Task, path: str, form: str) -> Plain:
-    params = task.params
-    ends = Ends(
-        Place("repository", params["registry"], "registry", "source"),
-        Place("destination_repository", registry_option="", end="destination"),
-        path,
-    )
-    items = image_items(params, ends)
-    names = names_to_write(params)
-    layout = open_layout(
-        path, form, task.counters, writing=True, jobs=params["jobs"], names=names, verify=params["verify"]
-    )
-    with contextlib.closing(layout):
-        result = copy_images(task, task.registry(), layout, items)
-        for item, image in zip(items, result["images"]):
-            if not item.tags and image["action"] in (PROMOTE, UNCHANGED):
-                layout.keep(item.destination_repository, image["digest"])
-        result["changed"] = result["changed"] or layout.changed
-        if not task.check_mode:
-            task.attachment.check()
-            layout.commit()
-    return result
-
-
-def bring_in(task: Task, path: str, form: str) -> Plain:
-    params = task.params
-    place = Place("destination_repository", params["registry"], "registry", "destination")
-    default = params["default_repository"] or ""
-    if default:
-        check_repository(default, place._replace(option="default_repository"))
-    ends = Ends(Place(registry_option="", end="source"), place, params["registry"])
-    items = None if params["images"] is None else image_items(params, ends)
-    names = names_to_read(params)
-    layout = open_layout(path, form, task.counters, writing=False, jobs=params["jobs"], names=names)
-    with contextlib.closing(layout):
-        if items is None:
-            items = image_items({**params, "images": all_images(layout, default)}, ends)
-        return copy_images(task, layout, task.registry(writing=True, pushed_to=True), items)
-
-
-def work(task: Task) -> Plain:
-    path = task.params["path"]
-    form = task.params["format"] or format_of(path)
-    result = export(task, path, form) if task.params["state"] == "exported" else bring_in(task, path, form)
-    return {**result, "path": path, "format": form}
-
-
-def main() -> None:
-    options = {
-        **IMAGE_OPTIONS,
-        **CONDITIONS,
-        **PROGRESS,
-        "state": {"type": "str", "choices": ["exported", "imported"], "required": True},
-        "path": {"type": "path", "required": True},
-        "format": {"type": "str", "choices": ["directory", "archive"]},
-        "images": ARCHIVE_IMAGES,
-        "default_repository": {"type": "str"},
-        "verify": {"type": "bool", "default": False},
-        "on_error": {"type": "str", "choices": ["fail", "continue"], "default": "fail"},
-    }
-    run(create_module(options, required_if=[("state", "exported", ["images"])]), work)
-
-
-if __name__ == "__main__":
-    main()
+from ..module_utils._module._connection import module_arguments

@@ -150,6 +150,25 @@ images:
   returned: success, and failure of single images
   type: list
   elements: dict
+  sample:
+    - reference: dev.example:5000/team/app:1.4.2
+      destination: prod.example/team/app
+      source_digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+      digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+      action: promote
+      reason: ""
+      tags:
+        - {tag: 1.4.2, previous_digest: "", action: create}
+      layers_left_out: []
+      artifacts_compared: true
+      artifacts: []
+      blobs_uploaded: 3
+      blobs_mounted: 1
+      blobs_skipped: 0
+      bytes_uploaded: 264216
+      bytes_mounted: 1024
+      bytes_skipped: 0
+      missing: []
   contains:
     # generated: image_names image_outcome image_plan image_gates image_signatures image_costs
     reference:
@@ -182,6 +201,8 @@ images:
       description: The tags at the destination.
       type: list
       elements: dict
+      sample:
+        - {tag: 1.4.2, previous_digest: "", action: create}
       contains:
         tag:
           description: The tag.
@@ -208,6 +229,13 @@ images:
       description: The artifacts of the image and of its children, and the artifacts of those artifacts.
       type: list
       elements: dict
+      sample:
+        - subject: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+          digest: sha256:024dac1e7eef09668a9674bac1754d522705a39e9c755d7ce056555c45c7584a
+          artifact_type: application/vnd.dev.sigstore.bundle.v0.3+json
+          tag: ""
+          action: copy
+          reason: ""
       contains:
         subject:
           description: The digest that the artifact refers to.
@@ -332,6 +360,14 @@ images:
       # generated: image_missing
       type: list
       elements: dict
+      sample:
+        - repository: team/app
+          digest: sha256:024dac1e7eef09668a9674bac1754d522705a39e9c755d7ce056555c45c7584a
+          kind: manifest
+          size: 429
+          needed_by: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+          problem: missing
+          reason: The registry has no such manifest.
       contains:
         repository:
           description: The repository at O(registry).
@@ -369,6 +405,12 @@ tags:
   returned: success, and failure of single images
   type: list
   elements: dict
+  sample:
+    - repository: team/app
+      tag: 1.4.2
+      digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+      previous_digest: ""
+      action: create
   contains: &tag
     repository:
       description: The repository.
@@ -395,12 +437,22 @@ artifact_tags:
   returned: success, and failure of single images
   type: list
   elements: dict
+  sample:
+    - repository: team/app
+      tag: sha256-6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b.sig
+      digest: sha256:9d1ae52d4dd6f0c5a4d3f6f2a3bbd2ad70b1c8d5a0ef1b1f8d3cb6e2b7a10c44
+      previous_digest: ""
+      action: create
   contains: *tag
 given_up:
   description: Attempts that failed harmlessly, such as a refused mount. The content arrived another way.
   returned: success, and failure of single images
   type: list
   elements: dict
+  sample:
+    - repository: team/app
+      digest: sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
+      given_up: ["The registry didn't mount the blob from team/base."]
   contains:
     repository:
       description: The repository.
@@ -420,6 +472,9 @@ failures:
   returned: failure of single images
   type: list
   elements: dict
+  sample:
+    - reference: dev.example:5000/team/app:1.4.2
+      msg: "dev.example:5000/team/app:1.4.2 isn't there (the source). Check repository and tag."
   contains:
     reference:
       description: The image at the source.
@@ -454,33 +509,4 @@ transfer:
 
 import typing as t
 
-from ..module_utils._module._condition_arguments import CONDITIONS, RECORD
-from ..module_utils._module._copying import copy_images
-from ..module_utils._module._image_arguments import IMAGE_OPTIONS, image_items, two_registries
-from ..module_utils._module._task import PROGRESS, Task, create_module, run
-from ..module_utils._module._verification_arguments import VERIFICATION, verification
-
-
-def copy(task: Task) -> dict[str, t.Any]:
-    items = image_items(task.params, two_registries(task.params))
-    wanted = verification(task.params)
-    return copy_images(
-        task, task.source(), task.registry(writing=True, pushed_to=True), items, wanted, task.params["plan"]
-    )
-
-
-def main() -> None:
-    options = {
-        **IMAGE_OPTIONS,
-        **VERIFICATION,
-        **CONDITIONS,
-        **RECORD,
-        **PROGRESS,
-        "plan": {"type": "dict"},
-        "on_error": {"type": "str", "choices": ["fail", "continue"], "default": "fail"},
-    }
-    run(create_module(options, source="required"), copy)
-
-
-if __name__ == "__main__":
-    main()
+from ..module_utils._module._connection import module_arguments

@@ -90,6 +90,23 @@ images:
   returned: success
   type: list
   elements: dict
+  sample:
+    - reference: dev.example:5000/team/app:1.4.2
+      destination: prod.example/team/app
+      repository: team/app
+      destination_repository: team/app
+      exists: true
+      source_digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+      digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+      media_type: application/vnd.oci.image.index.v1+json
+      action: promote
+      reason: ""
+      tags:
+        - {tag: 1.4.2, previous_digest: "", action: create}
+      layers_left_out: []
+      artifacts_compared: true
+      artifacts: []
+      missing: []
   contains:
     # generated: image_names image_plan image_gates image_signatures
     reference:
@@ -112,6 +129,8 @@ images:
       description: The tags at the destination.
       type: list
       elements: dict
+      sample:
+        - {tag: 1.4.2, previous_digest: "", action: create}
       contains:
         tag:
           description: The tag.
@@ -138,6 +157,13 @@ images:
       description: The artifacts of the image and of its children, and the artifacts of those artifacts.
       type: list
       elements: dict
+      sample:
+        - subject: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+          digest: sha256:024dac1e7eef09668a9674bac1754d522705a39e9c755d7ce056555c45c7584a
+          artifact_type: application/vnd.dev.sigstore.bundle.v0.3+json
+          tag: ""
+          action: copy
+          reason: ""
       contains:
         subject:
           description: The digest that the artifact refers to.
@@ -265,6 +291,14 @@ images:
       # generated: image_missing
       type: list
       elements: dict
+      sample:
+        - repository: team/app
+          digest: sha256:024dac1e7eef09668a9674bac1754d522705a39e9c755d7ce056555c45c7584a
+          kind: manifest
+          size: 429
+          needed_by: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+          problem: missing
+          reason: The registry has no such manifest.
       contains:
         repository:
           description: The repository at O(registry).
@@ -339,6 +373,10 @@ failures:
   returned: failure of single images
   type: list
   elements: dict
+  sample:
+    - repository: team/app
+      msg: "Cannot read dev.example:5000/team/app:1.4.2: the account may not do this (GET
+        https://dev.example:5000/v2/team/app/manifests/1.4.2, answer 403). Check the account's rights and quota."
   contains:
     repository:
       description: The repository.
@@ -375,38 +413,4 @@ transfer:
 import typing as t
 
 from ..module_utils._model._actions import FAILED
-from ..module_utils._module._condition_arguments import CONDITIONS, RECORD, warn_of_gates
-from ..module_utils._module._image_arguments import IMAGE_OPTIONS, image_items, two_registries
-from ..module_utils._module._planning import plan_rules
-from ..module_utils._module._results import unless_failed
-from ..module_utils._module._task import Task, create_module, run
-from ..module_utils._module._verification_arguments import VERIFICATION, verification
-from ..module_utils._promotion._items import counts
-from ..module_utils._promotion._make_plan import make_plan
-from ..module_utils._promotion._plan_as_plain import as_plain
-
-
-def compare(task: Task) -> dict[str, t.Any]:
-    items = image_items(task.params, two_registries(task.params))
-    rules = plan_rules(task, verification(task.params))
-    plan = make_plan(task.source(), task.registry(pushed_to=True), items, rules)
-    warn_of_gates(task, plan)
-    failures = [
-        {"repository": image.item.repository, "reference": plan.reference_of(image), "msg": image.reason}
-        for image in plan.images
-        if image.action == FAILED
-    ]
-    differs = bool(plan.promoted)
-    known = {"differs": True} if differs else unless_failed(failures, differs=False)
-    counted = counts(image.action for image in plan.images)
-    result = {**as_plain(plan), **known, "counts": counted, "failures": failures}
-    task.check_secrets(result)
-    return result
-
-
-def main() -> None:
-    run(create_module({**IMAGE_OPTIONS, **VERIFICATION, **CONDITIONS, **RECORD}, source="required"), compare)
-
-
-if __name__ == "__main__":
-    main()
+    run(create_module(ARGUMENTS), compare)

@@ -158,6 +158,15 @@ manifests:
   returned: success
   type: list
   elements: dict
+  sample:
+    - repository: team/app
+      digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+      media_type: application/vnd.oci.image.manifest.v1+json
+      size: 506
+      action: push
+      referrers_tag: ""
+      given_up: []
+      uploaded_again: []
   contains:
     repository:
       description: The repository.
@@ -216,6 +225,19 @@ failures:
   returned: failure of single objects
   type: list
   elements: dict
+  sample:
+    - repository: team/app
+      msg: "Cannot read dev.example:5000/team/app:1.4.2: the account may not do this (GET
+        https://dev.example:5000/v2/team/app/manifests/1.4.2, answer 403). Check the account's rights and quota."
+      error:
+        operation: read dev.example:5000/team/app:1.4.2
+        reason: the account may not do this
+        hint: Check the account's rights and quota
+        method: GET
+        url: https://dev.example:5000/v2/team/app/manifests/1.4.2
+        status: 403
+        errors: []
+      repository_missing: false
   contains:
     repository:
       description: The repository.
@@ -264,6 +286,7 @@ from ..module_utils._model._digest import check_digest
 from ..module_utils._model._errors import InvalidInput, at_entry
 from ..module_utils._model._manifest import Manifest
 from ..module_utils._model._reference import check_repository
+from ..module_utils._module._connection import module_arguments
 from ..module_utils._module._content import decoded, read_file
 from ..module_utils._module._item_arguments import MANIFESTS
 from ..module_utils._module._places import own_place, source_place
@@ -357,30 +380,30 @@ def work(task: Task) -> dict[str, t.Any]:
     return result
 
 
+_CONTENTS = ("path", "content", "content_base64")
+ARGUMENTS = module_arguments(
+    {
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "repository": {"type": "str"},
+        "digest": {"type": "str"},
+        "media_type": {"type": "str"},
+        "content": {"type": "str"},
+        "content_base64": {"type": "str"},
+        "path": {"type": "path", "aliases": ["src"]},
+        "source_repository": {"type": "str"},
+        "manifests": MANIFESTS,
+        "verify": {"type": "str", "choices": ["none", "manifests", "blobs"], "default": "none"},
+        "verify_content": {"type": "bool", "default": False},
+    },
+    source="optional",
+    required_one_of=[("repository", "manifests")],
+    mutually_exclusive=[_CONTENTS, ("repository", "manifests")],
+    required_by={name: ("repository",) for name in (*_CONTENTS, "digest", "media_type", "source_repository")},
+)
+
+
 def main() -> None:
-    contents = ("path", "content", "content_base64")
-    run(
-        create_module(
-            {
-                "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-                "repository": {"type": "str"},
-                "digest": {"type": "str"},
-                "media_type": {"type": "str"},
-                "content": {"type": "str"},
-                "content_base64": {"type": "str"},
-                "path": {"type": "path", "aliases": ["src"]},
-                "source_repository": {"type": "str"},
-                "manifests": MANIFESTS,
-                "verify": {"type": "str", "choices": ["none", "manifests", "blobs"], "default": "none"},
-                "verify_content": {"type": "bool", "default": False},
-            },
-            source="optional",
-            required_one_of=[("repository", "manifests")],
-            mutually_exclusive=[contents, ("repository", "manifests")],
-            required_by={name: ("repository",) for name in (*contents, "digest", "media_type", "source_repository")},
-        ),
-        work,
-    )
+    run(create_module(ARGUMENTS), work)
 
 
 if __name__ == "__main__":

@@ -95,6 +95,13 @@ images:
   type: list
   elements: dict
   # end of generated
+  sample:
+    - repository: team/app
+      tag: 1.4.2
+      exists: true
+      digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+      media_type: application/vnd.oci.image.index.v1+json
+      size: 743
   contains:
     # generated: image_asked
     repository:
@@ -137,6 +144,11 @@ images:
       returned: when O(include) has V(children)
       type: list
       elements: dict
+      sample:
+        - digest: sha256:2f3a21a0b3d4dd2d4e0e7c29a1dbb0a2a1a6e0f1bd26cf4a0a1f8f2e0c4a9d11
+          media_type: application/vnd.oci.image.manifest.v1+json
+          size: 480
+          platform: linux/amd64
       contains:
         digest:
           description: The digest of the child.
@@ -189,6 +201,19 @@ failures:
   returned: failure of single objects
   type: list
   elements: dict
+  sample:
+    - repository: team/app
+      msg: "Cannot read dev.example:5000/team/app:1.4.2: the account may not do this (GET
+        https://dev.example:5000/v2/team/app/manifests/1.4.2, answer 403). Check the account's rights and quota."
+      error:
+        operation: read dev.example:5000/team/app:1.4.2
+        reason: the account may not do this
+        hint: Check the account's rights and quota
+        method: GET
+        url: https://dev.example:5000/v2/team/app/manifests/1.4.2
+        status: 403
+        errors: []
+      repository_missing: false
   contains:
     repository:
       description: The repository.
@@ -230,6 +255,7 @@ transfer:
 import typing as t
 
 from ..module_utils._images._inspection import look_at_images
+from ..module_utils._module._connection import module_arguments
 from ..module_utils._module._image_names import image_names, images_found
 from ..module_utils._module._item_arguments import IMAGE_RULES, NAMED_IMAGES
 from ..module_utils._module._task import Task, create_module, run
@@ -243,22 +269,22 @@ def look(task: Task) -> dict[str, t.Any]:
     return result
 
 
+ARGUMENTS = module_arguments(
+    {
+        **NAMED_IMAGES,
+        "include": {
+            "type": "list",
+            "elements": "str",
+            "choices": ["content", "children", "config", "platforms"],
+            "default": [],
+        },
+    },
+    **IMAGE_RULES,
+)
+
+
 def main() -> None:
-    run(
-        create_module(
-            {
-                **NAMED_IMAGES,
-                "include": {
-                    "type": "list",
-                    "elements": "str",
-                    "choices": ["content", "children", "config", "platforms"],
-                    "default": [],
-                },
-            },
-            **IMAGE_RULES,
-        ),
-        look,
-    )
+    run(create_module(ARGUMENTS), look)
 
 
 if __name__ == "__main__":

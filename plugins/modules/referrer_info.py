@@ -77,6 +77,19 @@ images:
   type: list
   elements: dict
   # end of generated
+  sample:
+    - repository: team/app
+      tag: 1.4.2
+      digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+      exists: true
+      found_by: tag_schema
+      referrers:
+        - digest: sha256:2f3a21a0b3d4dd2d4e0e7c29a1dbb0a2a1a6e0f1bd26cf4a0a1f8f2e0c4a9d11
+          media_type: application/vnd.oci.image.manifest.v1+json
+          size: 837
+          artifact_type: application/vnd.dev.sigstore.bundle.v0.3+json
+          annotations: {dev.sigstore.bundle.content: dsse-envelope}
+      cosign_tags: []
   contains:
     # generated: image_asked
     repository:
@@ -104,6 +117,12 @@ images:
       description: The referrers of the image, as the registry describes them.
       type: list
       elements: dict
+      sample:
+        - digest: sha256:2f3a21a0b3d4dd2d4e0e7c29a1dbb0a2a1a6e0f1bd26cf4a0a1f8f2e0c4a9d11
+          media_type: application/vnd.oci.image.manifest.v1+json
+          size: 837
+          artifact_type: application/vnd.dev.sigstore.bundle.v0.3+json
+          annotations: {dev.sigstore.bundle.content: dsse-envelope}
       contains:
         digest:
           description: The digest of the referrer.
@@ -129,6 +148,11 @@ images:
       description: The tags of cosign for the digest.
       type: list
       elements: dict
+      sample:
+        - tag: sha256-6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b.sig
+          digest: sha256:9d1ae52d4dd6f0c5a4d3f6f2a3bbd2ad70b1c8d5a0ef1b1f8d3cb6e2b7a10c44
+          media_type: application/vnd.oci.image.manifest.v1+json
+          size: 558
       contains:
         tag:
           description: The tag.
@@ -152,6 +176,19 @@ failures:
   returned: failure of single objects
   type: list
   elements: dict
+  sample:
+    - repository: team/app
+      msg: "Cannot read dev.example:5000/team/app:1.4.2: the account may not do this (GET
+        https://dev.example:5000/v2/team/app/manifests/1.4.2, answer 403). Check the account's rights and quota."
+      error:
+        operation: read dev.example:5000/team/app:1.4.2
+        reason: the account may not do this
+        hint: Check the account's rights and quota
+        method: GET
+        url: https://dev.example:5000/v2/team/app/manifests/1.4.2
+        status: 403
+        errors: []
+      repository_missing: false
   contains:
     repository:
       description: The repository.
@@ -194,6 +231,7 @@ import typing as t
 
 from ..module_utils._images._referrers import find_referrers, referrers_as_plain
 from ..module_utils._model._errors import RegistryError
+from ..module_utils._module._connection import module_arguments
 from ..module_utils._module._image_names import image_names, images_found
 from ..module_utils._module._item_arguments import IMAGE_RULES, NAMED_IMAGES
 from ..module_utils._module._task import Task, create_module, run
@@ -208,17 +246,17 @@ def look(task: Task) -> dict[str, t.Any]:
     return result
 
 
+ARGUMENTS = module_arguments(
+    {
+        **NAMED_IMAGES,
+        "artifact_type": {"type": "str"},
+    },
+    **IMAGE_RULES,
+)
+
+
 def main() -> None:
-    run(
-        create_module(
-            {
-                **NAMED_IMAGES,
-                "artifact_type": {"type": "str"},
-            },
-            **IMAGE_RULES,
-        ),
-        look,
-    )
+    run(create_module(ARGUMENTS), look)
 
 
 if __name__ == "__main__":

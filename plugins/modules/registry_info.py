@@ -140,6 +140,7 @@ transfer:
 import typing as t
 
 from ..module_utils._model._reference import check_repository
+from ..module_utils._module._connection import module_arguments
 from ..module_utils._module._places import own_place
 from ..module_utils._module._task import Task, create_module, run
 from ..module_utils._registry._probe import probe_repository
@@ -166,8 +167,11 @@ def ask(task: Task) -> dict[str, t.Any]:
     return result
 
 
+ARGUMENTS = module_arguments({"repository": {"type": "str"}})
+
+
 def main() -> None:
-    run(create_module({"repository": {"type": "str"}}), ask)
+    run(create_module(ARGUMENTS), ask)
 
 
 if __name__ == "__main__":

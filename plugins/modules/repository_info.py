@@ -103,6 +103,7 @@ import typing as t
 
 from ..module_utils._model._errors import Unsupported
 from ..module_utils._model._selection import NameSelection, Patterns, count_malformed_repositories, select_repositories
+from ..module_utils._module._connection import module_arguments
 from ..module_utils._module._task import Task, create_module, run
 
 
@@ -123,9 +124,12 @@ def list_repositories(task: Task) -> dict[str, t.Any]:
     }
 
 
+_PATTERNS = {"type": "list", "elements": "str", "default": []}
+ARGUMENTS = module_arguments({"match": dict(_PATTERNS), "exclude": dict(_PATTERNS)})
+
+
 def main() -> None:
-    patterns = {"type": "list", "elements": "str", "default": []}
-    run(create_module({"match": dict(patterns), "exclude": dict(patterns)}), list_repositories)
+    run(create_module(ARGUMENTS), list_repositories)
 
 
 if __name__ == "__main__":

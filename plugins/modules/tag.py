@@ -126,6 +126,12 @@ tags:
   returned: success
   type: list
   elements: dict
+  sample:
+    - repository: team/app
+      tag: stable
+      digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+      previous_digest: ""
+      action: create
   contains:
     repository:
       description: The repository.
@@ -165,6 +171,19 @@ failures:
   returned: failure of single objects
   type: list
   elements: dict
+  sample:
+    - repository: team/app
+      msg: "Cannot read dev.example:5000/team/app:1.4.2: the account may not do this (GET
+        https://dev.example:5000/v2/team/app/manifests/1.4.2, answer 403). Check the account's rights and quota."
+      error:
+        operation: read dev.example:5000/team/app:1.4.2
+        reason: the account may not do this
+        hint: Check the account's rights and quota
+        method: GET
+        url: https://dev.example:5000/v2/team/app/manifests/1.4.2
+        status: 403
+        errors: []
+      repository_missing: false
   contains:
     repository:
       description: The repository.
@@ -211,6 +230,7 @@ from ..module_utils._images._tagging import TagItem, delete_tags, move_tags, ver
 from ..module_utils._model._digest import check_digest
 from ..module_utils._model._errors import InvalidInput, at_entry
 from ..module_utils._model._reference import check_repository, check_tag
+from ..module_utils._module._connection import module_arguments
 from ..module_utils._module._content import decoded
 from ..module_utils._module._item_arguments import TAGS
 from ..module_utils._module._places import own_place
@@ -287,27 +307,27 @@ def work(task: Task) -> dict[str, t.Any]:
     return result
 
 
+ARGUMENTS = module_arguments(
+    {
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "repository": {"type": "str"},
+        "tag": {"type": "raw"},
+        "digest": {"type": "str"},
+        "previous_digest": {"type": "str"},
+        "content_base64": {"type": "str"},
+        "tags": TAGS,
+        "delete_manifest": {"type": "bool", "default": False},
+        "verify": {"type": "bool", "default": False},
+    },
+    required_one_of=[("repository", "tags")],
+    required_together=[("repository", "tag")],
+    mutually_exclusive=[("repository", "tags")],
+    required_by={name: ("repository",) for name in ("digest", "previous_digest", "content_base64")},
+)
+
+
 def main() -> None:
-    run(
-        create_module(
-            {
-                "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-                "repository": {"type": "str"},
-                "tag": {"type": "raw"},
-                "digest": {"type": "str"},
-                "previous_digest": {"type": "str"},
-                "content_base64": {"type": "str"},
-                "tags": TAGS,
-                "delete_manifest": {"type": "bool", "default": False},
-                "verify": {"type": "bool", "default": False},
-            },
-            required_one_of=[("repository", "tags")],
-            required_together=[("repository", "tag")],
-            mutually_exclusive=[("repository", "tags")],
-            required_by={name: ("repository",) for name in ("digest", "previous_digest", "content_base64")},
-        ),
-        work,
-    )
+    run(create_module(ARGUMENTS), work)
 
 
 if __name__ == "__main__":

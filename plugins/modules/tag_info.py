@@ -140,6 +140,12 @@ repositories:
   returned: success
   type: list
   elements: dict
+  sample:
+    - repository: team/app
+      exists: true
+      tags: [1.10.0, 1.9.3, latest]
+      all_count: 42
+      malformed_count: 0
   contains:
     repository:
       description: The repository.
@@ -179,6 +185,12 @@ resolved:
   returned: when O(resolve) is set
   type: list
   elements: dict
+  sample:
+    - repository: team/app
+      tag: 1.10.0
+      digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+      media_type: application/vnd.oci.image.index.v1+json
+      size: 743
   contains:
     repository:
       description: The repository.
@@ -206,6 +218,19 @@ failures:
   returned: failure of single objects
   type: list
   elements: dict
+  sample:
+    - repository: team/app
+      msg: "Cannot read dev.example:5000/team/app:1.4.2: the account may not do this (GET
+        https://dev.example:5000/v2/team/app/manifests/1.4.2, answer 403). Check the account's rights and quota."
+      error:
+        operation: read dev.example:5000/team/app:1.4.2
+        reason: the account may not do this
+        hint: Check the account's rights and quota
+        method: GET
+        url: https://dev.example:5000/v2/team/app/manifests/1.4.2
+        status: 403
+        errors: []
+      repository_missing: false
   contains:
     repository:
       description: The repository.
@@ -250,6 +275,7 @@ from ..module_utils._images._listing import list_tags, resolve_tags
 from ..module_utils._model._errors import RegistryError
 from ..module_utils._model._reference import check_repository
 from ..module_utils._model._selection import TagSelection, count_malformed_tags, tag_selection
+from ..module_utils._module._connection import module_arguments
 from ..module_utils._module._places import own_place
 from ..module_utils._module._results import failure, unless_failed
 from ..module_utils._module._task import Task, create_module, run
@@ -317,25 +343,25 @@ def listed(task: Task, repositories: list[str], selection: TagSelection) -> dict
     }
 
 
+_PATTERNS = {"type": "list", "elements": "str", "default": []}
+ARGUMENTS = module_arguments(
+    {
+        "repository": {"type": "str"},
+        "repositories": {"type": "list", "elements": "str"},
+        "match": {**_PATTERNS, "aliases": ["pattern"]},
+        "exclude": dict(_PATTERNS),
+        "semver": {"type": "str"},
+        "newest": {"type": "int"},
+        "digest_tags": {"type": "bool", "default": False},
+        "resolve": {"type": "bool", "default": False},
+    },
+    required_one_of=[("repository", "repositories")],
+    mutually_exclusive=[("repository", "repositories")],
+)
+
+
 def main() -> None:
-    patterns = {"type": "list", "elements": "str", "default": []}
-    run(
-        create_module(
-            {
-                "repository": {"type": "str"},
-                "repositories": {"type": "list", "elements": "str"},
-                "match": {**patterns, "aliases": ["pattern"]},
-                "exclude": dict(patterns),
-                "semver": {"type": "str"},
-                "newest": {"type": "int"},
-                "digest_tags": {"type": "bool", "default": False},
-                "resolve": {"type": "bool", "default": False},
-            },
-            required_one_of=[("repository", "repositories")],
-            mutually_exclusive=[("repository", "repositories")],
-        ),
-        list_selected,
-    )
+    run(create_module(ARGUMENTS), list_selected)
 
 
 if __name__ == "__main__":

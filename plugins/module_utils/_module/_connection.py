@@ -74,6 +74,21 @@ def connection_arguments(options: Plain, *, source: str = "") -> Plain:
     return spec
 
 
+def module_arguments(options: Plain, *, source: str = "", **rules: t.Any) -> Plain:
+    """What a module declares: its options and the rules among them, with those of the connection.
+
+    Every module supports check mode.
+    """
+    merged: Plain = dict(RULES)
+    for name, value in rules.items():
+        if isinstance(value, list):
+            value = [*merged.get(name, []), *value]
+        elif isinstance(value, dict):
+            value = {**merged.get(name, {}), **value}
+        merged[name] = value
+    return {"argument_spec": connection_arguments(options, source=source), "supports_check_mode": True, **merged}
+
+
 def endpoint_from_options(options: Plain, whole_task: Plain, on_secret: t.Callable[[str], None]) -> Endpoint:
     """The registry that the options of one end name. ``on_secret`` is called with each secret that is found.
 

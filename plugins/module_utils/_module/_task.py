@@ -23,7 +23,7 @@ from .._registry._registry import Registry
 from .._run._attachment import Attachment, take_directory
 from .._run._counters import Counters
 from .._run._progress import Progress
-from ._connection import ONE_END, RULES, WHOLE_TASK, connection_arguments, endpoint_from_options
+from ._connection import ONE_END, WHOLE_TASK, endpoint_from_options
 from ._masking import Masking, SecretInResult, options_with_paths
 from ._results import deliverable, failure, message_of
 from ._shapes import broken_rule, misshapen
@@ -38,18 +38,10 @@ _MOST_NAMED = 20
 """Things that one warning names."""
 
 
-def create_module(options: Plain, *, source: str = "", **rules: t.Any) -> AnsibleModule:
-    """The module with its connection options and the rules among them. Every module supports check mode."""
-    merged: Plain = dict(RULES)
-    for name, value in rules.items():
-        if isinstance(value, list):
-            value = [*merged.get(name, []), *value]
-        elif isinstance(value, dict):
-            value = {**merged.get(name, {}), **value}
-        merged[name] = value
-    module = CheckedModule(
-        argument_spec=connection_arguments(options, source=source), supports_check_mode=True, **merged
-    )
+def create_module(arguments: Plain) -> AnsibleModule:
+    """The module with the options that it was given, checked. ``arguments`` are those of ``module_arguments``."""
+    # AnsibleModule adds to the specification where a module sets attributes of files.
+    module = CheckedModule(**{**arguments, "argument_spec": dict(arguments["argument_spec"])})
     if module.misshapen:
         module.fail_json(module.misshapen)
     return module

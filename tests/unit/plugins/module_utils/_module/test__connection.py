@@ -16,7 +16,11 @@ from ansible_collections.imageops.registry.plugins.module_utils._model._errors i
     LocalFileError,
     RegistryError,
 )
-from ansible_collections.imageops.registry.plugins.module_utils._module._connection import RULES, connection_arguments
+from ansible_collections.imageops.registry.plugins.module_utils._module._connection import (
+    RULES,
+    connection_arguments,
+    module_arguments,
+)
 from ansible_collections.imageops.registry.tests.unit.support.module_stand_in import Module
 
 
@@ -57,6 +61,25 @@ def test_the_options_of_the_source_are_documented_as_they_are() -> None:
         "requests_per_second",
         "chunk_size",
     }
+
+
+def test_rules_of_a_module_are_added_to_those_of_the_connection() -> None:
+    made = module_arguments(
+        {"x": {"type": "str"}},
+        source="required",
+        mutually_exclusive=[("x", "y")],
+        required_one_of=[("a",)],
+        required_by={"x": ("y",)},
+    )
+    assert made["supports_check_mode"] is True
+    assert made["mutually_exclusive"] == [("username", "token"), ("x", "y")]
+    assert made["required_one_of"] == [("a",)]
+    assert made["required_together"] == [("username", "password")]
+    assert made["required_by"] == {"client_key": ("client_cert",), "x": ("y",)}
+    assert made["argument_spec"]["x"] == {"type": "str"}
+    assert made["argument_spec"]["source"]["required"] is True
+    # What is shared by all modules stays as it is.
+    assert RULES["mutually_exclusive"] == [("username", "token")]
 
 
 @pytest.mark.parametrize("end", ["", "source"])

@@ -18,7 +18,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._model._errors i
     RepositoryMissing,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._module import _task
-from ansible_collections.imageops.registry.plugins.module_utils._module._connection import RULES
+from ansible_collections.imageops.registry.plugins.module_utils._module._connection import module_arguments
 from ansible_collections.imageops.registry.plugins.module_utils._module._masking import SecretInResult
 from ansible_collections.imageops.registry.plugins.module_utils._module._results import failure
 from ansible_collections.imageops.registry.plugins.module_utils._module._task import Task, create_module, run
@@ -28,25 +28,13 @@ from ansible_collections.imageops.registry.tests.unit.support.scripted_server im
 DIGEST = "sha256:" + "a" * 64
 
 
-def test_rules_of_a_module_are_added_to_those_of_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: dict[str, t.Any] = {}
-
-    class Recorder:
-        misshapen = ""
-
-        def __init__(self, **options: t.Any) -> None:
-            made.update(options)
-
-    monkeypatch.setattr(_task, "CheckedModule", Recorder)
-    create_module({"x": {"type": "str"}}, source="required", mutually_exclusive=[("x", "y")], required_one_of=[("a",)])
-    assert made["supports_check_mode"] is True
-    assert made["mutually_exclusive"] == [("username", "token"), ("x", "y")]
-    assert made["required_one_of"] == [("a",)]
-    assert made["required_together"] == [("username", "password")]
-    assert made["argument_spec"]["x"] == {"type": "str"}
-    assert made["argument_spec"]["source"]["required"] is True
-    # What is shared by all modules stays as it is.
-    assert RULES["mutually_exclusive"] == [("username", "token")]
+def test_a_run_adds_nothing_to_what_its_module_declares() -> None:
+    declared = module_arguments({}, add_file_common_args=True)
+    before = set(declared["argument_spec"])
+    with patch_module_args({"registry": "r.example", "mode": "0600"}):
+        module = create_module(declared)
+    assert module.params["mode"] == "0600" and module.supports_check_mode
+    assert set(declared["argument_spec"]) == before
 
 
 def test_a_result_gets_what_the_task_cost() -> None:
@@ -211,7 +199,7 @@ def test_no_login_and_no_content_is_in_the_options_that_ansible_shows(
     given = {"registry": "r.example", **other, option: value}
     given.update(source={"registry": "r.example", option: value}, _ansible_inject_invocation=True)
     with patch_module_args(given), pytest.raises(SystemExit):
-        run(create_module({}, source="required"), lambda task: {"found": task.registry()})
+        run(create_module(module_arguments({}, source="required")), lambda task: {"found": task.registry()})
     shown = capsys.readouterr()
     assert "hard-to-guess" not in shown.out + shown.err
     assert json.loads(shown.out)["failed"] is True
