@@ -23,6 +23,7 @@ from ansible.module_utils import basic
 
 from ..module_utils._module._connection import connection_arguments
 from ..module_utils._module._shapes import broken_rule, misshapen
+from ._module_action import without_nulls
 
 Plain = dict[str, t.Any]
 
@@ -53,7 +54,11 @@ def check(name: str, arguments: Plain) -> None:
             super()._load_params()
             # Options that AnsibleModule adds, for attributes of files, are in its own specification only.
             declared = {**arguments, "argument_spec": self.argument_spec}
-            decided = loosened(declared, "argument_spec", [self.params], FROM_GROUP)
+            # The linter has this name for a template that stands for all options of a task.
+            whole = self.params.pop("_raw_params", None)
+            self.params = without_nulls(self.params)
+            elsewhere = FROM_GROUP if whole is None else frozenset(self.argument_spec)
+            decided = loosened(declared, "argument_spec", [self.params], elsewhere)
             for part in ("argument_spec", *(rule for rule in _RULES if rule in decided)):
                 setattr(self, part, decided[part])
             mistake = misshapen(self.argument_spec, self.params) or broken_rule(decided, self.params)

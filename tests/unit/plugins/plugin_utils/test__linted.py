@@ -180,11 +180,22 @@ def test_beside_templates_a_mistake_is_named(options: Plain, words: str) -> None
     assert words in said_of(options)
 
 
+def test_a_null_is_as_an_option_that_is_not_given() -> None:
+    source = {"registry": "a", "username": None}
+    assert said_of({**GOOD, "path": None, "name": None, "token": None, "source": source}) == ""
+    assert said_of({**GOOD, "wanted": None}) == "wanted must be given."
+
+
+def test_one_template_for_all_options_is_no_mistake() -> None:
+    assert said_of({"_raw_params": TEMPLATE}) == ""
+    assert said_of({}) == "wanted must be given."
+
+
 def test_what_is_declared_stays_as_it_is() -> None:
     before = repr(ARGUMENTS)
     said_of({**NAMED, "level": TEMPLATE, "items": [{"size": TEMPLATE}]})
     loosened(ARGUMENTS, "argument_spec", [{"wanted": TEMPLATE}], ["wanted"])
-    said({}, lambda: check("x.y.z", {**ARGUMENTS, "add_file_common_args": True}))
+    said(GOOD, lambda: check("x.y.z", {**ARGUMENTS, "add_file_common_args": True}))
     assert repr(ARGUMENTS) == before
 
 
