@@ -9,6 +9,9 @@ import contextlib
 import importlib
 import io
 import json
+import os
+import subprocess
+import sys
 import typing as t
 
 import pytest
@@ -243,6 +246,22 @@ def test_checking_asks_a_registry_nothing_and_running_does() -> None:
         assert registry.requests == []
         assert succeed("tag_info", options)["tags"] == ["1.0"]
         assert registry.requests != []
+
+
+WITHOUT_LIBRARIES = f"""
+import sys
+sys.modules.update(requests=None, urllib3=None)
+from ansible.module_utils.testing import patch_module_args
+from {ACTIONS} import tag_info
+with patch_module_args({{"repository": "a", "newest": "all"}}):
+    tag_info.main()
+"""
+
+
+def test_a_linter_needs_none_of_the_libraries_that_modules_need() -> None:
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", WITHOUT_LIBRARIES], env=env, capture_output=True, check=False)
+    assert json.loads(done.stdout)["msg"] == "newest must be a whole number, and text was given."
 
 
 def test_the_linter_and_the_module_use_the_same_words() -> None:
