@@ -30,7 +30,7 @@ attributes:
     details:
       - C(ansible-lint) checks the options of tasks, but doesn't read C(module_defaults). It accepts a task without O(registry), and
         without the other options that all modules have in common.
-      - "If C(module_defaults) give another option that the module requires, add C(# noqa: args[module]) to the task."
+      - "If C(module_defaults) gives another option that the module requires, add C(# noqa: args[module]) to the task."
   platform:
     description: The operating systems of the hosts on which the module runs.
     support: full
@@ -63,7 +63,7 @@ attributes:
     details:
       - C(ansible-lint) checks the options of tasks, but doesn't read C(module_defaults). It accepts a task without O(registry), and
         without the other options that all modules have in common.
-      - "If C(module_defaults) give another option that the module requires, add C(# noqa: args[module]) to the task."
+      - "If C(module_defaults) gives another option that the module requires, add C(# noqa: args[module]) to the task."
   platform:
     description: The operating systems of the hosts on which the module runs.
     support: full

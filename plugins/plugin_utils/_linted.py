@@ -105,7 +105,7 @@ def is_template(value: t.Any) -> bool:
 def _loosened_option(option: Plain, values: Sequence[t.Any]) -> Plain:
     entries = [entry for value in values for entry in (value if isinstance(value, list) else [value])]
     if any(map(is_template, entries)):
-        return {"type": "raw", **{name: option[name] for name in ("required", "aliases") if name in option}}
+        return {"type": "raw", **{name: option[name] for name in ("required", "aliases", "no_log") if name in option}}
     if "options" in option:
         return loosened(option, "options", [entry for entry in entries if isinstance(entry, Mapping)])
     return dict(option)
