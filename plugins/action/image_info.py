@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+from ..plugin_utils._linted import main_of
 from ..plugin_utils._module_action import ModuleAction
 
 
 class ActionModule(ModuleAction):
     """The controller's side of the module ``image_info``."""
+
+
+main = main_of(__name__)

@@ -215,6 +215,9 @@ images:
       layers_left_out: []
       artifacts_compared: true
       artifacts: []
+      gates: []
+      verified: true
+      signatures: []
       blobs_uploaded: 3
       blobs_mounted: 1
       blobs_skipped: 0
@@ -321,6 +324,8 @@ images:
       description: Every gate that applies to the image, if it had to be promoted. Otherwise empty.
       type: list
       elements: dict
+      sample:
+        - {name: team label, passed: true, severity: error, value: true, message: Images need the label team}
       contains:
         name:
           description: The name of the gate.
@@ -352,6 +357,13 @@ images:
       description: Every signature that was found, and the reason if it doesn't verify.
       type: list
       elements: dict
+      sample:
+        - form: sigstore_bundle
+          digest: sha256:9d1ae52d4dd6f0c5a4d3f6f2a3bbd2ad70b1c8d5a0ef1b1f8d3cb6e2b7a10c44
+          subject: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+          verified: true
+          by: key:Jq5gkTBcRR9FKnPpVZ0jVwDnJwV4sNgyD7cJ1hKJ0kA=
+          reason: ""
       contains:
         form:
           description: Its form, V(cosign_tag), V(sigstore_bundle) or V(notation).
@@ -522,4 +534,82 @@ from ..module_utils._layout._opening import format_of, open_layout
 from ..module_utils._model._actions import PROMOTE, UNCHANGED
 from ..module_utils._model._reference import Place, check_repository
 from ..module_utils._module._archive_arguments import ARCHIVE_IMAGES, all_images, names_to_read, names_to_write
+from ..module_utils._module._condition_arguments import CONDITIONS
 from ..module_utils._module._connection import module_arguments
+from ..module_utils._module._copying import copy_images
+from ..module_utils._module._image_arguments import IMAGE_OPTIONS, Ends, image_items
+from ..module_utils._module._task import PROGRESS, Task, create_module, run
+
+Plain = dict[str, t.Any]
+
+
+def export(task: Task, path: str, form: str) -> Plain:
+    params = task.params
+    ends = Ends(
+        Place("repository", params["registry"], "registry", "source"),
+        Place("destination_repository", registry_option="", end="destination"),
+        path,
+    )
+    items = image_items(params, ends)
+    names = names_to_write(params)
+    layout = open_layout(
+        path, form, task.counters, writing=True, jobs=params["jobs"], names=names, verify=params["verify"]
+    )
+    with contextlib.closing(layout):
+        result = copy_images(task, task.registry(), layout, items)
+        for item, image in zip(items, result["images"]):
+            if not item.tags and image["action"] in (PROMOTE, UNCHANGED):
+                layout.keep(item.destination_repository, image["digest"])
+        result["changed"] = result["changed"] or layout.changed
+        if not task.check_mode:
+            task.attachment.check()
+            layout.commit()
+    return result
+
+
+def bring_in(task: Task, path: str, form: str) -> Plain:
+    params = task.params
+    place = Place("destination_repository", params["registry"], "registry", "destination")
+    default = params["default_repository"] or ""
+    if default:
+        check_repository(default, place._replace(option="default_repository"))
+    ends = Ends(Place(registry_option="", end="source"), place, params["registry"])
+    items = None if params["images"] is None else image_items(params, ends)
+    names = names_to_read(params)
+    layout = open_layout(path, form, task.counters, writing=False, jobs=params["jobs"], names=names)
+    with contextlib.closing(layout):
+        if items is None:
+            items = image_items({**params, "images": all_images(layout, default)}, ends)
+        return copy_images(task, layout, task.registry(writing=True, pushed_to=True), items)
+
+
+def work(task: Task) -> Plain:
+    path = task.params["path"]
+    form = task.params["format"] or format_of(path)
+    result = export(task, path, form) if task.params["state"] == "exported" else bring_in(task, path, form)
+    return {**result, "path": path, "format": form}
+
+
+ARGUMENTS = module_arguments(
+    {
+        **IMAGE_OPTIONS,
+        **CONDITIONS,
+        **PROGRESS,
+        "state": {"type": "str", "choices": ["exported", "imported"], "required": True},
+        "path": {"type": "path", "required": True},
+        "format": {"type": "str", "choices": ["directory", "archive"]},
+        "images": ARCHIVE_IMAGES,
+        "default_repository": {"type": "str"},
+        "verify": {"type": "bool", "default": False},
+        "on_error": {"type": "str", "choices": ["fail", "continue"], "default": "fail"},
+    },
+    required_if=[("state", "exported", ["images"])],
+)
+
+
+def main() -> None:
+    run(create_module(ARGUMENTS), work)
+
+
+if __name__ == "__main__":
+    main()

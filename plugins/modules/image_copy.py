@@ -162,6 +162,9 @@ images:
       layers_left_out: []
       artifacts_compared: true
       artifacts: []
+      gates: []
+      verified: true
+      signatures: []
       blobs_uploaded: 3
       blobs_mounted: 1
       blobs_skipped: 0
@@ -269,6 +272,8 @@ images:
       description: Every gate that applies to the image, if it had to be promoted. Otherwise empty.
       type: list
       elements: dict
+      sample:
+        - {name: team label, passed: true, severity: error, value: true, message: Images need the label team}
       contains:
         name:
           description: The name of the gate.
@@ -300,6 +305,13 @@ images:
       description: Every signature that was found, and the reason if it doesn't verify.
       type: list
       elements: dict
+      sample:
+        - form: sigstore_bundle
+          digest: sha256:9d1ae52d4dd6f0c5a4d3f6f2a3bbd2ad70b1c8d5a0ef1b1f8d3cb6e2b7a10c44
+          subject: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+          verified: true
+          by: key:Jq5gkTBcRR9FKnPpVZ0jVwDnJwV4sNgyD7cJ1hKJ0kA=
+          reason: ""
       contains:
         form:
           description: Its form, V(cosign_tag), V(sigstore_bundle) or V(notation).
@@ -509,4 +521,39 @@ transfer:
 
 import typing as t
 
+from ..module_utils._module._condition_arguments import CONDITIONS, RECORD
 from ..module_utils._module._connection import module_arguments
+from ..module_utils._module._copying import copy_images
+from ..module_utils._module._image_arguments import IMAGE_OPTIONS, image_items, two_registries
+from ..module_utils._module._task import PROGRESS, Task, create_module, run
+from ..module_utils._module._verification_arguments import VERIFICATION, verification
+
+
+def copy(task: Task) -> dict[str, t.Any]:
+    items = image_items(task.params, two_registries(task.params))
+    wanted = verification(task.params)
+    return copy_images(
+        task, task.source(), task.registry(writing=True, pushed_to=True), items, wanted, task.params["plan"]
+    )
+
+
+ARGUMENTS = module_arguments(
+    {
+        **IMAGE_OPTIONS,
+        **VERIFICATION,
+        **CONDITIONS,
+        **RECORD,
+        **PROGRESS,
+        "plan": {"type": "dict"},
+        "on_error": {"type": "str", "choices": ["fail", "continue"], "default": "fail"},
+    },
+    source="required",
+)
+
+
+def main() -> None:
+    run(create_module(ARGUMENTS), copy)
+
+
+if __name__ == "__main__":
+    main()

@@ -106,6 +106,9 @@ images:
       layers_left_out: []
       artifacts_compared: true
       artifacts: []
+      gates: []
+      verified: true
+      signatures: []
       missing: []
   contains:
     # generated: image_names image_plan image_gates image_signatures
@@ -197,6 +200,8 @@ images:
       description: Every gate that applies to the image, if it had to be promoted. Otherwise empty.
       type: list
       elements: dict
+      sample:
+        - {name: team label, passed: true, severity: error, value: true, message: Images need the label team}
       contains:
         name:
           description: The name of the gate.
@@ -228,6 +233,13 @@ images:
       description: Every signature that was found, and the reason if it doesn't verify.
       type: list
       elements: dict
+      sample:
+        - form: sigstore_bundle
+          digest: sha256:9d1ae52d4dd6f0c5a4d3f6f2a3bbd2ad70b1c8d5a0ef1b1f8d3cb6e2b7a10c44
+          subject: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+          verified: true
+          by: key:Jq5gkTBcRR9FKnPpVZ0jVwDnJwV4sNgyD7cJ1hKJ0kA=
+          reason: ""
       contains:
         form:
           description: Its form, V(cosign_tag), V(sigstore_bundle) or V(notation).
@@ -413,4 +425,42 @@ transfer:
 import typing as t
 
 from ..module_utils._model._actions import FAILED
+from ..module_utils._module._condition_arguments import CONDITIONS, RECORD, warn_of_gates
+from ..module_utils._module._connection import module_arguments
+from ..module_utils._module._image_arguments import IMAGE_OPTIONS, image_items, two_registries
+from ..module_utils._module._planning import plan_rules
+from ..module_utils._module._results import unless_failed
+from ..module_utils._module._task import Task, create_module, run
+from ..module_utils._module._verification_arguments import VERIFICATION, verification
+from ..module_utils._promotion._items import counts
+from ..module_utils._promotion._make_plan import make_plan
+from ..module_utils._promotion._plan_as_plain import as_plain
+
+
+def compare(task: Task) -> dict[str, t.Any]:
+    items = image_items(task.params, two_registries(task.params))
+    rules = plan_rules(task, verification(task.params))
+    plan = make_plan(task.source(), task.registry(pushed_to=True), items, rules)
+    warn_of_gates(task, plan)
+    failures = [
+        {"repository": image.item.repository, "reference": plan.reference_of(image), "msg": image.reason}
+        for image in plan.images
+        if image.action == FAILED
+    ]
+    differs = bool(plan.promoted)
+    known = {"differs": True} if differs else unless_failed(failures, differs=False)
+    counted = counts(image.action for image in plan.images)
+    result = {**as_plain(plan), **known, "counts": counted, "failures": failures}
+    task.check_secrets(result)
+    return result
+
+
+ARGUMENTS = module_arguments({**IMAGE_OPTIONS, **VERIFICATION, **CONDITIONS, **RECORD}, source="required")
+
+
+def main() -> None:
     run(create_module(ARGUMENTS), compare)
+
+
+if __name__ == "__main__":
+    main()

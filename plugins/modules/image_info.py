@@ -79,6 +79,17 @@ images:
   type: list
   elements: dict
   # end of generated
+  sample:
+    - repository: team/app
+      tag: 1.4.2
+      exists: true
+      digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+      document:
+        reference: registry.example:5000/team/app:1.4.2
+        kind: index
+        platforms: [linux/amd64, linux/arm64]
+        labels: {team: app}
+        age_seconds: 86400
   contains:
     # generated: image_asked
     repository:
@@ -244,6 +255,19 @@ failures:
   returned: failure of single objects
   type: list
   elements: dict
+  sample:
+    - repository: team/app
+      msg: "Cannot read dev.example:5000/team/app:1.4.2: the account may not do this (GET
+        https://dev.example:5000/v2/team/app/manifests/1.4.2, answer 403). Check the account's rights and quota."
+      error:
+        operation: read dev.example:5000/team/app:1.4.2
+        reason: the account may not do this
+        hint: Check the account's rights and quota
+        method: GET
+        url: https://dev.example:5000/v2/team/app/manifests/1.4.2
+        status: 403
+        errors: []
+      repository_missing: false
   contains:
     repository:
       description: The repository.
@@ -285,6 +309,7 @@ transfer:
 import typing as t
 
 from ..module_utils._module._condition_arguments import RECORD, first_sights
+from ..module_utils._module._connection import module_arguments
 from ..module_utils._module._image_names import image_names, images_found
 from ..module_utils._module._item_arguments import IMAGE_RULES, NAMED_IMAGES
 from ..module_utils._module._signature_arguments import SIGNATURES
@@ -301,9 +326,14 @@ def look(task: Task) -> dict[str, t.Any]:
     return result
 
 
+ARGUMENTS = module_arguments(
+    {**NAMED_IMAGES, "signatures": {**SIGNATURES, "default": []}, **RECORD},
+    **IMAGE_RULES,
+)
+
+
 def main() -> None:
-    options = {**NAMED_IMAGES, "signatures": {**SIGNATURES, "default": []}, **RECORD}
-    run(create_module(options, **IMAGE_RULES), look)
+    run(create_module(ARGUMENTS), look)
 
 
 if __name__ == "__main__":

@@ -88,6 +88,20 @@ images:
   type: list
   elements: dict
   # end of generated
+  sample:
+    - repository: team/app
+      tag: 1.4.2
+      exists: true
+      digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+      verified: true
+      reason: ""
+      signatures:
+        - form: sigstore_bundle
+          digest: sha256:9d1ae52d4dd6f0c5a4d3f6f2a3bbd2ad70b1c8d5a0ef1b1f8d3cb6e2b7a10c44
+          subject: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+          verified: true
+          by: key:Jq5gkTBcRR9FKnPpVZ0jVwDnJwV4sNgyD7cJ1hKJ0kA=
+          reason: ""
   contains:
     # generated: image_asked
     repository:
@@ -120,6 +134,13 @@ images:
       description: Every signature that was found, and the reason if it doesn't verify.
       type: list
       elements: dict
+      sample:
+        - form: sigstore_bundle
+          digest: sha256:9d1ae52d4dd6f0c5a4d3f6f2a3bbd2ad70b1c8d5a0ef1b1f8d3cb6e2b7a10c44
+          subject: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+          verified: true
+          by: key:Jq5gkTBcRR9FKnPpVZ0jVwDnJwV4sNgyD7cJ1hKJ0kA=
+          reason: ""
       contains:
         form:
           description: Its form, V(cosign_tag), V(sigstore_bundle) or V(notation).
@@ -155,6 +176,19 @@ failures:
   returned: failure of single objects
   type: list
   elements: dict
+  sample:
+    - repository: team/app
+      msg: "Cannot read dev.example:5000/team/app:1.4.2: the account may not do this (GET
+        https://dev.example:5000/v2/team/app/manifests/1.4.2, answer 403). Check the account's rights and quota."
+      error:
+        operation: read dev.example:5000/team/app:1.4.2
+        reason: the account may not do this
+        hint: Check the account's rights and quota
+        method: GET
+        url: https://dev.example:5000/v2/team/app/manifests/1.4.2
+        status: 403
+        errors: []
+      repository_missing: false
   contains:
     repository:
       description: The repository.
@@ -196,6 +230,7 @@ transfer:
 import typing as t
 
 from ..module_utils._model._times import utc_now
+from ..module_utils._module._connection import module_arguments
 from ..module_utils._module._image_names import image_names, images_found
 from ..module_utils._module._item_arguments import IMAGE_RULES, NAMED_IMAGES
 from ..module_utils._module._signature_arguments import SIGNATURES
@@ -212,8 +247,11 @@ def look(task: Task) -> dict[str, t.Any]:
     return result
 
 
+ARGUMENTS = module_arguments({**NAMED_IMAGES, "signatures": {**SIGNATURES, "required": True}}, **IMAGE_RULES)
+
+
 def main() -> None:
-    run(create_module({**NAMED_IMAGES, "signatures": {**SIGNATURES, "required": True}}, **IMAGE_RULES), look)
+    run(create_module(ARGUMENTS), look)
 
 
 if __name__ == "__main__":
