@@ -138,7 +138,10 @@ class _PacedResponse(http.client.HTTPResponse):
         with self._in_time("the head of a chunk"):
             # The type stubs have no private methods.
             size: int = super()._read_next_chunk_size()  # type: ignore[misc]
-            return size
+        if size < 0:
+            # Python reads all that comes for it, whatever limits there are, and takes this error for a broken answer.
+            raise ValueError("a chunk has a negative size")
+        return size
 
     def _read_and_discard_trailer(self) -> None:
         with self._in_time("the end of the answer"):

@@ -14,7 +14,7 @@ from ._endpoint import Address
 from ._proxy import Proxies
 from ._request import Request
 from ._response import Response
-from ._url import Origin, is_local_address, is_local_host, origin_of, resolve
+from ._url import Origin, is_local_address, is_local_host, is_local_only, origin_of, resolve
 
 _MOST = 5
 _STATUS = (301, 302, 303, 307, 308)
@@ -60,7 +60,7 @@ class Redirects:
         if there.host == own or is_local_address(own):
             return False
         if there not in self._astray:
-            by_name = self._proxies.find(url) is None and is_local_host(there.host) and not is_local_host(own)
+            by_name = self._proxies.find(url) is None and is_local_host(there.host) and not is_local_only(own)
             self._astray[there] = is_local_address(there.host) or by_name
         return self._astray[there]
 

@@ -109,7 +109,7 @@ def _client_certificate(endpoint: Endpoint, directory: CertificateDirectory | No
     try:
         # A key that is encrypted would be asked for on a terminal.
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, password="")
-    except (ssl.SSLError, ValueError) as error:
+    except (OSError, ValueError) as error:
         named = f"the client certificate {certificate}{f' with the key {key}' if key else ''}"
         reason = getattr(error, "reason", None) or "one of them is no valid PEM file"
         raise LocalFileError(

@@ -106,11 +106,20 @@ def without_query(url: str) -> str:
 
 def is_local_host(host: str) -> bool:
     """Whether a name leads to an address of :func:`is_local_address`, as far as the resolver says now."""
+    return any(map(is_local_address, _addresses_of(host)))
+
+
+def is_local_only(host: str) -> bool:
+    """Whether a name leads to nothing else. Whoever owns a name may give it a local address beside others."""
+    addresses = _addresses_of(host)
+    return bool(addresses) and all(map(is_local_address, addresses))
+
+
+def _addresses_of(host: str) -> list[str]:
     try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        return [str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
     except (OSError, ValueError):
-        return False
-    return any(is_local_address(str(entry[4][0])) for entry in found)
+        return []
 
 
 def is_local_address(host: str) -> bool:

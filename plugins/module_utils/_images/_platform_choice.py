@@ -162,7 +162,8 @@ def _belongs(entry: t.Mapping[str, t.Any], images: t.Container[str]) -> bool:
     annotations = entry.get("annotations")
     if not isinstance(annotations, dict) or not annotations.get(_ATTESTATION_TYPE):
         return True
-    return annotations.get(_ATTESTATION_SUBJECT) in images
+    subject = annotations.get(_ATTESTATION_SUBJECT)
+    return isinstance(subject, str) and subject in images
 
 
 def _written(index: Manifest, entries: list[dict[str, t.Any]]) -> Manifest:

@@ -30,13 +30,13 @@ def check_subjects(plan: Plan, source: End, destination: End) -> None:
     What leads from one artifact to another is believed where a manifest, or the source, shows it.
     """
     for image in plan.promoted:
-        strangers = _Belonging(plan, image, source, {image.digest}).strangers()
+        strangers = _Belonging(plan, image, source, {image.digest}).all_strangers()
         if strangers:
             digests = _digests_of(plan, image, destination)
-            strangers = _Belonging(plan, image, source, digests).strangers()
-        for artifact in strangers:
-            name = f"{plan.destination_of(image)}@{artifact.digest}"
-            problem = f"it is about {artifact.subject}, which isn't {image.digest} and not in it"
+            strangers = _Belonging(plan, image, source, digests).all_strangers()
+        for digest, subject in strangers:
+            name = f"{plan.destination_of(image)}@{digest}"
+            problem = f"it is about {subject}, which isn't {image.digest} and not in it"
             raise InvalidInput(f"plan.images: the artifact {name} goes with no image: {problem}", hint=HINT)
 
 
@@ -49,7 +49,21 @@ class _Belonging:
         self._source = source
         self._known = set(digests)
 
-    def strangers(self) -> list[Artifact]:
+    def all_strangers(self) -> list[tuple[str, str]]:
+        """What is to be pushed for artifacts, and is about something else: each with what it is about.
+
+        A registry lists a manifest under its own subject, whatever the plan calls it, and wherever it stands in it.
+        """
+        found = [(artifact.digest, artifact.subject) for artifact in self._strangers()]
+        known = self._known | {artifact.digest for artifact in self._image.copied_artifacts}
+        of_image = {manifest.digest for manifest in self._plan.tree_of(self._image, ())}
+        for manifest in self._plan.tree_of(self._image, self._image.copied_artifacts):
+            subject = manifest.subject
+            if manifest.digest not in of_image and subject is not None and subject.digest not in known:
+                found.append((manifest.digest, subject.digest))
+        return found
+
+    def _strangers(self) -> list[Artifact]:
         """The artifacts to be copied that are about none of the digests, and about no artifact of them."""
         open_ = list(self._image.artifacts)
         while True:

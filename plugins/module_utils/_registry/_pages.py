@@ -25,7 +25,7 @@ _MAXIMUM_NAMES = 1000000
 _MAXIMUM_PAGE_SIZE = 16 * 1024 * 1024
 _MAXIMUM_LIST_SIZE = 128 * 1024 * 1024
 _MAXIMUM_LINK = 8 * 1024
-_LINK = re.compile(r'<([^>]*)>((?:[^,"]|"(?:[^"\\]|\\.)*")*)')
+_LINK = re.compile(r'<([^<>]*)>((?:[^,"]|"(?:[^"\\]|\\.)*")*)')
 _LINK_PARAMETER = re.compile(r';\s*([^\s=;,"]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?')
 
 

@@ -170,3 +170,15 @@ def test_what_comes_beside_the_content_has_an_end(head: bytes) -> None:
                 pass
         here.close()
     thread.join()
+
+
+@pytest.mark.parametrize("size", [b"-1", b"-2", b"-ffffffff"])
+def test_a_chunk_with_a_negative_size_breaks_off(size: bytes) -> None:
+    """Python would read all that comes, whatever was asked for."""
+    ours, theirs = socket.socketpair()
+    ours.settimeout(0.5)
+    with ours, theirs, _PacedResponse(ours, method="GET") as response:
+        theirs.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + size + b"\r\n" + bytes(1000))
+        response.begin()
+        with pytest.raises(http.client.IncompleteRead):
+            response.read(10)

@@ -158,6 +158,7 @@ def test_where_a_name_leads_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -
         return host == "local.example"
 
     monkeypatch.setattr(_redirects, "is_local_host", lookup)
+    monkeypatch.setattr(_redirects, "is_local_only", lookup)
     address = address_of(Endpoint("r.example"))
     redirects = _redirects.Redirects(lambda request: pytest.fail("asked"), address, Proxies(address, print))
     for _time in range(2):

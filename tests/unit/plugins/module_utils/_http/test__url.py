@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._http._url import (
     Origin,
     is_local_address,
+    is_local_host,
+    is_local_only,
     lost_port,
     misled,
     origin_of,
@@ -178,3 +182,20 @@ def test_loopback_and_link_local_addresses_are_local_however_they_are_written(ho
 )
 def test_other_hosts_are_not_local(host: str) -> None:
     assert not is_local_address(host)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "any_", "only"),
+    [
+        (["127.0.0.1", "::1"], True, True),
+        (["198.51.100.7", "127.0.0.1"], True, False),
+        (["198.51.100.7"], False, False),
+        ([], False, False),
+    ],
+)
+def test_a_name_with_one_local_address_among_others(
+    monkeypatch: pytest.MonkeyPatch, addresses: list[str], any_: bool, only: bool
+) -> None:
+    """Whoever owns a name may give it any addresses: one that is local makes nobody a local registry."""
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_asked, **_more: [(0, 0, 0, "", (one, 0)) for one in addresses])
+    assert (is_local_host("r.example"), is_local_only("r.example")) == (any_, only)

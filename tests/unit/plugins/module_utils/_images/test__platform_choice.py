@@ -221,3 +221,11 @@ def test_too_many_indexes_within_one_are_refused() -> None:
         registry.add("team/app", document)
     with pytest.raises(InvalidInput, match="more than 1000 indexes"):
         choose(index(*(entry(document, media_type=OCI_INDEX) for document in inner)), "linux/amd64", registry=registry)
+
+
+@pytest.mark.parametrize("subject", [None, 7, [], {}])
+def test_an_attestation_of_nothing_goes_with_no_image(subject: t.Any) -> None:
+    annotations = {"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": subject}
+    odd = index(entry(AMD64, "linux/amd64"), entry(ATTESTATION, "unknown/unknown", annotations=annotations))
+    choice = choose(odd, "linux/amd64")
+    assert choice.rewritten[choice.chosen.digest].document["manifests"] == odd["manifests"][:1]

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._images._referrers import cosign_tags
 from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import InvalidInput
-from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import OCI_MANIFEST
+from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import OCI_INDEX, OCI_MANIFEST
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._plan_as_plain import as_plain, from_plain
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._plan_conditions import check_conditions
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._plan_subjects import check_subjects
@@ -187,4 +187,29 @@ def test_the_signature_of_an_sbom_that_is_there_goes_with_the_image(
     check(made, source, destination)
     source.manifests.pop(("team/app", SBOM_DIGEST))
     with pytest.raises(InvalidInput, match=f"is about {SBOM_DIGEST}"):
+        check(made, source, destination)
+
+
+STRANGER = image(artifactType="application/evil", subject=descriptor(encoded(OTHER), OCI_MANIFEST))
+
+
+def test_what_is_tagged_for_the_image_must_not_refer_to_another(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    """A registry would list it under its own subject."""
+    content = encoded(STRANGER)
+    made = with_chain(made_for(source, destination), (artifact_of(DIGEST, content, cosign_tags(DIGEST)[1]), content))
+    with pytest.raises(InvalidInput, match=f"is about {OTHER_DIGEST}"):
+        check(made, source, destination)
+
+
+def test_what_is_in_an_artifact_must_not_refer_to_another_image(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    top = encoded(index(descriptor(encoded(STRANGER), OCI_MANIFEST), subject=descriptor(encoded(IMAGE), OCI_INDEX)))
+    made = made_for(source, destination)
+    made["manifests"].append(manifest_of(encoded(STRANGER)))
+    made["images"][0]["artifacts"].append(artifact_of(DIGEST, top))
+    made["manifests"].append({**manifest_of(top), "media_type": OCI_INDEX})
+    with pytest.raises(InvalidInput, match=f"is about {OTHER_DIGEST}"):
         check(made, source, destination)

@@ -163,3 +163,9 @@ def test_referrers_in_pages_that_stay_empty_are_given_up(
         server.expect("GET", REFERRERS + (f"?p={number}" if number else ""), 200, encoded(index()), headers)
     with pytest.raises(ProtocolViolation, match="3 pages in a row"):
         registry(server).list_referrers("a/b", MANIFEST_DIGEST)
+
+
+def test_a_link_header_of_nothing_but_brackets_costs_little(server: ScriptedServer) -> None:
+    """Each was looked at from each other: one answer took half a minute of a processor."""
+    server.expect("GET", "/v2/a/b/tags/list", 200, {"tags": ["a"]}, {"Link": "<" * 8000})
+    assert registry(server).list_tags("a/b") == ["a"]
