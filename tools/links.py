@@ -11,7 +11,8 @@ from __future__ import annotations
 import html.parser
 import re
 import urllib.parse
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from os.path import normpath
 from pathlib import Path
 
 REPOSITORY = "https://github.com/imageops/registry"
@@ -38,6 +39,17 @@ def broken(root: Path, files: Iterable[Path]) -> Iterator[str]:
                 target, _, anchor = found[1].partition("#")
                 if "://" not in target:
                     yield from _problem(name, found[1], path.parent / target if target else path, anchor)
+
+
+def leaving(root: Path, packaged: Collection[str]) -> Iterator[str]:
+    """The links of pages of a package, named as in the repository, to files that the package hasn't, a line each."""
+    for name in sorted(packaged):
+        if name.endswith(".md"):
+            text = _FENCE.sub("", (root / name).read_text(encoding="utf-8"))
+            for found in _MARKDOWN.finditer(text):
+                target = found[1].partition("#")[0]
+                if target and "://" not in target and normpath(f"{name}/../{target}") not in packaged:
+                    yield f"{name}: {found[1]} leads out of the package"
 
 
 def _problem(name: str, link: str, target: Path, anchor: str | None) -> Iterator[str]:

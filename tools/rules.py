@@ -20,6 +20,7 @@ import yaml
 from generate import stale
 from guide_examples import unreadable
 from links import broken as broken_links
+from links import leaving
 
 ROOT = Path(__file__).resolve().parent.parent
 CONNECTION = "imageops.registry._connection"
@@ -34,6 +35,8 @@ WITH_HEADER = {".py", ".yml", ".yaml", ".toml", ".sh", ".j2", ".md", ".rst", ".c
 # What the package has: files, and directories with all that is in them.
 PACKAGED = {"CHANGELOG.md", "LICENSE", "README.md", "execution-environment.yml", "tests/config.yml"}
 PACKAGED |= {"changelogs", "docs", "meta", "playbooks", "plugins", "roles"}
+# Pages for those who develop the collection.
+NOT_PACKAGED = {"docs/add-a-module.md", "docs/architecture.md", "docs/develop.md", "docs/release.md"}
 BY_GALAXY = {"FILES.json", "MANIFEST.json"}
 
 # The packages of plugins/module_utils, lowest first: docs/architecture.md says what each is for.
@@ -160,13 +163,14 @@ def package() -> Iterator[str]:
     wanted = {
         name
         for name in (path.relative_to(ROOT).as_posix() for path in files())
-        if name in PACKAGED or name.partition("/")[0] in PACKAGED
+        if name not in NOT_PACKAGED and (name in PACKAGED or name.partition("/")[0] in PACKAGED)
     }
     for name in sorted(built ^ wanted):
         if name in built:
             yield f"galaxy.yml: build_ignore lacks {name}, which users have no need of"
         else:
             yield f"galaxy.yml: {name} is missing in the package"
+    yield from leaving(ROOT, built & wanted)
 
 
 def main() -> int:

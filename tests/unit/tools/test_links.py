@@ -86,3 +86,12 @@ def test_pages_of_a_site(tmp_path: pathlib.Path) -> None:
         "a.html: c.html leads to nothing",
         "a.html: none.png leads to nothing",
     ]
+
+
+def test_a_link_that_leads_out_of_a_package_is_named(tmp_path: pathlib.Path) -> None:
+    text = f"# Here\n\n[in](../README.md) [here](#here) [else]({MAIN}/tests) [out](../tests/README.md#top)\n"
+    for name in ("README.md", "docs/page.md", "tests/README.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text if name == "docs/page.md" else "# Top\n", encoding="utf-8")
+    packaged = {"README.md", "docs/page.md"}
+    assert list(links.leaving(tmp_path, packaged)) == ["docs/page.md: ../tests/README.md#top leads out of the package"]
