@@ -25,8 +25,6 @@ html_theme_options = {"page_width": "90em", "sidebar_width": "20em", "body_max_w
 default_role = "any"
 highlight_language = "YAML+Jinja"
 nitpicky = False
-# Before the first release, the page of the changelog is empty.
-suppress_warnings = ["toc.no_title"]
 
 # The pages of ansible-core are on another site, whose list of labels isn't fetched.
 ELSEWHERE = {"action_plugins", "ansible_configuration_settings", "common_return_values"}
