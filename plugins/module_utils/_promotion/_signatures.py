@@ -96,13 +96,6 @@ class Asked(t.NamedTuple):
     manifest: Manifest
 
 
-def judge(
-    registry: End, asked: t.Sequence[Asked], rules: t.Sequence[SignatureRule], now: datetime.datetime
-) -> list[Judgement | RegistryError]:
-    """Whether the signatures of images are enough by the rules; outcomes in their order. ``now`` is in UTC."""
-    return run_all(lambda one: judge_one(registry, one, rule_for(rules, one.repository), now), asked, registry.jobs)
-
-
 def judge_one(registry: End, asked: Asked, rule: SignatureRule | None, now: datetime.datetime) -> Judgement:
     """Whether the signatures of an image are enough by a rule. Raises what keeps them from being read."""
     if rule is None:

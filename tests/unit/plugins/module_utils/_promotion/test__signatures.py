@@ -19,8 +19,15 @@ from ansible_collections.imageops.registry.plugins.module_utils._model._manifest
 )
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._certificate_chain import Roots
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._public_keys import public_key
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._signature_rules import SignatureRule
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._signatures import Asked, Judgement, judge
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._signature_rules import (
+    SignatureRule,
+    rule_for,
+)
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._signatures import (
+    Asked,
+    Judgement,
+    judge_one,
+)
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._trust import Trust
 from ansible_collections.imageops.registry.tests.unit.support.documents import descriptor, image, index
 from ansible_collections.imageops.registry.tests.unit.support.fake_registry import FakeRegistry
@@ -85,9 +92,9 @@ class Images:
     def judge(self, asked: Manifest | None = None, **changes: t.Any) -> Judgement:
         """By a rule that trusts KEY."""
         rule = SignatureRule(("*",), "required", Trust((TRUSTED,)))._replace(**changes)
-        (found,) = judge(self.registry.client, [Asked("team/app", asked or self.image)], [rule], NOW)
-        assert isinstance(found, Judgement)
-        return found
+        return judge_one(
+            self.registry.client, Asked("team/app", asked or self.image), rule_for([rule], "team/app"), NOW
+        )
 
 
 @pytest.fixture
@@ -211,8 +218,9 @@ def test_a_list_that_can_not_be_read_fails_and_passes_nothing(images: Images, er
     images.tag(simple_signing(images.image.digest, KEY, SIGN))
     images.registry.failing[f"REFERRERS team/app {images.image.digest}"] = error
     rule = SignatureRule(("*",), "if_present", Trust((TRUSTED,)))
-    (found,) = judge(images.registry.client, [Asked("team/app", images.image)], [rule], NOW)
-    assert found is error
+    with pytest.raises(type(error)) as caught:
+        judge_one(images.registry.client, Asked("team/app", images.image), rule, NOW)
+    assert caught.value is error
 
 
 def test_a_registry_that_fails_decides_nothing(images: Images) -> None:
@@ -220,8 +228,9 @@ def test_a_registry_that_fails_decides_nothing(images: Images) -> None:
     error = ConnectionFailed("no answer")
     images.registry.failing[f"GET team/app {made.digest}"] = error
     rule = SignatureRule(("*",), "required", Trust((TRUSTED,)))
-    (found,) = judge(images.registry.client, [Asked("team/app", images.image)], [rule], NOW)
-    assert found is error
+    with pytest.raises(type(error)) as caught:
+        judge_one(images.registry.client, Asked("team/app", images.image), rule, NOW)
+    assert caught.value is error
 
 
 def test_only_so_many_signatures_are_tried(images: Images) -> None:
@@ -236,5 +245,4 @@ def test_a_signature_of_an_equal_image_in_another_repository_is_not_looked_for(i
     images.attach(signed_statement(images.image.digest, KEY, SIGN))
     other = images.registry.add("team/other", image(), "1")
     rule = SignatureRule(("*",), "required", Trust((TRUSTED,)))
-    (found,) = judge(images.registry.client, [Asked("team/other", other)], [rule], NOW)
-    assert isinstance(found, Judgement) and found.verified is False
+    assert judge_one(images.registry.client, Asked("team/other", other), rule, NOW).verified is False
