@@ -36,7 +36,7 @@ def broken(root: Path, files: Iterable[Path]) -> Iterator[str]:
             yield from _problem(name, found[0], root / found[1], found[2])
         if path.suffix == ".md":
             for found in _MARKDOWN.finditer(_FENCE.sub("", text)):
-                target, _, anchor = found[1].partition("#")
+                target, _mark, anchor = found[1].partition("#")
                 if "://" not in target:
                     yield from _problem(name, found[1], path.parent / target if target else path, anchor)
 

@@ -71,7 +71,7 @@ def attributes_of(name: str) -> set[str]:
     own = documentation(ROOT / "plugins" / "modules" / f"{name}.py")
     found = set(own.get("attributes", {}))
     for fragment in own.get("extends_documentation_fragment", []):
-        file, _, part = fragment.partition("imageops.registry.")[2].partition(".")
+        file, _dot, part = fragment.partition("imageops.registry.")[2].partition(".")
         path = ROOT / "plugins" / "doc_fragments" / f"{file}.py"
         if path.is_file():
             found |= set(documentation(path, part.upper() or "DOCUMENTATION").get("attributes", {}))

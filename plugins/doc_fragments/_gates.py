@@ -32,9 +32,10 @@ options:
           - If an expression can't be parsed, or uses an unknown function, the task fails before the first request.
         type: str
         required: true
-      message:
+      msg:
         description: What to report if the gate fails. By default, the expression.
         type: str
+        aliases: [message]
       severity:
         description:
           - With V(error), the image is refused.

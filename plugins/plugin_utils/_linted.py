@@ -34,7 +34,7 @@ _RULES = ("mutually_exclusive", "required_together", "required_one_of", "require
 
 def main_of(plugin: str) -> Callable[[], None]:
     """The function ``main`` for the action plugin with this ``__name__``."""
-    package, _, name = plugin.rpartition(".")
+    package, _dot, name = plugin.rpartition(".")
     module = f"{package.rpartition('.')[0]}.modules.{name}"
 
     def main() -> None:

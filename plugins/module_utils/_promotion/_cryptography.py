@@ -54,4 +54,5 @@ else:
         _x509.UnsupportedGeneralNameType,
         ValueError,
         TypeError,
+        KeyError,  # Older versions, for a number in a broken certificate that they have no name for.
     )

@@ -126,7 +126,7 @@ def _gate(entry: Plain, where: str) -> Gate:
         name,
         that,
         expression,
-        entry["message"] or f"{that} isn't true",
+        entry["msg"] or f"{that} isn't true",
         entry["severity"],
         tuple(repositories),
         _root_keys(expression.parsed),

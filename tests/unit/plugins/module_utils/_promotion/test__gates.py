@@ -26,7 +26,7 @@ DOCUMENT: dict[str, t.Any] = {
 
 def entry(that: str, **changes: t.Any) -> dict[str, t.Any]:
     """A gate as the argument spec gives it."""
-    return {"name": "a gate", "that": that, "message": None, "severity": "error", "repositories": None, **changes}
+    return {"name": "a gate", "that": that, "msg": None, "severity": "error", "repositories": None, **changes}
 
 
 def gate(that: str, **changes: t.Any) -> _gates.Gate:
@@ -75,7 +75,7 @@ def test_what_can_not_be_evaluated_fails_with_the_reason_as_its_value(that: str,
 
 
 def test_a_warning_refuses_nothing_and_a_message_is_kept() -> None:
-    found = gate("tag == 'latest'", severity="warning", message="Tags are versions here").judge(DOCUMENT)
+    found = gate("tag == 'latest'", severity="warning", msg="Tags are versions here").judge(DOCUMENT)
     assert (found.passed, found.refuses, found.message) == (False, False, "Tags are versions here")
     assert found.sentence == "gate 'a gate': Tags are versions here (it gave false)"
 

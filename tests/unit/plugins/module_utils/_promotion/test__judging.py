@@ -56,7 +56,7 @@ def source() -> FakeRegistry:
 
 
 def gates(*expressions: str, **changes: t.Any) -> tuple[Gate, ...]:
-    empty = {"message": None, "severity": "error", "repositories": None}
+    empty = {"msg": None, "severity": "error", "repositories": None}
     return read_gates([{"name": f"gate {n}", "that": that, **empty, **changes} for n, that in enumerate(expressions)])
 
 

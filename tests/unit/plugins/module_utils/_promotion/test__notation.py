@@ -42,7 +42,7 @@ ABOUT = SUBJECT.descriptor
 ROOT = certify(authority("root", number=1))
 MIDDLE = certify(authority("middle", number=2, path_length=0), ROOT)
 LEAF = certify(Draft("release"), MIDDLE)
-CHAIN = [LEAF, MIDDLE, ROOT]
+CHAIN = (LEAF, MIDDLE, ROOT)
 
 
 def trusting(*certified: Certified, subjects: t.Sequence[str] = (), **more: t.Any) -> Trust:

@@ -38,7 +38,8 @@ from ansible_collections.imageops.registry.tests.unit.support.signing import (
     signed_statement,
     simple_signing,
 )
-from hypothesis import HealthCheck, Phase, given, settings
+from cryptography import x509
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 # Of certificates that it will refuse in a later release.
@@ -160,8 +161,22 @@ def test_a_certificate_with_a_bit_flipped_is_refused(place: int) -> None:
     document = json.loads(made.content)
     chain = [base64.b64decode(one) for one in document["header"]["x5c"]]
     number = place % 2
+    # The byte before the signature says how many bits at its end don't count: it is neither signed nor a part of it.
+    assume(
+        place % len(chain[number]) != chain[number].rindex(x509.load_der_x509_certificate(chain[number]).signature) - 1
+    )
     chain[number] = flipped(chain[number], place)
     document["header"]["x5c"] = [b64(one) for one in chain]
+    refused(verify, made.layer, json.dumps(document).encode())
+
+
+def test_a_certificate_with_a_name_of_an_unknown_type_is_refused() -> None:
+    made, verify = FORMS["notation"]
+    document = json.loads(made.content)
+    signer = base64.b64decode(document["header"]["x5c"][0])
+    common_name = bytes.fromhex("0603550403")
+    assert common_name + b"\x0c" in signer
+    document["header"]["x5c"][0] = b64(signer.replace(common_name + b"\x0c", common_name + b"\x8c"))
     refused(verify, made.layer, json.dumps(document).encode())
 
 
