@@ -161,7 +161,7 @@ def cookbook() -> None:
         passed = [image["gates"][0]["passed"] for image in images]
         check(passed == [True, False], f"{name}: {images}")
         if name != "new rule":
-            check(gates[name]["message"] in images[1]["reason"], f"{name}: {images[1]['reason']}")
+            check(gates[name]["msg"] in images[1]["reason"], f"{name}: {images[1]['reason']}")
     check("January" in done.output, f"no warning of the new rule:\n{done.output}")
     writes = [one for one in requests_since(beginning, DESTINATION) if one["method"] not in ("GET", "HEAD")]
     check(not writes, f"{writes}")
@@ -182,6 +182,7 @@ def role() -> None:
     """What the role refuses, in check mode and for real, writes nothing; what passes is promoted, once."""
     good, bad = CASES["required labels"]
     gate = examples()["required labels"]
+    gate["message"] = gate.pop("msg")  # The alias.
     variables = {
         "promote_source": connection(SOURCE),
         "promote_destination": connection(DESTINATION),
