@@ -30,9 +30,9 @@ from watched import Watched
 
 REGISTRY = "dev-token"
 LAYER = 256 * 1024
-OF_ANSIBLE = re.compile(r"[a-z0-9_]{8}|pymp-\w+|ansible-local-\w+")
-"""What Ansible's main process makes: Python tries the directory for temporary files, multiprocessing has one in it, and
-so has Ansible."""
+OF_ANSIBLE = re.compile(r"[a-z0-9_]{8}|pymp-\w+|listener-\w+|ansible-local-\w+|debug")
+"""What Ansible's main process makes: Python tries the directory for temporary files, multiprocessing has one in it with
+a socket, so has Ansible, and ansible-core 2.22 makes one for traces in its home."""
 
 
 def nothing_is_shown() -> None:

@@ -71,8 +71,10 @@ class Watched:
             watch, mask, _cookie, length = _HEAD.unpack_from(events)
             name = os.fsdecode(events[_HEAD.size : _HEAD.size + length].rstrip(b"\0"))
             events = events[_HEAD.size + length :]
+            if not name:
+                continue  # Of the directory itself, such as that it is gone.
             self.made.add(name)
-            if mask & _DIRECTORY and name:
+            if mask & _DIRECTORY:
                 place = self._watched[watch] / name
                 if self._watch(place):
                     # What was made in it before it was watched.
