@@ -35,6 +35,8 @@ WITH_HEADER = {".py", ".yml", ".yaml", ".toml", ".sh", ".j2", ".md", ".rst", ".c
 
 # What the package has: files, and directories with all that is in them.
 PACKAGED = {"CHANGELOG.md", "LICENSE", "README.md", "execution-environment.yml", "tests/config.yml"}
+# Galaxy runs the sanity tests on the package.
+PACKAGED |= {f"tests/sanity/ignore-{version}.txt" for version in ("2.19", "2.20", "2.21", "2.22")}
 PACKAGED |= {"changelogs", "docs", "meta", "playbooks", "plugins", "roles"}
 # Pages for those who develop the collection.
 NOT_PACKAGED = {"docs/add-a-module.md", "docs/architecture.md", "docs/develop.md", "docs/release.md"}
