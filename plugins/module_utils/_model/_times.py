@@ -26,7 +26,8 @@ def parse_time(text: t.Any) -> datetime.datetime | None:
     *parts, _fraction, sign, hours, minutes = found.groups()
     offset = datetime.timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
     try:
-        moment = datetime.datetime(*map(int, parts))  # type: ignore[arg-type]
+        year, month, day, hour, minute, second = map(int, parts)
+        moment = datetime.datetime(year, month, day, hour, minute, second)
         return moment + offset if sign == "-" else moment - offset
     except (ValueError, OverflowError):
         return None

@@ -16,7 +16,7 @@ from .._model._errors import ContentMismatch, NotFound, Unverified
 from .._model._manifest import Descriptor, Manifest
 from . import _sigstore_bundle, _statement
 from ._referrer_facts import Referrer
-from ._signed_content import parse_object, read_signed
+from ._signed_content import read_signed
 from ._trust import Subject, Trust
 
 Plain = dict[str, t.Any]
@@ -87,10 +87,7 @@ def _read(
 
 def _in_bundle(content: bytes, subject: Subject, trust: Trust) -> tuple[_statement.Statement, bool]:
     """The statement in a bundle, and whether it verifies."""
-    envelope = parse_object(content, "the bundle").get("dsseEnvelope")
-    if not isinstance(envelope, dict):
-        raise Unverified("the bundle has no statement")
-    statement = _statement.parse_statement(_statement.parse_envelope(envelope).payload)
+    statement = _sigstore_bundle.statement_in(content)
     try:
         _sigstore_bundle.verify(content, subject, trust)
     except Unverified:

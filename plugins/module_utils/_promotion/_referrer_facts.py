@@ -17,7 +17,7 @@ from .._model._manifest import Descriptor, Manifest
 from .._run._parallel import run_all
 from . import _statement
 from ._signed_content import MAXIMUM, parse_object, read_signed
-from ._sigstore_bundle import is_bundle_type
+from ._sigstore_bundle import is_bundle_type, statement_in
 
 _PREDICATE_TYPE = "dev.sigstore.bundle.predicateType"
 _DSSE = "application/vnd.dsse.envelope.v1+json"
@@ -96,10 +96,9 @@ def _statement_in(registry: End, repository: str, layer: Descriptor) -> _stateme
         content = read_signed(registry, repository, layer)
         if layer.media_type == _statement.PAYLOAD_TYPE:
             return _statement.parse_statement(content)
-        document = parse_object(content, "the envelope")
-        envelope = document.get("dsseEnvelope") if is_bundle_type(layer.media_type) else document
-        if not isinstance(envelope, dict):
-            return None
-        return _statement.parse_statement(_statement.parse_envelope(envelope).payload)
+        if is_bundle_type(layer.media_type):
+            return statement_in(content)
+        envelope = _statement.parse_envelope(parse_object(content, "the envelope"))
+        return _statement.parse_statement(envelope.payload)
     except (ContentMismatch, NotFound, Unverified):
         return None

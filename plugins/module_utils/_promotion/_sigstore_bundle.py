@@ -40,6 +40,12 @@ def bundles(manifest: Manifest) -> list[Descriptor]:
     return [layer for layer in manifest.layers() if is_bundle_type(layer.media_type)]
 
 
+def statement_in(content: bytes) -> Statement:
+    """The statement in a bundle, whoever has signed it. Raises :class:`Unverified`, also where there is none."""
+    envelope = member(parse_object(content, "the bundle"), "dsseEnvelope", dict, "the bundle")
+    return parse_statement(parse_envelope(envelope).payload)
+
+
 def verify(content: bytes, subject: Subject, trust: Trust) -> Verified:
     """Who has signed a bundle about ``subject``. Raises :class:`Unverified`."""
     document = parse_object(content, "the bundle")
