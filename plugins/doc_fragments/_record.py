@@ -13,7 +13,7 @@ class ModuleDocFragment:
 options:
   record:
     description:
-      - Where to keep records about promotions.
+      - A directory that keeps when each digest was first seen.
     type: dict
     suboptions:
       path:

@@ -32,6 +32,7 @@ options:
         description:
           - With V(required), at least one signature must verify. Others are reported and ignored.
           - With V(if_present), an image without signatures also passes. If it has any, at least one must verify.
+          - Both need O(signatures[].keys) or O(signatures[].certificates).
           - V(none) exempts the repositories. The module then reads no signatures.
         type: str
         choices: [required, if_present, none]
@@ -39,7 +40,7 @@ options:
       keys:
         description:
           - Public keys in PEM, as text or as paths of files on the host on which the module runs. One of the keys must have signed.
-          - ECDSA (P-256, P-384, P-521), RSA and Ed25519 are supported. Ed25519ph, which cosign 3 uses by default with Ed25519 keys,
+          - ECDSA (P-256, P-384, P-521), RSA (2048 bits or more) and Ed25519 are supported. Ed25519ph, which cosign 3 uses by default with Ed25519 keys,
             is not.
         type: list
         elements: str
@@ -53,6 +54,7 @@ options:
         description:
           - Subjects that the certificate of the signer may have, such as V(C=DE, O=Example). Its subject must have all parts of one of these.
           - By default, every signer with a trusted certificate is accepted.
+          - Needs O(signatures[].certificates).
         type: list
         elements: str
       annotations:

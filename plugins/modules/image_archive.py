@@ -344,7 +344,7 @@ images:
           type: raw
           sample: true
         message:
-          description: What to report where it fails.
+          description: What to report if the gate fails.
           type: str
           sample: Images need the label team
     verified:

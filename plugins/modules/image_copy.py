@@ -45,6 +45,8 @@ options:
         of their entries is refused. Other keys of the result, such as C(changed) and C(transfer), are ignored.
       - The module doesn't compare the images again. It checks only what may have changed since. This is each tag right before it moves, the
         source if an image has an expected digest, and content that has already arrived. With O(verify), it also checks the pushed content.
+      - The module judges the images in the plan again, by O(gates) and O(signatures) of this task. It doesn't believe what the plan says
+        about them.
       - If a tag points to another digest by now, it doesn't move, and its image fails. Then compare again. If a tag already points to the
         planned digest, its action is V(exists).
       - If images in the plan are missing, refused or failed, nothing is written, unless O(on_error=continue).
@@ -292,7 +294,7 @@ images:
           type: raw
           sample: true
         message:
-          description: What to report where it fails.
+          description: What to report if the gate fails.
           type: str
           sample: Images need the label team
     verified:

@@ -31,9 +31,15 @@ extends_documentation_fragment:
   - imageops.registry._record
   - imageops.registry._attributes.info
 attributes:
+  check_mode:
+    details:
+      - In check mode, the module writes nothing. Otherwise, with O(record), it writes the file C(first-seen.json), and nothing else.
+  idempotent:
+    details:
+      - The module changes nothing in a registry. With O(record), it writes a digest to the file once.
   diff_mode:
     details:
-      - This module changes nothing.
+      - This module changes nothing in a registry.
       - In diff mode, RV(tags) also has C(summary). M(imageops.registry.image_copy) and M(imageops.registry.tag) show it in their diffs. To
         get it, the module reads manifests and configs at the source.
 options:
@@ -220,7 +226,7 @@ images:
           type: raw
           sample: true
         message:
-          description: What to report where it fails.
+          description: What to report if the gate fails.
           type: str
           sample: Images need the label team
     verified:
@@ -389,9 +395,13 @@ failures:
     - repository: team/app
       msg: "Cannot read dev.example:5000/team/app:1.4.2: the account may not do this (GET
         https://dev.example:5000/v2/team/app/manifests/1.4.2, answer 403). Check the account's rights and quota."
+      reference: dev.example:5000/team/app:1.4.2
   contains:
     repository:
       description: The repository.
+      type: str
+    reference:
+      description: The image at the source.
       type: str
     msg:
       description: What failed, and why, in one sentence.

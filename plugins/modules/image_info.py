@@ -25,6 +25,9 @@ extends_documentation_fragment:
 options:
   signatures:
     default: []
+  record:
+    description:
+      - The directory of O(imageops.registry.image_copy#module:record). The module reads it, and never writes.
 seealso:
   - module: imageops.registry.manifest_info
   - module: imageops.registry.signature_info
@@ -140,9 +143,9 @@ images:
           type: str
           sample: application/vnd.oci.image.index.v1+json
         artifact_type:
-          description: C(artifactType) of its manifest. Without that, the media type of its config.
+          description: C(artifactType) of its manifest. Without that, the media type of its config, and null for an index.
           type: str
-          sample: application/vnd.oci.image.config.v1+json
+          sample:
         kind:
           description: V(image), V(index) or V(artifact).
           type: str
@@ -218,7 +221,7 @@ images:
               by: key:Jq5gkTBcRR9FKnPpVZ0jVwDnJwV4sNgyD7cJ1hKJ0kA=
               reason: ""
         promotions:
-          description: Records of promotions that are attached to the digest. Only a record with C(verified) was certainly made by an owner of the key.
+          description: Records of promotions that are attached to the digest, and say that they succeeded. Only a record with C(verified) was certainly made by an owner of the key.
           type: list
           elements: dict
           sample:
@@ -238,7 +241,7 @@ images:
           type: dict
           sample:
         first_seen_at:
-          description: When the digest was first seen at this registry, with O(record).
+          description: When the digest was first seen at this registry, with O(record). Null without it.
           type: str
           sample: "2026-11-03T10:00:00Z"
         first_seen_seconds:
