@@ -144,6 +144,9 @@ def _check_functions(node: t.Any, where: str) -> None:
         if given < wanted or (given > wanted and not is_variadic):
             least = "at least " if is_variadic else ""
             raise InvalidInput(f"{where}.that: {node['value']}() takes {least}{wanted} arguments, and gets {given}")
+    if node["type"] == "slice":
+        # Its children are numbers.
+        return
     for child in node["children"]:
         _check_functions(child, where)
 
