@@ -28,15 +28,12 @@ CONNECTION = "imageops.registry._connection"
 HEADER = "SPDX-License-Identifier: "
 # REUSE-IgnoreEnd
 # These files cannot carry a comment, are written by a tool, or are copied into every pull request.
-# And those that ansible-test reads in tests/sanity, where each line is an entry.
 WITHOUT_HEADER = {"LICENSE", "LICENSES/GPL-3.0-or-later.txt", "CHANGELOG.md", "changelogs/changelog.yaml"}
 WITHOUT_HEADER |= {".github/pull_request_template.md"}
 WITH_HEADER = {".py", ".yml", ".yaml", ".toml", ".sh", ".j2", ".md", ".rst", ".cfg", ".txt", ".mk"}
 
 # What the package has: files, and directories with all that is in them.
 PACKAGED = {"CHANGELOG.md", "LICENSE", "README.md", "execution-environment.yml", "tests/config.yml"}
-# Galaxy runs the sanity tests on the package.
-PACKAGED |= {f"tests/sanity/ignore-{version}.txt" for version in ("2.19", "2.20", "2.21", "2.22")}
 PACKAGED |= {"changelogs", "docs", "meta", "playbooks", "plugins", "roles"}
 # Pages for those who develop the collection.
 NOT_PACKAGED = {"docs/add-a-module.md", "docs/architecture.md", "docs/develop.md", "docs/release.md"}
@@ -64,7 +61,7 @@ def headers() -> Iterator[str]:
     """Each file says its licence in its first lines."""
     for path in files():
         name = path.relative_to(ROOT).as_posix()
-        if name in WITHOUT_HEADER or path.is_symlink() or path.parent == ROOT / "tests" / "sanity":
+        if name in WITHOUT_HEADER or path.is_symlink():
             continue
         with path.open("rb") as stream:
             start = stream.read(2000)

@@ -33,9 +33,8 @@ options:
         type: str
         required: true
       msg:
-        description: What to report if the gate fails. By default, the expression.
+        description: What to report if the gate fails. By default, the expression. Can also be given as C(message).
         type: str
-        aliases: [message]
       severity:
         description:
           - With V(error), the image is refused.

@@ -22,7 +22,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from ansible.module_utils import basic
 
 from ..module_utils._module._connection import connection_arguments
-from ..module_utils._module._shapes import broken_rule, misshapen
+from ..module_utils._module._shapes import broken_rule, misshapen, with_declared_names
 from ._module_action import without_nulls
 
 Plain = dict[str, t.Any]
@@ -56,7 +56,7 @@ def check(name: str, arguments: Plain) -> None:
             declared = {**arguments, "argument_spec": self.argument_spec}
             # The linter has this name for a template that stands for all options of a task.
             whole = self.params.pop("_raw_params", None)
-            self.params = without_nulls(self.params)
+            self.params = with_declared_names(without_nulls(self.params))
             elsewhere = FROM_GROUP if whole is None else frozenset(self.argument_spec)
             decided = loosened(declared, "argument_spec", [self.params], elsewhere)
             for part in ("argument_spec", *(rule for rule in _RULES if rule in decided)):

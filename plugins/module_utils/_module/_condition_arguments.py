@@ -27,8 +27,8 @@ CONDITIONS: Plain = {
         "options": {
             "name": {"type": "str", "required": True},
             "that": {"type": "str", "required": True},
-            # By its own name, ansible-core's sanity tests allow no option.
-            "msg": {"type": "str", "aliases": ["message"]},
+            # Given as "message" too: with_declared_names.
+            "msg": {"type": "str"},
             "severity": {"type": "str", "choices": list(SEVERITIES), "default": ERROR},
             "repositories": {"type": "list", "elements": "str"},
         },

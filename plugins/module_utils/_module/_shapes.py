@@ -33,6 +33,23 @@ _MEANT = {"name": "repository", "image": "repository"}
 """Names of options in other tools that aren't near to ours."""
 
 
+def with_declared_names(given: Plain) -> Plain:
+    """The options, with ``msg`` for the ``message`` of a gate.
+
+    Results call it ``message``, and ansible-core lets no option or alias have that name.
+    """
+    gates = given.get("gates")
+    if not isinstance(gates, list):
+        return given
+    return {**given, "gates": [_with_msg(gate) for gate in gates]}
+
+
+def _with_msg(gate: t.Any) -> t.Any:
+    if not isinstance(gate, Mapping) or "message" not in gate or "msg" in gate:
+        return gate
+    return {("msg" if name == "message" else name): value for name, value in gate.items()}
+
+
 def misshapen(spec: Plain, given: t.Any, place: str = "") -> str:
     """What is wrong with the options, in a sentence that begins with the first of them; empty where nothing is.
 

@@ -26,7 +26,7 @@ from .._run._progress import Progress
 from ._connection import ONE_END, WHOLE_TASK, endpoint_from_options
 from ._masking import Masking, SecretInResult, options_with_paths
 from ._results import deliverable, failure, message_of
-from ._shapes import broken_rule, misshapen
+from ._shapes import broken_rule, misshapen, with_declared_names
 
 Plain = dict[str, t.Any]
 
@@ -63,6 +63,7 @@ class CheckedModule(AnsibleModule):
 
     def _load_params(self) -> None:
         super()._load_params()  # type: ignore[no-untyped-call]
+        self.params = with_declared_names(self.params)
         rules = {name: getattr(self, name) for name in _KINDS_OF_RULES}
         self.misshapen = misshapen(self.argument_spec, self.params) or broken_rule(rules, self.params)
 

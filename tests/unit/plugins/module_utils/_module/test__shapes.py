@@ -6,7 +6,11 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.imageops.registry.plugins.module_utils._module._shapes import broken_rule, misshapen
+from ansible_collections.imageops.registry.plugins.module_utils._module._shapes import (
+    broken_rule,
+    misshapen,
+    with_declared_names,
+)
 
 IMAGES = {
     "type": "list",
@@ -177,3 +181,20 @@ def test_what_has_the_wrong_shape_is_named_with_its_place(given: dict[str, t.Any
 def test_an_option_that_does_not_go_with_another_is_named(given: dict[str, t.Any], sentence: str) -> None:
     assert broken_rule(RULES, given) == sentence
     assert broken_rule({}, given) == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ({"gates": [{"that": "tag", "message": "No"}]}, {"gates": [{"that": "tag", "msg": "No"}]}),
+        # Given twice, it is refused, as any name that isn't declared.
+        ({"gates": [{"message": "No", "msg": "Yes"}]}, {"gates": [{"message": "No", "msg": "Yes"}]}),
+        ({"gates": ["message"], "message": "x"}, {"gates": ["message"], "message": "x"}),
+        ({"gates": None}, {"gates": None}),
+        ({"images": [{"message": "x"}]}, {"images": [{"message": "x"}]}),
+    ],
+)
+def test_the_message_of_a_gate_has_the_name_of_its_option(given: dict[str, t.Any], meant: dict[str, t.Any]) -> None:
+    before = repr(given)
+    assert with_declared_names(given) == meant
+    assert repr(given) == before
