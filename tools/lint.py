@@ -124,7 +124,9 @@ def lint(arguments: list[str]) -> int:
     making.prepare_home()
     core = pythons.cores()[-1]
     making.venvs(core, pythons.LINT)
-    every = checks(making.venv(core), making.venv(pythons.LINT), go_programs.actionlint())
+    core_venv, lint_venv = making.venv(core), making.venv(pythons.LINT)
+    is_wanted = "actionlint" in arguments or not set(arguments) & set(checks(core_venv, lint_venv, None))
+    every = checks(core_venv, lint_venv, go_programs.actionlint() if is_wanted else None)
     chosen, files = divided(arguments, every)
 
     def check(name: str) -> tuple[str, int, str, float]:

@@ -25,6 +25,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import guide_pages
 from module_rules import modules
 from rules import ROOT
 
@@ -193,8 +194,7 @@ def examples() -> Iterator[tuple[str, str]]:
 def code_in(text: str) -> Iterator[str]:
     """The blocks of YAML in a page."""
     yield from re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    for block in re.findall(r"^\.\. code-block:: yaml(?:\+jinja)?\n((?:[ \t]+.*\n|\n)+)", text, re.MULTILINE):
-        yield textwrap.dedent(re.sub(r"^ *:\w+:.*\n", "", block, flags=re.MULTILINE)).lstrip("\n")
+    yield from (one.text for one in guide_pages.examples(text) if one.language in ("yaml", "yaml+jinja"))
 
 
 def as_play(name: str, block: str) -> str:

@@ -19,7 +19,8 @@ from .._model._platform import is_meant_by
 SOURCE_ANNOTATION = "io.github.imageops.registry.source-index.digest"
 """Under which annotation a rewritten index names the digest of the index that it was made from."""
 
-_ATTESTATION_TYPE = "vnd.docker.reference.type"
+ATTESTATION_TYPE = "vnd.docker.reference.type"
+"""What BuildKit annotates the children of an index with that are attestations of others."""
 _ATTESTATION_SUBJECT = "vnd.docker.reference.digest"
 _IMAGES_NAMED = 5
 _MAXIMUM_DEPTH = 8
@@ -128,7 +129,7 @@ class _Rewriter:
                 self.images.append(child)
                 self.versions[child.digest] = str(entry["platform"].get("os.version") or "")
                 kept.append(entry)
-            elif child.annotations.get(_ATTESTATION_TYPE):
+            elif child.annotations.get(ATTESTATION_TYPE):
                 # Decided when all images are known.
                 kept.append(entry)
         whole = [entry for entry in kept if _belongs(entry, images)]
@@ -150,7 +151,7 @@ class _Rewriter:
         return self._nested[digest]
 
     def _is_wanted(self, child: Descriptor) -> bool:
-        if not child.platform or child.annotations.get(_ATTESTATION_TYPE):
+        if not child.platform or child.annotations.get(ATTESTATION_TYPE):
             return False
         self.seen.add(child.platform)
         meant = {wanted for wanted in self._wanted if is_meant_by(child.platform, wanted)}
@@ -160,7 +161,7 @@ class _Rewriter:
 
 def _belongs(entry: t.Mapping[str, t.Any], images: t.Container[str]) -> bool:
     annotations = entry.get("annotations")
-    if not isinstance(annotations, dict) or not annotations.get(_ATTESTATION_TYPE):
+    if not isinstance(annotations, dict) or not annotations.get(ATTESTATION_TYPE):
         return True
     subject = annotations.get(_ATTESTATION_SUBJECT)
     return isinstance(subject, str) and subject in images

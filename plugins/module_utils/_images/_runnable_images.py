@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import datetime
 import typing as t
 
 from .._end._end import End
@@ -17,12 +16,11 @@ from .._model._manifest import MANIFEST_TYPES, Descriptor, Manifest, format_plat
 from .._model._times import parse_time
 from .._run._parallel import run_all
 from ._inspection import labels_of, read_config
+from ._platform_choice import ATTESTATION_TYPE
 
 Plain = dict[str, t.Any]
 
 _CONFIG_TYPES = ("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json")
-_REFERENCE_TYPE = "vnd.docker.reference.type"
-"""What BuildKit annotates the children of an index with that are attestations of others."""
 
 
 class RunnableImage(t.NamedTuple):
@@ -48,16 +46,6 @@ class RunnableImage(t.NamedTuple):
     def total_size(self) -> int:
         """Bytes of its manifest and its blobs, each once."""
         return self.manifest.size + sum(blob.size for blob in self.manifest.blobs())
-
-    def age_seconds(self, now: datetime.datetime) -> int | None:
-        """How long ago it was made; None where that isn't told."""
-        return age_of(self.created, now)
-
-
-def age_of(moment: str, now: datetime.datetime) -> int | None:
-    """Whole seconds since a time of RFC 3339; None where it is no such time. ``now`` is in UTC."""
-    found = parse_time(moment)
-    return None if found is None else int((now - found).total_seconds())
 
 
 def kind_of(manifest: Manifest) -> str:
@@ -93,7 +81,7 @@ def _leaves(top: Manifest, known: t.Mapping[str, Manifest]) -> list[Descriptor]:
     while open_:
         descriptor = open_.pop(0)
         manifest = known.get(descriptor.digest)
-        if manifest is None or _REFERENCE_TYPE in descriptor.annotations:
+        if manifest is None or ATTESTATION_TYPE in descriptor.annotations:
             continue
         if manifest.is_index:
             open_ += [child for child in manifest.children() if child.media_type in MANIFEST_TYPES]

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 import typing as t
 
@@ -16,6 +17,11 @@ from ._semver import Range, Version, parse_version
 from ._shown import no_expression
 
 _DIGEST_TAG = re.compile(r"(?:sha256|sha512)-[a-f0-9]{64}(?:\..+)?", re.ASCII)
+
+
+def matches_any(repository: str, patterns: t.Iterable[str]) -> bool:
+    """Whether one of the patterns matches: in shell style, in which ``*`` matches ``/`` too."""
+    return any(fnmatch.fnmatchcase(repository, pattern) for pattern in patterns)
 
 
 class Patterns:

@@ -33,6 +33,12 @@ def parse_time(text: t.Any) -> datetime.datetime | None:
         return None
 
 
+def age_of(moment: str, now: datetime.datetime) -> int | None:
+    """Whole seconds since a time of RFC 3339; None where it is no such time. ``now`` is in UTC."""
+    found = parse_time(moment)
+    return None if found is None else int((now - found).total_seconds())
+
+
 def format_time(moment: datetime.datetime) -> str:
     """A time in UTC, without its zone, as RFC 3339 has it, to the second."""
     return f"{moment.replace(microsecond=0).isoformat()}Z"

@@ -11,9 +11,9 @@ import datetime
 import typing as t
 
 from .._end._end import End
-from .._images._runnable_images import age_of
 from .._model._errors import ContentMismatch, NotFound, Unverified
 from .._model._manifest import Descriptor, Manifest
+from .._model._times import age_of
 from . import _sigstore_bundle, _statement
 from ._referrer_facts import Referrer
 from ._signed_content import read_signed

@@ -17,10 +17,10 @@ import typing as t
 from .._end._end import End
 from .._images._inspection import read_tree
 from .._images._listing import ImageName
-from .._images._runnable_images import RunnableImage, age_of, kind_of, runnable_images
+from .._images._runnable_images import RunnableImage, kind_of, runnable_images
 from .._model._actions import ARTIFACT
 from .._model._manifest import Manifest, blobs_of
-from .._model._times import format_time, parse_time
+from .._model._times import age_of, format_time, parse_time
 from ._attached_records import AttachedRecord, records_among
 from ._referrer_facts import Referrer, find_referrers_of
 from ._trust import NOBODY, Trust
@@ -126,7 +126,7 @@ class ImageDocument:
             "digest": image.manifest.digest,
             "platform": image.platform or None,
             "created": image.created or None,
-            "age_seconds": image.age_seconds(self._now),
+            "age_seconds": age_of(image.created, self._now),
             "labels": image.labels,
             "annotations": image.manifest.annotations,
             "config": image.config or None,

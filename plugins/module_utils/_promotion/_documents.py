@@ -18,7 +18,7 @@ from .._run._parallel import run_all
 from ._document import ImageDocument, Surroundings
 from ._first_sights import FirstSights
 from ._signature_rules import SignatureRule, rule_for
-from ._signatures import Asked, judge_one
+from ._signatures import judge_one
 from ._trust import NOBODY
 
 Plain = dict[str, t.Any]
@@ -35,7 +35,7 @@ def documents_of(
 
     def surroundings(name: ImageName, manifest: Manifest) -> Surroundings:
         rule = rule_for(rules, name.repository)
-        found = judge_one(registry, Asked(name.repository, manifest), rule, now).as_plain() if rules else {}
+        found = judge_one(registry, name.repository, manifest, rule, now).as_plain() if rules else {}
         return Surroundings(
             now,
             NOBODY if rule is None else rule.trust,

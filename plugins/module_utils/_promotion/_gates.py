@@ -10,11 +10,11 @@ An expression is compiled once, and looked at for the parts of the document that
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import typing as t
 
 from .._model._errors import InvalidInput
+from .._model._selection import matches_any
 
 Plain = dict[str, t.Any]
 
@@ -41,7 +41,6 @@ class Gate(t.NamedTuple):
     """One condition, which images of some repositories have to meet."""
 
     name: str
-    that: str
     expression: t.Any
     """Compiled."""
     message: str
@@ -53,7 +52,7 @@ class Gate(t.NamedTuple):
 
     def applies_to(self, repository: str) -> bool:
         """Whether one of the patterns matches."""
-        return any(fnmatch.fnmatchcase(repository, pattern) for pattern in self.repositories)
+        return matches_any(repository, self.repositories)
 
     def judge(self, document: Plain) -> GateResult:
         """What the gate says of an image. Anything but true and false fails, and so does what can't be evaluated."""
@@ -124,7 +123,6 @@ def _gate(entry: Plain, where: str) -> Gate:
     repositories = ["*"] if entry["repositories"] is None else entry["repositories"]
     return Gate(
         name,
-        that,
         expression,
         entry["msg"] or f"{that} isn't true",
         entry["severity"],

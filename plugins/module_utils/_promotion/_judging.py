@@ -26,7 +26,7 @@ from ._first_sights import FirstSights, Sight
 from ._gates import Gate, GateResult, keys_named
 from ._plan import Plan, PlannedImage
 from ._signature_rules import REQUIRED, SignatureRule, rule_for
-from ._signatures import Asked, Judgement, judge_one
+from ._signatures import Judgement, judge_one
 from ._trust import NOBODY, Trust
 
 Plain = dict[str, t.Any]
@@ -102,8 +102,8 @@ class _Judge:
             return None
         rule = rule_for(rules, repository)
         # What is signed is the source's digest, also where only some platforms of it are promoted.
-        asked = Asked(repository, self._manifest(image, image.source_digest))
-        judgement = judge_one(self._source, asked, rule, self.now)
+        manifest = self._manifest(image, image.source_digest)
+        judgement = judge_one(self._source, repository, manifest, rule, self.now)
         if rule is not None and rule.mode == REQUIRED and judgement.verified:
             return _copied_along(judgement, image.artifacts)
         return judgement

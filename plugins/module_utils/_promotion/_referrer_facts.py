@@ -13,10 +13,10 @@ from .._end._end import End
 from .._images._referrers import Found, referrers_of
 from .._model._actions import API, COSIGN_TAG, TAG_SCHEMA
 from .._model._errors import ContentMismatch, InvalidInput, NotFound, ProtocolViolation, RegistryError, Unverified
-from .._model._manifest import Descriptor, Manifest
+from .._model._manifest import MAXIMUM_SIZE, Descriptor, Manifest
 from .._run._parallel import run_all
 from . import _statement
-from ._signed_content import MAXIMUM, parse_object, read_signed
+from ._signed_content import parse_object, read_signed
 from ._sigstore_bundle import is_bundle_type, statement_in
 
 _PREDICATE_TYPE = "dev.sigstore.bundle.predicateType"
@@ -90,7 +90,7 @@ def _read(registry: End, repository: str, subject: str, found_by: str, descripto
 def _statement_in(registry: End, repository: str, layer: Descriptor) -> _statement.Statement | None:
     """The statement in a layer, whoever has signed it; None where there is none, or one that can't be read."""
     kinds = (_DSSE, _statement.PAYLOAD_TYPE)
-    if layer.size > MAXIMUM or not (layer.media_type in kinds or is_bundle_type(layer.media_type)):
+    if layer.size > MAXIMUM_SIZE or not (layer.media_type in kinds or is_bundle_type(layer.media_type)):
         return None
     try:
         content = read_signed(registry, repository, layer)

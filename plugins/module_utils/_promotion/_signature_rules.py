@@ -7,11 +7,11 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import typing as t
 
 from .._model._errors import InvalidInput, LocalFileError
+from .._model._selection import matches_any
 from .._model._shown import is_content
 from .._run._local_path import absolute, check_is_file, relative_hint
 from . import _cryptography as lib
@@ -39,7 +39,7 @@ class SignatureRule(t.NamedTuple):
 
     def decides(self, repository: str) -> bool:
         """Whether one of the patterns matches."""
-        return any(fnmatch.fnmatchcase(repository, pattern) for pattern in self.repositories)
+        return matches_any(repository, self.repositories)
 
 
 def rule_for(rules: t.Sequence[SignatureRule], repository: str) -> SignatureRule | None:

@@ -83,39 +83,34 @@ def look_at_signatures(
         except NotFound:
             absent = Judgement(verified=False, reason="the image isn't there")
             return {"exists": False, "digest": name.digest, **absent.as_plain()}
-        judgement = judge_one(registry, Asked(name.repository, manifest), rule_for(rules, name.repository), now)
+        judgement = judge_one(registry, name.repository, manifest, rule_for(rules, name.repository), now)
         return {"exists": True, "digest": manifest.digest, **judgement.as_plain()}
 
     return run_all(look, names, registry.jobs)
 
 
-class Asked(t.NamedTuple):
-    """An image whose signatures are asked for."""
-
-    repository: str
-    manifest: Manifest
-
-
-def judge_one(registry: End, asked: Asked, rule: SignatureRule | None, now: datetime.datetime) -> Judgement:
+def judge_one(
+    registry: End, repository: str, manifest: Manifest, rule: SignatureRule | None, now: datetime.datetime
+) -> Judgement:
     """Whether the signatures of an image are enough by a rule. Raises what keeps them from being read."""
     if rule is None:
         return Judgement(verified=False, reason=NO_RULE)
     if rule.mode == EXEMPT:
         return Judgement(verified=None)
-    manifests = [asked.manifest]
-    if rule.each_image and asked.manifest.is_index:
-        tree = read_tree(registry, asked.repository, asked.manifest.digest, {asked.manifest.digest: asked.manifest})
-        manifests += [manifest for manifest in tree if not manifest.is_index]
-    places = [(asked.repository, manifest.digest) for manifest in manifests]
+    manifests = [manifest]
+    if rule.each_image and manifest.is_index:
+        tree = read_tree(registry, repository, manifest.digest, {manifest.digest: manifest})
+        manifests += [one for one in tree if not one.is_index]
+    places = [(repository, one.digest) for one in manifests]
     signatures: list[Signature] = []
     problems: list[str] = []
-    for manifest, found in zip(manifests, referrers_of(registry, places)):
+    for one, found in zip(manifests, referrers_of(registry, places)):
         if isinstance(found, RegistryError):
             raise found
-        subject = Subject(manifest.descriptor, manifest.content)
-        tried = _Trial(registry, asked.repository, subject, rule, now).all_of(found)
-        signatures += [one.signature for one in tried]
-        problems += _problem(tried, rule, manifest.digest)
+        subject = Subject(one.descriptor, one.content)
+        tried = _Trial(registry, repository, subject, rule, now).all_of(found)
+        signatures += [trial.signature for trial in tried]
+        problems += _problem(tried, rule, one.digest)
     return Judgement(not problems, tuple(signatures), "; ".join(problems))
 
 
@@ -186,7 +181,7 @@ class _Trial:
         if form == COSIGN_TAG:
             return _cosign_tag.verify(layer, content, subject, trust)
         if form == SIGSTORE_BUNDLE:
-            return _sigstore_bundle.verify(content, subject, trust).by
+            return _sigstore_bundle.verify(content, subject, trust)
         return _notation.verify(layer, content, subject, trust, self._now)
 
 

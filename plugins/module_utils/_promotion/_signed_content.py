@@ -18,26 +18,24 @@ import typing as t
 from .._blobs._transfer import RegistrySource, verified_pieces
 from .._end._end import End
 from .._model._errors import Unverified
-from .._model._manifest import Descriptor
+from .._model._manifest import MAXIMUM_SIZE, Descriptor
 
-MAXIMUM = 4 * 1024 * 1024
-"""Bytes of a payload, an envelope or a bundle: as large as a manifest may be."""
 _LONGEST_SHOWN = 120
 _URL_ALPHABET = str.maketrans("-_", "+/")
 
 
 def read_signed(registry: End, repository: str, layer: Descriptor) -> bytes:
     """The bytes of a payload, an envelope or a bundle, verified. Raises :class:`Unverified` for what is too large."""
-    if layer.size > MAXIMUM:
-        raise Unverified(f"it has {layer.size} bytes, and at most {MAXIMUM} are read")
+    if layer.size > MAXIMUM_SIZE:
+        raise Unverified(f"it has {layer.size} bytes, and at most {MAXIMUM_SIZE} are read")
     source = RegistrySource(registry, repository, layer.digest)
     return b"".join(verified_pieces(source, layer.digest, layer.size))
 
 
 def parse_object(content: bytes, what: str) -> dict[str, t.Any]:
     """The JSON object in these bytes. Raises :class:`Unverified`."""
-    if len(content) > MAXIMUM:
-        raise Unverified(f"{what} is larger than {MAXIMUM} bytes")
+    if len(content) > MAXIMUM_SIZE:
+        raise Unverified(f"{what} is larger than {MAXIMUM_SIZE} bytes")
     try:
         document = json.loads(content.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError):

@@ -23,13 +23,6 @@ from ._trust import Subject, Trust
 _MEDIA_TYPE = re.compile(r"application/vnd\.dev\.sigstore\.bundle(?:\.v0\.3\+json|\+json;version=0\.[1-3])", re.ASCII)
 
 
-class Verified(t.NamedTuple):
-    """A bundle that verifies, and the statement in it; None where it signs the manifest alone."""
-
-    by: str
-    statement: Statement | None
-
-
 def is_bundle_type(media_type: str) -> bool:
     """Whether an artifact type, or the media type of a layer, is that of a bundle."""
     return _MEDIA_TYPE.fullmatch(media_type) is not None
@@ -46,7 +39,7 @@ def statement_in(content: bytes) -> Statement:
     return parse_statement(parse_envelope(envelope).payload)
 
 
-def verify(content: bytes, subject: Subject, trust: Trust) -> Verified:
+def verify(content: bytes, subject: Subject, trust: Trust) -> str:
     """Who has signed a bundle about ``subject``. Raises :class:`Unverified`."""
     document = parse_object(content, "the bundle")
     if not is_bundle_type(str(document.get("mediaType"))):
@@ -58,7 +51,7 @@ def verify(content: bytes, subject: Subject, trust: Trust) -> Verified:
         raise Unverified("the bundle has two signatures, and must have one")
     if "messageSignature" in document:
         message = member(document, "messageSignature", dict, "the bundle")
-        return Verified(_signer_of_manifest(message, subject, trust), None)
+        return _signer_of_manifest(message, subject, trust)
     return _signed_statement(member(document, "dsseEnvelope", dict, "the bundle"), subject, trust)
 
 
@@ -68,11 +61,11 @@ def _signer_of_manifest(message: t.Mapping[str, t.Any], subject: Subject, trust:
     return trust.signer(decode(message.get("signature"), "the signature"), subject.content)
 
 
-def _signed_statement(document: t.Mapping[str, t.Any], subject: Subject, trust: Trust) -> Verified:
+def _signed_statement(document: t.Mapping[str, t.Any], subject: Subject, trust: Trust) -> str:
     envelope = parse_envelope(document)
     statement = parse_statement(envelope.payload)
     if statement.predicate_type not in trust.predicate_types:
         raise NoSignature(f"the statement is {shown(statement.predicate_type)}, which doesn't count as a signature")
     signed = statement.about(subject.descriptor.digest)
     trust.check_annotations(annotations_of(signed.get("annotations"), "the statement"))
-    return Verified(trust.signer(envelope.signature, envelope.signed), statement)
+    return trust.signer(envelope.signature, envelope.signed)

@@ -50,7 +50,6 @@ def private_key(kind: str, number: int = 0) -> Private:
         "p256": ec.SECP256R1(),
         "p384": ec.SECP384R1(),
         "p521": ec.SECP521R1(),
-        "p224": ec.SECP224R1(),
         "k256": ec.SECP256K1(),
     }
     return ec.generate_private_key(curves[kind])

@@ -5,19 +5,18 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
-import re
+import sys
 import time
 from typing import NamedTuple
 
-from openssl_signatures import BUNDLE, Keys, Signatures
+from openssl_signatures import BUNDLE, OCI_MANIFEST, Keys, Signatures, b64, digest_of
 from runs import (
     COLLECTION,
     OUTPUT,
     PROMOTE,
     REGISTRIES,
+    WRITING,
     Plain,
     Run,
     check,
@@ -33,14 +32,17 @@ from runs import (
     write_task,
 )
 
+sys.path.append(str(COLLECTION / "tools"))
+
+import guide_pages
+
 SOURCE, DESTINATION = "dev", "prod"
-MANIFEST, CONFIG = "application/vnd.oci.image.manifest.v1+json", "application/vnd.oci.image.config.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 RECORD = "https://github.com/imageops/registry/promotion/v1"
 SPDX, SLSA = "https://spdx.dev/Document", "https://slsa.dev/provenance/v1"
 PREFIX = f"gates-{time.time_ns()}"
 """New at every run: what an earlier one has promoted would be equal."""
-EXAMPLE = re.compile(r"\.\. code-block:: yaml\n\n((?:   .*\n|\n)+)")
 
 
 class Made(NamedTuple):
@@ -63,7 +65,7 @@ class Made(NamedTuple):
         config = {"os": "linux", "architecture": self.platform, "created": self.created}
         blobs = {CONFIG: json.dumps({**config, "config": {"Labels": self.labels}}).encode(), LAYER: layer}
         descriptors = {kind: described(kind, content) for kind, content in blobs.items()}
-        document = {"schemaVersion": 2, "mediaType": MANIFEST, "config": descriptors[CONFIG]}
+        document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": descriptors[CONFIG]}
         document.update(layers=[descriptors[LAYER]], annotations=self.annotations)
         content = json.dumps(document).encode()
         work = Signatures(keys, content)
@@ -73,8 +75,8 @@ class Made(NamedTuple):
         ]
         there = {**connection(registry), "repository": self.repository}
         pushed = [*blobs.values(), *work.blobs.values()]
-        tasks = [task("blob", {**there, "content_base64": encoded(one)}) for one in pushed]
-        manifests = [{"digest": work.digest, "content_base64": encoded(content)}, *attached]
+        tasks = [task("blob", {**there, "content_base64": b64(one)}) for one in pushed]
+        manifests = [{"digest": work.digest, "content_base64": b64(content)}, *attached]
         tasks += [task("manifest", {**there, **one}) for one in manifests]
         return [*tasks, task("tag", {**there, "tag": self.tag, "digest": work.digest})]
 
@@ -84,12 +86,8 @@ class Made(NamedTuple):
         return {"repository": self.repository, "tag": self.tag, "destination_repository": f"{PREFIX}/{self.repository}"}
 
 
-def encoded(content: bytes) -> str:
-    return base64.b64encode(content).decode()
-
-
 def described(kind: str, content: bytes) -> Plain:
-    return {"mediaType": kind, "digest": "sha256:" + hashlib.sha256(content).hexdigest(), "size": len(content)}
+    return {"mediaType": kind, "digest": digest_of(content), "size": len(content)}
 
 
 SOURCE_LABEL, LICENCES = "org.opencontainers.image.source", "org.opencontainers.image.licenses"
@@ -106,7 +104,7 @@ CASES: dict[str, tuple[Made, Made]] = {
         Made("team/base", annotations={BASE: "registry.example/base/debian:12"}),
         Made("team/no-base", annotations={BASE: "docker.example/debian:12"}),
     ),
-    "maximum size": (Made("team/small"), Made("team/large", layer=524_288_001)),
+    "maximum size": (Made("team/small"), Made("team/large", layer=2000)),
     "maximum age": (Made("team/young", created=YOUNG), Made("team/old")),
     "minimum age": (Made("team/known"), Made("team/unknown")),
     "soak time": (
@@ -126,8 +124,7 @@ CASES: dict[str, tuple[Made, Made]] = {
 
 def examples() -> dict[str, Plain]:
     """The gates of the cookbook, by their names."""
-    text = (COLLECTION / "docs/docsite/rst/gates.rst").read_text(encoding="utf-8")
-    blocks = [re.sub(r"^   ", "", block, flags=re.MULTILINE) for block in EXAMPLE.findall(text)]
+    blocks = [one.text for one in guide_pages.examples(guide_pages.page("gates")) if one.language == "yaml"]
     read = OUTPUT / "cookbook.json"
     playbook(play([write_task("blocks | map('from_yaml')", read)]), {"blocks": blocks})
     return {gates[0]["name"]: gates[0] for gates in json.loads(read.read_text())}
@@ -142,11 +139,10 @@ def cookbook() -> None:
     size = "total_size <= `524288000`"
     check(gates["maximum size"]["that"] == size, "another maximum size")
     gates["maximum size"]["that"] = "total_size <= `1000`"
-    cases = {**CASES, "maximum size": (Made("team/small"), Made("team/large", layer=2000))}
-    playbook(play([step for pair in cases.values() for made in pair for step in made.tasks(SOURCE, keys)]), {})
+    playbook(play([step for pair in CASES.values() for made in pair for step in made.tasks(SOURCE, keys)]), {})
     records = OUTPUT / "records"
     records.mkdir()
-    tasks = [looking(name, gates[name], pair, keys, str(records)) for name, pair in cases.items()]
+    tasks = [looking(name, gates[name], pair, keys, str(records)) for name, pair in CASES.items()]
     known = {"name": "Know one of them for long", "ansible.builtin.copy": {"dest": str(records / "first-seen.json")}}
     known["ansible.builtin.copy"]["content"] = "{{ old | to_json }}"
     name = f"{REGISTRIES[SOURCE]['address']}/team/known@"
@@ -154,7 +150,7 @@ def cookbook() -> None:
     known["vars"] = {"old": "{{ {'" + name + "' ~ looked.digest: '2026-01-01T00:00:00Z'} }}"}
     beginning = mark()
     done = playbook(play([look, known, *tasks]), {}, noise=True)
-    for name in cases:
+    for name in CASES:
         images = done.of(name)["images"]
         wanted = ["promote", "promote" if name == "new rule" else "refused"]
         check([image["action"] for image in images] == wanted, f"{name}: {images}")
@@ -163,9 +159,9 @@ def cookbook() -> None:
         if name != "new rule":
             check(gates[name]["msg"] in images[1]["reason"], f"{name}: {images[1]['reason']}")
     check("January" in done.output, f"no warning of the new rule:\n{done.output}")
-    writes = [one for one in requests_since(beginning, DESTINATION) if one["method"] not in ("GET", "HEAD")]
+    writes = [one for one in requests_since(beginning, DESTINATION) if one["method"] in WRITING]
     check(not writes, f"{writes}")
-    say(f"{len(cases)} examples")
+    say(f"{len(CASES)} examples")
 
 
 def looking(name: str, gate: Plain, pair: tuple[Made, Made], keys: Keys, records: str) -> Plain:
@@ -182,7 +178,7 @@ def role() -> None:
     """What the role refuses, in check mode and for real, writes nothing; what passes is promoted, once."""
     good, bad = CASES["required labels"]
     gate = examples()["required labels"]
-    gate["message"] = gate.pop("msg")  # The alias.
+    gate["message"] = gate.pop("msg")  # Its other name.
     variables = {
         "promote_source": connection(SOURCE),
         "promote_destination": connection(DESTINATION),
@@ -195,7 +191,7 @@ def role() -> None:
         done = playbook(play(steps), variables, *arguments, expected=2)
         said = said_in(done)
         check(gate["message"] in said and "Nothing was written" in said, done.output)
-    writes = [one for one in requests_since(beginning, DESTINATION) if one["method"] not in ("GET", "HEAD")]
+    writes = [one for one in requests_since(beginning, DESTINATION) if one["method"] in WRITING]
     check(not writes, f"{lines(writes)}")
     done = playbook(play(steps), {**variables, "promote_on_error": "continue"}, expected=2)
     check("gates: required labels (passed)" in said_in(done), done.output)

@@ -12,6 +12,7 @@ from openssl_signatures import BUNDLE, NOTARY, Keys, Signatures
 from runs import (
     OUTPUT,
     REGISTRIES,
+    WRITING,
     Plain,
     check,
     connection,
@@ -166,7 +167,7 @@ def signatures() -> None:
         beginning = mark()
         for look in (each_key, certificates, rules, documents):
             look(place)
-        writes = [one for one in requests_since(beginning, registry) if one["method"] not in ("GET", "HEAD")]
+        writes = [one for one in requests_since(beginning, registry) if one["method"] in WRITING]
         check(not writes, f"{registry}: {writes}")
         say(f"{registry}: {len(KEYS)} keys, 3 forms")
 

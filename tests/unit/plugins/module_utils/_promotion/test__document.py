@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import base64
-import datetime
 import json
 import typing as t
 
@@ -31,6 +30,8 @@ from ansible_collections.imageops.registry.tests.unit.support.documents import (
 )
 from ansible_collections.imageops.registry.tests.unit.support.fake_registry import FakeRegistry
 from ansible_collections.imageops.registry.tests.unit.support.signing import (
+    BUNDLE,
+    NOW,
     WAYS,
     bundle,
     private_key,
@@ -39,9 +40,7 @@ from ansible_collections.imageops.registry.tests.unit.support.signing import (
 )
 from ansible_collections.imageops.registry.tests.unit.support.signing import envelope as envelope_of
 
-NOW = datetime.datetime(2026, 6, 1, 12)
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
-BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 DSSE = "application/vnd.dsse.envelope.v1+json"
 SPDX = "https://spdx.dev/Document"
 

@@ -144,16 +144,23 @@ def with_chain(made: Plain, *artifacts: tuple[Plain, bytes]) -> Plain:
 EVIL = encoded(image(layers=[descriptor(b"another signature")]))
 
 
-@pytest.mark.parametrize("tag", ["", "sha256-" + DIGEST[7:] + ".att"])
+@pytest.mark.parametrize(
+    ("tag", "words"),
+    [
+        # Its manifest has no subject, so it is none of the image's.
+        ("", "no image of the plan has it"),
+        ("sha256-" + DIGEST[7:] + ".att", f"is about {OTHER_DIGEST}, which isn't {DIGEST} and not in it"),
+    ],
+)
 def test_an_image_that_is_called_an_artifact_gets_no_signature(
-    source: FakeRegistry, destination: FakeRegistry, tag: str
+    source: FakeRegistry, destination: FakeRegistry, tag: str, words: str
 ) -> None:
     """A chain: the image OTHER is called an artifact of the plan's image, and so its signature goes with that."""
     destination.add("team/app", OTHER, "stable")
     called = artifact_of(DIGEST, encoded(OTHER), tag)
     evil = artifact_of(OTHER_DIGEST, EVIL, cosign_tags(OTHER_DIGEST)[0])
     made = with_chain(made_for(source, destination), (called, encoded(OTHER)), (evil, EVIL))
-    with pytest.raises(InvalidInput):
+    with pytest.raises(InvalidInput, match=words):
         check(made, source, destination)
     # What isn't to be copied proves nothing either.
     made = with_chain(made_for(source, destination), (evil, EVIL))

@@ -24,7 +24,6 @@ from ansible_collections.imageops.registry.plugins.module_utils._promotion._sign
     rule_for,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._signatures import (
-    Asked,
     Judgement,
     judge_one,
 )
@@ -92,9 +91,7 @@ class Images:
     def judge(self, asked: Manifest | None = None, **changes: t.Any) -> Judgement:
         """By a rule that trusts KEY."""
         rule = SignatureRule(("*",), "required", Trust((TRUSTED,)))._replace(**changes)
-        return judge_one(
-            self.registry.client, Asked("team/app", asked or self.image), rule_for([rule], "team/app"), NOW
-        )
+        return judge_one(self.registry.client, "team/app", asked or self.image, rule_for([rule], "team/app"), NOW)
 
 
 @pytest.fixture
@@ -219,7 +216,7 @@ def test_a_list_that_can_not_be_read_fails_and_passes_nothing(images: Images, er
     images.registry.failing[f"REFERRERS team/app {images.image.digest}"] = error
     rule = SignatureRule(("*",), "if_present", Trust((TRUSTED,)))
     with pytest.raises(type(error)) as caught:
-        judge_one(images.registry.client, Asked("team/app", images.image), rule, NOW)
+        judge_one(images.registry.client, "team/app", images.image, rule, NOW)
     assert caught.value is error
 
 
@@ -229,7 +226,7 @@ def test_a_registry_that_fails_decides_nothing(images: Images) -> None:
     images.registry.failing[f"GET team/app {made.digest}"] = error
     rule = SignatureRule(("*",), "required", Trust((TRUSTED,)))
     with pytest.raises(type(error)) as caught:
-        judge_one(images.registry.client, Asked("team/app", images.image), rule, NOW)
+        judge_one(images.registry.client, "team/app", images.image, rule, NOW)
     assert caught.value is error
 
 
@@ -245,4 +242,4 @@ def test_a_signature_of_an_equal_image_in_another_repository_is_not_looked_for(i
     images.attach(signed_statement(images.image.digest, KEY, SIGN))
     other = images.registry.add("team/other", image(), "1")
     rule = SignatureRule(("*",), "required", Trust((TRUSTED,)))
-    assert judge_one(images.registry.client, Asked("team/other", other), rule, NOW).verified is False
+    assert judge_one(images.registry.client, "team/other", other, rule, NOW).verified is False
