@@ -47,6 +47,8 @@ ONLY_IN = {"ansible": "_module", "requests": "_http", "urllib3": "_http"}
 PORT_ONLY = {"_layout", "_blobs", "_images", "_promotion"}
 BEHIND_PORT = {"_http", "_registry"}
 
+LONGEST_LINE = 160
+
 NOT_OURS = {".git", ".build", ".ansible", "__pycache__", "output"}
 
 
@@ -67,6 +69,15 @@ def headers() -> Iterator[str]:
             start = stream.read(2000)
         if (path.suffix in WITH_HEADER or start.startswith(b"#!")) and HEADER.encode() not in start:
             yield f"{name}: its first lines lack '{HEADER}GPL-3.0-or-later'"
+
+
+def long_lines() -> Iterator[str]:
+    """ansible-test allows no longer line, not even in documentation, and takes two minutes to say so."""
+    for path in files():
+        if path.suffix == ".py":
+            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+                if len(line) > LONGEST_LINE:
+                    yield f"{path.relative_to(ROOT)}:{number}: {len(line)} characters; at most {LONGEST_LINE}"
 
 
 def documentation(path: Path, part: str = "DOCUMENTATION") -> dict[str, object]:
@@ -174,7 +185,7 @@ def package() -> Iterator[str]:
 
 
 def main() -> int:
-    broken = [*headers(), *rooms(), *stale(), *unreadable(), *broken_links(ROOT, files()), *package()]
+    broken = [*headers(), *long_lines(), *rooms(), *stale(), *unreadable(), *broken_links(ROOT, files()), *package()]
     for line in broken:
         print(line)
     return 1 if broken else 0

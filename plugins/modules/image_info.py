@@ -221,7 +221,9 @@ images:
               by: key:Jq5gkTBcRR9FKnPpVZ0jVwDnJwV4sNgyD7cJ1hKJ0kA=
               reason: ""
         promotions:
-          description: Records of promotions that are attached to the digest, and say that they succeeded. Only a record with C(verified) was certainly made by an owner of the key.
+          description:
+            - Records of promotions that are attached to the digest, and say that they succeeded.
+            - Only a record with C(verified) was certainly made by an owner of the key.
           type: list
           elements: dict
           sample:
