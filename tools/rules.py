@@ -47,6 +47,7 @@ ONLY_IN = {"ansible": "_module", "requests": "_http", "urllib3": "_http"}
 PORT_ONLY = {"_layout", "_blobs", "_images", "_promotion"}
 BEHIND_PORT = {"_http", "_registry"}
 
+VERSION = "plugins/module_utils/_model/_version.py"
 LONGEST_LINE = 160
 
 NOT_OURS = {".git", ".build", ".ansible", "__pycache__", "output"}
@@ -159,6 +160,14 @@ def wrong_in_room(room: str, found: Import) -> Iterator[str]:
             yield f"imports {found.name}: {room} knows registries by _end only"
 
 
+def version() -> Iterator[str]:
+    """Modules know the version of the collection, which is in galaxy.yml, too."""
+    galaxy = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))["version"]
+    text = (ROOT / VERSION).read_text(encoding="utf-8")
+    if f'VERSION = "{galaxy}"' not in text.splitlines():
+        yield f"{VERSION}: the version isn't {galaxy}, which galaxy.yml has"
+
+
 def package() -> Iterator[str]:
     """What ansible-galaxy builds has all that users need, and nothing of what is for developers."""
     with tempfile.TemporaryDirectory() as directory:
@@ -185,7 +194,8 @@ def package() -> Iterator[str]:
 
 
 def main() -> int:
-    broken = [*headers(), *long_lines(), *rooms(), *stale(), *unreadable(), *broken_links(ROOT, files()), *package()]
+    broken = [*headers(), *long_lines(), *rooms(), *version(), *stale(), *unreadable()]
+    broken += [*broken_links(ROOT, files()), *package()]
     for line in broken:
         print(line)
     return 1 if broken else 0

@@ -11,19 +11,17 @@ import datetime
 import typing as t
 
 from .._end._end import End
-from .._model._errors import ContentMismatch, NotFound, Unverified
+from .._model._errors import ContentMismatch, InvalidInput, NotFound, Unverified
 from .._model._manifest import Descriptor, Manifest
 from .._model._times import age_of
 from . import _sigstore_bundle, _statement
+from ._record import DONE, PREDICATE_TYPE, Record
+from ._record_reading import record_in
 from ._referrer_facts import Referrer
 from ._signed_content import read_signed
 from ._trust import Subject, Trust
 
 Plain = dict[str, t.Any]
-
-PREDICATE_TYPE = "https://github.com/imageops/registry/promotion/v1"
-_DONE = "done"
-_TEXTS = ("environment", "actor", "job", "reason")
 
 
 class AttachedRecord(t.NamedTuple):
@@ -31,21 +29,25 @@ class AttachedRecord(t.NamedTuple):
 
     digest: str
     """Of the manifest that holds it."""
-    statement: _statement.Statement
+    record: Record
+    """What it doesn't say is empty: whoever may push may attach anything."""
     verified: bool
     """Whether a key that is trusted has signed it. Whoever may push may attach one that is not."""
 
     def as_plain(self, now: datetime.datetime) -> Plain:
         """As the image document has it. What a record doesn't say is null."""
-        predicate = self.statement.predicate
-        finished = _text(predicate.get("finished_at"))
+        record = self.record
+        tags = [tag.tag for image in record.images for tag in image.tags if tag.tag]
         return {
-            **{name: _text(predicate.get(name)) for name in _TEXTS},
-            "source": _registry_of(predicate.get("source")),
-            "destination": _registry_of(predicate.get("destination")),
-            "tags": _tags_of(predicate.get("images")),
-            "finished_at": finished,
-            "age_seconds": age_of(finished or "", now),
+            "environment": record.environment or None,
+            "actor": record.actor or None,
+            "job": record.job or None,
+            "reason": record.reason or None,
+            "source": record.source or None,
+            "destination": record.destination or None,
+            "tags": list(dict.fromkeys(tags)),
+            "finished_at": record.finished_at or None,
+            "age_seconds": age_of(record.finished_at, now),
             "digest": self.digest,
             "verified": self.verified,
         }
@@ -62,7 +64,7 @@ def records_among(
         if referrer.subject == manifest.digest and PREDICATE_TYPE in referrer.predicate_types and referrer.manifest:
             for layer in referrer.manifest.layers():
                 record = _read(registry, repository, referrer.descriptor.digest, layer, subject, trust)
-                if record is not None and record.statement.predicate.get("outcome") == _DONE:
+                if record is not None and record.record.outcome == DONE:
                     found.append(record)
     return found
 
@@ -80,9 +82,9 @@ def _read(
         else:
             return None
         statement.about(subject.descriptor.digest)
-    except (ContentMismatch, NotFound, Unverified):
+        return AttachedRecord(digest, record_in(statement, partly=True), verified)
+    except (ContentMismatch, InvalidInput, NotFound, Unverified):
         return None
-    return AttachedRecord(digest, statement, verified) if statement.predicate_type == PREDICATE_TYPE else None
 
 
 def _in_bundle(content: bytes, subject: Subject, trust: Trust) -> tuple[_statement.Statement, bool]:
@@ -93,17 +95,3 @@ def _in_bundle(content: bytes, subject: Subject, trust: Trust) -> tuple[_stateme
     except Unverified:
         return statement, False
     return statement, True
-
-
-def _text(value: t.Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _registry_of(value: t.Any) -> str | None:
-    return _text(value.get("registry")) if isinstance(value, dict) else None
-
-
-def _tags_of(images: t.Any) -> list[str]:
-    entries = [entry for entry in images if isinstance(entry, dict)] if isinstance(images, list) else []
-    tags = [tag for entry in entries for tag in entry.get("tags") or () if isinstance(tag, dict)]
-    return list(dict.fromkeys(tag["tag"] for tag in tags if isinstance(tag.get("tag"), str)))

@@ -32,10 +32,10 @@ def read_signed(registry: End, repository: str, layer: Descriptor) -> bytes:
     return b"".join(verified_pieces(source, layer.digest, layer.size))
 
 
-def parse_object(content: bytes, what: str) -> dict[str, t.Any]:
-    """The JSON object in these bytes. Raises :class:`Unverified`."""
-    if len(content) > MAXIMUM_SIZE:
-        raise Unverified(f"{what} is larger than {MAXIMUM_SIZE} bytes")
+def parse_object(content: bytes, what: str, limit: int = MAXIMUM_SIZE) -> dict[str, t.Any]:
+    """The JSON object in these bytes, at most ``limit``. Raises :class:`Unverified`."""
+    if len(content) > limit:
+        raise Unverified(f"{what} is larger than {limit} bytes")
     try:
         document = json.loads(content.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError):

@@ -10,10 +10,11 @@ from __future__ import annotations
 import typing as t
 
 from .._model._errors import Unverified
+from .._model._manifest import MAXIMUM_SIZE
 from ._signed_content import decode, member, parse_object, shown
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
-_STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 
 
 class Envelope(t.NamedTuple):
@@ -59,11 +60,11 @@ def parse_envelope(document: t.Mapping[str, t.Any]) -> Envelope:
     )
 
 
-def parse_statement(payload: bytes) -> Statement:
-    """A statement. Raises :class:`Unverified`."""
-    document = parse_object(payload, "the statement")
-    if document.get("_type") != _STATEMENT_TYPE:
-        raise Unverified(f"the statement is of the type {shown(document.get('_type'))}, not {_STATEMENT_TYPE!r}")
+def parse_statement(payload: bytes, limit: int = MAXIMUM_SIZE) -> Statement:
+    """A statement of at most ``limit`` bytes. Raises :class:`Unverified`."""
+    document = parse_object(payload, "the statement", limit)
+    if document.get("_type") != STATEMENT_TYPE:
+        raise Unverified(f"the statement is of the type {shown(document.get('_type'))}, not {STATEMENT_TYPE!r}")
     subjects = member(document, "subject", list, "the statement")
     for subject in subjects:
         if not isinstance(subject, dict) or not isinstance(subject.get("digest"), dict):

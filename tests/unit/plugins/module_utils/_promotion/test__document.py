@@ -290,13 +290,15 @@ def test_records_of_promotions_are_told_and_whether_they_are_signed(repository: 
     kind, sign = WAYS["P-256 with SHA-256"]
     key = private_key(kind)
     plain = json.dumps(record(made.digest)).encode()
-    signed = bundle(dsseEnvelope=envelope_of(record(made.digest, environment="qa", images=7, source=[]), key, sign))
+    signed = bundle(dsseEnvelope=envelope_of(record(made.digest, environment="qa", images=[], source={}), key, sign))
     in_toto = "application/vnd.in-toto+json"
     unsigned = repository.attach(made, artifactType=in_toto, layers=[repository.blob(plain, in_toto)])
     layers = [repository.blob(signed.content, BUNDLE)]
     annotations = {"dev.sigstore.bundle.predicateType": PREDICATE_TYPE}
     attached = repository.attach(made, artifactType=BUNDLE, layers=layers, annotations=annotations)
-    for other in (record(made.digest, outcome="failed"), record(OTHER_DIGEST), statement(made.digest)):
+    malformed = [record(made.digest, **wrong) for wrong in ({"images": 7}, {"source": []}, {"environment": 1})]
+    others = [record(made.digest, outcome="failed"), record(OTHER_DIGEST), statement(made.digest)]
+    for other in [*malformed, *others]:
         content = json.dumps(other).encode()
         repository.attach(made, artifactType=in_toto, layers=[repository.blob(content, in_toto)])
     trust = Trust((public_key(public_pem(key), "keys"),), annotations={"not": "in it"})
