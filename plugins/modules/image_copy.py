@@ -43,17 +43,29 @@ options:
       - Without a plan, or if it is null, the module compares by itself.
       - The plan consists of C(images), C(blobs), C(manifests), C(artifact_tags) and C(tags). All five are required. An unknown key in one
         of their entries is refused. Other keys of the result, such as C(changed) and C(transfer), are ignored.
-      - The module doesn't compare the images again. It checks only what may have changed since. This is each tag right before it moves, the
-        source if an image has an expected digest, and content that has already arrived. With O(verify), it also checks the pushed content.
+      - The module doesn't compare the images again. It checks what may have changed since, and what the plan claims, see O(trust_plan).
+        Each tag is checked once more right before it moves. With O(verify), the pushed content is checked, too.
       - The module judges the images in the plan again, by O(gates) and O(signatures) of this task. It doesn't believe what the plan says
         about them.
-      - If a tag points to another digest by now, it doesn't move, and its image fails. Then compare again. If a tag already points to the
-        planned digest, its action is V(exists).
+      - If the source serves another digest by now, or no longer has it, or if a tag at the destination points to another digest than in
+        the plan, the image is refused, and its reason says what has changed. Then make a new plan. If a tag already points to the planned
+        digest, its action is V(exists).
       - If images in the plan are missing, refused or failed, nothing is written, unless O(on_error=continue).
       - A plan that goes beyond O(images), O(on_conflict) and O(immutable_tags) is refused before anything is written. This applies to a
         plan for other registries or images, and to one that writes other content, tags or repositories.
       - The plan alone decides what depends on O(platforms), O(flatten), O(artifacts), O(compare_artifacts) and O(repair).
     type: dict
+  trust_plan:
+    description:
+      - Whether to believe what O(plan) says about both registries.
+      - With V(false), the module checks it before it writes anything. Of each image, it asks for the digest at the source, for every tag at
+        the destination, and for everything that the plan leaves out because the destination has it. These are HEAD requests. With
+        O(platforms), it also reads the index at the source.
+      - With V(true), these requests are saved. Use it only if a task in the same play has made the plan, and nobody could change the plan
+        since. The role P(imageops.registry.promote#role) does so for its own comparison, never for a plan that you give it.
+      - O(images), O(on_conflict), O(immutable_tags), O(gates) and O(signatures) apply to every plan.
+    type: bool
+    default: false
   on_error:
     description:
       - With V(fail), the module writes nothing if an image is missing at the source, is refused or can't be read. It moves no tag if
@@ -534,9 +546,9 @@ from ..module_utils._module._verification_arguments import VERIFICATION, verific
 def copy(task: Task) -> dict[str, t.Any]:
     items = image_items(task.params, two_registries(task.params))
     wanted = verification(task.params)
-    return copy_images(
-        task, task.source(), task.registry(writing=True, pushed_to=True), items, wanted, task.params["plan"]
-    )
+    destination = task.registry(writing=True, pushed_to=True)
+    plan, trusted = task.params["plan"], task.params["trust_plan"]
+    return copy_images(task, task.source(), destination, items, wanted, plan, trusted=trusted)
 
 
 ARGUMENTS = module_arguments(
@@ -547,6 +559,7 @@ ARGUMENTS = module_arguments(
         **RECORD,
         **PROGRESS,
         "plan": {"type": "dict"},
+        "trust_plan": {"type": "bool", "default": False},
         "on_error": {"type": "str", "choices": ["fail", "continue"], "default": "fail"},
     },
     source="required",

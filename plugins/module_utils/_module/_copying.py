@@ -18,6 +18,7 @@ from .._promotion._judging import judge_plan
 from .._promotion._make_plan import make_plan
 from .._promotion._plan import Plan
 from .._promotion._plan_as_plain import as_plain, from_plain
+from .._promotion._plan_claims import check_claims
 from .._promotion._plan_conditions import check_conditions
 from .._promotion._plan_subjects import check_subjects
 from .._promotion._report import problem
@@ -37,10 +38,13 @@ def copy_images(
     items: t.Sequence[ImageItem],
     verification: Verification = TAGS_ONLY,
     given: Plain | None = None,
+    *,
+    trusted: bool = False,
 ) -> Plain:
     """Copy images by the options that a task has for that. Returns its result, what failed included.
 
     ``given`` is a plan from before, which is carried out. Raises :class:`InvalidInput` where it is none for ``items``.
+    Unless it is ``trusted``, what it claims of both registries is looked up.
     """
     missing = MissingRepositories(destination)
     rules = plan_rules(task, verification)
@@ -50,6 +54,8 @@ def copy_images(
         plan = from_plain(given, items, source.name, destination.name)
         check_conditions(plan)
         check_subjects(plan, source, destination)
+        if not trusted:
+            plan = check_claims(plan, source, destination)
         plan = judge_plan(plan, source, destination, rules.conditions, check=task.check_mode)
         missing.consider(plan.untagged_repositories)
     task.check_secrets(as_plain(plan, contents=False))

@@ -178,7 +178,7 @@ def _compare(ends: _Ends, item: ImageItem, heads: _Heads) -> Comparison:
             "(expected_digest). If that is right, change expected_digest.",
         )
     try:
-        comparison = _choose(source, Comparison(item, UNCHANGED, found, found))
+        comparison = choose(source, Comparison(item, UNCHANGED, found, found))
         return _compare_chosen(ends, comparison, heads)
     except PlatformMissing as error:
         return Comparison(item, REFUSED, found, reason=f"{item.at_source(source.name)}: {error}")
@@ -188,8 +188,11 @@ def _compare(ends: _Ends, item: ImageItem, heads: _Heads) -> Comparison:
         return Comparison(item, FAILED, found, reason=str(error))
 
 
-def _choose(source: End, comparison: Comparison) -> Comparison:
-    """What is chosen of the platforms of an index. An image is looked at later, where it has to be promoted."""
+def choose(source: End, comparison: Comparison) -> Comparison:
+    """What is chosen of the platforms of an index. An image is looked at later, where it has to be promoted.
+
+    Raises :class:`PlatformMissing` where the index has nothing for one of them, and what keeps it from being read.
+    """
     item, found = comparison.item, t.cast(Descriptor, comparison.source)
     if not item.platforms or found.media_type not in (*INDEX_TYPES, ""):
         return comparison
@@ -230,7 +233,7 @@ def _compare_chosen(ends: _Ends, comparison: Comparison, heads: _Heads) -> Compa
     if item.platforms and tree[-1].is_index and media_type not in (*INDEX_TYPES, ""):
         # HEAD has called it something else, so that nothing was chosen of it yet.
         top = tree[-1].descriptor
-        comparison = _choose(source, comparison._replace(source=top, chosen=top, tags=()))
+        comparison = choose(source, comparison._replace(source=top, chosen=top, tags=()))
         return _compare_chosen(ends, comparison, heads)
     _check_platform_of_image(source, item, tree[-1])
     if comparison.source == comparison.chosen:

@@ -32,6 +32,7 @@ _AUTHORITY = "test_private_authority.py::test_"
 _PLANS = "../plugins/module_utils/_promotion/test__plan_conditions.py::test_"
 _CHILD = "../plugins/plugin_utils/test__child.py::test_"
 _IN_CHILD = "../plugins/plugin_utils/test__child_process.py::test_"
+_CLAIMS = "../plugins/module_utils/_promotion/test__plan_claims.py::test_"
 _SUBJECTS = "../plugins/module_utils/_promotion/test__plan_subjects.py::test_"
 
 CREDENTIALS_KEPT = (
@@ -635,6 +636,48 @@ PLANS = (
         "if (image.item.destination_repository, artifact.digest) not in plan.manifests_by_place:",
         "if False:",
         f"{_PLANS}an_artifact_without_its_manifest_is_refused",
+    ),
+    Guard(
+        "the digest of a plan is what the source serves",
+        "_promotion/_plan_claims.py",
+        "if found.digest != image.source_digest:",
+        "if False:",
+        f"{_CLAIMS}a_plan_of_another_digest_is_refused",
+    ),
+    Guard(
+        "tags that a plan calls equal are looked up",
+        "_promotion/_plan_claims.py",
+        "if now not in (image.digest, tag.previous_digest):",
+        "if False:",
+        f"{_CLAIMS}a_claim_that_everything_is_equal_is_looked_up",
+    ),
+    Guard(
+        "manifests that a plan leaves out are at the destination",
+        "_promotion/_plan_claims.py",
+        "if self._destination.head_manifest(repository, digest, Purpose.REPORT) is None:",
+        "if False:",
+        f"{_CLAIMS}no_tag_moves_to_an_image_of_which_something_is_left_out",
+    ),
+    Guard(
+        "blobs that a plan leaves out are at the destination",
+        "_promotion/_plan_claims.py",
+        "if self._destination.head_blob(repository, digest, Purpose.REPORT) is None:",
+        "if False:",
+        f"{_CLAIMS}no_tag_moves_to_an_image_of_which_something_is_left_out",
+    ),
+    Guard(
+        "artifacts that a plan leaves out are at the destination",
+        "_promotion/_plan_claims.py",
+        "if artifact.action == EXISTS and not self._has_artifact(repository, artifact):",
+        "if False:",
+        f"{_CLAIMS}an_artifact_that_is_said_to_be_there_is_looked_for",
+    ),
+    Guard(
+        "what a plan says that platforms choose is chosen again",
+        "_promotion/_plan_claims.py",
+        "if digest == image.digest:",
+        "if True:",
+        f"{_CLAIMS}what_platforms_choose_is_chosen_again",
     ),
 )
 

@@ -321,9 +321,18 @@ def from_nothing() -> None:
     plan = call([task("image_diff_info", options)]).of("image_diff_info")
     found = {"HEAD tag 404": NEW, "GET tag 404": 1, "GET by digest 404": 1, "GET tags/list 404": 1}
     check_kinds("from nothing, compared", moment, destination, found, NEW)
-    moment = copied("from nothing, by that plan", {**options, "plan": plan})
+    looked = mark()
+    call([task("image_copy", {**options, "plan": plan}, check_mode=True)])
+    what = "what a plan claims"
+    seen = kinds_since(looked, source)
+    check(seen == Counter({"HEAD tag 200": NEW}), f"{what}: {source} saw {dict(seen)}")
+    moment = copied("from nothing, by that plan", {**options, "plan": plan, "trust_plan": True})
     check_kinds("from nothing, by that plan", moment, source, {"GET blob 200": SHARED + 2 * NEW}, NEW)
     check_kinds("from nothing, by that plan", moment, destination, at_new_destination(by_plan=True), NEW)
+    looked = mark()
+    call([task("image_copy", {**options, "plan": plan})])
+    for end in (source, destination):
+        check_kinds(f"{what}, which was carried out", looked, end, {"HEAD tag 200": NEW}, NEW)
 
 
 WITHOUT_ARTIFACTS = {"GET referrers 404": 1, "GET cosign 404": 2, "HEAD cosign 404": 3}

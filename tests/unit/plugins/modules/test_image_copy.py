@@ -145,8 +145,29 @@ def test_a_plan_is_followed(source: RegistryServer, registry: RegistryServer, op
     registry.manifests.clear()
     # The source has moved on: what was looked at is what is copied.
     source.add_image("a/b:1.0", layer=b"another layer")
-    done = succeed("image_copy", {**options, "plan": planned})
+    done = succeed("image_copy", {**options, "plan": planned, "trust_plan": True})
     assert done["changed"] is True and registry.tags == {"a/b:1.0": plan["images"][0]["digest"]} != source.tags
+
+
+def test_a_plan_that_is_old_is_refused(source: RegistryServer, registry: RegistryServer, options: Plain) -> None:
+    plan = succeed("image_diff_info", options)
+    source.add_image("a/b:1.0", layer=b"another layer")
+    for check in (True, False):
+        failed = fail("image_copy", {**options, "plan": plan}, check=check)
+        assert failed["images"][0]["action"] == "refused" and failed["failures"][0]["msg"] in failed["msg"]
+        assert (
+            f"serves {source.tags['a/b:1.0']} now, and the plan promotes {plan['images'][0]['digest']}" in failed["msg"]
+        )
+    assert registry.writes == []
+
+
+def test_a_plan_that_was_carried_out_is_unchanged(registry: RegistryServer, options: Plain) -> None:
+    plan = succeed("image_diff_info", options)
+    assert succeed("image_copy", {**options, "plan": plan})["changed"] is True
+    writes = len(registry.writes)
+    again = succeed("image_copy", {**options, "plan": plan})
+    assert again["changed"] is False and again["images"][0]["action"] == "unchanged"
+    assert [tag["action"] for tag in again["images"][0]["tags"]] == ["exists"] and len(registry.writes) == writes
 
 
 def test_a_plan_that_is_none(registry: RegistryServer, options: Plain) -> None:
