@@ -12,7 +12,7 @@ import typing as t
 from .._end._end import End
 from .._end._referrers import Referrers, referrers_tag
 from .._model._digest import algorithm_of
-from .._model._errors import InvalidInput, NotFound, ProtocolViolation, RegistryError, Unsupported
+from .._model._errors import BAD_CONTENT, RegistryError
 from .._model._manifest import Descriptor, Manifest
 from .._run._parallel import run_all
 from ._listing import ImageName, head_images
@@ -124,7 +124,7 @@ def _read(
     def read(place: tuple[str, str]) -> Manifest | None:
         try:
             return registry.get_manifest(*place, listed[place])
-        except (InvalidInput, NotFound, ProtocolViolation, Unsupported):
+        except BAD_CONTENT:
             # What is read next says that of the artifact.
             return None
 

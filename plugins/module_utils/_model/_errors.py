@@ -258,3 +258,8 @@ class Detached(RegistryError):
         super().__init__(
             reason, hint="No tag is moved any more. What was sent stays, and the next run continues from there"
         )
+
+
+BAD_CONTENT = (ContentMismatch, InvalidInput, NotFound, ProtocolViolation, Unsupported, Unverified)
+"""What is wrong with a thing itself that was read, such as a referrer, and not with reading it: it is passed over, or
+told. Everything else is a failure of the registry, and says nothing about the thing."""

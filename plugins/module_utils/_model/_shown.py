@@ -16,8 +16,8 @@ HIDDEN = "********"
 """What stands in place of a secret, as in Ansible's own output."""
 _LONGEST = 160
 _DIGEST = re.compile(r"@(?:sha[0-9]+:[^@]*|[a-z0-9+._-]+:[0-9a-fA-F]{32,})\Z", re.ASCII)
-_CONTENT = re.compile(r".*?(?:[\r\n\0]|-----BEGIN )|\s*(?:[{\[]|LS0tLS1|eyJ)")
-"""What is no path: lines, PEM, JSON, and either in base64."""
+_CONTENT = re.compile(r".*?(?:[\r\n\0]|-----BEGIN )|\s*(?:[{\[]|LS0tLS1|eyJ|M[A-P][A-Za-z0-9+/]{60,}={0,2}\Z)")
+"""What is no path: lines, PEM, JSON, either in base64, and keys in base64 (DER)."""
 _LONGEST_PATH = 4096
 NOT_SHOWN = "(a notice that isn't shown: it has a secret in it)"
 _IGNORED = re.compile(r"[\s+\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+")

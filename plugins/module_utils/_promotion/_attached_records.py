@@ -11,7 +11,7 @@ import datetime
 import typing as t
 
 from .._end._end import End
-from .._model._errors import ContentMismatch, InvalidInput, NotFound, Unverified
+from .._model._errors import BAD_CONTENT, Unverified
 from .._model._manifest import Descriptor, Manifest
 from .._model._times import age_of
 from . import _sigstore_bundle, _statement
@@ -83,7 +83,7 @@ def _read(
             return None
         statement.about(subject.descriptor.digest)
         return AttachedRecord(digest, record_in(statement, partly=True), verified)
-    except (ContentMismatch, InvalidInput, NotFound, Unverified):
+    except BAD_CONTENT:
         return None
 
 

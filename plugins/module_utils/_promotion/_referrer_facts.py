@@ -12,14 +12,13 @@ import typing as t
 from .._end._end import End
 from .._images._referrers import Found, referrers_of
 from .._model._actions import API, COSIGN_TAG, TAG_SCHEMA
-from .._model._errors import ContentMismatch, InvalidInput, NotFound, ProtocolViolation, RegistryError, Unverified
+from .._model._errors import BAD_CONTENT, InvalidInput, RegistryError
 from .._model._manifest import MAXIMUM_SIZE, Descriptor, Manifest
 from .._run._parallel import run_all
 from . import _statement
 from ._signed_content import parse_object, read_signed
-from ._sigstore_bundle import is_bundle_type, statement_in
+from ._sigstore_bundle import PREDICATE_ANNOTATION, is_bundle_type, statement_in
 
-_PREDICATE_TYPE = "dev.sigstore.bundle.predicateType"
 _DSSE = "application/vnd.dsse.envelope.v1+json"
 _MOST = 1000
 """Referrers of an image, its children included."""
@@ -45,8 +44,8 @@ class Referrer(t.NamedTuple):
     def predicate_types(self) -> list[str]:
         """The types of its statements."""
         annotated = {} if self.manifest is None else self.manifest.annotations
-        if annotated.get(_PREDICATE_TYPE):
-            return [annotated[_PREDICATE_TYPE]]
+        if annotated.get(PREDICATE_ANNOTATION):
+            return [annotated[PREDICATE_ANNOTATION]]
         return list(dict.fromkeys(statement.predicate_type for statement in self.statements))
 
 
@@ -79,9 +78,9 @@ def _entries(found: Found) -> t.Iterator[tuple[str, Descriptor]]:
 def _read(registry: End, repository: str, subject: str, found_by: str, descriptor: Descriptor) -> Referrer:
     try:
         manifest = registry.get_manifest(repository, descriptor.digest, descriptor.media_type)
-    except (InvalidInput, NotFound, ProtocolViolation):
+    except BAD_CONTENT:
         return Referrer(subject, found_by, descriptor, None)
-    if manifest.annotations.get(_PREDICATE_TYPE):
+    if manifest.annotations.get(PREDICATE_ANNOTATION):
         return Referrer(subject, found_by, descriptor, manifest)
     statements = [_statement_in(registry, repository, layer) for layer in manifest.layers()]
     return Referrer(subject, found_by, descriptor, manifest, tuple(one for one in statements if one is not None))
@@ -100,5 +99,5 @@ def _statement_in(registry: End, repository: str, layer: Descriptor) -> _stateme
             return statement_in(content)
         envelope = _statement.parse_envelope(parse_object(content, "the envelope"))
         return _statement.parse_statement(envelope.payload)
-    except (ContentMismatch, NotFound, Unverified):
+    except BAD_CONTENT:
         return None

@@ -7,15 +7,13 @@
 
 from __future__ import annotations
 
-import os
 import typing as t
 
-from .._model._errors import InvalidInput, LocalFileError
+from .._model._errors import InvalidInput
 from .._model._selection import matches_any
-from .._model._shown import is_content
-from .._run._local_path import absolute, check_is_file, relative_hint
 from . import _cryptography as lib
 from ._certificate_chain import Roots, read_certificates, read_subject
+from ._pem import read_pem
 from ._public_keys import PublicKey, public_key
 from ._trust import COSIGN_SIGN, Trust
 
@@ -23,8 +21,6 @@ Plain = dict[str, t.Any]
 
 REQUIRED, IF_PRESENT, EXEMPT = "required", "if_present", "none"
 MODES = (REQUIRED, IF_PRESENT, EXEMPT)
-_LARGEST_FILE = 1024 * 1024
-"""Bytes of a file with keys or certificates."""
 
 
 class SignatureRule(t.NamedTuple):
@@ -86,27 +82,8 @@ def _rule(entry: Plain, where: str) -> SignatureRule:
 
 
 def _key(text: str, where: str) -> PublicKey:
-    return public_key(*_pem(text, where))
+    return public_key(*read_pem(text, where))
 
 
 def _certificates(text: str, where: str) -> tuple[t.Any, ...]:
-    return read_certificates(*_pem(text, where))
-
-
-def _pem(text: str, where: str) -> tuple[bytes, str]:
-    """The content of a file, or the text itself where it is one; and how messages call it."""
-    if is_content(text):
-        return text.encode("utf-8", "replace"), where
-    path = absolute(text)
-    try:
-        check_is_file(path)
-        with open(path, "rb") as file:
-            content = file.read(_LARGEST_FILE + 1)
-    except LocalFileError as error:
-        raise error.at_option(where) from None
-    except OSError as error:
-        problem = f"{where}: the file {path} can't be read: {os.strerror(error.errno or 0)}"
-        raise LocalFileError(problem, hint=relative_hint(text)) from error
-    if len(content) > _LARGEST_FILE:
-        raise LocalFileError(f"{where}: the file {path} is larger than {_LARGEST_FILE} bytes")
-    return content, f"{where}: the file {path}"
+    return read_certificates(*read_pem(text, where))

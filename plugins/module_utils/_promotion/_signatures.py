@@ -18,16 +18,7 @@ from .._images._inspection import read_tree
 from .._images._listing import ImageName
 from .._images._referrers import SIGNATURE_SUFFIX, UNTYPED, Found, referrers_of
 from .._model._actions import COSIGN_TAG, NOTATION, SIGSTORE_BUNDLE
-from .._model._errors import (
-    ContentMismatch,
-    InvalidInput,
-    NoSignature,
-    NotFound,
-    ProtocolViolation,
-    RegistryError,
-    Unsupported,
-    Unverified,
-)
+from .._model._errors import BAD_CONTENT, NoSignature, NotFound, RegistryError
 from .._model._manifest import Descriptor, Manifest
 from .._run._parallel import run_all
 from . import _cosign_tag, _notation, _sigstore_bundle
@@ -39,8 +30,6 @@ Plain = dict[str, t.Any]
 
 _MOST = 200
 """Signatures of one digest that are tried. Whoever may push may add any number of them."""
-_BAD_CONTENT = (ContentMismatch, InvalidInput, NotFound, ProtocolViolation, Unsupported, Unverified)
-"""What is wrong with a signature itself. Everything else is a failure of the registry, and decides nothing."""
 NO_RULE = "no rule of signatures matches"
 
 
@@ -160,14 +149,14 @@ class _Trial:
         try:
             manifest = self._registry.get_manifest(self._repository, descriptor.digest, descriptor.media_type)
             found = [(form, layer) for form, layers_of in _FORMS.items() for layer in layers_of(manifest)]
-        except _BAD_CONTENT as error:
+        except BAD_CONTENT as error:
             return [self._failed(_form_of(descriptor), descriptor.digest, error)]
         return [self._try(form, layer, descriptor.digest) for form, layer in found[:_MOST]]
 
     def _try(self, form: str, layer: Descriptor, digest: str) -> _Tried:
         try:
             by = self._verify(form, layer)
-        except _BAD_CONTENT as error:
+        except BAD_CONTENT as error:
             return self._failed(form, digest, error)
         return _Tried(Signature(form, digest, self._subject.descriptor.digest, True, by))
 

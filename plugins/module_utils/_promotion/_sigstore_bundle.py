@@ -20,12 +20,16 @@ from ._signed_content import annotations_of, decode, member, parse_object, shown
 from ._statement import Statement, parse_envelope, parse_statement
 from ._trust import Subject, Trust
 
-_MEDIA_TYPE = re.compile(r"application/vnd\.dev\.sigstore\.bundle(?:\.v0\.3\+json|\+json;version=0\.[1-3])", re.ASCII)
+MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+"""Of the bundles that are written."""
+PREDICATE_ANNOTATION = "dev.sigstore.bundle.predicateType"
+"""What a referrer says of the statement in it."""
+_MEDIA_TYPES = re.compile(r"application/vnd\.dev\.sigstore\.bundle(?:\.v0\.3\+json|\+json;version=0\.[1-3])", re.ASCII)
 
 
 def is_bundle_type(media_type: str) -> bool:
     """Whether an artifact type, or the media type of a layer, is that of a bundle."""
-    return _MEDIA_TYPE.fullmatch(media_type) is not None
+    return _MEDIA_TYPES.fullmatch(media_type) is not None
 
 
 def bundles(manifest: Manifest) -> list[Descriptor]:

@@ -25,9 +25,8 @@ class Envelope(t.NamedTuple):
 
     @property
     def signed(self) -> bytes:
-        """The bytes that are signed (DSSE, "PAE")."""
-        kind = PAYLOAD_TYPE.encode("ascii")
-        return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(self.payload), self.payload)
+        """The bytes that are signed."""
+        return signed_bytes(self.payload)
 
 
 class Statement(t.NamedTuple):
@@ -45,6 +44,12 @@ class Statement(t.NamedTuple):
                 return subject
         named = [f"{algorithm}:{subject['digest'].get(algorithm)}" for subject in self.subjects]
         raise Unverified(f"it is about {shown(', '.join(named[:3]) or 'nothing')}, not {digest}")
+
+
+def signed_bytes(payload: bytes) -> bytes:
+    """What is signed in an envelope around a statement (DSSE, "PAE")."""
+    kind = PAYLOAD_TYPE.encode("ascii")
+    return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
 
 
 def parse_envelope(document: t.Mapping[str, t.Any]) -> Envelope:

@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import Descriptor
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, x25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -46,6 +46,8 @@ def private_key(kind: str, number: int = 0) -> Private:
         return rsa.generate_private_key(65537, int(kind[3:]))
     if kind == "ed25519":
         return ed25519.Ed25519PrivateKey.generate()
+    if kind == "x25519":
+        return x25519.X25519PrivateKey.generate()
     curves: dict[str, ec.EllipticCurve] = {
         "p256": ec.SECP256R1(),
         "p384": ec.SECP384R1(),
@@ -60,6 +62,16 @@ def public_pem(key: Private) -> bytes:
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
     return pem
+
+
+def private_pem(key: Private, passphrase: str | None = None, *, traditional: bool = False) -> str:
+    """A private key in PKCS#8, encrypted where a passphrase is given; or as OpenSSL wrote them before."""
+    form = serialization.PrivateFormat.TraditionalOpenSSL if traditional else serialization.PrivateFormat.PKCS8
+    protection: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if passphrase:
+        protection = serialization.BestAvailableEncryption(passphrase.encode())
+    pem: bytes = key.private_bytes(serialization.Encoding.PEM, form, protection)
+    return pem.decode("ascii")
 
 
 def ecdsa(hashed: hashes.HashAlgorithm) -> Sign:

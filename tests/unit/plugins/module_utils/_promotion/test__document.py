@@ -11,7 +11,12 @@ import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._end._referrers import referrers_tag
 from ansible_collections.imageops.registry.plugins.module_utils._images._listing import ImageName
 from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
-from ansible_collections.imageops.registry.plugins.module_utils._model._errors import AccessDenied, NotFound
+from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (
+    BAD_CONTENT,
+    AccessDenied,
+    NotFound,
+    RegistryError,
+)
 from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import OCI_MANIFEST, Manifest
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._attached_records import PREDICATE_TYPE
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._document import (
@@ -254,6 +259,33 @@ def test_a_referrer_that_is_listed_and_not_there_is_told_as_it_is_listed(reposit
     repository.registry.listed[made.digest] = (listed._replace(artifact_type="application/x", annotations={"a": "b"}),)
     (found,) = repository.of(made).part("referrers")
     assert (found["artifact_type"], found["annotations"], found["predicate_types"]) == ("application/x", {"a": "b"}, [])
+
+
+@pytest.mark.parametrize("kind", BAD_CONTENT)
+def test_what_is_bad_about_a_referrer_itself_is_passed_over(repository: Repository, kind: type[RegistryError]) -> None:
+    made = repository.image("amd64", "2026-05-30T12:00:00Z", {})
+    in_toto = "application/vnd.in-toto+json"
+    layer = repository.blob(json.dumps(record(made.digest)).encode(), in_toto)
+    attached = repository.attach(made, artifactType=in_toto, layers=[layer])
+    for broken in (attached.digest, layer["digest"]):
+        document = repository.of(made)
+        repository.registry.failing = {f"GET team/app {broken}": kind("it is broken")}
+        (found,) = document.part("referrers")
+        assert (found["digest"], found["predicate_types"]) == (attached.digest, [])
+        assert document.part("promotions") == []
+
+
+@pytest.mark.parametrize("part", ["referrers", "promotions"])
+def test_a_registry_that_fails_is_an_error_whatever_it_was_asked_for(repository: Repository, part: str) -> None:
+    made = repository.image("amd64", "2026-05-30T12:00:00Z", {})
+    in_toto = "application/vnd.in-toto+json"
+    layer = repository.blob(json.dumps(record(made.digest)).encode(), in_toto)
+    attached = repository.attach(made, artifactType=in_toto, layers=[layer])
+    for broken in (attached.digest, layer["digest"]):
+        document = repository.of(made)
+        repository.registry.failing = {f"GET team/app {broken}": AccessDenied("not for you")}
+        with pytest.raises(AccessDenied):
+            document.part(part)
 
 
 def test_a_list_that_can_not_be_read_is_an_error(repository: Repository) -> None:
