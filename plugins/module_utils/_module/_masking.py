@@ -12,6 +12,7 @@ import typing as t
 from .._model._actions import WORDS
 from .._model._errors import InvalidInput
 from .._model._manifest import MANIFEST_TYPES
+from .._model._shown import HIDDEN, is_content
 
 try:
     from ansible.module_utils.secrets import register_secret
@@ -21,6 +22,8 @@ except ImportError:  # ansible-core before 2.22
 Plain = dict[str, t.Any]
 
 _SECRETS = ("password", "token")
+_SIGN_WITH, _PASSPHRASE = "sign_with", "sign_passphrase"
+"""Suboptions of ``record``. The first is a secret where it is the key itself, and not its path."""
 _SHORTEST_MASKED = 16
 """Characters. A shorter secret might occur in a digest or tag, and before ansible-core 2.22 be cut out of it."""
 _SHORTEST_NUMBER = 10
@@ -29,7 +32,7 @@ _WRITTEN_IN = (*sorted(WORDS), *MANIFEST_TYPES, "digest", "media_type", "reposit
 """What results are written in."""
 
 
-_PATHS_OF_MODULES = frozenset(["path", "src", "dest"])
+_PATHS_OF_MODULES = frozenset(["path", "src", "dest", _SIGN_WITH])
 
 
 class SecretInResult(InvalidInput):
@@ -51,6 +54,9 @@ class Masking:
         self._one_end = one_end
         self._whole_task = whole_task
         self._found: set[str] = set()
+        key = (params.get("record") or {}).get(_SIGN_WITH)
+        if key and is_content(key):
+            self.hide(key)
 
     def hide(self, secret: str) -> None:
         """Have ansible-core hide a secret that is no option, wherever it occurs."""
@@ -81,14 +87,14 @@ class Masking:
                 raise SecretInResult(
                     f"the value of {option} also occurs in names, digests, contents or numbers of this task's result, "
                     "and ansible-core before 2.22 would cut it out of them",
-                    hint=f"Use a longer {option.rpartition('.')[2]}, or give the credential in an auth_file"
-                    + self._in_role(option),
+                    hint=f"Use a longer {option.rpartition('.')[2]}{self._otherwise(option)}",
                 )
 
-    def _in_role(self, option: str) -> str:
-        if "source" not in self._params:
+    def _otherwise(self, option: str) -> str:
+        if option.endswith(_PASSPHRASE):
             return ""
-        return f" (to the role promote, it belongs to promote_{'source' if '.' in option else 'destination'})"
+        role = f" (to the role promote, it belongs to promote_{'source' if '.' in option else 'destination'})"
+        return ", or give the credential in an auth_file" + (role if "source" in self._params else "")
 
     def _given(self) -> t.Iterator[tuple[str, str]]:
         """The options that hold a secret, with it."""
@@ -97,18 +103,42 @@ class Masking:
             for name in _SECRETS:
                 if options.get(name):
                     yield prefix + name, options[name]
+        passphrase = (self._params.get("record") or {}).get(_PASSPHRASE)
+        if passphrase:
+            yield f"record.{_PASSPHRASE}", passphrase
 
     def _texts(self, value: t.Any) -> t.Iterator[str]:
-        """All texts and numbers in plain values; keys are never masked. Connection options of a source are left out."""
+        """All texts and numbers in plain values; keys are never masked. What isn't returned is left out: connection
+        options of a source, and what records are signed with."""
         if isinstance(value, dict):
             for name, inner in value.items():
-                if name not in self._one_end or name == "registry":
+                if name not in (*self._one_end, _SIGN_WITH, _PASSPHRASE) or name == "registry":
                     yield from self._texts(inner)
         elif isinstance(value, (list, tuple)):
             for inner in value:
                 yield from self._texts(inner)
         elif value is not None:
             yield str(value)
+
+
+def without_no_log(value: t.Any, options: t.Mapping[str, Plain]) -> t.Any:
+    """Options of a task without the secrets among them, those in dictionaries and in lists of these included.
+
+    ansible-core before 2.22 hides a secret in a dictionary by its text, which isn't found where it is written in
+    quotes: it may have line breaks, quotes or backslashes in it.
+    """
+    if isinstance(value, list):
+        return [without_no_log(entry, options) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    shown = {}
+    for name, inner in value.items():
+        option = options.get(name, {})
+        is_secret = option.get("no_log") and inner is not None
+        shown[name] = (
+            HIDDEN if is_secret else without_no_log(inner, option["options"]) if option.get("options") else inner
+        )
+    return shown
 
 
 def options_with_paths(connection: Plain) -> frozenset[str]:

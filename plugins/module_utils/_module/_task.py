@@ -24,7 +24,7 @@ from .._run._attachment import Attachment, take_directory
 from .._run._counters import Counters
 from .._run._progress import Progress
 from ._connection import ONE_END, WHOLE_TASK, endpoint_from_options
-from ._masking import Masking, SecretInResult, options_with_paths
+from ._masking import Masking, SecretInResult, options_with_paths, without_no_log
 from ._results import deliverable, failure, message_of
 from ._shapes import broken_rule, misshapen, with_declared_names
 
@@ -66,6 +66,14 @@ class CheckedModule(AnsibleModule):
         self.params = with_declared_names(self.params)
         rules = {name: getattr(self, name) for name in _KINDS_OF_RULES}
         self.misshapen = misshapen(self.argument_spec, self.params) or broken_rule(rules, self.params)
+
+    def _log_invocation(self) -> None:
+        """Have the system's log say what was called, without any secret that is inside of a dictionary."""
+        given, self.params = self.params, shown_options(without_no_log(self.params, self.argument_spec), PATHS)
+        try:
+            super()._log_invocation()  # type: ignore[no-untyped-call]
+        finally:
+            self.params = given
 
     def fail_json(self, msg: str, **result: t.Any) -> t.NoReturn:
         """Fail, for an option that is wrong first of all."""

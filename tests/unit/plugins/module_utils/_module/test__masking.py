@@ -15,7 +15,10 @@ from ansible_collections.imageops.registry.plugins.module_utils._model._errors i
 from ansible_collections.imageops.registry.plugins.module_utils._model._shown import shown_options
 from ansible_collections.imageops.registry.plugins.module_utils._module import _masking
 from ansible_collections.imageops.registry.plugins.module_utils._module._connection import ONE_END
-from ansible_collections.imageops.registry.plugins.module_utils._module._masking import options_with_paths
+from ansible_collections.imageops.registry.plugins.module_utils._module._masking import (
+    options_with_paths,
+    without_no_log,
+)
 from ansible_collections.imageops.registry.plugins.modules import blob_download
 from ansible_collections.imageops.registry.tests.unit.support.module_stand_in import Module, ended, raising
 from ansible_collections.imageops.registry.tests.unit.support.scripted_server import ScriptedServer
@@ -131,10 +134,45 @@ def test_a_secret_is_refused_before_the_work_begins(old_core: None) -> None:
     assert end.result["transfer"]["requests"] == 0
 
 
+@pytest.mark.parametrize("values", [({"tag": "1.4-ci"},), ()])
+def test_a_passphrase_that_an_older_core_would_cut_out_of_the_result_is_refused(
+    old_core: None, values: tuple[t.Any, ...]
+) -> None:
+    record = {"path": "/records/ci", "sign_with": "/keys/ci.key", "sign_passphrase": "ci"}
+    module = Module(record=record if not values else {**record, "path": None})
+    with pytest.raises(InvalidInput, match=r"the value of record\.sign_passphrase also occurs") as caught:
+        module.task.check_secrets(*values)
+    assert str(caught.value).endswith("Use a longer sign_passphrase.")
+
+
+def test_a_passphrase_that_occurs_in_nothing_that_is_returned_is_accepted(old_core: None) -> None:
+    record = {"path": "/records", "sign_with": "/keys/zzz.key", "sign_passphrase": "zzz"}
+    Module(record=record, repository="team/app").task.check_secrets(DIGEST)
+
+
+@pytest.mark.parametrize("key", ["PEM", "base64"])
+def test_a_private_key_that_is_given_as_text_is_hidden(registered: list[str], key: str) -> None:
+    text = PEM if key == "PEM" else "MC4CAQAwBQYDK2VwBCIEI" + 43 * "A"
+    assert Module(record={"sign_with": text}).task and registered == [text]
+
+
+def test_the_path_of_a_private_key_is_shown(registered: list[str]) -> None:
+    assert Module(record={"sign_with": "/keys/release.key"}).task and registered == []
+
+
+def test_what_is_logged_has_no_secret_in_dictionaries_and_lists_of_them() -> None:
+    spec = {"source": {"options": {"password": {"no_log": True}, "token": {"no_log": True}}}, "plain": {}}
+    ends = {"password": "a'b", "token": None, "registry": "r"}
+    shown = {"password": "********", "token": None, "registry": "r"}
+    given = {"source": ends, "plain": {"password": "not an option"}, "unknown": 7}
+    assert without_no_log(given, spec) == {**given, "source": shown}
+    assert without_no_log({"source": [ends, "text"]}, spec) == {"source": [shown, "text"]}
+
+
 PEM = "-----BEGIN PRIVATE KEY-----\nSup3rS3cret\n-----END PRIVATE KEY-----\n"
 
 
-@pytest.mark.parametrize("name", ["path", "src", "dest", "ca_path"])
+@pytest.mark.parametrize("name", ["path", "src", "dest", "ca_path", "sign_with"])
 def test_the_content_of_a_file_is_not_shown_among_options(name: str) -> None:
     assert shown_options({name: PEM}, options_with_paths(ONE_END)) == {name: "********"}
 
