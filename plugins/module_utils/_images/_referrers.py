@@ -13,14 +13,14 @@ from .._end._end import End
 from .._end._referrers import Referrers, referrers_tag
 from .._model._digest import algorithm_of
 from .._model._errors import BAD_CONTENT, RegistryError
-from .._model._manifest import Descriptor, Manifest
+from .._model._manifest import EMPTY_TYPE, Descriptor, Manifest
 from .._run._parallel import run_all
 from ._listing import ImageName, head_images
 
 SIGNATURE_SUFFIX = ".sig"
 COSIGN_SUFFIXES = (SIGNATURE_SUFFIX, ".att", ".sbom")
 
-UNTYPED = ("", "application/vnd.oci.empty.v1+json")
+UNTYPED = ("", EMPTY_TYPE)
 """Types in a list that say nothing. The second is that of an empty config, which some registries name for all."""
 
 

@@ -16,6 +16,8 @@ from ._errors import ForeignType, InvalidInput, ProtocolViolation, RegistryError
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
+"""Of a config that says nothing, ``{}`` (image spec, "Guidance for an Empty Descriptor")."""
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 _DOCKER_SCHEMA1 = (

@@ -11,15 +11,16 @@ import datetime
 import typing as t
 
 from .._end._end import End
-from .._model._errors import BAD_CONTENT, Unverified
+from .._model._errors import BAD_CONTENT, RegistryError, Unverified
 from .._model._manifest import Descriptor, Manifest
 from .._model._times import age_of
+from .._run._parallel import run_all
 from . import _sigstore_bundle, _statement
 from ._record import DONE, PREDICATE_TYPE, Record
 from ._record_reading import record_in
-from ._referrer_facts import Referrer
+from ._referrer_facts import Referrer, refuse_too_many
 from ._signed_content import read_signed
-from ._trust import Subject, Trust
+from ._trust import NOBODY, Subject, Trust
 
 Plain = dict[str, t.Any]
 
@@ -53,45 +54,98 @@ class AttachedRecord(t.NamedTuple):
         }
 
 
+class BrokenRecord(t.NamedTuple):
+    """What claims to be a record, and isn't one that can be read."""
+
+    digest: str
+    """Of the manifest that holds it."""
+    reason: str
+
+
 def records_among(
     registry: End, repository: str, manifest: Manifest, referrers: t.Sequence[Referrer], trust: Trust
 ) -> list[AttachedRecord]:
     """The records of promotions that ended well among what refers to an image, in the order of that."""
-    subject = Subject(manifest.descriptor, manifest.content)
-    trust = trust._replace(predicate_types=(PREDICATE_TYPE,), annotations={})
-    found = []
-    for referrer in referrers:
-        if referrer.subject == manifest.digest and PREDICATE_TYPE in referrer.predicate_types and referrer.manifest:
-            for layer in referrer.manifest.layers():
-                record = _read(registry, repository, referrer.descriptor.digest, layer, subject, trust)
-                if record is not None and record.record.outcome == DONE:
-                    found.append(record)
-    return found
+    reader = _Reader(registry, repository, manifest, trust, partly=True)
+    found = [
+        one
+        for referrer in referrers
+        if referrer.subject == manifest.digest and PREDICATE_TYPE in referrer.predicate_types and referrer.manifest
+        for one in reader.records_in(referrer.manifest)
+    ]
+    return [one for one in found if isinstance(one, AttachedRecord) and one.record.outcome == DONE]
 
 
-def _read(
-    registry: End, repository: str, digest: str, layer: Descriptor, subject: Subject, trust: Trust
-) -> AttachedRecord | None:
-    """The record in a layer; None where there is none about this image, or one that can't be read."""
-    try:
-        content = read_signed(registry, repository, layer)
-        if layer.media_type == _statement.PAYLOAD_TYPE:
-            statement, verified = _statement.parse_statement(content), False
-        elif _sigstore_bundle.is_bundle_type(layer.media_type):
-            statement, verified = _in_bundle(content, subject, trust)
-        else:
+def records_of(
+    registry: End, repository: str, manifest: Manifest, trust: Trust = NOBODY, *, partly: bool = False
+) -> list[AttachedRecord | BrokenRecord]:
+    """The records that are attached to an image, however the promotion ended, and what claims to be one.
+
+    With ``partly``, what a record doesn't say is empty; otherwise, one that isn't whole is broken. Raises what keeps
+    the list of referrers, or one of them, from being read.
+    """
+    listed = registry.list_referrers(repository, manifest.digest)
+    if listed.doubt is not None:
+        raise listed.doubt
+    refuse_too_many(registry, repository, manifest.digest, len(listed.descriptors))
+    reader = _Reader(registry, repository, manifest, trust, partly)
+
+    def read(descriptor: Descriptor) -> list[AttachedRecord | BrokenRecord]:
+        try:
+            found = registry.get_manifest(repository, descriptor.digest, descriptor.media_type)
+        except BAD_CONTENT:
+            # It is listed, and can't be had: nothing says that it was a record.
+            return []
+        return reader.records_in(found)
+
+    records: list[AttachedRecord | BrokenRecord] = []
+    for outcome in run_all(read, listed.descriptors, registry.jobs):
+        if isinstance(outcome, RegistryError):
+            raise outcome
+        records += outcome
+    return records
+
+
+class _Reader:
+    """Reads the records of one image."""
+
+    def __init__(self, registry: End, repository: str, manifest: Manifest, trust: Trust, partly: bool) -> None:
+        self._registry = registry
+        self._repository = repository
+        self._subject = Subject(manifest.descriptor, manifest.content)
+        self._trust = trust._replace(predicate_types=(PREDICATE_TYPE,), annotations={})
+        self._partly = partly
+
+    def records_in(self, referrer: Manifest) -> list[AttachedRecord | BrokenRecord]:
+        """The records in a referrer; none where it says, or its content does, that it is something else."""
+        told = referrer.annotations.get(_sigstore_bundle.PREDICATE_ANNOTATION)
+        if told not in (None, "", PREDICATE_TYPE):
+            return []
+        found = [self._read(referrer.digest, layer, bool(told)) for layer in referrer.layers()]
+        return [one for one in found if one is not None]
+
+    def _read(self, digest: str, layer: Descriptor, told: bool) -> AttachedRecord | BrokenRecord | None:
+        is_bundle = _sigstore_bundle.is_bundle_type(layer.media_type)
+        if not is_bundle and layer.media_type != _statement.PAYLOAD_TYPE:
             return None
-        statement.about(subject.descriptor.digest)
-        return AttachedRecord(digest, record_in(statement, partly=True), verified)
-    except BAD_CONTENT:
-        return None
+        try:
+            statement, verified = self._statement_in(layer, is_bundle)
+            if statement.predicate_type != PREDICATE_TYPE and not told:
+                return None
+            statement.about(self._subject.descriptor.digest)
+            return AttachedRecord(digest, record_in(statement, partly=self._partly), verified)
+        except BAD_CONTENT as error:
+            # A bundle that doesn't say what it is may be any signature; what is in in-toto's type is a statement.
+            return BrokenRecord(digest, error.reason) if told or not is_bundle else None
 
-
-def _in_bundle(content: bytes, subject: Subject, trust: Trust) -> tuple[_statement.Statement, bool]:
-    """The statement in a bundle, and whether it verifies."""
-    statement = _sigstore_bundle.statement_in(content)
-    try:
-        _sigstore_bundle.verify(content, subject, trust)
-    except Unverified:
-        return statement, False
-    return statement, True
+    def _statement_in(self, layer: Descriptor, is_bundle: bool) -> tuple[_statement.Statement, bool]:
+        """The statement in a layer, and whether it verifies."""
+        content = read_signed(self._registry, self._repository, layer)
+        if not is_bundle:
+            return _statement.parse_statement(content), False
+        statement = _sigstore_bundle.statement_in(content)
+        try:
+            _sigstore_bundle.verify(content, self._subject, self._trust)
+        except Unverified:
+            return statement, False
+        return statement, True

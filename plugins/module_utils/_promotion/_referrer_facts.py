@@ -56,15 +56,20 @@ def find_referrers_of(registry: End, repository: str, digests: t.Sequence[str]) 
         if isinstance(answer, RegistryError):
             raise answer
         found += [(digest, *entry) for entry in _entries(answer)]
-    if len(found) > _MOST:
-        raise InvalidInput(f"more than {_MOST} manifests refer to the image").within(
-            f"list the referrers of {registry.name}/{repository}@{digests[0]}"
-        )
+    refuse_too_many(registry, repository, digests[0], len(found))
     outcomes = run_all(lambda entry: _read(registry, repository, *entry), found, registry.jobs)
     for outcome in outcomes:
         if isinstance(outcome, RegistryError):
             raise outcome
     return t.cast("list[Referrer]", outcomes)
+
+
+def refuse_too_many(registry: End, repository: str, digest: str, number: int) -> None:
+    """Raise :class:`InvalidInput` where more manifests refer to an image than are read."""
+    if number > _MOST:
+        raise InvalidInput(f"more than {_MOST} manifests refer to the image").within(
+            f"list the referrers of {registry.name}/{repository}@{digest}"
+        )
 
 
 def _entries(found: Found) -> t.Iterator[tuple[str, Descriptor]]:

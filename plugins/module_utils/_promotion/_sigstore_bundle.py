@@ -24,6 +24,8 @@ MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 """Of the bundles that are written."""
 PREDICATE_ANNOTATION = "dev.sigstore.bundle.predicateType"
 """What a referrer says of the statement in it."""
+CONTENT_ANNOTATION, DSSE = "dev.sigstore.bundle.content", "dsse-envelope"
+"""What a referrer says of the bundle in it, and what that is where it is a statement."""
 _MEDIA_TYPES = re.compile(r"application/vnd\.dev\.sigstore\.bundle(?:\.v0\.3\+json|\+json;version=0\.[1-3])", re.ASCII)
 
 

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.imageops.registry.plugins.module_utils._end._body import Body
 from ansible_collections.imageops.registry.plugins.module_utils._end._purpose import Purpose
 from ansible_collections.imageops.registry.plugins.module_utils._end._referrers import Referrers, referrers_tag
+from ansible_collections.imageops.registry.plugins.module_utils._end._upload_form import UploadForm
+from ansible_collections.imageops.registry.plugins.module_utils._end._upload_session import UploadSession
 from ansible_collections.imageops.registry.plugins.module_utils._model._digest import is_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import NotFound, RegistryError
 from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import Descriptor, Manifest
@@ -133,6 +136,24 @@ class FakeRegistry:
     def head_blob(self, repository: str, digest: str, purpose: Purpose = Purpose.REPORT) -> int | None:
         self._call("HEAD", repository, digest)
         return len(self.blobs[digest]) if digest in self.blobs else None
+
+    @property
+    def upload_form(self) -> UploadForm:
+        return UploadForm()
+
+    def start_upload(self, repository: str) -> UploadSession:
+        self._call("POST", repository, "")
+        return UploadSession(repository, "")
+
+    def mount_blob(self, repository: str, digest: str, from_repository: str) -> UploadSession | None:
+        return self.start_upload(repository)
+
+    def put_upload(self, session: UploadSession, digest: str, body: bytes | Body = b"") -> None:
+        self._call("PUT", session.repository, digest)
+        self.blobs[digest] = b"".join(map(bytes, [body] if isinstance(body, bytes) else body))
+
+    def cancel_upload(self, session: UploadSession) -> bool:
+        return True
 
     def get_blob(self, repository: str, digest: str, offset: int = 0) -> tuple[t.Iterator[bytes], int]:
         self._call("GET", repository, digest)
