@@ -31,6 +31,12 @@ attributes:
   check_mode:
     details:
       - The module writes nothing, neither to the registry nor to files, and asks only for permission to read.
+  diff_mode:
+    details:
+      - The diff has one block for each image of which something changes. Its tags come first, then what they serve before and after, and
+        the labels that differ. Then come layers, other content and artifacts, as counts and sums of bytes, and gates and signatures.
+      - With C(-v), it also lists the digests of new manifests and blobs.
+      - To describe an image, the module reads its manifests and at most one config, at the destination for each tag that moves.
 options:
   state:
     description:

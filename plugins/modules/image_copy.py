@@ -33,6 +33,13 @@ attributes:
   check_mode:
     details:
       - The module writes nothing, and asks only for permission to read. A blob that it would try to mount counts as uploaded.
+  diff_mode:
+    details:
+      - The diff has one block for each image of which something changes. Its tags come first, then what they serve before and after, and
+        the labels that differ. Then come layers, other content and artifacts, as counts and sums of bytes, and gates and signatures.
+      - With C(-v), it also lists the digests of new manifests and blobs.
+      - To describe an image, the module reads its manifests and at most one config, at the destination for each tag that moves.
+      - Of a plan that this task doesn't judge itself, it quotes what the plan says of gates and signatures, as C(by the plan).
 options:
   source:
     required: true

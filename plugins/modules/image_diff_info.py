@@ -41,7 +41,7 @@ attributes:
     details:
       - This module changes nothing in a registry.
       - In diff mode, RV(tags) also has C(summary). M(imageops.registry.image_copy) and M(imageops.registry.tag) show it in their diffs. To
-        get it, the module reads manifests and configs at the source.
+        get it, the module reads manifests and configs at the source. Its C(created) is missing if the image doesn't say when it was made.
 options:
   source:
     required: true

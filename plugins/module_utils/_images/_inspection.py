@@ -25,6 +25,7 @@ from .._model._manifest import (
     foreign_type,
     format_platform,
 )
+from .._model._times import parse_time
 from .._run._parallel import run_all
 from ._listing import ImageName, descriptor_as_plain
 
@@ -178,10 +179,10 @@ def platforms_of(manifest: Manifest, config: t.Mapping[str, t.Any]) -> list[str]
 
 
 def describe(registry: End, repository: str, reference: str) -> dict[str, t.Any]:
-    """What a diff shows of an image: digest, media type, platforms, and labels.
+    """What a diff shows of an image: digest, media type, platforms, labels, and when it was made.
 
-    ``total_size`` is that of all it leads to, in bytes. Labels of an index are those of its first image. Empty where
-    there is no such image.
+    ``total_size`` is that of all it leads to, in bytes. Labels of an index are those of its first image, and so is
+    ``created``, which isn't there where the image doesn't say it. Empty where there is no such image.
     """
     try:
         top = registry.get_manifest(repository, reference)
@@ -202,6 +203,7 @@ def describe_tree(registry: End, repository: str, tree: t.Sequence[Manifest]) ->
         "platforms": platforms_of(top, config),
         "total_size": sum(manifest.size for manifest in tree) + sum(blob.size for blob in blobs_of(tree)),
         "labels": labels_of(config),
+        **({"created": config["created"]} if parse_time(config.get("created")) is not None else {}),
     }
 
 

@@ -11,12 +11,12 @@ import typing as t
 
 from .._blobs._missing_repositories import MissingRepositories
 from .._end._end import End
-from .._images._tag_diff import describe_tags, tag_diff
+from .._promotion._change_request import Described, change_request
 from .._promotion._copy import CopyRules, Promotion
+from .._promotion._descriptions import described
 from .._promotion._items import STOPPING, ImageItem
 from .._promotion._judging import judge_plan
 from .._promotion._make_plan import make_plan
-from .._promotion._plan import Plan
 from .._promotion._plan_as_plain import as_plain, from_plain
 from .._promotion._plan_claims import check_claims
 from .._promotion._plan_conditions import check_conditions
@@ -60,15 +60,14 @@ def copy_images(
         missing.consider(plan.untagged_repositories)
     task.check_secrets(as_plain(plan, contents=False))
     warn_of_gates(task, plan)
-    before = _tags_before(destination, plan) if task.diff_mode else {}
+    known = described(source, destination, plan) if task.diff_mode else Described({}, {})
     how = CopyRules(task.params["on_error"] == "fail", task.check_mode, verification.depth)
     promotion = Promotion(source, destination, plan, how, task.progress, missing)
     outcomes = promotion.carry_out()
     result = result_of(plan, outcomes)
     result.update(_failures(result["images"], promotion))
     if task.diff_mode:
-        tags = tag_diff(destination, outcomes.moved, before, plan.summaries)
-        result["diff"] = [*promotion.content_diff(), *tags]
+        result["diff"] = change_request(plan, outcomes, known, task.without_secrets, with_digests=task.verbosity > 0)
     return result
 
 
@@ -84,8 +83,3 @@ def _failures(images: t.Sequence[Plain], promotion: Promotion) -> Plain:
         "msg": f"{'Nothing was written.' if promotion.writes_nothing else what} {problem(images)}",
         "repository_missing": promotion.outcomes.repository_missing,
     }
-
-
-def _tags_before(destination: End, plan: Plan) -> dict[tuple[str, str], Plain]:
-    """For a diff: what the tags that are to move serve now."""
-    return describe_tags(destination, [(tag.repository, tag.tag) for tag in (*plan.artifact_tags, *plan.tags)])

@@ -18,7 +18,7 @@ from .._http._notices import Notices
 from .._http._requests import REQUESTS_IMPORT_ERROR
 from .._http._transport import Transport
 from .._model._errors import InvalidInput, LocalFileError, RegistryError
-from .._model._shown import shown_options
+from .._model._shown import shown_options, without_secrets
 from .._registry._registry import Registry
 from .._run._attachment import Attachment, take_directory
 from .._run._counters import Counters
@@ -89,6 +89,8 @@ class Task:
         self.params: Plain = module.params
         self.check_mode: bool = module.check_mode
         self.diff_mode: bool = module._diff
+        self.verbosity: int = module._verbosity
+        """How many ``v`` Ansible was called with."""
         self.counters = Counters()
         self.progress = Progress()
         self.attachment = Attachment(
@@ -157,6 +159,10 @@ class Task:
         sentence = self._notices.sentence(self._masking.secrets())
         if sentence:
             self.module.warn(sentence)
+
+    def without_secrets(self, text: str) -> str:
+        """A text that others have chosen, without the secrets that are known by now."""
+        return without_secrets(text, self._masking.secrets())
 
     def check_secrets(self, *values: t.Any) -> None:
         """Raise :class:`SecretInResult` where a secret occurs in what the task is about to return.

@@ -9,21 +9,18 @@ from __future__ import annotations
 
 import typing as t
 
-from .._blobs._blob_diff import blob_diff
-from .._blobs._deletion import outcome_as_plain
 from .._blobs._missing_repositories import MissingRepositories
 from .._blobs._placement import BlobOutcome, BlobPlacement, outcomes_by_group
 from .._blobs._transfer import RegistrySource
 from .._end._end import End
 from .._images._contents import Depth, verify_pushed
-from .._images._manifest_diff import manifest_diff
 from .._images._manifest_push import ManifestItem, ManifestOutcome, ManifestPush
 from .._images._tagging import TagItem, TagOutcome, move_tags, verify_tags
 from .._model._errors import RegistryError
 from .._run._parallel import Step, StepGraph
 from .._run._progress import Progress
 from ._comparison import compare_images
-from ._items import STOPPING, Plain
+from ._items import STOPPING
 from ._outcomes import Failure, Outcomes, Part
 from ._plan import Plan, PlannedManifest
 from ._whole import Whole, what_is_whole
@@ -59,7 +56,6 @@ class Promotion:
         self._rules = rules
         self._progress = progress
         self._missing = missing or MissingRepositories(destination)
-        self._placed: list[tuple[str, list[BlobOutcome]]] = []
         self.outcomes = Outcomes()
         problems = any(image.action in STOPPING for image in plan.images)
         self.writes_nothing = problems and rules.all_or_nothing
@@ -73,20 +69,6 @@ class Promotion:
             self.outcomes.artifact_tags = self._move_tags(self._whole().artifact_tags)
             self.outcomes.tags = self._move_tags(self._whole().tags)
         return self.outcomes
-
-    def content_diff(self) -> list[Plain]:
-        """The rows of a diff for what was placed beside the tags, or would be."""
-        name = self._destination.name
-        blobs = [
-            {"repository": repository, "blobs": [outcome_as_plain(outcome) for outcome in outcomes]}
-            for repository, outcomes in self._placed
-        ]
-        manifests = [outcome_as_plain(outcome) for outcome in self.outcomes.manifests.done]
-        known = self._plan.manifests_by_place
-        return [
-            *blob_diff(name, blobs),
-            *manifest_diff(name, manifests, lambda repository, digest: known[repository, digest].content),
-        ]
 
     def _place_content(self) -> None:
         """Blobs and manifests, each as soon as what it needs is there."""
@@ -127,17 +109,16 @@ class Promotion:
             self.outcomes.unverified = tuple(Failure(*entry) for entry in unverified)
 
     def _note_blobs(self, steps: t.Sequence[Step[BlobOutcome]]) -> None:
-        groups = self._plan.blobs
+        placed: list[BlobOutcome] = []
         failed: list[Failure] = []
-        for group, found in outcomes_by_group(groups, [step.outcome for step in steps]):
+        for group, found in outcomes_by_group(self._plan.blobs, [step.outcome for step in steps]):
             failed += [
                 Failure(group.repository, digest, outcome)
                 for digest, outcome in found
                 if isinstance(outcome, RegistryError)
             ]
-            done = [outcome for _digest, outcome in found if not isinstance(outcome, RegistryError)]
-            self._placed.append((group.repository, done))
-        self.outcomes.blobs = Part(tuple(blob for _repository, blobs in self._placed for blob in blobs), tuple(failed))
+            placed += [outcome for _digest, outcome in found if not isinstance(outcome, RegistryError)]
+        self.outcomes.blobs = Part(tuple(placed), tuple(failed))
 
     def _note_manifests(
         self, items: t.Sequence[ManifestItem], outcomes: t.Sequence[ManifestOutcome | RegistryError]

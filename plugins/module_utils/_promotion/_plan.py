@@ -54,6 +54,8 @@ class PlannedImage(t.NamedTuple):
     """What its signatures are worth; None where nobody asked, or it wasn't to be promoted."""
     summary: Plain = {}
     """What it is in the words of people, for a diff; empty where nobody asked for that."""
+    claims: tuple[str, ...] = ()
+    """What a plan that was given says of gates and signatures, in lines. A diff quotes it, and nothing believes it."""
 
     @property
     def way(self) -> Way:

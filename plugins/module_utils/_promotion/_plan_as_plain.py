@@ -30,6 +30,7 @@ from ._items import ACTIONS, STOPPING, ImageItem, Plain
 from ._plain_shapes import HINT, Shape, each, fields, meant
 from ._plan import Place, Plan, PlannedImage, PlannedManifest
 from ._signatures import Judgement
+from ._words import about_judgement
 
 _PARTS = ("images", "blobs", "manifests", "artifact_tags", "tags")
 _IMAGE: Shape = {
@@ -39,7 +40,12 @@ _IMAGE: Shape = {
     "artifacts_compared": bool,
 }
 _JUDGED: Shape = {"gates": list, "verified": object, "signatures": list}
-"""What a plan says of gates and signatures. It isn't believed, and so not read."""
+"""What a plan says of gates and signatures. It isn't believed: only a diff quotes it."""
+_GATE: Shape = {"name": str, "passed": bool, "severity": str, "value": object, "message": str}
+_SIGNATURE: Shape = {
+    **dict.fromkeys(("form", "digest", "subject", "by", "reason"), str),
+    "verified": bool,
+}
 _TAG_OF_IMAGE: Shape = dict.fromkeys(("tag", "previous_digest", "action"), str)
 _LAYER: Shape = {**dict.fromkeys(("digest", "media_type"), str), "size": int}
 _ARTIFACT: Shape = dict.fromkeys(("subject", "digest", "artifact_type", "tag", "action", "reason"), str)
@@ -259,7 +265,22 @@ def _planned(image: Plain, item: ImageItem, beside: _BesideImages) -> PlannedIma
         missing=tuple(image["missing"]),
         present=beside.present.get(place),
         summary=beside.summaries.get(place, {}),
+        claims=_claims(image),
     )
+
+
+def _claims(image: Plain) -> tuple[str, ...]:
+    """What a plan says of gates and signatures of an image, in lines; none where it has other shapes."""
+    gates, signatures = image.get("gates") or [], image.get("signatures") or []
+    try:
+        for gate in gates:
+            fields(gate, _GATE)
+        for signature in signatures:
+            fields(signature, _SIGNATURE)
+    except InvalidInput:
+        return ()
+    judged = {"gates": gates, "signatures": signatures, "verified": image.get("verified") is True}
+    return tuple(about_judgement(judged))
 
 
 def _image(entry: t.Any) -> Plain:
@@ -354,6 +375,7 @@ _SUMMARY: dict[str, t.Callable[[t.Any], bool]] = {
     "platforms": lambda value: isinstance(value, list) and all(map(_is_text, value)),
     "total_size": lambda value: isinstance(value, int),
     "labels": lambda value: isinstance(value, dict) and all(map(_is_text, [*value, *value.values()])),
+    "created": _is_text,
 }
 """What a diff shows of an image beside its digest."""
 

@@ -23,6 +23,7 @@ from .._model._actions import (
     UNCHANGED,
 )
 from ._items import COPYING, NOT_MOVED, NOT_PUSHED, NOT_TAGGED, STOPPING, Plain
+from ._words import about_judgement, count, size
 
 _REASONS_TOLD = 5
 _ALIKE_TOLD = 3
@@ -51,15 +52,15 @@ def report(summary: Plain, *, check_mode: bool = False) -> list[str]:
     for (kind, _alike), images in told_of.items():
         lines.append(f"{_name(kind, check_mode)}: {_about_all(images, check_mode)}")
         if kind == PROMOTE:
-            lines += _about_judgement(images[0])
+            lines += (f"  {line}" for line in about_judgement(images[0]))
     told = [f"{n} {_name(kind, check_mode)}" for kind, n in counts.items() if n or kind in (PROMOTE, UNCHANGED)]
     ways = _PLANNED if check_mode else _DONE
     sizes = [
-        f"{_size(sum(image[f'bytes_{way}'] for image in summary['images']))} {ways[way]}"
+        f"{size(sum(image[f'bytes_{way}'] for image in summary['images']))} {ways[way]}"
         for way in ("uploaded", "mounted")
     ]
     requests = summary["transfer"].get("requests", 0)
-    return [*lines, f"{', '.join(told)}; {_count(requests, 'request')}, {', '.join(sizes)}"]
+    return [*lines, f"{', '.join(told)}; {count(requests, 'request')}, {', '.join(sizes)}"]
 
 
 def problem(images: t.Sequence[Plain]) -> str:
@@ -105,30 +106,12 @@ def _about(image: Plain, check_mode: bool) -> str:
     if image["action"] == PROMOTE:
         place = f"{destination}:{tags}" if tags else f"{destination}@{image['digest'][:_SHORT_DIGEST]}..."
         artifacts = sum(1 for artifact in image["artifacts"] if artifact["action"] in COPYING)
-        along = f", with {_count(artifacts, 'artifact')}" if artifacts else ""
+        along = f", with {count(artifacts, 'artifact')}" if artifacts else ""
         return f"{reference} to {place}{along}; {_about_repair(image)}{_about_blobs(image, check_mode)}"
     if image["action"] == SKIP:
         return f"{reference} to {destination}:{tags}"
     reason = str(image["reason"])
     return reason if reference in reason else f"{reference}: {reason}"
-
-
-def _about_judgement(image: Plain) -> list[str]:
-    """What gates and signatures said of an image that is promoted, in a line each where there are any."""
-    lines = []
-    if image["gates"]:
-        parts = [
-            f"{gate['name']} ({'passed' if gate['passed'] else 'warning: ' + gate['message']})"
-            for gate in image["gates"]
-        ]
-        lines.append(f"  gates: {', '.join(parts)}")
-    verified = [signature for signature in image["signatures"] if signature["verified"]]
-    if verified:
-        signers = ", ".join(dict.fromkeys(f"{signature['by']} ({signature['form']})" for signature in verified))
-        lines.append(f"  signatures: verified by {signers}")
-    elif image["verified"]:
-        lines.append("  signatures: none, and none is required")
-    return lines
 
 
 def _about_tag(tag: Plain) -> str:
@@ -139,28 +122,17 @@ def _about_tag(tag: Plain) -> str:
 
 def _about_repair(image: Plain) -> str:
     counts = [(kind, sum(1 for entry in image["missing"] if entry["kind"] == kind)) for kind in (MANIFEST, BLOB)]
-    parts = [_count(number, kind) for kind, number in counts if number]
+    parts = [count(number, kind) for kind, number in counts if number]
     return f"{' and '.join(parts)} missing or damaged there, " if parts else ""
 
 
 def _about_blobs(image: Plain, check_mode: bool) -> str:
     ways = _PLANNED if check_mode else _DONE
     parts = [
-        f"{_count(image[f'blobs_{way}'], 'blob')} {word} ({_size(image[f'bytes_{way}'])})"
+        f"{count(image[f'blobs_{way}'], 'blob')} {word} ({size(image[f'bytes_{way}'])})"
         for way, word in ways.items()
         if image[f"blobs_{way}"]
     ]
     if image["layers_left_out"]:
-        parts.append(f"{_count(len(image['layers_left_out']), 'layer')} left out that may not be distributed")
+        parts.append(f"{count(len(image['layers_left_out']), 'layer')} left out that may not be distributed")
     return ", ".join(parts) or "no blobs"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _size(count: int) -> str:
-    """A number of bytes, in megabytes where there are many."""
-    if count < 1000:
-        return _count(count, "byte")
-    return f"{count / 1000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"

@@ -193,10 +193,22 @@ def role() -> None:
         check(gate["message"] in said and "Nothing was written" in said, done.output)
     writes = [one for one in requests_since(beginning, DESTINATION) if one["method"] in WRITING]
     check(not writes, f"{lines(writes)}")
-    done = playbook(play(steps), {**variables, "promote_on_error": "continue"}, expected=2)
+    part = {**variables, "promote_on_error": "continue"}
+    foreseen = playbook(play(steps), part, "--check", "--diff", expected=2)
+    done = playbook(play(steps), part, "--diff", expected=2)
     check("gates: required labels (passed)" in said_in(done), done.output)
+    blocks = diff_of(done)
+    check(blocks == diff_of(foreseen), f"check mode has shown {diff_of(foreseen)}, and then it was {blocks}")
+    check([block["after"].startswith(f"tag {good.tag}: sha256:") for block in blocks] == [True], f"{blocks}")
+    check(blocks[0]["after"].endswith("by the plan, gates: required labels (passed)\n"), f"{blocks}")
     again = playbook(play(steps), {**variables, "promote_images": [good.named]})
     check("1 unchanged" in said_in(again), again.output)
+
+
+def diff_of(done: Run) -> list[Plain]:
+    """The blocks that the role has shown."""
+    blocks: list[Plain] = done.of("Copy what differs, and move the tags last")["diff"]
+    return blocks
 
 
 def said_in(done: Run) -> str:

@@ -55,8 +55,10 @@ def test_an_image_is_copied_once(source: RegistryServer, registry: RegistryServe
     assert runs.done["transfer"]["bytes_uploaded"] == WHOLE
     # The config is read for the diff, too.
     assert runs.done["transfer"]["bytes_downloaded"] == WHOLE + len(CONFIG)
-    headers = [part["after_header"] for part in runs.done["diff"]]
-    assert f"{registry.host}/a/b:1.0" in headers
+    (block,) = runs.done["diff"]
+    place = f"{registry.host}/a/b"
+    assert (block["before_header"], block["after_header"]) == (place, f"{place} from {source.host}/a/b:1.0")
+    assert block["before"] == "" and block["after"].splitlines()[0] == f"tag 1.0: {digest}"
     # The tag of the image is the last that is written.
     assert registry.writes[-1] == "PUT /v2/a/b/manifests/1.0"
     assert succeed("image_copy", options)["transfer"] == transfer(requests=2, bytes_skipped=0)

@@ -149,20 +149,6 @@ def test_a_signature_that_another_client_has_put_there_meanwhile_stays(source: F
     assert "and nothing was expected" in json.dumps(result)
 
 
-def test_a_diff_has_blobs_and_manifests_beside_the_tags(source: FakeRegistry, destination: FakeRegistry) -> None:
-    promotion, _result = copied(source, destination, BY_TAG)
-    rows = promotion.content_diff()
-    assert [row["after_header"] for row in rows] == [
-        "prod.example/team/app",
-        f"prod.example/team/app@{DIGEST}",
-        f"prod.example/team/app@{INDEX_DIGEST}",
-    ]
-    assert [row["before"] for row in rows] == [{}, {}, {}]
-    blobs, child, parent = (row["after"] for row in rows)
-    assert set(blobs) == {blob["digest"] for blob in (IMAGE["config"], *IMAGE["layers"])}
-    assert (child["digest"], parent["digest"]) == (DIGEST, INDEX_DIGEST)
-
-
 def test_no_manifest_of_a_plan_is_parsed_again(
     source: FakeRegistry, destination: FakeRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -159,10 +159,11 @@ def test_an_artifact_is_not_left_behind_by_an_action_that_is_none(
 
 
 def test_a_summary_says_nothing_else_than_a_diff_shows(made: Plain) -> None:
-    right = {"media_type": "a/b", "platforms": ["linux/amd64"], "total_size": 3, "labels": {"a": "b"}}
+    right: Plain = {"media_type": "a/b", "platforms": ["linux/amd64"], "total_size": 3, "labels": {"a": "b"}}
+    right["created"] = "2026-01-01T00:00:00Z"
     for summary, shown in (
         ({**right, "digest": OTHER_DIGEST, "more": 1}, {**right, "digest": DIGEST}),
-        ({"labels": {"a": [[[]]]}, "platforms": "all", "total_size": "3"}, {"digest": DIGEST}),
+        ({"labels": {"a": [[[]]]}, "platforms": "all", "total_size": "3", "created": 1}, {"digest": DIGEST}),
     ):
         for tag in made["tags"]:
             tag["summary"] = summary
