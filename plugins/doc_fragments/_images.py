@@ -86,6 +86,8 @@ options:
     description:
       - Regular expressions. A tag never moves to another digest if one of them matches the whole tag. The image is then refused, whatever
         O(on_conflict) is.
+      - A list of referrers under a tag C(sha256-<hex>) still moves where a registry has no referrers API, because the referrers tag schema
+        requires it.
     type: list
     elements: str
     default: []

@@ -226,7 +226,8 @@ import typing as t
 
 from ..module_utils._blobs._deletion import is_change, outcome_as_plain, unseen
 from ..module_utils._images._tag_diff import describe_tags, tag_diff
-from ..module_utils._images._tagging import TagItem, delete_tags, move_tags, verify_tags
+from ..module_utils._images._tagging import TagItem, move_tags, verify_tags
+from ..module_utils._images._untagging import delete_tags
 from ..module_utils._model._digest import check_digest
 from ..module_utils._model._errors import InvalidInput, at_entry
 from ..module_utils._model._reference import check_repository, check_tag

@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ._end import End
+from ._last_look import LastLook, no_look
 
 
 class Deleting(End, t.Protocol):
@@ -19,8 +20,11 @@ class Deleting(End, t.Protocol):
     thing, or deletes are switched off.
     """
 
-    def delete_manifest(self, repository: str, reference: str) -> bool:
-        """Delete a manifest by its digest, and with it all its tags; or a tag, and nothing else."""
+    def delete_manifest(self, repository: str, reference: str, last_look: LastLook = no_look) -> bool:
+        """Delete a manifest by its digest, and with it all its tags; or a tag, and nothing else.
+
+        ``last_look`` is what guards it.
+        """
 
     def delete_blob(self, repository: str, digest: str) -> bool:
         """Delete a blob from a repository."""

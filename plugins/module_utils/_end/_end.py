@@ -12,6 +12,7 @@ import typing as t
 from .._model._manifest import Descriptor, Manifest
 from .._run._counters import Counters
 from ._body import Body
+from ._last_look import LastLook, no_look
 from ._purpose import Purpose
 from ._referrers import Referrers
 from ._upload_form import UploadForm
@@ -61,6 +62,12 @@ class End(t.Protocol):
     def back_off(self, attempt: int) -> None:
         """Wait before what has failed is tried again: the longer, the higher ``attempt``, which is 0 the first time."""
 
+    def waited(self) -> int:
+        """How many times this thread has waited for the side, be it to try again or to leave it alone.
+
+        Where that has grown, what was looked at before may have changed.
+        """
+
     # Tags and manifests -----------------------------------------------------------------------------------------------
 
     def list_tags(self, repository: str) -> list[str]:
@@ -93,8 +100,10 @@ class End(t.Protocol):
         bytes have another digest; and :class:`InvalidInput` for what is no manifest.
         """
 
-    def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> bool:
+    def put_manifest(self, repository: str, reference: str, manifest: Manifest, last_look: LastLook = no_look) -> bool:
         """Store the exact bytes under a tag or their digest. A tag that points elsewhere moves.
+
+        ``last_look`` is for tags: what guards them.
 
         Returns whether the side says that it lists the manifest as a referrer of its subject, which only the list
         itself proves. Raises :class:`ReferencesMissing` where the repository lacks what the manifest refers to;

@@ -54,7 +54,7 @@ class Connections:
         """
         message = self._message(request)
         # Whole exchanges are bounded; a body that is streamed is the caller's, who bounds those.
-        with self._turns.taken():
+        with self._turns.taken(at_once=request.last_look is not None):
             try:
                 return self._answer_to(request, message)
             except (ConnectionFailed, TLSFailed) as error:

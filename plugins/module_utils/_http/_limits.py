@@ -59,6 +59,13 @@ class Limits:
 
     def wait(self, sleep: t.Callable[[float], object]) -> None:
         """Wait until the next request may begin."""
+        self.wait_for_pause(sleep)
+        wait = self.take_turn()
+        if wait:
+            sleep(wait)
+
+    def wait_for_pause(self, sleep: t.Callable[[float], object]) -> None:
+        """Wait as long as the registry is to be left alone."""
         waited_until = 0.0
         while True:
             with self._lock:
@@ -70,11 +77,15 @@ class Limits:
             sleep(min(wait, self.longest_wait) + random.uniform(0.0, min(1.0, wait / 4)))
             waited_until = until
             self._had_its_pause = self._had_its_pause or self._pausing_long
-        if self._requests_per_second:
-            with self._lock:
-                begin = max(self._next_at, time.monotonic())
-                self._next_at = begin + 1 / self._requests_per_second
-            sleep(max(0.0, begin - time.monotonic()))
+
+    def take_turn(self) -> float:
+        """Let one more request begin. Returns how many seconds from now; who doesn't wait delays the others."""
+        if not self._requests_per_second:
+            return 0.0
+        with self._lock:
+            begin = max(self._next_at, time.monotonic())
+            self._next_at = begin + 1 / self._requests_per_second
+        return max(0.0, begin - time.monotonic())
 
 
 class Turns:
@@ -86,10 +97,20 @@ class Turns:
         self._slots = threading.Semaphore(jobs)
         self._sleep = sleep
 
+    def wait_for_pause(self) -> None:
+        """Wait as long as the registry is to be left alone."""
+        self._limits.wait_for_pause(self._sleep)
+
     @contextlib.contextmanager
-    def taken(self) -> t.Iterator[None]:
-        """Wait until a request may begin, and keep its place until it has ended."""
-        self._limits.wait(self._sleep)
+    def taken(self, *, at_once: bool = False) -> t.Iterator[None]:
+        """Wait until a request may begin, and keep its place until it has ended.
+
+        With ``at_once`` it begins now, after :meth:`wait_for_pause`: the others begin later for it.
+        """
+        if at_once:
+            self._limits.take_turn()
+        else:
+            self._limits.wait(self._sleep)
         self._counters.add(requests=1)
         with self._slots:
             yield

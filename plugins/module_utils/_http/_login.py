@@ -32,13 +32,14 @@ Send = t.Callable[[Request], Response]
 class Login:
     """Sends requests to one registry, logged in. Shared by all threads of a task.
 
-    ``send`` sends one request and follows redirects; ``contact`` is what the others wait for; ``check_tls`` raises the
-    :class:`TLSFailed` that a 400 may be.
+    ``send`` sends one request and follows redirects; ``wait`` waits as long as the registry is to be left alone;
+    ``contact`` is what the others wait for; ``check_tls`` raises the :class:`TLSFailed` that a 400 may be.
     """
 
     def __init__(
         self,
         send: Send,
+        wait: t.Callable[[], None],
         address: Address,
         credentials: Credentials,
         authenticator: Authenticator,
@@ -47,6 +48,7 @@ class Login:
         check_tls: t.Callable[[], None],
     ) -> None:
         self._send = send
+        self._wait = wait
         self._address = address
         self._credentials = credentials
         self._authenticator = authenticator
@@ -113,6 +115,10 @@ class Login:
     def _send_authorised(self, request: Request) -> Response:
         authorisation = self._authorisation(request) if self._address.is_own(request.url) else ""
         headers = dict(request.headers, Authorization=authorisation) if authorisation else request.headers
+        if request.last_look is not None:
+            # A token may take as long as a pause.
+            self._wait()
+            request.last_look()
         return self._send(request._replace(headers=headers))
 
     def _is_challenge(self, request: Request, response: Response) -> bool:

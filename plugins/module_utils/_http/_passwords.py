@@ -22,7 +22,8 @@ class Passwords:
     def __init__(self, given_up: GivenUp) -> None:
         self._given_up = given_up
         self._accepted: set[Credential] = set()
-        self._turn = threading.Lock()
+        # A last look sends a request of its own.
+        self._turn = threading.RLock()
 
     def accept(self, credential: Credential) -> None:
         """Note that a credential was accepted, for whatever it was."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from .._end._body import Body
+from .._end._last_look import LastLook
 from ._response import MAXIMUM_ERROR_BODY
 from ._scopes import NOTHING, Scopes
 
@@ -32,6 +33,8 @@ class Request(t.NamedTuple):
     scopes: Scopes = NOTHING
     repository: str = ""
     """The one whose credential is used; empty for that of the registry as a whole."""
+    last_look: LastLook | None = None
+    """With it, everything that is waited for comes before the look, and nothing after."""
 
     @property
     def is_streamed(self) -> bool:

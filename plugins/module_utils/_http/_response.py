@@ -110,7 +110,8 @@ class Response:
         self.flaw = ""
         """What is conspicuous about the credential that was sent, in a sentence, where that may be the reason."""
         self._raw = raw
-        self._redirected = redirected
+        self.is_redirected = redirected
+        """Whether another host has answered, to which the registry has redirected."""
         self._streamed = streamed
 
     def header_list(self, name: str) -> list[str]:
@@ -157,8 +158,11 @@ class Response:
 
     @property
     def is_foreign(self) -> bool:
-        """Whether it is the answer of another host, to which the registry has redirected, and which is no registry."""
-        return self._redirected and not self.shows_a_registry()
+        """Whether it is the answer of another host, to which the registry has redirected, and which is no registry.
+
+        Any host can claim to be one by a header: where a guard rests on the answer, see :attr:`is_redirected`.
+        """
+        return self.is_redirected and not self.shows_a_registry()
 
     def error_details(self) -> tuple[ErrorDetail, ...]:
         """The registry's error codes, shortened and without control characters: they go to the user's screen."""

@@ -16,6 +16,7 @@ import typing as t
 
 from .._credentials._credential import Credential
 from .._end._body import Body
+from .._end._last_look import LastLook
 from .._run._counters import Counters
 from ._auth import Authenticator
 from ._connections import Connections
@@ -35,6 +36,7 @@ from ._scopes import Scopes
 from ._token_fetch import TokenFetch
 from ._tries import Tries
 from ._url import Origin
+from ._waits import Waits
 
 
 class Transport:
@@ -55,11 +57,12 @@ class Transport:
         self._address = address_of(endpoint)
         self._notices = notices or Notices()
         limits = limits or Limits(endpoint.requests_per_second, endpoint.retry_max_wait)
+        self._waits = Waits(sleep)
         proxies = Proxies(self._address, on_secret)
-        turns = Turns(limits, counters, endpoint.jobs, sleep)
+        turns = Turns(limits, counters, endpoint.jobs, self._waits.wait)
         self._connections = Connections(endpoint, self._address, proxies, turns, self._notices)
         self._redirects = Redirects(self._connections.send, self._address, proxies)
-        self._tries = Tries(endpoint.retries, limits, counters, sleep)
+        self._tries = Tries(endpoint.retries, limits, counters, self._waits.wait)
         authenticator = Authenticator(
             self.origin.host,
             self.origin.scheme == "https",
@@ -73,6 +76,7 @@ class Transport:
         passwords = Passwords(given_up)
         login = Login(
             self._redirects.follow,
+            turns.wait_for_pause,
             self._address,
             endpoint.credentials,
             authenticator,
@@ -113,6 +117,10 @@ class Transport:
         """Wait before something that has failed is tried again, after the try of that number; the first is 0."""
         self._tries.back_off(attempt)
 
+    def waited(self) -> int:
+        """How many times this thread has waited for the registry."""
+        return self._waits.of_this_thread
+
     def credential_for(self, repository: str) -> Credential:
         """The credential for a repository, or, where that is empty, for the registry.
 
@@ -133,13 +141,15 @@ class Transport:
         stream: bool = False,
         timeout: float = 0.0,
         repeat: bool = True,
+        last_look: LastLook | None = None,
     ) -> Response:
         """Send one request, logged in as needed, again after a temporary failure, and return the answer.
 
         ``url`` is absolute, or a path below the registry. It is logged in as the account for ``repository``, by default
         the one that the scopes are for. ``limit`` is the most bytes of a body that are read;
         ``stream`` leaves the body of a 200 or 206 to the caller. A :class:`Body` can't be sent twice: then the first
-        failure is raised, marked as temporary where trying again makes sense.
+        failure is raised, marked as temporary where trying again makes sense. ``last_look`` is called right before
+        each time that it is sent, those after a 401 included; only where a redirect leads to isn't looked again.
 
         Raises :class:`ConnectionFailed`, :class:`TLSFailed`, :class:`AuthenticationFailed`, :class:`AccessDenied`,
         :class:`CredentialError`, :class:`RateLimited` and :class:`ProtocolViolation`; every other status is the
@@ -150,7 +160,7 @@ class Transport:
         if repository is None:
             repository = scopes.main_repository
         return self._exchanges.send(
-            Request(method, url, headers or {}, body, limit, stream, timeout, repeat, scopes, repository)
+            Request(method, url, headers or {}, body, limit, stream, timeout, repeat, scopes, repository, last_look)
         )
 
     def exchange_anonymously(self, method: str, path: str) -> Response:

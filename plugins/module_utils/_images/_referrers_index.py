@@ -19,6 +19,7 @@ import typing as t
 
 from .._blobs._deletion import Pauses
 from .._end._end import End
+from .._end._last_look import LastLook
 from .._end._purpose import Purpose
 from .._end._referrers import Referrers, referrers_tag
 from .._model._actions import API, TAG_SCHEMA
@@ -31,6 +32,10 @@ _EXEMPT = (
     "Without the referrers API, this list is a tag that moves with every signature. {} whether tags are immutable "
     "there: then exempt those that begin with sha256- and sha512-"
 )
+
+
+class _ListMoved(Exception):
+    """Another client has written the list since it was read."""
 
 
 class Listing(t.NamedTuple):
@@ -125,7 +130,11 @@ def _list_under_tag(
         standing = document.get("manifests") or []
         known = {entry.get("digest") for entry in standing}
         added_entries = _entries([manifest for manifest in missing if manifest.digest not in known])
-        _put_list(registry, repository, subject, [*standing, *added_entries], document)
+        try:
+            _put_list(registry, repository, subject, [*standing, *added_entries], document)
+        except _ListMoved:
+            before = None
+            continue
         missing = _missing(registry.list_referrers(repository, subject), manifests)
         if not missing:
             return added
@@ -159,7 +168,11 @@ def unlist_from_subject(registry: End, repository: str, subject: str, digests: t
             return written
         if attempt:
             registry.back_off(attempt - 1)
-        _put_list(registry, repository, subject, kept, document)
+        try:
+            _put_list(registry, repository, subject, kept, document)
+        except _ListMoved:
+            before = None
+            continue
         written = True
     raise _busy(registry, repository, subject)
 
@@ -169,18 +182,33 @@ def _put_list(
 ) -> None:
     """Write the list. What was deleted by somebody who doesn't know it leaves it, where the registry insists."""
     tag = referrers_tag(subject)
+    last_look = _last_look(registry, repository, subject, document)
     try:
-        registry.put_manifest(repository, tag, _written({**document, "manifests": entries}))
+        registry.put_manifest(repository, tag, _written({**document, "manifests": entries}), last_look)
     except ReferencesMissing as error:
         gone = {digest for digest in error.digests if registry.head_manifest(repository, digest) is None}
         kept = [entry for entry in entries if entry.get("digest") not in gone]
         if len(kept) == len(entries):
             raise
-        registry.put_manifest(repository, tag, _written({**document, "manifests": kept}))
+        registry.put_manifest(repository, tag, _written({**document, "manifests": kept}), last_look)
     except RegistryError as error:
         if not may_be_immutable(error):
             raise
         raise _refused(registry, repository, subject, error) from error
+
+
+def _last_look(registry: End, repository: str, subject: str, document: t.Mapping[str, t.Any]) -> LastLook:
+    """What comes right before each try to write the list: what others have added to it while it waited isn't lost."""
+    waited = registry.waited()
+
+    def look() -> None:
+        nonlocal waited
+        if registry.waited() != waited:
+            waited = registry.waited()
+            if _read(registry, repository, subject) != document:
+                raise _ListMoved
+
+    return look
 
 
 def _writing(registry: End, repository: str, subject: str) -> str:

@@ -3,18 +3,18 @@
 
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
 
-"""Tags pointed at digests, and removed: the only step of a push that others see."""
+"""Tags pointed at digests: the only step of a push that others see."""
 
 from __future__ import annotations
 
+import itertools
 import typing as t
 
-from .._blobs._deletion import TEN_SECONDS, Deletions, Patience, is_still_there, settled
-from .._end._deleting import Deleting
 from .._end._end import End
+from .._end._last_look import LastLook
 from .._end._purpose import Purpose
 from .._model._actions import ABSENT, CREATE, DELETE, EXISTS, REPLACE
-from .._model._errors import Conflict, NotFound, ReferencesMissing, RegistryError, UnexpectedAnswer, Unsupported
+from .._model._errors import Conflict, NotFound, ReferencesMissing, RegistryError
 from .._model._manifest import Manifest
 from .._run._parallel import run_all
 from ._refused_tags import may_be_immutable, what_to_check
@@ -87,32 +87,101 @@ def verify_tags(registry: End, outcomes: t.Sequence[TagOutcome]) -> list[tuple[T
     return [(outcome, problem) for outcome, problem in zip(moved, problems) if isinstance(problem, RegistryError)]
 
 
-def _move(registry: End, item: TagItem, check: bool, before_write: BeforeWrite) -> TagOutcome:
-    what = f"tag {registry.name}/{item.repository}:{item.tag}"
-    # Looked at right before the move, although it was compared before: content takes its time to arrive.
-    current = registry.head_manifest(item.repository, item.tag, item.purpose_or(Purpose.PUSH))
-    standing = "" if current is None else current.digest
-    if standing == item.digest:
-        return TagOutcome(item.repository, item.tag, item.digest, standing, EXISTS)
-    _check_expected(item, standing, what)
-    outcome = TagOutcome(item.repository, item.tag, item.digest, standing, CREATE if current is None else REPLACE)
-    before_write(outcome)
-    if not check:
-        manifest = _manifest_of(registry, item, what)
+class NothingToDo(Exception):
+    """The tag is as it is to be, so there is nothing to write any more."""
+
+
+class TagWatch:
+    """Looks at a tag before it is written or removed, and again before each try that comes after a wait.
+
+    ``before_write`` is called after each look with what is about to be done, where something is.
+    """
+
+    def __init__(self, registry: End, item: TagItem, before_write: BeforeWrite, *, removes: bool = False) -> None:
+        self._registry = registry
+        self._item = item
+        self._before_write = before_write
+        self._removes = removes
+        self._waited = 0
+        self._has_tried = False
+        self.has_ended = False
+        """Whether a look has ended the tries by an error."""
+        self.outcome = self._look()
+        """What is to be done, as it was last seen."""
+
+    def keep(self) -> None:
+        """Have the tag stay where it was seen last: from now on it must point there."""
+        self._item = self._item._replace(previous_digest=self.outcome.previous_digest)
+
+    def last_look(self) -> LastLook:
+        """What is called before each try of one write: before its first, it looks only if anything was waited for.
+
+        Raises :class:`NothingToDo`, :class:`Conflict` where the tag isn't where it was expected, and what looking and
+        ``before_write`` raise.
+        """
+        tries = itertools.count()
+
+        def look() -> None:
+            if next(tries) or self._registry.waited() != self._waited:
+                self._look_again()
+            self._has_tried = True
+
+        return look
+
+    def _look_again(self) -> None:
         try:
-            _put(registry, item, manifest)
-        except RegistryError as error:
-            # A registry may fail after it has moved the tag, and refuse what somebody else has done meanwhile.
-            refused = may_be_immutable(error)
-            may_have_moved = refused or error.temporary
-            if not may_have_moved or _served(registry, item.repository, item.tag, item.digest) != item.digest:
-                if refused and standing:
-                    raise _as_immutable(error, outcome) from error
-                raise
-    return outcome
+            outcome = self._look()
+        except RegistryError:
+            self.has_ended = True
+            raise
+        is_done = outcome.action in (EXISTS, ABSENT)
+        if not (is_done and self._has_tried):
+            # Else it was ours: a registry may fail after it has done what it was asked for.
+            self.outcome = outcome
+        if is_done:
+            raise NothingToDo
+
+    def _look(self) -> TagOutcome:
+        item = self._item
+        purpose = item.purpose_or(Purpose.REPORT if self._removes else Purpose.PUSH)
+        current = self._registry.head_manifest(item.repository, item.tag, purpose)
+        self._waited = self._registry.waited()
+        standing = "" if current is None else current.digest
+        if standing == ("" if self._removes else item.digest):
+            done = ABSENT if self._removes else EXISTS
+            return TagOutcome(item.repository, item.tag, standing, standing, done)
+        what = f"{'delete' if self._removes else 'tag'} {self._registry.name}/{item.repository}:{item.tag}"
+        _check_expected(item, standing, what)
+        action = DELETE if self._removes else REPLACE if standing else CREATE
+        outcome = TagOutcome(item.repository, item.tag, "" if self._removes else item.digest, standing, action)
+        self._before_write(outcome)
+        return outcome
 
 
-def _put(registry: End, item: TagItem, manifest: Manifest) -> None:
+def _move(registry: End, item: TagItem, check: bool, before_write: BeforeWrite) -> TagOutcome:
+    # Looked at right before the move, although it was compared before: content takes its time to arrive.
+    watch = TagWatch(registry, item, before_write)
+    if check or watch.outcome.action == EXISTS:
+        return watch.outcome
+    manifest = _manifest_of(registry, item)
+    try:
+        _put(registry, item, manifest, watch.last_look())
+    except NothingToDo:
+        pass
+    except RegistryError as error:
+        if watch.has_ended:
+            raise
+        # A registry may fail after it has moved the tag, and refuse what somebody else has done meanwhile.
+        refused = may_be_immutable(error)
+        may_have_moved = refused or error.temporary
+        if not may_have_moved or _served(registry, item.repository, item.tag, item.digest) != item.digest:
+            if refused and watch.outcome.previous_digest:
+                raise _as_immutable(error, watch.outcome) from error
+            raise
+    return watch.outcome
+
+
+def _put(registry: End, item: TagItem, manifest: Manifest, last_look: LastLook) -> None:
     """Push under the tag; a few times where the registry misses what the manifest refers to.
 
     distribution writes what it has of a manifest again, in place, with every push, be it of another tag: who pushes an
@@ -120,7 +189,7 @@ def _put(registry: End, item: TagItem, manifest: Manifest) -> None:
     """
     for attempt in range(1, _TRIES + 1):
         try:
-            registry.put_manifest(item.repository, item.tag, manifest)
+            registry.put_manifest(item.repository, item.tag, manifest, last_look)
             return
         except ReferencesMissing:
             if attempt == _TRIES or not registry.retries:
@@ -161,7 +230,7 @@ def _check_expected(item: TagItem, standing: str, what: str) -> None:
         ).within(what)
 
 
-def _manifest_of(registry: End, item: TagItem, what: str) -> Manifest:
+def _manifest_of(registry: End, item: TagItem) -> Manifest:
     if item.content is None:
         try:
             return registry.get_manifest(item.repository, item.digest)
@@ -173,83 +242,5 @@ def _manifest_of(registry: End, item: TagItem, what: str) -> Manifest:
     try:
         return Manifest.parse(item.content, "", item.digest)
     except RegistryError as error:
-        error.within(what)
+        error.within(f"tag {registry.name}/{item.repository}:{item.tag}")
         raise
-
-
-def delete_tags(
-    registry: Deleting,
-    items: t.Sequence[TagItem],
-    *,
-    delete_manifest: bool,
-    check: bool,
-    before_write: BeforeWrite = lambda outcome: None,
-    patience: Patience = TEN_SECONDS,
-) -> list[TagOutcome | RegistryError]:
-    """Remove tags, and nothing else, and see that they are gone; outcomes in the items' order.
-
-    Where the registry can't delete a tag alone, :class:`Unsupported` is raised, unless ``delete_manifest`` allows to
-    delete the manifest, and with it every other tag on it.
-    """
-    deletions: Deletions[tuple[str, str]] = Deletions(registry.jobs, patience)
-
-    def delete(item: TagItem) -> TagOutcome:
-        current = registry.head_manifest(item.repository, item.tag, item.purpose_or(Purpose.REPORT))
-        if current is None:
-            return TagOutcome(item.repository, item.tag, "", "", ABSENT)
-        _check_expected(item, current.digest, f"delete {registry.name}/{item.repository}:{item.tag}")
-        outcome = TagOutcome(item.repository, item.tag, "", current.digest, DELETE)
-        before_write(outcome)
-        if not check:
-            _delete(registry, item, current.digest, delete_manifest, deletions)
-        return outcome
-
-    outcomes = run_all(delete, items, registry.jobs)
-    pending = deletions.settle()
-    return [
-        _still_served(settled(outcome, (item.repository, item.tag), pending)) for item, outcome in zip(items, outcomes)
-    ]
-
-
-def _still_served(outcome: TagOutcome | RegistryError) -> TagOutcome | RegistryError:
-    """The outcome with the digest that the tag serves where its delete is pending."""
-    if isinstance(outcome, TagOutcome) and outcome.deletion_pending:
-        return outcome._replace(digest=outcome.previous_digest)
-    return outcome
-
-
-def _delete(
-    registry: Deleting, item: TagItem, digest: str, delete_manifest: bool, deletions: Deletions[tuple[str, str]]
-) -> None:
-    place = (item.repository, item.tag)
-
-    def serves_it() -> bool:
-        # Another digest was pushed since: the delete has happened before that.
-        found = registry.head_manifest(*place)
-        return found is not None and found.digest == digest
-
-    refusal: RegistryError | None = None
-    try:
-        if registry.delete_manifest(*place):
-            deletions.accepted(place, serves_it)
-            return
-        # A registry that knows no deletes of tags may answer that the tag isn't there, although it is.
-        if not is_still_there(lambda: registry.head_manifest(*place) is not None):
-            return
-    except (Unsupported, UnexpectedAnswer) as error:
-        # distribution 2.x answers 400 DIGEST_INVALID: to it, only a digest can be deleted.
-        if error.status not in (400, 405, 501):
-            raise
-        refusal = error
-    if not delete_manifest:
-        raise Unsupported(
-            f"the registry can't delete a tag alone{f' ({refusal.reason})' if refusal else ''}",
-            hint="delete_manifest: true deletes the manifest, and with it all other tags on it",
-            **({} if refusal is None else refusal.answer()),
-        ).within(f"delete {registry.name}/{item.repository}:{item.tag}")
-    deletions.delete(
-        place,
-        lambda: registry.delete_manifest(item.repository, digest),
-        serves_it,
-        f"delete {registry.name}/{item.repository}@{digest}",
-    )

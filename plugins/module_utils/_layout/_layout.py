@@ -16,6 +16,7 @@ import threading
 import typing as t
 
 from .._end._body import Body
+from .._end._last_look import LastLook, no_look
 from .._end._purpose import Purpose
 from .._end._referrers import Referrers, referrers_tag
 from .._end._upload_form import UploadForm
@@ -108,6 +109,10 @@ class Layout:
     def back_off(self, attempt: int) -> None:
         """Nothing to wait for: what fails here fails for good."""
 
+    def waited(self) -> int:
+        """Never."""
+        return 0
+
     def close(self) -> None:
         """Let go of all files. What wasn't committed is seen by nobody."""
         self._store.close()
@@ -191,7 +196,7 @@ class Layout:
             error.within(what)
             raise
 
-    def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> bool:
+    def put_manifest(self, repository: str, reference: str, manifest: Manifest, last_look: LastLook = no_look) -> bool:
         """The manifest is a referrer of its subject from then on."""
         what = f"write {self._shown(repository, reference)}"
         missing = [part.digest for part in _needed(manifest) if not self._has(part)]
@@ -206,6 +211,7 @@ class Layout:
         except RegistryError as error:
             error.within(what)
             raise
+        last_look()
         with self._lock:
             self._all()[manifest.digest] = manifest.descriptor
             if self._subjects is not None:

@@ -14,7 +14,7 @@ import re
 import typing as t
 
 from .._http._response import Response
-from .._http._url import Origin, misled
+from .._http._url import Origin, misled, origin_of, without_query
 from .._model._digest import algorithm_of, is_digest
 from .._model._errors import (
     AccessDenied,
@@ -24,6 +24,7 @@ from .._model._errors import (
     NotFound,
     ProtocolViolation,
     RateLimited,
+    RedirectFailed,
     ReferencesMissing,
     RegistryError,
     RepositoryMissing,
@@ -51,6 +52,21 @@ def check_no_page(response: Response, what: str) -> None:
     except ProtocolViolation as error:
         error.within(what)
         raise
+
+
+def check_own_answer(response: Response, what: str) -> None:
+    """Raise :class:`RedirectFailed`, with the operation in it, where another host than the registry has answered."""
+    if response.is_redirected:
+        there = origin_of(response.url)
+        raise RedirectFailed(
+            f"the registry redirects this to {there.host}:{there.port}, and only its own answer may decide whether a "
+            "tag is protected",
+            hint="Give the registry's own address, or have whoever runs it answer for tags without a redirect",
+            temporary=response.is_temporary(),
+            method=response.method,
+            url=without_query(response.url),
+            status=response.status,
+        ).within(what)
 
 
 def named_errors(pieces: t.Iterator[bytes], what: str) -> t.Iterator[bytes]:

@@ -16,6 +16,7 @@ import typing as t
 import urllib.parse
 
 from .._end._body import Body
+from .._end._last_look import LastLook, no_look
 from .._end._purpose import Purpose
 from .._end._referrers import Referrers
 from .._end._upload_form import UploadForm
@@ -49,6 +50,7 @@ from ._referrers_lookup import ReferrersLookup
 from ._refusals import (
     as_absent,
     check_no_page,
+    check_own_answer,
     explain_mount,
     explain_place,
     named_errors,
@@ -85,7 +87,8 @@ class Registry:
     that is absent where it is pushed to: an account that may not push is denied that. Everywhere else it is an error,
     unless the registry gives away that it isn't there.
 
-    ``before_tag`` is called right before a tag is written or removed, to raise an error where that mustn't be any more.
+    ``before_tag`` is called right before each try to write or remove a tag, to raise an error where that mustn't be any
+    more.
     """
 
     remote = True
@@ -100,6 +103,8 @@ class Registry:
     ) -> None:
         self._transport = transport
         self._writing = writing
+        self._is_written = writing or pushed_to
+        """Whether it is what a task changes, or would: then guards rest on what it says."""
         self._before_tag = before_tag
         self._sent: set[tuple[str, str]] = set()
         """What was pushed here, by repository and reference: that this isn't there is never believed to HEAD."""
@@ -136,6 +141,10 @@ class Registry:
     def back_off(self, attempt: int) -> None:
         """As long as the transport waits between its own tries."""
         self._transport.back_off(attempt)
+
+    def waited(self) -> int:
+        """As often as the transport has waited for this thread."""
+        return self._transport.waited()
 
     # The registry -----------------------------------------------------------------------------------------------------
 
@@ -271,18 +280,22 @@ class Registry:
             if self._denials.is_absent(repository, error, reference):
                 return None
             raise
+        guarded = purpose is Purpose.GUARD and self._is_written and not is_digest(reference)
+        if guarded:
+            check_own_answer(response, what)
         if response.is_temporary() or response.is_by_proxy:
             raise response.error().within(what)
         if response.status == 404 and not response.is_foreign:
             return self._absent_manifests.confirm(
-                lambda: self._described_by_get(repository, reference),
+                lambda: self._described_by_get(repository, reference, guarded=guarded),
                 Purpose.GUARD if (repository, reference) in self._sent else purpose,
             )
         if response.status != 200:
             # An answer to HEAD has no body that would say why.
-            return self._described_by_get(repository, reference)
+            return self._described_by_get(repository, reference, guarded=guarded)
         self._absent_manifests.found()
-        return _described_by_head(response, reference, what) or self._described_by_get(repository, reference)
+        described = _described_by_head(response, reference, what)
+        return described or self._described_by_get(repository, reference, guarded=guarded)
 
     def _head_finds_manifests(self) -> bool | None:
         """Whether HEAD finds a manifest that GET has found; None where that isn't known."""
@@ -298,8 +311,11 @@ class Registry:
 
     def get_manifest(self, repository: str, reference: str, media_type: str = "") -> Manifest:
         """end-3, GET. Under a tag, the bytes must have the digest that the registry says, if it says one."""
+        return self._manifest(repository, reference, media_type)
+
+    def _manifest(self, repository: str, reference: str, media_type: str = "", *, guarded: bool = False) -> Manifest:
         what = f"read {self._names.manifest(repository, reference)}"
-        response = self._manifest_answer(repository, reference, accept(media_type))
+        response = self._manifest_answer(repository, reference, accept(media_type), guarded=guarded)
         said = response.headers.get("Docker-Content-Digest", "")
         digest = reference if is_digest(reference) else ""
         try:
@@ -314,13 +330,18 @@ class Registry:
         self._read = self._read or (repository, manifest.digest)
         return manifest
 
-    def _manifest_answer(self, repository: str, reference: str, accepted: str) -> Response:
-        """The answer to GET of a manifest, which is no page. Raises :class:`NotFound`."""
+    def _manifest_answer(self, repository: str, reference: str, accepted: str, *, guarded: bool = False) -> Response:
+        """The answer to GET of a manifest, which is no page; the registry's own where a guard rests on it.
+
+        Raises :class:`NotFound`.
+        """
         what = f"read {self._names.manifest(repository, reference)}"
         path = manifest_path(repository, reference)
         headers = {"Accept": accepted}
         try:
             response = self._asker.ask(what, "GET", path, self._scope(repository), headers=headers, limit=MAXIMUM_SIZE)
+            if guarded:
+                check_own_answer(response, what)
             if response.status != 200:
                 raise response.error().within(what)
         except AccessDenied as error:
@@ -330,10 +351,9 @@ class Registry:
         check_no_page(response, what)
         return response
 
-    def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> bool:
+    def put_manifest(self, repository: str, reference: str, manifest: Manifest, last_look: LastLook = no_look) -> bool:
         """end-7, PUT. ``OCI-Subject`` says that the registry lists the manifest under its subject."""
         what = f"push {self._names.manifest(repository, reference)}"
-        self._check_tag_write(what, reference)
         self._sent |= {(repository, reference), (repository, manifest.digest)}
         response = self._asker.ask(
             what,
@@ -342,6 +362,7 @@ class Registry:
             self._push(repository),
             headers={"Content-Type": manifest.media_type},
             body=manifest.content,
+            last_look=self._last_look(what, reference, last_look),
         )
         if response.status not in (200, 201, 202):
             raise refused_manifest(response, reference, manifest).within(what)
@@ -351,19 +372,26 @@ class Registry:
             raise ProtocolViolation(f"the registry stored another digest, {said}, than {manifest.digest}").within(what)
         return manifest.subject is not None and response.headers.get("OCI-Subject", "") == manifest.subject.digest
 
-    def delete_manifest(self, repository: str, reference: str) -> bool:
+    def delete_manifest(self, repository: str, reference: str, last_look: LastLook = no_look) -> bool:
         """end-9, DELETE."""
         what = f"delete {self._names.manifest(repository, reference)}"
-        self._check_tag_write(what, reference)
-        return self._delete(what, manifest_path(repository, reference), repository)
+        look = self._last_look(what, reference, last_look)
+        return self._delete(what, manifest_path(repository, reference), repository, look)
 
-    def _check_tag_write(self, what: str, reference: str) -> None:
-        if not is_digest(reference):
+    def _last_look(self, what: str, reference: str, last_look: LastLook) -> LastLook | None:
+        """What comes right before each try to write; nothing where nothing guards it."""
+        if is_digest(reference):
+            return None if last_look is no_look else last_look
+
+        def look() -> None:
+            last_look()
             try:
                 self._before_tag()
             except RegistryError as error:
                 error.within(what)
                 raise
+
+        return look
 
     def list_referrers(self, repository: str, digest: str) -> Referrers:
         """end-12, GET ``referrers``, and the tag schema where the registry has no such API, or where its list is empty.
@@ -492,8 +520,9 @@ class Registry:
             raise
         return response
 
-    def _delete(self, what: str, path: str, repository: str) -> bool:
-        response = self._asker.ask(what, "DELETE", path, Scopes.repository(repository, "pull", "delete"))
+    def _delete(self, what: str, path: str, repository: str, last_look: LastLook | None = None) -> bool:
+        scopes = Scopes.repository(repository, "pull", "delete")
+        response = self._asker.ask(what, "DELETE", path, scopes, last_look=last_look)
         if response.status in (200, 202, 204):
             check_no_page(response, what)
             return True
@@ -505,9 +534,9 @@ class Registry:
         """Where the registry denies what isn't there, as :class:`Denials` says."""
         return self._denials.is_unsure(repository, tag)
 
-    def _described_by_get(self, repository: str, reference: str) -> Descriptor | None:
+    def _described_by_get(self, repository: str, reference: str, *, guarded: bool = False) -> Descriptor | None:
         try:
-            return self.get_manifest(repository, reference).descriptor
+            return self._manifest(repository, reference, guarded=guarded).descriptor
         except NotFound:
             return None
 

@@ -23,6 +23,7 @@ class Guard(t.NamedTuple):
 
 _KEPT = "test_credentials_kept.py::test_"
 _CONTENT = "test_wrong_content.py::test_"
+_TAGS = "test_tag_guards.py::test_"
 _SHOWN = "test_secrets_shown.py::test_"
 _MANIFESTS = "../plugins/module_utils/_model/test__manifest.py::test_"
 _NOTICES = "../plugins/module_utils/_http/test__notices.py::test_"
@@ -423,6 +424,48 @@ WRONG_CONTENT = (
         "if is_digest(said) and algorithm_of(said) == algorithm_of(digest) and said != digest:",
         "if said is None:",
         f"{_CONTENT}a_destination_that_says_that_it_stored_another_digest_fails",
+    ),
+    Guard(
+        "a tag is looked at again where its push has waited",
+        "_images/_tagging.py",
+        "if next(tries) or self._registry.waited() != self._waited:",
+        "if False:",
+        f"{_TAGS}a_tag_that_moves_while_its_push_waits_is_left_where_it_is",
+    ),
+    Guard(
+        "a push is looked at again where all wait for another thread",
+        "_images/_tagging.py",
+        "if next(tries) or self._registry.waited() != self._waited:",
+        "if next(tries):",
+        f"{_TAGS}a_tag_that_moves_while_another_thread_is_told_to_wait_is_left_where_it_is",
+    ),
+    Guard(
+        "a push of a tag waits before the last look",
+        "_http/_login.py",
+        "self._wait()",
+        "pass",
+        f"{_TAGS}a_tag_that_moves_while_another_thread_is_told_to_wait_is_left_where_it_is",
+    ),
+    Guard(
+        "a manifest is deleted only while its tag is where it was seen",
+        "_images/_untagging.py",
+        "watch.keep()",
+        "pass",
+        f"{_TAGS}a_manifest_whose_tag_moves_while_its_delete_waits_stays",
+    ),
+    Guard(
+        "a list of referrers is read again where its push has waited",
+        "_images/_referrers_index.py",
+        "if registry.waited() != waited:",
+        "if False:",
+        f"{_TAGS}what_others_add_to_a_list_of_referrers_while_its_push_waits_is_kept",
+    ),
+    Guard(
+        "the registry itself says whether a protected tag is there",
+        "_registry/_refusals.py",
+        "if response.is_redirected:",
+        "if response.is_foreign:",
+        f"{_TAGS}no_other_host_says_what_a_guarded_tag_serves",
     ),
     Guard(
         "the digest that a tag serves in the end",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.imageops.registry.plugins.module_utils._end._body import Body
+from ansible_collections.imageops.registry.plugins.module_utils._end._last_look import LastLook, no_look
 from ansible_collections.imageops.registry.plugins.module_utils._end._purpose import Purpose
 from ansible_collections.imageops.registry.plugins.module_utils._end._referrers import Referrers, referrers_tag
 from ansible_collections.imageops.registry.plugins.module_utils._end._upload_form import UploadForm
@@ -54,6 +55,8 @@ class FakeRegistry:
         self.lost: dict[str, int] = {}
         """How often the referrers API doesn't list a manifest although it was pushed, by its digest."""
         self.naps: list[int] = []
+        self.waits = 0
+        """How often it was waited for, by whatever thread."""
 
     @property
     def client(self) -> Registry:
@@ -74,6 +77,10 @@ class FakeRegistry:
 
     def back_off(self, attempt: int) -> None:
         self.naps.append(attempt)
+        self.waits += 1
+
+    def waited(self) -> int:
+        return self.waits
 
     def is_unsure(self, repository: str, tag: str) -> bool:
         return (repository, tag) in self.unsure
@@ -97,7 +104,8 @@ class FakeRegistry:
             raise NotFound("it isn't there").within(f"read {self.name}/{repository}@{reference}")
         return found
 
-    def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> bool:
+    def put_manifest(self, repository: str, reference: str, manifest: Manifest, last_look: LastLook = no_look) -> bool:
+        last_look()
         self._call("PUT", repository, reference)
         self.manifests[repository, reference] = self.manifests[repository, manifest.digest] = manifest
         if manifest.digest in self.lost:
@@ -124,7 +132,8 @@ class FakeRegistry:
 
     _proven = False
 
-    def delete_manifest(self, repository: str, reference: str) -> bool:
+    def delete_manifest(self, repository: str, reference: str, last_look: LastLook = no_look) -> bool:
+        last_look()
         found = self._call("DELETE", repository, reference)
         if found is None:
             return False

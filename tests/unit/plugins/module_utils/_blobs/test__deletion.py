@@ -20,6 +20,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._blobs._placemen
     BlobOutcome,
     delete_blobs,
 )
+from ansible_collections.imageops.registry.plugins.module_utils._end._last_look import LastLook, no_look
 from ansible_collections.imageops.registry.plugins.module_utils._end._purpose import Purpose
 from ansible_collections.imageops.registry.plugins.module_utils._end._referrers import referrers_tag
 from ansible_collections.imageops.registry.plugins.module_utils._images._manifest_push import (
@@ -27,7 +28,8 @@ from ansible_collections.imageops.registry.plugins.module_utils._images._manifes
     delete_manifests,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._images._referrers_index import list_under_subject
-from ansible_collections.imageops.registry.plugins.module_utils._images._tagging import TagItem, TagOutcome, delete_tags
+from ansible_collections.imageops.registry.plugins.module_utils._images._tagging import TagItem, TagOutcome
+from ansible_collections.imageops.registry.plugins.module_utils._images._untagging import delete_tags
 from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (
     AccessDenied,
@@ -96,7 +98,11 @@ class SlowRegistry:
             return Descriptor(TYPE, DIGEST, 1)
         return Descriptor(TYPE, OTHER, 1) if self.pushed_again else None
 
-    def delete_manifest(self, repository: str, reference: str) -> bool:
+    def waited(self) -> int:
+        return 0
+
+    def delete_manifest(self, repository: str, reference: str, last_look: LastLook = no_look) -> bool:
+        last_look()
         if not reference.startswith("sha256:") and not self._tags_alone:
             raise Unsupported("no", status=405)
         if reference == DIGEST:
@@ -215,7 +221,7 @@ def test_what_was_taken_off_a_list_is_told_where_the_manifest_can_not_be_looked_
     list_under_subject(registry.client, "a", subject.digest, [one], check=False, pauses=Pauses(Patience()))
     real = registry.delete_manifest
 
-    def delete(repository: str, reference: str) -> bool:
+    def delete(repository: str, reference: str, last_look: LastLook = no_look) -> bool:
         registry.failing[f"HEAD a {one.digest}"] = UnexpectedAnswer("broken", status=500)
         return real(repository, reference)
 
@@ -261,7 +267,7 @@ def test_a_tag_that_a_registry_denies_to_have_and_to_show_is_gone() -> None:
     registry = FakeRegistry()
     registry.add("a", image(), "1")
 
-    def delete(repository: str, reference: str) -> bool:
+    def delete(repository: str, reference: str, last_look: LastLook = no_look) -> bool:
         registry.failing["HEAD a 1"] = AccessDenied("DENIED", status=403)
         return False
 

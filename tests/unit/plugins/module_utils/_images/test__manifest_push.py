@@ -11,6 +11,7 @@ import typing as t
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._deletion import Patience
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._missing_repositories import MissingRepositories
+from ansible_collections.imageops.registry.plugins.module_utils._end._last_look import LastLook, no_look
 from ansible_collections.imageops.registry.plugins.module_utils._end._referrers import Referrers, referrers_tag
 from ansible_collections.imageops.registry.plugins.module_utils._images._manifest_push import (
     ManifestItem,
@@ -392,7 +393,7 @@ class OneAtATime(FakeRegistry):
         self.most: dict[str, int] = {}
         self.both = threading.Barrier(2, timeout=10)
 
-    def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> bool:
+    def put_manifest(self, repository: str, reference: str, manifest: Manifest, last_look: LastLook = no_look) -> bool:
         subject = manifest.subject.digest if manifest.subject else ""
         with self.lock:
             self.pushing[subject] = self.pushing.get(subject, 0) + 1
@@ -403,7 +404,7 @@ class OneAtATime(FakeRegistry):
             time.sleep(0.01)
         with self.lock:
             self.pushing[subject] -= 1
-            return super().put_manifest(repository, reference, manifest)
+            return super().put_manifest(repository, reference, manifest, last_look)
 
 
 @pytest.mark.parametrize("given", [True, False])

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._deletion import Patience, Pauses
+from ansible_collections.imageops.registry.plugins.module_utils._end._last_look import LastLook, no_look
 from ansible_collections.imageops.registry.plugins.module_utils._end._referrers import Referrers, referrers_tag
 from ansible_collections.imageops.registry.plugins.module_utils._images._referrers_index import (
     Listing,
@@ -250,8 +251,8 @@ def test_a_list_whose_tag_is_immutable_is_said_to_be_that(registry: Waiting, sta
 class Frozen(Waiting):
     """Takes every push, and leaves tags where they are."""
 
-    def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> bool:
-        return super().put_manifest(repository, manifest.digest, manifest)
+    def put_manifest(self, repository: str, reference: str, manifest: Manifest, last_look: LastLook = no_look) -> bool:
+        return super().put_manifest(repository, manifest.digest, manifest, last_look)
 
 
 @pytest.mark.parametrize("standing", [True, False])
@@ -284,8 +285,8 @@ class Racing(Waiting):
         self.referrers_api = False
         self.others = others
 
-    def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> bool:
-        answer = super().put_manifest(repository, reference, manifest)
+    def put_manifest(self, repository: str, reference: str, manifest: Manifest, last_look: LastLook = no_look) -> bool:
+        answer = super().put_manifest(repository, reference, manifest, last_look)
         if self.others:
             self.others -= 1
             theirs = index(descriptor(str(self.others).encode(), OCI_MANIFEST))
@@ -344,11 +345,11 @@ def test_without_a_list_there_is_nothing_to_take_off(registry: Waiting) -> None:
 class Strict(Waiting):
     """Refuses a list that names what isn't there, as distribution does."""
 
-    def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> bool:
+    def put_manifest(self, repository: str, reference: str, manifest: Manifest, last_look: LastLook = no_look) -> bool:
         missing = [child.digest for child in manifest.children() if (repository, child.digest) not in self.manifests]
         if missing:
             raise ReferencesMissing("it lacks what the manifest refers to", digests=missing)
-        return super().put_manifest(repository, reference, manifest)
+        return super().put_manifest(repository, reference, manifest, last_look)
 
 
 def test_what_somebody_else_deleted_leaves_the_list_where_the_registry_insists() -> None:

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._end._last_look import LastLook, no_look
 from ansible_collections.imageops.registry.plugins.module_utils._images._tagging import (
     TagItem,
     TagOutcome,
-    delete_tags,
     move_tags,
     verify_tags,
 )
+from ansible_collections.imageops.registry.plugins.module_utils._images._untagging import delete_tags
 from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (
     AccessDenied,
@@ -122,7 +123,7 @@ def test_a_tag_can_only_stand_on_what_the_repository_has(registry: FakeRegistry)
 
 @pytest.mark.parametrize("arrived", [True, False])
 def test_a_tag_that_serves_the_digest_after_a_failure_was_moved(registry: FakeRegistry, arrived: bool) -> None:
-    def fail(repository: str, reference: str, manifest: Manifest) -> bool:
+    def fail(repository: str, reference: str, manifest: Manifest, last_look: LastLook = no_look) -> bool:
         if arrived:
             registry.manifests[repository, reference] = manifest
         raise UnexpectedAnswer("broken", status=502, temporary=True)
@@ -204,10 +205,10 @@ def test_content_that_is_missing_for_a_moment_is_asked_for_again(registry: FakeR
     put = registry.put_manifest
     refusals = [ReferencesMissing("no", status=400)] * failures
 
-    def refuse(repository: str, reference: str, manifest: Manifest) -> bool:
+    def refuse(repository: str, reference: str, manifest: Manifest, last_look: LastLook = no_look) -> bool:
         if refusals:
             raise refusals.pop()
-        return put(repository, reference, manifest)
+        return put(repository, reference, manifest, last_look)
 
     registry.put_manifest = refuse
     registry.retries = 1
@@ -226,8 +227,8 @@ def test_a_tag_that_somebody_else_has_pushed_to_the_same_digest_is_fine(
 ) -> None:
     put = registry.put_manifest
 
-    def refuse(repository: str, reference: str, manifest: Manifest) -> bool:
-        put(repository, reference, manifest)
+    def refuse(repository: str, reference: str, manifest: Manifest, last_look: LastLook = no_look) -> bool:
+        put(repository, reference, manifest, last_look)
         raise refusal
 
     registry.put_manifest = refuse
