@@ -1,25 +1,45 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is kept of promotions. It pairs with ``RECORD`` in ``plugins/module_utils/_module/_condition_arguments.py``."""
+"""What is kept of promotions. It pairs with ``RECORD`` in ``plugins/module_utils/_module/_record_arguments.py``."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The directory of records."""
+    """The directory of records, and what they say of who promotes and why."""
 
     DOCUMENTATION = r"""
 options:
   record:
     description:
-      - A directory that keeps when each digest was first seen.
+      - What is kept of promotions. One dictionary can be given to all modules that take it; each module uses what concerns it.
+      - M(imageops.registry.image_copy) writes a record of each promotion that changes something. A record says what was replaced, who
+        did it, why, and how it ended. A guide has the format.
     type: dict
     suboptions:
       path:
         description:
-          - A directory on the host on which the module runs. Several runs can use it at the same time.
+          - A directory on the host on which the module runs. It must exist. Several runs can use it at the same time.
+          - M(imageops.registry.image_copy) writes each record into a file of its own, before the first tag moves, and replaces the file when
+            the promotion has ended. If the record can't be written, the module fails before it writes to a registry.
+          - If the record of an earlier promotion says that it has begun, and that run was cut off, the module warns. A run of
+            M(imageops.registry.image_copy) that moves the same tags of the same destination to the same digests finishes the record.
           - The file C(first-seen.json) in it records when each digest was first seen at its source. Gates over C(first_seen_seconds)
             need it. Whoever builds images can write any time into C(created), but can't change this file.
         type: path
+      environment:
+        description: The name of the environment that the destination is, such as V(staging). The record has it.
+        type: str
+      actor:
+        description:
+          - Who promotes, as the caller says it. The record has it.
+          - A record never has the name of the user or of the machine that runs Ansible, unless you give it here.
+        type: str
+      job:
+        description: What promotes, such as the address of a CI job. The record has it, without a login in the address.
+        type: str
+      reason:
+        description: Why it is promoted, such as the number of a change request. The record has it.
+        type: str
 """

@@ -33,6 +33,7 @@ attributes:
   check_mode:
     details:
       - The module writes nothing, and asks only for permission to read. A blob that it would try to mount counts as uploaded.
+      - No record is written. RV(record.outcome) says what the record would say.
   diff_mode:
     details:
       - The diff has one block for each image of which something changes. Its tags come first, then what they serve before and after, and
@@ -70,6 +71,7 @@ options:
         O(platforms), it also reads the index at the source.
       - With V(true), these requests are saved. Use it only if a task in the same play has made the plan, and nobody could change the plan
         since. The role P(imageops.registry.promote#role) does so for its own comparison, never for a plan that you give it.
+      - With V(true), the record also has what the plan says about gates and signatures, if this task has no O(gates) or O(signatures).
       - O(images), O(on_conflict), O(immutable_tags), O(gates) and O(signatures) apply to every plan.
     type: bool
     default: false
@@ -430,6 +432,33 @@ images:
           description: What was found, in one sentence.
           type: str
       # end of generated
+record:
+  description:
+    - The record of the promotion, with O(record).
+    - All of it is null or empty if there is no record to write. This is so if nothing changed, or if something failed before the first
+      tag.
+  returned: success, and failure of single images
+  type: dict
+  sample:
+    path: /var/lib/promotions/20261130T081500Z-4f1d2a90.promotion.json
+    outcome: done
+    finished: []
+  contains:
+    path:
+      description: The file of the record, on the host of the task. In check mode, it is null, unless an existing record would be finished.
+      type: str
+      sample: /var/lib/promotions/20261130T081500Z-4f1d2a90.promotion.json
+    outcome:
+      description:
+        - V(done), V(reverted) if every tag that had moved is back, or V(failed).
+        - V(begun) if the promotion has ended, but its end could not be written into the record. Then the module warns.
+      type: str
+      sample: done
+    finished:
+      description: The files of records whose runs were cut off, and which this run has finished.
+      type: list
+      elements: str
+      sample: []
 # generated: image_moves image_failures task
 tags:
   description:
@@ -542,10 +571,11 @@ transfer:
 
 import typing as t
 
-from ..module_utils._module._condition_arguments import CONDITIONS, RECORD
+from ..module_utils._module._condition_arguments import CONDITIONS
 from ..module_utils._module._connection import module_arguments
 from ..module_utils._module._copying import copy_images
 from ..module_utils._module._image_arguments import IMAGE_OPTIONS, image_items, two_registries
+from ..module_utils._module._record_arguments import RECORD
 from ..module_utils._module._task import PROGRESS, Task, create_module, run
 from ..module_utils._module._verification_arguments import VERIFICATION, verification
 

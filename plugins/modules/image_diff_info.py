@@ -91,6 +91,15 @@ counts:
   returned: success
   type: dict
   sample: {unchanged: 1, promote: 1, skip: 0, missing: 0, refused: 0, failed: 0}
+unfinished_records:
+  description:
+    - The files of records in the directory O(record.path) whose promotions have begun, and were cut off. M(imageops.registry.image_copy)
+      can finish them.
+    - Records of promotions that run at this moment aren't in the list.
+  returned: success
+  type: list
+  elements: str
+  sample: [/var/lib/promotions/20261130T081500Z-4f1d2a90.promotion.json]
 images:
   description: The images in the order in which they were given.
   returned: success
@@ -435,10 +444,11 @@ transfer:
 import typing as t
 
 from ..module_utils._model._actions import FAILED
-from ..module_utils._module._condition_arguments import CONDITIONS, RECORD, warn_of_gates
+from ..module_utils._module._condition_arguments import CONDITIONS, warn_of_gates
 from ..module_utils._module._connection import module_arguments
 from ..module_utils._module._image_arguments import IMAGE_OPTIONS, image_items, two_registries
 from ..module_utils._module._planning import plan_rules
+from ..module_utils._module._record_arguments import RECORD, unfinished
 from ..module_utils._module._results import unless_failed
 from ..module_utils._module._task import Task, create_module, run
 from ..module_utils._module._verification_arguments import VERIFICATION, verification
@@ -461,6 +471,7 @@ def compare(task: Task) -> dict[str, t.Any]:
     known = {"differs": True} if differs else unless_failed(failures, differs=False)
     counted = counts(image.action for image in plan.images)
     result = {**as_plain(plan), **known, "counts": counted, "failures": failures}
+    result["unfinished_records"] = unfinished(task)
     task.check_secrets(result)
     return result
 

@@ -313,10 +313,10 @@ transfer:
 
 import typing as t
 
-from ..module_utils._module._condition_arguments import RECORD, first_sights
 from ..module_utils._module._connection import module_arguments
 from ..module_utils._module._image_names import image_names, images_found
 from ..module_utils._module._item_arguments import IMAGE_RULES, NAMED_IMAGES
+from ..module_utils._module._record_arguments import RECORD, first_sights
 from ..module_utils._module._signature_arguments import SIGNATURES
 from ..module_utils._module._task import Task, create_module, run
 from ..module_utils._promotion._documents import documents_of

@@ -15,7 +15,8 @@ import typing as t
 
 from .._model._digest import has_digest, is_digest
 from .._model._errors import Conflict, LocalFileError, RegistryError
-from ._folder import Folder, file_pieces, named_errors
+from .._run._folder import Folder, named_errors
+from ._file_pieces import file_pieces
 from ._store import BLOBS, INDEX_FILE, LAYOUT_FILE, Workplace, blob_names
 from ._tar import Member, archive_pieces, member_pieces, read_members
 
@@ -104,9 +105,8 @@ class ArchiveStore:
         """Put the new archive together, and in the place of the old one."""
         workplace = self._begun()
         mode = 0o666 if self._file is None else stat.S_IMODE(os.fstat(self._file.fileno()).st_mode)
-        workplace.folder.write(_ARCHIVE, archive_pieces(self._contents(files, workplace.folder), self.path), mode=mode)
-        workplace.folder.move(_ARCHIVE, self._parent, self._name)
-        self._parent.sync()
+        pieces = archive_pieces(self._contents(files, workplace.folder), self.path)
+        self._parent.put(self._name, pieces, by=workplace.folder, under=_ARCHIVE, mode=mode)
         for name in workplace.leftovers():
             workplace.folder.remove(name)
 

@@ -12,7 +12,8 @@ import threading
 import typing as t
 
 from .._model._errors import Conflict, LocalFileError, RegistryError
-from ._folder import Folder, file_pieces, named_errors
+from .._run._folder import Folder, named_errors
+from ._file_pieces import file_pieces
 from ._store import BLOBS, INDEX_FILE, LAYOUT_FILE, Workplace, blob_names
 
 _WORKPLACE = ".partial"
@@ -67,9 +68,7 @@ class DirectoryStore:
         for folder in self._folders.values():
             folder.sync()
         for name, content in files.items():
-            workplace.folder.write(name, [content])
-            workplace.folder.move(name, root, name)
-            root.sync()
+            root.put(name, [content], by=workplace.folder, under=name)
 
     def close(self) -> None:
         """Let go of all files."""

@@ -15,7 +15,7 @@ import typing as t
 
 from .._model._digest import DigestVerifier
 from .._model._errors import Conflict, LocalFileError, RegistryError
-from ._folder import Folder, named_errors
+from .._run._folder import Folder, named_errors
 
 LAYOUT_FILE = "oci-layout"
 INDEX_FILE = "index.json"

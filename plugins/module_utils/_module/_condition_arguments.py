@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import typing as t
 
-from .._promotion._first_sights import FirstSights
 from .._promotion._gates import ERROR, SEVERITIES, read_gates
 from .._promotion._judging import Conditions
 from .._promotion._plan import Plan
 from .._promotion._signature_rules import read_rules
+from ._record_arguments import first_sights
 from ._signature_arguments import SIGNATURES
 from ._task import Task
 
@@ -35,18 +35,11 @@ CONDITIONS: Plain = {
     },
     "signatures": SIGNATURES,
 }
-RECORD: Plain = {"record": {"type": "dict", "options": {"path": {"type": "path"}}}}
 
 
 def conditions(params: Plain) -> Conditions:
     """The conditions of a task. Raises :class:`InvalidInput` and :class:`LocalFileError`; nothing is requested."""
     return Conditions(read_gates(params["gates"]), read_rules(params["signatures"] or []), first_sights(params))
-
-
-def first_sights(params: Plain) -> FirstSights | None:
-    """What is kept in the directory of records; None where there is none. Raises :class:`LocalFileError`."""
-    path = (params.get("record") or {}).get("path")
-    return FirstSights(path) if path else None
 
 
 def warn_of_gates(task: Task, plan: Plan) -> None:

@@ -21,10 +21,12 @@ from .._promotion._plan_as_plain import as_plain, from_plain
 from .._promotion._plan_claims import check_claims
 from .._promotion._plan_conditions import check_conditions
 from .._promotion._plan_subjects import check_subjects
+from .._promotion._recorded import NOT_RECORDED
 from .._promotion._report import problem
 from .._promotion._result import result_of
 from ._condition_arguments import warn_of_gates
 from ._planning import plan_rules
+from ._record_arguments import recording
 from ._task import Task
 from ._verification_arguments import TAGS_ONLY, Verification
 
@@ -51,7 +53,7 @@ def copy_images(
     if given is None:
         plan = make_plan(source, destination, items, rules, missing)
     else:
-        plan = from_plain(given, items, source.name, destination.name)
+        plan = from_plain(given, items, source.name, destination.name, trusted=trusted)
         check_conditions(plan)
         check_subjects(plan, source, destination)
         if not trusted:
@@ -62,9 +64,12 @@ def copy_images(
     warn_of_gates(task, plan)
     known = described(source, destination, plan) if task.diff_mode else Described({}, {})
     how = CopyRules(task.params["on_error"] == "fail", task.check_mode, verification.depth)
-    promotion = Promotion(source, destination, plan, how, task.progress, missing)
-    outcomes = promotion.carry_out()
+    with recording(task) as record:
+        promotion = Promotion(source, destination, plan, how, task.progress, missing, record)
+        outcomes = promotion.carry_out()
     result = result_of(plan, outcomes)
+    if "record" in task.params:
+        result["record"] = NOT_RECORDED if record is None else record.recorded.as_plain()
     result.update(_failures(result["images"], promotion))
     if task.diff_mode:
         result["diff"] = change_request(plan, outcomes, known, task.without_secrets, with_digests=task.verbosity > 0)

@@ -164,6 +164,10 @@ class Task:
         """A text that others have chosen, without the secrets that are known by now."""
         return without_secrets(text, self._masking.secrets())
 
+    def secrets(self) -> set[str]:
+        """All secrets that are known by now."""
+        return self._masking.secrets()
+
     def check_secrets(self, *values: t.Any) -> None:
         """Raise :class:`SecretInResult` where a secret occurs in what the task is about to return.
 

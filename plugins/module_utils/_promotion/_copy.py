@@ -23,6 +23,7 @@ from ._comparison import compare_images
 from ._items import STOPPING
 from ._outcomes import Failure, Outcomes, Part
 from ._plan import Plan, PlannedManifest
+from ._recording import Recording
 from ._whole import Whole, what_is_whole
 
 
@@ -48,6 +49,7 @@ class Promotion:
         rules: CopyRules,
         progress: Progress,
         missing: MissingRepositories | None = None,
+        recording: Recording | None = None,
     ) -> None:
         """``missing`` is what the comparison has learnt of repositories."""
         self._source = source
@@ -56,18 +58,28 @@ class Promotion:
         self._rules = rules
         self._progress = progress
         self._missing = missing or MissingRepositories(destination)
+        self._recording = recording
         self.outcomes = Outcomes()
         problems = any(image.action in STOPPING for image in plan.images)
         self.writes_nothing = problems and rules.all_or_nothing
         """Whether the plan isn't carried out, since an image can't be promoted."""
 
     def carry_out(self) -> Outcomes:
-        """Bring over what the plan says. Nothing is compared, and what fails is an outcome."""
+        """Bring over what the plan says. Nothing is compared, and what fails is an outcome.
+
+        Raises :class:`LocalFileError` where it can't be recorded what is about to be done.
+        """
         if not self.writes_nothing:
+            if self._recording is not None:
+                self._recording.prepare(self._plan)
             self._place_content()
             self._compare_again()
+            if self._recording is not None:
+                self._recording.begin(self._plan, self.outcomes, self._whole())
             self.outcomes.artifact_tags = self._move_tags(self._whole().artifact_tags)
             self.outcomes.tags = self._move_tags(self._whole().tags)
+            if self._recording is not None:
+                self._recording.end(self._plan, self.outcomes, all_or_nothing=self._rules.all_or_nothing)
         return self.outcomes
 
     def _place_content(self) -> None:

@@ -15,12 +15,13 @@ import datetime
 import fcntl
 import json
 import os
-import tempfile
 import typing as t
 
 from .._model._errors import LocalFileError
 from .._model._times import format_time, parse_time
+from .._run._folder import Folder
 from .._run._local_path import absolute, check_is_file, relative_hint
+from ._record_directory import open_record_directory
 
 _FILE, _LOCK = "first-seen.json", ".first-seen.lock"
 _LARGEST = 256 * 1024 * 1024
@@ -34,9 +35,9 @@ class FirstSights:
     """The file of one directory. Raises :class:`LocalFileError` for what can't be read or written, or is broken."""
 
     def __init__(self, directory: str) -> None:
-        self._directory = absolute(directory)
+        self._given = directory
         self._hint = relative_hint(directory)
-        self._path = os.path.join(self._directory, _FILE)
+        self._path = os.path.join(absolute(directory), _FILE)
         self._known = self._read()
 
     def first(self, sight: Sight) -> datetime.datetime | None:
@@ -51,10 +52,10 @@ class FirstSights:
         names = dict.fromkeys(map(_name, sights))
         if all(name in self._known for name in names):
             return
-        with self._failures("written"), self._locked():
+        with self._locked() as folder:
             known = self._read()
             known.update((name, format_time(now)) for name in names if name not in known)
-            self._write(known)
+            folder.put(_FILE, [json.dumps(known, indent=0, sort_keys=True).encode("ascii")])
             self._known = known
 
     def _read(self) -> dict[str, str]:
@@ -76,31 +77,16 @@ class FirstSights:
             )
         return known
 
-    def _write(self, known: t.Mapping[str, str]) -> None:
-        number, temporary = tempfile.mkstemp(dir=self._directory, prefix=f".{_FILE}.")
-        try:
-            with open(number, "w", encoding="utf-8") as file:
-                json.dump(known, file, indent=0, sort_keys=True)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, self._path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-        directory = os.open(self._directory, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-
     @contextlib.contextmanager
-    def _locked(self) -> t.Iterator[None]:
-        number = os.open(os.path.join(self._directory, _LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(number, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(number)
+    def _locked(self) -> t.Iterator[Folder]:
+        """The directory, which no other run writes the file of meanwhile."""
+        with open_record_directory(self._given) as folder, self._failures("written"):
+            number = os.open(folder.below(_LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(number, fcntl.LOCK_EX)
+                yield folder
+            finally:
+                os.close(number)
 
     @contextlib.contextmanager
     def _failures(self, done: str) -> t.Iterator[None]:

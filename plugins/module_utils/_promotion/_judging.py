@@ -89,7 +89,12 @@ class _Judge:
         gates = [gate for gate in self._conditions.gates if gate.applies_to(image.item.repository)]
         judgement = self._signatures(image)
         results = self._gates(image, gates, judgement)
-        judged = image._replace(gates=tuple(results), judgement=judgement)
+        told = image.told
+        if self._conditions.gates:
+            told = told._replace(gates=())
+        if self._conditions.signatures:
+            told = told._replace(signatures=())
+        judged = image._replace(gates=tuple(results), judgement=judgement, told=told)
         problems = [] if judgement is None or not judgement.reason else [judgement.reason]
         problems += [result.sentence for result in results if result.refuses]
         if not problems:

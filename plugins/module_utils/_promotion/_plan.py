@@ -20,13 +20,20 @@ from .._model._manifest import Descriptor, Manifest, blobs_of
 from ._comparison import TagComparison, is_guarded
 from ._gates import GateResult
 from ._items import COPYING, MOVING, ImageItem, Plain
-from ._signatures import Judgement
+from ._signatures import Judgement, Signature
 
 Place = tuple[str, str]
 """A repository at the destination, and a digest or tag in it."""
 
 Way = tuple[str, str, str]
 """Repository and reference at the source, and the repository at the destination."""
+
+
+class Told(t.NamedTuple):
+    """What a plan says of its own judging: by whom it was made, that is, and no reason to promote anything."""
+
+    gates: tuple[GateResult, ...] = ()
+    signatures: tuple[Signature, ...] = ()
 
 
 class PlannedImage(t.NamedTuple):
@@ -52,6 +59,8 @@ class PlannedImage(t.NamedTuple):
     """What the gates said of it, where it was to be promoted."""
     judgement: Judgement | None = None
     """What its signatures are worth; None where nobody asked, or it wasn't to be promoted."""
+    told: Told = Told()
+    """What a plan that is trusted says of gates and signatures, where nobody judges again: for the record alone."""
     summary: Plain = {}
     """What it is in the words of people, for a diff; empty where nobody asked for that."""
     claims: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ What comes back has been in the user's hands meanwhile, so its shapes are looked
 from __future__ import annotations
 
 import base64
+import contextlib
 import typing as t
 
 from .._blobs._placement import BlobGroup
@@ -26,10 +27,11 @@ from .._model._manifest import MAXIMUM_BLOB_SIZE, Descriptor, Manifest
 from .._model._reference import check_repository, check_tag
 from .._model._shown import quoted
 from ._comparison import TagComparison
+from ._gates import GateResult
 from ._items import ACTIONS, STOPPING, ImageItem, Plain
-from ._plain_shapes import HINT, Shape, each, fields, meant
-from ._plan import Place, Plan, PlannedImage, PlannedManifest
-from ._signatures import Judgement
+from ._plain_shapes import HINT, Entry, Shape, each, fields, meant
+from ._plan import Place, Plan, PlannedImage, PlannedManifest, Told
+from ._signatures import Judgement, Signature
 from ._words import about_judgement
 
 _PARTS = ("images", "blobs", "manifests", "artifact_tags", "tags")
@@ -40,7 +42,7 @@ _IMAGE: Shape = {
     "artifacts_compared": bool,
 }
 _JUDGED: Shape = {"gates": list, "verified": object, "signatures": list}
-"""What a plan says of gates and signatures. It isn't believed: only a diff quotes it."""
+"""What a plan says of gates and signatures. It isn't believed: a diff quotes it, and the record of one that is trusted."""
 _GATE: Shape = {"name": str, "passed": bool, "severity": str, "value": object, "message": str}
 _SIGNATURE: Shape = {
     **dict.fromkeys(("form", "digest", "subject", "by", "reason"), str),
@@ -156,10 +158,13 @@ def _if_any(name: str, value: t.Any) -> Plain:
 # From plain data ----------------------------------------------------------------------------------------------------
 
 
-def from_plain(given: t.Mapping[str, t.Any], items: t.Sequence[ImageItem], source: str, destination: str) -> Plan:
+def from_plain(
+    given: t.Mapping[str, t.Any], items: t.Sequence[ImageItem], source: str, destination: str, *, trusted: bool = False
+) -> Plan:
     """The plan that ``image_diff_info`` has returned for ``items`` between registries of these names.
 
-    What such a result holds besides, as a task registers it, is left out. Texts are made fit for a screen. Raises
+    What such a result holds besides, as a task registers it, is left out; what it says of gates and signatures, too,
+    unless it is ``trusted``. Texts are made fit for a screen. Raises
     :class:`InvalidInput` for what is no plan, or one of other images or registries. Whether it does what the items
     allow is for :func:`.check_conditions`.
     """
@@ -173,7 +178,7 @@ def from_plain(given: t.Mapping[str, t.Any], items: t.Sequence[ImageItem], sourc
         raise InvalidInput(f"plan is about {len(images)} images, and images has {len(items)}", hint=HINT)
     for number, (image, item) in enumerate(zip(images, items)):
         _check_names(number, image, item, source, destination)
-    beside = _beside_images(manifests, artifact_tags, tags)
+    beside = _beside_images(manifests, artifact_tags, tags)._replace(trusted=trusted)
     planned = tuple(_planned(image, item, beside) for image, item in zip(images, items))
     plan = Plan(source, destination, planned, tuple(groups), tuple(manifests))
     _check_same("tags", tags, plan.tags)
@@ -202,6 +207,7 @@ class _BesideImages(t.NamedTuple):
     """The manifests that aren't to be pushed by digest, by digest."""
     summaries: dict[Place, Plain]
     """By digest."""
+    trusted: bool = False
 
 
 def _beside_images(
@@ -264,6 +270,7 @@ def _planned(image: Plain, item: ImageItem, beside: _BesideImages) -> PlannedIma
         artifacts_compared=image["artifacts_compared"],
         missing=tuple(image["missing"]),
         present=beside.present.get(place),
+        told=_told(image) if beside.trusted else Told(),
         summary=beside.summaries.get(place, {}),
         claims=_claims(image),
     )
@@ -298,6 +305,22 @@ def _image(entry: t.Any) -> Plain:
         for digest in digests:
             check_digest(digest)
     return {**image, "reason": printable(image["reason"])}
+
+
+def _told(image: Plain) -> Told:
+    """What a plan says of gates and signatures. What doesn't have the shape of that is left out."""
+    return Told(
+        tuple(_of_shape(image.get("gates"), _GATE, lambda one: GateResult(**one))),
+        tuple(_of_shape(image.get("signatures"), _SIGNATURE, lambda one: Signature(**one))),
+    )
+
+
+def _of_shape(entries: t.Any, shape: Shape, make: t.Callable[[Plain], Entry]) -> t.Iterator[Entry]:
+    for entry in entries or ():
+        with contextlib.suppress(InvalidInput):
+            found = fields(entry, shape)
+            texts = {name: printable(value) for name, value in found.items() if isinstance(value, str)}
+            yield make({**found, **texts})
 
 
 def _layer(entry: t.Any) -> Descriptor:

@@ -60,7 +60,21 @@ def report(summary: Plain, *, check_mode: bool = False) -> list[str]:
         for way in ("uploaded", "mounted")
     ]
     requests = summary["transfer"].get("requests", 0)
-    return [*lines, f"{', '.join(told)}; {count(requests, 'request')}, {', '.join(sizes)}"]
+    totals = f"{', '.join(told)}; {count(requests, 'request')}, {', '.join(sizes)}"
+    return [*lines, *_about_record(summary.get("record") or {}, check_mode), totals]
+
+
+def _about_record(record: Plain, check_mode: bool) -> list[str]:
+    """Where the promotion is recorded, and whose record it has finished."""
+    if not record.get("outcome"):
+        return []
+    finished = record["finished"]
+    others = [path for path in finished if path != record["path"]]
+    if check_mode:
+        return [f"would finish the record {path}" for path in finished] or ["would be recorded"]
+    about = f" and finishes what was begun in {', '.join(others)}" if others else ""
+    how = "finished" if record["path"] in finished else f"recorded ({record['outcome']})"
+    return [f"{how}: {record['path']}{about}"]
 
 
 def problem(images: t.Sequence[Plain]) -> str:

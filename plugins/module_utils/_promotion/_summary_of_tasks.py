@@ -12,25 +12,27 @@ import typing as t
 from .._model._actions import FAILED, PROMOTE
 from ._image_result import BlobSums, image_result
 from ._items import COPYING, MOVING, NOT_MOVED, NOT_PUSHED, NOT_TAGGED, Plain
+from ._recorded import NOT_RECORDED
 
 _JUDGED = ("gates", "verified", "signatures")
 
 
 def summary_of_tasks(plan: Plain, copied: Plain) -> Plain:
-    """What a role did: ``changed``, an entry for each image, and the sum of ``transfer``.
+    """What a role did: ``changed``, an entry for each image, the record, and the sum of ``transfer``.
 
     ``plan`` is the result of ``image_diff_info``; ``copied`` that of ``image_copy`` with this plan. Where the latter
     didn't come to images, since it was skipped or failed as a whole, the plan says what they are. Where the comparison
     failed as a whole, or there was none, nothing was done.
     """
     if "images" not in plan and ("failed" in plan or not plan):
-        return {"changed": False, "images": [], "transfer": {}}
+        return {"changed": False, "images": [], "record": NOT_RECORDED, "transfer": {}}
     why = "" if copied.get("skipped") is True else str(copied.get("msg", ""))
     return {
         "changed": copied.get("changed") is True,
         "images": [_judged(*both) for both in zip(copied["images"], plan["images"])]
         if "images" in copied
         else [_not_copied(image, plan, why) for image in plan["images"]],
+        "record": copied.get("record", NOT_RECORDED),
         "transfer": _sum_of_transfers([plan, copied]),
     }
 

@@ -5,17 +5,18 @@
 
 """Directories held open: what is in them is reached through them, and no symbolic link is followed.
 
-A layout may come from anywhere, so none of its names may lead out of it.
+A layout may come from anywhere, so none of its names may lead out of it. Files are put in place in one step, and are on
+disk then: who reads meanwhile sees the old one or the new one.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import stat
 import typing as t
 
-from .._end._body import PIECE
 from .._model._digest import DigestVerifier
 from .._model._errors import LocalFileError
 
@@ -155,6 +156,15 @@ class Folder:
             self.remove(name)
             raise
 
+    def create(self, name: str, mode: int = 0o666) -> t.BinaryIO | None:
+        """A new file, to be read and written; None where there is one of that name."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with named_errors(self.below(name), "written"):
+            try:
+                return os.fdopen(os.open(name, flags, mode, dir_fd=self.descriptor), "r+b")
+            except FileExistsError:
+                return None
+
     def remove(self, name: str) -> None:
         """Remove a file if it is there."""
         with named_errors(self.below(name), "removed"), contextlib.suppress(FileNotFoundError):
@@ -165,21 +175,30 @@ class Folder:
         with named_errors(into.below(new_name), "written"):
             os.replace(name, new_name, src_dir_fd=self.descriptor, dst_dir_fd=into.descriptor)
 
+    def put(
+        self,
+        name: str,
+        pieces: t.Iterable[bytes | memoryview],
+        *,
+        by: Folder | None = None,
+        under: str = "",
+        mode: int = 0o666,
+    ) -> None:
+        """Put a file of the pieces in place in one step, over what may be there, and have it on disk, name included.
+
+        It is written in the folder ``by``, under that name first: by default beside, under a name that nobody else
+        takes. Where anything goes wrong, all is as it was.
+        """
+        workplace, temporary = by or self, under or f".{name}.{secrets.token_hex(8)}"
+        workplace.write(temporary, pieces, mode=mode)
+        try:
+            workplace.move(temporary, self, name)
+        except BaseException:
+            workplace.remove(temporary)
+            raise
+        self.sync()
+
     def sync(self) -> None:
         """Have the names in it on disk."""
         with named_errors(self.path, "written"):
             os.fsync(self.descriptor)
-
-
-def file_pieces(folder: Folder, name: str, offset: int) -> t.Iterator[bytes]:
-    """The bytes of a file from ``offset`` on, in pieces. Raises :class:`LocalFileError`."""
-    file = folder.open_file(name)
-    if file is None:
-        raise LocalFileError(f"{folder.below(name)} isn't there any more")
-    with file, named_errors(folder.below(name), "read"):
-        file.seek(offset)
-        while True:
-            piece = file.read(PIECE)
-            if not piece:
-                return
-            yield piece

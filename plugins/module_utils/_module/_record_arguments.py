@@ -1,0 +1,83 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""What is kept of promotions, as an option. It pairs with the doc fragment ``_record``."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import typing as t
+
+from .._model._errors import InvalidInput, printable
+from .._promotion._first_sights import FirstSights
+from .._promotion._record_directory import open_record_directory
+from .._promotion._record_files import unfinished_records
+from .._promotion._recording import Recording, RecordTexts, recording_in, unfinished_sentences
+from ._task import Task
+
+Plain = dict[str, t.Any]
+
+_TEXTS: Plain = {name: {"type": "str"} for name in RecordTexts._fields}
+RECORD: Plain = {"record": {"type": "dict", "options": {"path": {"type": "path"}, **_TEXTS}}}
+_LOGIN_IN_URL = re.compile(r"(?<=://)[^/?#@\s]*@")
+_SHORTEST_SECRET = 6
+"""Characters. A shorter one is a word that anybody may use."""
+
+
+def first_sights(params: Plain) -> FirstSights | None:
+    """What is kept in the directory of records; None where there is none. Raises :class:`LocalFileError`."""
+    path = _path(params)
+    return FirstSights(path) if path else None
+
+
+@contextlib.contextmanager
+def recording(task: Task) -> t.Iterator[Recording | None]:
+    """The record of what a task is about to do; None where nobody asks for one. It warns of what it finds.
+
+    Raises :class:`LocalFileError` where the directory isn't there.
+    """
+    path = _path(task.params)
+    if not path:
+        yield None
+        return
+    with recording_in(path, _texts(task), check=task.check_mode) as found:
+        try:
+            yield found
+        finally:
+            for sentence in found.warnings():
+                task.module.warn(sentence)
+
+
+def unfinished(task: Task) -> list[str]:
+    """The files of records whose promotions were cut off, in the directory of records. It warns of them.
+
+    Raises :class:`LocalFileError`.
+    """
+    path = _path(task.params)
+    if not path:
+        return []
+    with open_record_directory(path) as folder:
+        found, problems = unfinished_records(folder)
+        paths = [folder.below(one.name) for one in found]
+    for sentence in (*unfinished_sentences(paths), *problems):
+        task.module.warn(sentence)
+    return paths
+
+
+def _path(params: Plain) -> str:
+    return (params.get("record") or {}).get("path") or ""
+
+
+def _texts(task: Task) -> RecordTexts:
+    """What the caller says of a promotion. Raises :class:`InvalidInput` where a secret is in it."""
+    given = {name: printable(task.params["record"][name] or "").strip() for name in RecordTexts._fields}
+    for name, text in given.items():
+        if any(secret in text for secret in task.secrets() if len(secret) >= _SHORTEST_SECRET):
+            raise InvalidInput(
+                f"record.{name} has a password or token of this task in it, and a record is for all to read",
+                hint="Leave it out",
+            )
+    return RecordTexts(**{name: _LOGIN_IN_URL.sub("", text) for name, text in given.items()})

@@ -1,0 +1,233 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""Records of promotions in a directory: one file each, which is replaced when its promotion has ended.
+
+Room for both is taken before anything is written to a registry, and kept: a disk that is full by then can't leave tags
+behind that nothing tells of. As long as its promotion runs, a file is locked, so that others tell it from one whose
+promotion was cut off.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import secrets
+import time
+import typing as t
+
+from .._model._errors import InvalidInput, LocalFileError
+from .._run._folder import Folder, named_errors
+from ._record import BEGUN, Record, encode_record
+from ._record_reading import LARGEST, parse_record
+
+SUFFIX = ".promotion.json"
+_BEGUN, _ENDED = "begun", "ended"
+_ROOM_BESIDE = 64 * 1024
+"""Bytes that a record may grow by, with reasons for what failed."""
+_ABANDONED = 3600
+"""Seconds after which a file that was prepared belongs to nobody, if nobody has it locked."""
+_PREPARED = re.compile(rf"\..*{re.escape(SUFFIX)}\.({_BEGUN}|{_ENDED})")
+_TAIL = 16 * 1024
+_OUTCOME = re.compile(rb'"outcome"\s*:\s*"([a-z]+)"')
+"""How a record says how it ended. In a text, there would be a backslash in front of its second quote."""
+
+
+class Unfinished(t.NamedTuple):
+    """A record whose promotion has begun, and hasn't ended."""
+
+    name: str
+    """Of its file, without the directory."""
+    record: Record
+
+
+class RecordFile:
+    """The file of one promotion. Raises :class:`LocalFileError` for what can't be written."""
+
+    def __init__(
+        self, folder: Folder, name: str, prepared: dict[str, t.BinaryIO], standing: t.Iterable[t.BinaryIO] = ()
+    ) -> None:
+        """Made by :func:`prepare_record` and :func:`continue_record`. ``standing`` is kept open."""
+        self.name = name
+        self._folder = folder
+        self._prepared = prepared
+        self._open = list(standing)
+
+    @property
+    def path(self) -> str:
+        """Where it is, from the root on."""
+        return self._folder.below(self.name)
+
+    def take_room(self, record: Record) -> None:
+        """Take the room that this record needs now and when it has ended, and check that all of it can be written."""
+        room = b" " * (len(encode_record(record)) * 5 // 4 + _ROOM_BESIDE)
+        for part in (_BEGUN, _ENDED):
+            self._fill(self._prepared[part], part, room)
+
+    def begin(self, record: Record) -> None:
+        """Have the record on disk, before anything happens that it tells of."""
+        self._put(_BEGUN, record)
+
+    def end(self, record: Record) -> None:
+        """Put what has happened in the place of what was to happen."""
+        self._put(_ENDED, record)
+
+    def remove(self) -> None:
+        """Remove a record of a promotion that did nothing."""
+        self._folder.remove(self.name)
+        self._folder.sync()
+
+    def close(self) -> None:
+        """Let go of it, and of the room that wasn't needed."""
+        for part, file in self._prepared.items():
+            with contextlib.suppress(LocalFileError):
+                self._folder.remove(_prepared_name(self.name, part))
+            self._open.append(file)
+        self._prepared.clear()
+        for file in self._open:
+            with contextlib.suppress(OSError):
+                file.close()
+
+    def _put(self, part: str, record: Record) -> None:
+        file = self._prepared[part]
+        self._fill(file, part, encode_record(record))
+        self._folder.move(_prepared_name(self.name, part), self._folder, self.name)
+        # From here on it is the record, and stays locked until it is closed.
+        self._open.append(self._prepared.pop(part))
+        self._folder.sync()
+
+    def _fill(self, file: t.BinaryIO, part: str, content: bytes) -> None:
+        with named_errors(self._folder.below(_prepared_name(self.name, part)), "written"):
+            file.seek(0)
+            file.write(content)
+            file.flush()
+            os.ftruncate(file.fileno(), len(content))
+            os.fsync(file.fileno())
+
+
+def prepare_record(folder: Folder, begun_at: str) -> RecordFile:
+    """The file of a promotion that begins at that time (RFC 3339), under a name that no other has."""
+    _remove_abandoned(folder)
+    moment = re.sub(r"[^0-9TZ]", "", begun_at)
+    while True:
+        name = f"{moment}-{secrets.token_hex(4)}{SUFFIX}"
+        first = folder.create(_prepared_name(name, _BEGUN))
+        if first is None:
+            continue
+        if folder.size(name) is None:
+            # Nobody else can have it now: who wanted to would have to create the same file first.
+            return _opened(folder, name, first)
+        first.close()
+        folder.remove(_prepared_name(name, _BEGUN))
+
+
+def continue_record(folder: Folder, name: str) -> RecordFile | None:
+    """The file of a promotion that was cut off; None where another run continues it already, or it is gone."""
+    standing = folder.open_file(name)
+    if standing is None:
+        return None
+    if not _lock(standing) or not _is_still_there(folder, name, standing):
+        standing.close()
+        return None
+    for part in (_BEGUN, _ENDED):
+        folder.remove(_prepared_name(name, part))
+    first = folder.create(_prepared_name(name, _BEGUN))
+    if first is None:
+        standing.close()
+        return None
+    # It stays locked, also until its new content is in its place.
+    return _opened(folder, name, first, standing)
+
+
+def unfinished_records(folder: Folder) -> tuple[list[Unfinished], list[str]]:
+    """The records whose promotions were cut off, oldest first, and in sentences what is no record and should be one."""
+    found, problems = [], []
+    for name in folder.names():
+        if not name.endswith(SUFFIX) or name.startswith("."):
+            continue
+        try:
+            content = _unless_ended(folder, name)
+            record = None if content is None else parse_record(content)
+        except (InvalidInput, LocalFileError) as error:
+            problems.append(f"{folder.below(name)} isn't the record that it should be: {error.reason}.")
+            continue
+        if record is not None and record.outcome == BEGUN:
+            found.append(Unfinished(name, record))
+    return found, problems
+
+
+def _opened(folder: Folder, name: str, first: t.BinaryIO, *standing: t.BinaryIO) -> RecordFile:
+    prepared = {_BEGUN: first}
+    try:
+        second = folder.create(_prepared_name(name, _ENDED))
+        if second is None:
+            raise LocalFileError(f"{folder.below(_prepared_name(name, _ENDED))} is there already")
+        prepared[_ENDED] = second
+    except BaseException:
+        first.close()
+        folder.remove(_prepared_name(name, _BEGUN))
+        raise
+    for file in prepared.values():
+        _lock(file)
+    return RecordFile(folder, name, prepared, standing)
+
+
+def _prepared_name(name: str, part: str) -> str:
+    return f".{name}.{part}"
+
+
+def _lock(file: t.BinaryIO) -> bool:
+    """Lock a file as that of a promotion that runs. False where another run has it; where nobody can lock, true."""
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        # Some file systems of networks know no locks: then all are taken for those of promotions that were cut off.
+        return True
+    return True
+
+
+def _is_still_there(folder: Folder, name: str, file: t.BinaryIO) -> bool:
+    with named_errors(folder.below(name), "read"):
+        try:
+            found = os.stat(name, dir_fd=folder.descriptor, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return os.path.samestat(found, os.fstat(file.fileno()))
+
+
+def _unless_ended(folder: Folder, name: str) -> bytes | None:
+    """The content of a record that may not have ended; None for one that has, or whose promotion runs.
+
+    How it ended stands at its end: of the many that have ended, only that is read.
+    """
+    file = folder.open_file(name)
+    if file is None:
+        return None
+    with file, named_errors(folder.below(name), "read"):
+        size = os.fstat(file.fileno()).st_size
+        file.seek(max(0, size - _TAIL))
+        outcomes = _OUTCOME.findall(file.read(_TAIL))
+        if outcomes and outcomes[-1] != BEGUN.encode("ascii"):
+            return None
+        if not _lock(file):
+            return None
+        file.seek(0)
+        return file.read(LARGEST + 1)
+
+
+def _remove_abandoned(folder: Folder) -> None:
+    """Remove what runs have left that were cut off before they began."""
+    for name in folder.names():
+        if _PREPARED.fullmatch(name):
+            with contextlib.suppress(LocalFileError, OSError):
+                file = folder.open_file(name)
+                if file is not None:
+                    with file:
+                        if time.time() - os.fstat(file.fileno()).st_mtime > _ABANDONED and _lock(file):
+                            folder.remove(name)

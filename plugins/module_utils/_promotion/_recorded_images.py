@@ -1,0 +1,126 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""What a record says of the images of a plan, and how a promotion ended."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._images._tagging import TagItem, TagOutcome
+from .._model._actions import CREATE, EXISTS, FAILED, PROMOTE, REPLACE, UNCHANGED
+from ._items import MOVING, STOPPING
+from ._outcomes import Outcomes, Part
+from ._plan import Place, Plan, PlannedImage
+from ._record import DONE, REVERTED, TAG_ACTIONS, Record, RecordedBytes, RecordedImage, RecordedTag
+from ._summary import ImageOutcome, image_outcomes
+
+
+def recorded_images(plan: Plan, outcomes: Outcomes) -> tuple[RecordedImage, ...]:
+    """The images of a plan as what happened to them, in their order."""
+    moved = {(tag.repository, tag.tag): tag for tag in outcomes.tags.done}
+    failed = {(failure.repository, failure.tag) for failure in outcomes.failures if failure.tag}
+    tags = {place: tag for place, tag in moved.items() if place not in failed}
+    return tuple(_image(plan, outcome, tags) for outcome in image_outcomes(plan, outcomes))
+
+
+def as_if_moved(tags: t.Iterable[TagItem]) -> Part[TagOutcome]:
+    """What will have happened when these tags have moved."""
+    return Part(
+        tuple(
+            TagOutcome(
+                *(tag.repository, tag.tag, tag.digest, tag.previous_digest or ""),
+                REPLACE if tag.previous_digest else CREATE,
+            )
+            for tag in tags
+        )
+    )
+
+
+def outcome_of(images: t.Iterable[RecordedImage], *, all_or_nothing: bool) -> str:
+    """How a promotion ended. That every tag is back can only be where tags go back."""
+    images = list(images)
+    actions = {tag.action for image in images for tag in image.tags}
+    if FAILED not in actions and REVERTED not in actions and not any(image.action in STOPPING for image in images):
+        return DONE
+    return FAILED if actions & set(MOVING) or not all_or_nothing else REVERTED
+
+
+def moving_tags(record: Record) -> dict[Place, RecordedTag]:
+    """The tags that a record says move or have moved."""
+    return {(image.repository, tag.tag): tag for image in record.images for tag in image.tags if tag.action in MOVING}
+
+
+def covers(plan: Plan, record: Record) -> bool:
+    """Whether a plan has all tags that a record says move on the digests that it says, or puts them there."""
+    served = {
+        (image.item.destination_repository, tag.tag): image.digest
+        for image in plan.images
+        if image.action in (PROMOTE, UNCHANGED)
+        for tag in image.tags
+        if tag.action in (*MOVING, EXISTS)
+    }
+    moving = moving_tags(record)
+    return (
+        record.destination == plan.destination
+        and not record.reverts
+        and bool(moving)
+        and all(served.get(place) == tag.digest for place, tag in moving.items())
+    )
+
+
+def continued(images: t.Iterable[RecordedImage], earlier: Record) -> tuple[RecordedImage, ...]:
+    """Images with what an earlier record knows of them: what tags pointed to that its promotion had moved already."""
+    moving = moving_tags(earlier)
+    known = {(image.repository, image.digest): image for image in earlier.images}
+
+    def one(image: RecordedImage) -> RecordedImage:
+        tags = tuple(_continued_tag(tag, moving.get((image.repository, tag.tag))) for tag in image.tags)
+        before = known.get((image.repository, image.digest))
+        if tags == image.tags or image.action != UNCHANGED or before is None:
+            return image._replace(tags=tags)
+        return image._replace(
+            tags=tags, action=PROMOTE, bytes=before.bytes, gates=before.gates, signatures=before.signatures
+        )
+
+    return tuple(map(one, images))
+
+
+def _continued_tag(tag: RecordedTag, earlier: RecordedTag | None) -> RecordedTag:
+    if earlier is None or tag.action != EXISTS or tag.digest != earlier.digest:
+        return tag
+    return earlier
+
+
+def _image(plan: Plan, outcome: ImageOutcome, tags: t.Mapping[Place, TagOutcome]) -> RecordedImage:
+    image = outcome.image
+    sums = outcome.sums
+    return RecordedImage(
+        reference=plan.reference_of(image),
+        repository=image.item.destination_repository,
+        digest=image.digest,
+        source_digest=image.source_digest,
+        tags=_tags(image, tags),
+        action=outcome.action,
+        bytes=RecordedBytes(sums.bytes_uploaded, sums.bytes_mounted, sums.bytes_skipped),
+        gates=image.gates or image.told.gates,
+        signatures=image.told.signatures if image.judgement is None else image.judgement.signatures,
+    )
+
+
+def _tags(image: PlannedImage, moved: t.Mapping[Place, TagOutcome]) -> tuple[RecordedTag, ...]:
+    found = []
+    for tag in image.tags:
+        previous, action = tag.previous_digest, tag.action
+        if action in MOVING:
+            outcome = moved.get((image.item.destination_repository, tag.tag))
+            if image.action != PROMOTE:
+                action = image.action if image.action in TAG_ACTIONS else FAILED
+            elif outcome is None:
+                action = FAILED
+            else:
+                previous, action = outcome.previous_digest, outcome.action
+        found.append(RecordedTag(tag.tag, previous, image.digest, action))
+    return tuple(found)

@@ -1,0 +1,183 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""A promotion recorded in a directory: begun before its first tag moves, and ended when it has.
+
+A run that moves the same tags of the same destination to the same digests as one that was cut off continues its record.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import typing as t
+
+from .._model._errors import LocalFileError
+from .._model._times import format_time, utc_now
+from .._model._version import VERSION
+from .._run._folder import Folder
+from ._outcomes import Outcomes
+from ._plan import Plan
+from ._record import BEGUN, DONE, Record
+from ._record_directory import open_record_directory
+from ._record_files import RecordFile, Unfinished, continue_record, prepare_record, unfinished_records
+from ._recorded import Recorded
+from ._recorded_images import as_if_moved, continued, covers, outcome_of, recorded_images
+from ._whole import Whole
+
+_MOST_NAMED = 20
+"""Records that one sentence names."""
+
+
+class RecordTexts(t.NamedTuple):
+    """What the caller says of a promotion. Empty where it says nothing."""
+
+    environment: str = ""
+    actor: str = ""
+    job: str = ""
+    reason: str = ""
+
+
+class Recording:
+    """The record of one promotion, in an open directory."""
+
+    def __init__(self, folder: Folder, texts: RecordTexts, *, check: bool) -> None:
+        """With ``check``, nothing is written, and :attr:`recorded` is what would be."""
+        self._folder = folder
+        self._texts = texts
+        self._check = check
+        self._unfinished, self._problems = unfinished_records(folder)
+        self._covered: list[Unfinished] = []
+        self._earlier: Unfinished | None = None
+        self._file: RecordFile | None = None
+        self._begun_at = ""
+        self._has_begun = False
+        self.recorded = Recorded()
+        self.problem = ""
+        """Why it couldn't be recorded how the promotion ended, in a sentence."""
+
+    def prepare(self, plan: Plan) -> None:
+        """Take room for the record of a plan, before anything is written to a registry.
+
+        Raises :class:`LocalFileError` where that can't be.
+        """
+        self._covered = [one for one in self._unfinished if covers(plan, one.record)]
+        if not plan.promoted and not self._covered:
+            return
+        self._begun_at = format_time(utc_now())
+        if not os.access(self._folder.path, os.W_OK | os.X_OK):
+            raise LocalFileError(
+                f"the directory of records {self._folder.path} can't be written to",
+                hint="Nothing was promoted. Give the user that the module runs as the right to write there",
+            )
+        self._choose_file()
+        if self._file is not None:
+            self._file.take_room(self._record(plan, _expected(Outcomes(), plan)))
+
+    def begin(self, plan: Plan, outcomes: Outcomes, whole: Whole) -> None:
+        """Record what is about to move. Raises :class:`LocalFileError` where that can't be: then it must not."""
+        is_done = not outcomes.failures and not outcomes.refused and (outcomes.changed or self._earlier is not None)
+        self._has_begun = bool(self._begun_at) and (is_done or bool(whole.tags or whole.artifact_tags))
+        if self._has_begun and self._file is not None:
+            self._file.begin(self._record(plan, _expected(outcomes, whole)))
+
+    def end(self, plan: Plan, outcomes: Outcomes, *, all_or_nothing: bool) -> None:
+        """Record what has happened. That this can't be is a problem, and no error: the tags have moved."""
+        if not self._has_begun:
+            return
+        record = self._record(plan, outcomes)
+        outcome = outcome_of(record.images, all_or_nothing=all_or_nothing)
+        record = record._replace(outcome=outcome, finished_at=format_time(utc_now()))
+        is_unchanged = outcome == DONE and not outcomes.changed and self._earlier is None
+        finished = tuple(self._folder.below(one.name) for one in self._covered if outcome == DONE)
+        if not is_unchanged:
+            self.recorded = Recorded(self._path, outcome, finished)
+        try:
+            self._write_end(record, is_unchanged)
+        except LocalFileError as error:
+            self.problem = f"The record {self._path} doesn't say how its promotion ended: {error}"
+            self.recorded = Recorded(self._path, BEGUN)
+
+    def warnings(self) -> list[str]:
+        """What people have to know of the directory: promotions that were cut off, and files that aren't records."""
+        paths = [self._folder.below(one.name) for one in self._unfinished]
+        left = [path for path in paths if path not in self.recorded.finished]
+        return [*unfinished_sentences(left), *self._problems, *filter(None, [self.problem])]
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            self._file.close()
+
+    @property
+    def _path(self) -> str:
+        if self._file is not None:
+            return self._file.path
+        return "" if self._earlier is None else self._folder.below(self._earlier.name)
+
+    def _choose_file(self) -> None:
+        """The file of the newest promotion that was cut off and can be continued, else one of its own."""
+        for one in reversed(self._covered):
+            self._file = None if self._check else continue_record(self._folder, one.name)
+            if self._check or self._file is not None:
+                self._earlier = one
+                return
+        if not self._check:
+            self._file = prepare_record(self._folder, self._begun_at)
+
+    def _record(self, plan: Plan, outcomes: Outcomes) -> Record:
+        record = Record(
+            plan.source,
+            plan.destination,
+            recorded_images(plan, outcomes),
+            self._begun_at,
+            collection_version=VERSION,
+            **self._texts._asdict(),
+        )
+        if self._earlier is None:
+            return record
+        earlier = self._earlier.record
+        texts = {name: text or getattr(earlier, name) for name, text in self._texts._asdict().items()}
+        images = continued(record.images, earlier)
+        return record._replace(images=images, begun_at=earlier.begun_at, **texts)
+
+    def _write_end(self, record: Record, is_unchanged: bool) -> None:
+        if self._file is None:
+            return
+        if is_unchanged:
+            self._file.remove()
+            return
+        self._file.end(record)
+        for one in self._covered if record.outcome == DONE else ():
+            if one is not self._earlier:
+                file = continue_record(self._folder, one.name)
+                if file is not None:
+                    with contextlib.closing(file):
+                        file.end(one.record._replace(outcome=DONE, finished_at=record.finished_at))
+
+
+@contextlib.contextmanager
+def recording_in(path: str, texts: RecordTexts, *, check: bool) -> t.Iterator[Recording]:
+    """The record of a promotion in a directory. Raises :class:`LocalFileError` where the directory isn't there."""
+    with open_record_directory(path) as folder, contextlib.closing(Recording(folder, texts, check=check)) as recording:
+        yield recording
+
+
+def unfinished_sentences(paths: t.Sequence[str]) -> list[str]:
+    """A sentence about promotions that were cut off, by the files of their records; none where there are none."""
+    if not paths:
+        return []
+    others = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
+    return [
+        f"A promotion was cut off before it ended, as its record says: {', '.join(paths[:_MOST_NAMED])}{others}. "
+        "Promote the same images again to finish it, or go back with the role rollback."
+    ]
+
+
+def _expected(outcomes: Outcomes, moving: Plan | Whole) -> Outcomes:
+    """The outcomes when these tags have moved as well."""
+    tags, artifact_tags = as_if_moved(moving.tags), as_if_moved(moving.artifact_tags)
+    return dataclasses.replace(outcomes, tags=tags, artifact_tags=artifact_tags)
