@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import pathlib
 import typing as t
 
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import OCI_MANIFEST
+from ansible_collections.imageops.registry.plugins.module_utils._model._version import VERSION
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._record import encode_record
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._record_reading import parse_record
 from ansible_collections.imageops.registry.tests.unit.support.documents import (
     CONFIG,
     LAYER,
@@ -218,3 +222,96 @@ def test_gates_judge_a_plan_again(source: RegistryServer, registry: RegistryServ
     failed = fail("image_copy", {**options, "gates": gates})
     assert "gate 'a gate'" in failed["msg"] and not registry.writes
     assert succeed("image_copy", {**options, "plan": plan, "gates": []})["changed"] is True
+
+
+@pytest.fixture
+def recorded(options: Plain, tmp_path: pathlib.Path) -> Plain:
+    """Options that promote to production, with a record."""
+    texts = {"environment": "production", "actor": "ci", "job": "https://me:secret@ci.example/7", "reason": " CHG-1\n"}
+    return {**options, "record": {"path": str(tmp_path), **texts}}
+
+
+def test_a_promotion_is_recorded_once(registry: RegistryServer, recorded: Plain, tmp_path: pathlib.Path) -> None:
+    runs = four_runs("image_copy", recorded, writes=lambda: [*registry.writes, *tmp_path.glob("*.promotion.json")])
+    (path,) = tmp_path.glob("*.promotion.json")
+    nothing = {"path": None, "outcome": None, "finished": []}
+    assert runs.foreseen["record"] == {**nothing, "outcome": "done"}
+    assert runs.done["record"] == {**nothing, "outcome": "done", "path": str(path)}
+    assert runs.again["record"] == runs.foreseen_again["record"] == nothing
+    record = parse_record(path.read_bytes())
+    assert record[:2] == (recorded["source"]["registry"], registry.host)
+    texts = (record.environment, record.actor, record.job, record.reason)
+    assert texts == ("production", "ci", "https://ci.example/7", "CHG-1")
+    assert record.collection_version == VERSION
+
+
+def test_without_a_directory_nothing_is_recorded(options: Plain) -> None:
+    nothing = {"path": None, "outcome": None, "finished": []}
+    assert succeed("image_copy", {**options, "record": {"actor": "ci"}})["record"] == nothing
+    assert succeed("image_copy", options)["record"] == nothing
+
+
+@pytest.mark.parametrize("name", ["environment", "actor", "job", "reason"])
+def test_no_secret_gets_into_a_record(
+    registry: RegistryServer, recorded: Plain, tmp_path: pathlib.Path, name: str
+) -> None:
+    secret = "a-very-long-secret"
+    record = {**recorded["record"], name: f"by {secret}"}
+    failed = fail("image_copy", {**recorded, "username": "u", "password": secret, "record": record})
+    assert f"record.{name} has a password or token" in failed["msg"] and secret not in failed["msg"]
+    assert not registry.writes and not list(tmp_path.glob("*.promotion.json"))
+
+
+def test_what_gates_and_signatures_said_is_recorded(recorded: Plain, tmp_path: pathlib.Path) -> None:
+    gates = [{"name": "small", "that": "total_size < `1000000`", "msg": "It is large"}]
+    done = succeed("image_copy", {**recorded, "gates": gates, "signatures": [{"mode": "none"}]})
+    (image_told,) = parse_record(pathlib.Path(done["record"]["path"]).read_bytes()).images
+    assert [gate._asdict() for gate in image_told.gates] == done["images"][0]["gates"] != []
+    assert list(image_told.signatures) == done["images"][0]["signatures"]
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_what_a_plan_says_of_gates_is_recorded_where_it_is_trusted(recorded: Plain, trusted: bool) -> None:
+    gates = [{"name": "small", "that": "total_size < `1000000`"}]
+    plan = succeed("image_diff_info", {**recorded, "gates": gates})
+    assert plan["unfinished_records"] == []
+    done = succeed("image_copy", {**recorded, "plan": plan, "trust_plan": trusted})
+    (image_told,) = parse_record(pathlib.Path(done["record"]["path"]).read_bytes()).images
+    assert [gate.name for gate in image_told.gates] == (["small"] if trusted else [])
+    # It isn't the judgement of this task.
+    assert done["images"][0]["gates"] == []
+
+
+def test_a_directory_that_is_not_there_fails_before_anything_is_written(
+    registry: RegistryServer, recorded: Plain, tmp_path: pathlib.Path
+) -> None:
+    record = {**recorded["record"], "path": str(tmp_path / "none")}
+    for check in (False, True):
+        failed = fail("image_copy", {**recorded, "record": record}, check=check)
+        assert "none can't be" in failed["msg"] or "first-seen.json can't be" in failed["msg"]
+    assert not registry.writes
+
+
+def test_a_broken_ledger_fails_before_anything_is_written(
+    registry: RegistryServer, recorded: Plain, tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / "first-seen.json").write_bytes(b"[")
+    assert "first-seen.json isn't what it was written as" in fail("image_copy", recorded)["msg"]
+    assert not registry.writes
+
+
+def test_an_unfinished_record_is_named_and_finished(
+    registry: RegistryServer, recorded: Plain, tmp_path: pathlib.Path
+) -> None:
+    done = succeed("image_copy", recorded)
+    path = pathlib.Path(done["record"]["path"])
+    ended = parse_record(path.read_bytes())
+    path.write_bytes(encode_record(ended._replace(outcome="begun", finished_at="")))
+    compared: t.Any = succeed("image_diff_info", recorded)
+    assert compared["unfinished_records"] == [str(path)] and str(path) in str(compared["warnings"])
+    other = {**recorded, "images": [{"repository": "a/b", "tag": "1.0", "tags": ["2.0"]}]}
+    told: t.Any = succeed("image_copy", other)
+    assert str(path) in str(told["warnings"]) and told["record"]["finished"] == []
+    again = succeed("image_copy", recorded)
+    assert (again["changed"], again["record"]["finished"]) == (False, [str(path)]) and "warnings" not in again
+    assert parse_record(path.read_bytes()).images == ended.images

@@ -36,13 +36,14 @@ def compared(both: Plan) -> Plain:
 
 def test_what_one_task_copied_is_told_as_that_task_tells_it(compared: Plain) -> None:
     image_told = {"action": "promote", "reason": "", "gates": [], "verified": None, "signatures": []}
-    copied = {"changed": True, "images": [image_told], "transfer": {"requests": 4}, "failures": []}
+    record = {"path": "/records/a.promotion.json", "outcome": "done", "finished": []}
+    copied = {"changed": True, "images": [image_told], "record": record, "transfer": {"requests": 4}, "failures": []}
     # The comparison has judged.
     judged = {"gates": [{"name": "a gate"}], "verified": True, "signatures": [{"verified": True}]}
     compared["images"][0].update(judged)
     told = summary_of_tasks(compared, copied)
     images = [{**image_told, **judged}]
-    assert told == {"changed": True, "images": images, "transfer": {"requests": 7, "retries": 1}}
+    assert told == {"changed": True, "images": images, "record": record, "transfer": {"requests": 7, "retries": 1}}
 
 
 @pytest.mark.parametrize("copied", [{}, {"skipped": True, "msg": "not needed"}, {"msg": "it broke", "failed": True}])
@@ -57,6 +58,7 @@ def test_what_no_task_copied_is_told_by_the_plan(both: Plan, compared: Plain, co
         assert told["images"] == result_of(both, Outcomes())["images"]
     assert [image["action"] for image in told["images"]] == ["failed", "failed"]
     assert told["changed"] is False
+    assert told["record"] == {"path": None, "outcome": None, "finished": []}
 
 
 @pytest.mark.parametrize(
@@ -94,7 +96,8 @@ def test_a_damaged_changed_is_no_change(compared: Plain) -> None:
 @pytest.mark.parametrize("plan", [{}, {"failed": True, "msg": "timed out"}, {"failed": False, "msg": "no login"}])
 def test_without_a_plan_nothing_was_done_whatever_an_earlier_promotion_copied(plan: Plain) -> None:
     earlier = {"changed": True, "images": [{"action": "promote"}], "transfer": {"requests": 4}}
-    assert summary_of_tasks(plan, earlier) == {"changed": False, "images": [], "transfer": {}}
+    nothing = {"path": None, "outcome": None, "finished": []}
+    assert summary_of_tasks(plan, earlier) == {"changed": False, "images": [], "record": nothing, "transfer": {}}
 
 
 def test_what_is_no_plan_has_no_summary() -> None:
