@@ -42,7 +42,7 @@ _IMAGE: Shape = {
     "artifacts_compared": bool,
 }
 _JUDGED: Shape = {"gates": list, "verified": object, "signatures": list}
-"""What a plan says of gates and signatures. It isn't believed: a diff quotes it, and the record of one that is trusted."""
+"""What a plan says of gates and signatures. It isn't believed: a diff quotes it, and a record if it is trusted."""
 _GATE: Shape = {"name": str, "passed": bool, "severity": str, "value": object, "message": str}
 _SIGNATURE: Shape = {
     **dict.fromkeys(("form", "digest", "subject", "by", "reason"), str),

@@ -135,7 +135,7 @@ def test_a_promotion_is_recorded(tmp_path: pathlib.Path, source: FakeRegistry, d
         ("dev.example/team/app:1", IMAGE_DIGEST, "promote"),
         ("dev.example/team/app:2", OTHER_DIGEST, "promote"),
     ]
-    assert record.images[0].bytes == RecordedBytes(skipped=len(CONFIG) + len(LAYER))
+    assert record.images[0].bytes == RecordedBytes(uploaded=len(CONFIG), skipped=len(LAYER))
     assert os.listdir(tmp_path) == [os.path.basename(path)]
 
 
