@@ -30,6 +30,7 @@ class Module:
         self.params["source"] = None if source is None else {**one_end, "registry": "s.example", **source}
         self.check_mode = check_mode
         self._diff = False
+        self._verbosity = 0
         self.no_log_values: set[str] = set()
         self.warned: list[str] = []
 
