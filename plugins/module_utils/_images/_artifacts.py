@@ -365,12 +365,23 @@ def _not_pushable(artifact: Artifact, error: ForeignType) -> Artifact:
     return artifact if artifact.action == EXISTS else artifact._replace(action=LEFT_OUT, reason=error.reason)
 
 
+def has_all_of(standing: Manifest, artifact: Manifest) -> bool:
+    """Whether what stands under a tag of cosign has all that an artifact has, and perhaps more.
+
+    Two keys sign the same payload: the signatures are in annotations of layers that have the same digest.
+    """
+    own, others = (
+        {(layer.digest, *sorted(layer.annotations.items())) for layer in manifest.layers()}
+        for manifest in (artifact, standing)
+    )
+    return bool(own) and own <= others
+
+
 def _read_tagged(destination: End, graph: _Graph, artifact: Artifact, tree: tuple[Manifest, ...]) -> Artifact:
     if artifact.action != REPLACE:
         return artifact if artifact.action == EXISTS else artifact._replace(tree=tree)
     standing = destination.get_manifest(graph.wanted.destination_repository, artifact.tag)
-    own, others = ({layer.digest for layer in manifest.layers()} for manifest in (tree[-1], standing))
-    if own and own <= others:
+    if has_all_of(standing, tree[-1]):
         # cosign adds a layer for each signature: what was signed at the destination as well isn't taken away.
         return artifact._replace(action=EXISTS)
     action = graph.wanted.on_conflict(artifact.tag)

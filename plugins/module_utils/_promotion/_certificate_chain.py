@@ -46,6 +46,10 @@ _OTHER_USAGES = {
     "1.3.6.1.5.5.7.3.8": "timeStamping",
 }
 """Extended key usages that a certificate for signing must not have."""
+_MAY_SIGN_CODE = ("1.3.6.1.5.5.7.3.3", "2.5.29.37.0")
+"""Extended key usages of which an authority has one that may have signers below it, if it has any: codeSigning, any."""
+_UNDERSTOOD = ("2.5.29.19", "2.5.29.15", "2.5.29.37")
+"""The extensions that are looked at: basicConstraints, keyUsage, extendedKeyUsage."""
 
 Names = frozenset[tuple[str, str]]
 """Attributes of a subject: object identifier, and value."""
@@ -73,6 +77,7 @@ class Roots(t.NamedTuple):
         for place, certificate in enumerate(chain):
             _check_validity(certificate, now)
             _check_strength(certificate)
+            _check_critical(certificate)
             if place:
                 _check_authority(certificate, below=place - 1)
                 _check_issued(chain[place - 1], certificate)
@@ -160,9 +165,19 @@ def _check_strength(certificate: t.Any) -> None:
         raise Unverified(f"the certificate of {shown(subject_of(certificate))} isn't safe: {problem}")
 
 
+def _check_critical(certificate: t.Any) -> None:
+    """Raise for what must be understood and isn't, such as constraints of names (RFC 5280, 4.2)."""
+    for extension in certificate.extensions:
+        oid = extension.oid.dotted_string
+        if extension.critical and oid not in _UNDERSTOOD:
+            problem = f"it has the critical extension {oid}, which isn't looked at"
+            raise Unverified(f"the certificate of {shown(subject_of(certificate))} can't be judged: {problem}")
+
+
 def _check_authority(certificate: t.Any, *, below: int) -> None:
     """Raise where a certificate may issue none. ``below`` is the number of authorities between it and the signer."""
     constraints, usage = _extension(certificate, "BasicConstraints"), _extension(certificate, "KeyUsage")
+    extended = _extension(certificate, "ExtendedKeyUsage")
     problem = ""
     if constraints is None or not (constraints.critical and constraints.value.ca):
         problem = "it is none of an authority (critical basicConstraints CA)"
@@ -170,6 +185,8 @@ def _check_authority(certificate: t.Any, *, below: int) -> None:
         problem = f"{below} authorities are below it, and it allows {constraints.value.path_length}"
     elif usage is None or not (usage.critical and usage.value.key_cert_sign):
         problem = "its key may not sign certificates (critical keyUsage keyCertSign)"
+    elif extended is not None and not any(one.dotted_string in _MAY_SIGN_CODE for one in extended.value):
+        problem = "it is for other uses (extendedKeyUsage without codeSigning)"
     if problem:
         raise Unverified(f"the certificate of {shown(subject_of(certificate))} can't issue others: {problem}")
 

@@ -14,8 +14,8 @@ import datetime
 import typing as t
 
 from .._end._end import End
-from .._images._artifacts import Artifact
 from .._images._listing import ImageName
+from .._images._platform_choice import choose_platforms
 from .._model._actions import COPY, EXISTS, FAILED, PROMOTE, REFUSED, REPLACE
 from .._model._errors import RegistryError
 from .._model._manifest import Manifest
@@ -109,9 +109,25 @@ class _Judge:
         # What is signed is the source's digest, also where only some platforms of it are promoted.
         manifest = self._manifest(image, image.source_digest)
         judgement = judge_one(self._source, repository, manifest, rule, self.now)
+        if judgement.verified and not self._is_of(image, manifest):
+            reason = f"{image.digest} isn't what platforms takes of {image.source_digest}, which is signed"
+            return judgement._replace(verified=False, reason=reason)
         if rule is not None and rule.mode == REQUIRED and judgement.verified:
-            return _copied_along(judgement, image.artifacts)
+            return _copied_along(judgement, image)
         return judgement
+
+    def _is_of(self, image: PlannedImage, signed: Manifest) -> bool:
+        """Whether what is promoted is what was signed, or follows from it.
+
+        A plan that was given may name any digest, and what platforms takes of an index has no signature of its own.
+        """
+        item = image.item
+        if image.digest == signed.digest:
+            return True
+        if not item.platforms or not signed.is_index:
+            return False
+        choice = choose_platforms(self._source, item.repository, signed, item.platforms, flatten=item.flatten)
+        return choice.chosen.digest == image.digest
 
     def _gates(self, image: PlannedImage, gates: t.Sequence[Gate], judgement: Judgement | None) -> list[GateResult]:
         if not gates:
@@ -149,10 +165,17 @@ class _Judge:
         return known.get(digest) or self._source.get_manifest(image.item.repository, digest)
 
 
-def _copied_along(judgement: Judgement, artifacts: t.Sequence[Artifact]) -> Judgement:
-    """The judgement; none that verifies where what verified would be left behind."""
-    there = {artifact.digest for artifact in artifacts if artifact.action in (COPY, REPLACE, EXISTS)}
-    if any(signature.verified and signature.digest in there for signature in judgement.signatures):
+def _copied_along(judgement: Judgement, image: PlannedImage) -> Judgement:
+    """The judgement; none that verifies where what verified would be left behind.
+
+    Each digest that had to be signed keeps a signature. Of an index of which only some platforms are promoted, and
+    which isn't at the destination then, one signature of an image in it is enough.
+    """
+    verified = [signature for signature in judgement.signatures if signature.verified]
+    there = {artifact.digest for artifact in image.artifacts if artifact.action in (COPY, REPLACE, EXISTS)}
+    kept = {signature.subject for signature in verified if signature.digest in there}
+    wanted = {signature.subject for signature in verified}
+    if kept == wanted or (kept and image.digest != image.source_digest):
         return judgement
     reason = "what verifies isn't copied with the image: let artifacts take signatures along"
     return judgement._replace(verified=False, reason=reason)

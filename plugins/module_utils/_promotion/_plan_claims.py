@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from .._end._end import End
 from .._end._purpose import Purpose
-from .._images._artifacts import Artifact
+from .._images._artifacts import Artifact, has_all_of
 from .._images._platform_choice import PlatformMissing
 from .._model._actions import EXISTS, FAILED, PROMOTE, REFUSED, SKIP, UNCHANGED
 from .._model._errors import NotFound, RegistryError
@@ -113,7 +113,7 @@ class _Check:
             if self._destination.head_blob(repository, digest, Purpose.REPORT) is None:
                 return self._sentence(f"blob {digest}", image)
         for artifact in image.artifacts:
-            if artifact.action == EXISTS and not self._has_artifact(repository, artifact):
+            if artifact.action == EXISTS and not self._has_artifact(image, artifact):
                 return self._sentence(f"artifact {artifact.digest}", image)
         return ""
 
@@ -139,9 +139,14 @@ class _Check:
     def _tree(self, image: PlannedImage) -> list[Manifest]:
         return self._plan.tree_of(image, image.copied_artifacts) if image.action == PROMOTE else []
 
-    def _has_artifact(self, repository: str, artifact: Artifact) -> bool:
+    def _has_artifact(self, image: PlannedImage, artifact: Artifact) -> bool:
+        repository = image.item.destination_repository
         found = self._destination.head_manifest(repository, artifact.tag or artifact.digest, Purpose.REPORT)
-        return found is not None and found.digest == artifact.digest
+        if found is None or found.digest == artifact.digest or not artifact.tag:
+            return found is not None and found.digest == artifact.digest
+        # The destination may have further signatures under the tag.
+        standing = self._destination.get_manifest(repository, artifact.tag)
+        return has_all_of(standing, self._source.get_manifest(image.item.repository, artifact.digest))
 
 
 def _if_done(planned: PlannedImage, image: PlannedImage) -> PlannedImage:

@@ -18,7 +18,7 @@ from .._images._inspection import read_tree
 from .._images._listing import ImageName
 from .._images._referrers import SIGNATURE_SUFFIX, UNTYPED, Found, referrers_of
 from .._model._actions import COSIGN_TAG, NOTATION, SIGSTORE_BUNDLE
-from .._model._errors import BAD_CONTENT, NoSignature, NotFound, RegistryError
+from .._model._errors import BAD_CONTENT, NoSignature, NotFound, RegistryError, Unverified
 from .._model._manifest import Descriptor, Manifest
 from .._run._parallel import run_all
 from . import _cosign_tag, _notation, _sigstore_bundle
@@ -140,8 +140,11 @@ class _Trial:
         tried: list[_Tried] = []
         tagged = [descriptor for tag, descriptor in found.cosign_tags if tag.endswith(SIGNATURE_SUFFIX)]
         for descriptor in [*tagged, *filter(_may_be_signature, found.referrers.descriptors)]:
-            if len(tried) < _MOST:
-                tried += self._in(descriptor)
+            if len(tried) >= _MOST:
+                # One of those may claim to be a signature, so that none is no answer.
+                error = Unverified(f"more than {_MOST} signatures are there, and the others aren't tried")
+                return [*tried[: _MOST - 1], self._failed(_form_of(descriptor), descriptor.digest, error)]
+            tried += self._in(descriptor)
         return tried[:_MOST]
 
     def _in(self, descriptor: Descriptor) -> list[_Tried]:

@@ -192,6 +192,8 @@ class Draft(t.NamedTuple):
     end: datetime.datetime = NOW + 30 * DAY
     hashed: hashes.HashAlgorithm = hashes.SHA256()
     number: int = 0
+    more: tuple[tuple[x509.ExtensionType, bool], ...] = ()
+    """Further extensions, and whether each is critical."""
 
 
 def authority(name: str, **changes: t.Any) -> Draft:
@@ -235,6 +237,8 @@ def certify(draft: Draft, issuer: Certified | None = None) -> Certified:
         builder = builder.add_extension(x509.KeyUsage(**{use: use in usages for use in _USAGES}), draft.critical)
     if draft.extended:
         builder = builder.add_extension(x509.ExtendedKeyUsage(draft.extended), critical=False)
+    for extension, critical in draft.more:
+        builder = builder.add_extension(extension, critical)
     hashed = None if isinstance(signing, ed25519.Ed25519PrivateKey) else draft.hashed
     return Certified(key, builder.sign(signing, hashed))  # type: ignore[arg-type]
 

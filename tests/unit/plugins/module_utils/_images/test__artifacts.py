@@ -440,6 +440,22 @@ def test_a_list_that_clients_keep_does_not_prove_that_an_artifact_is_there(
     assert (artifact.action, artifact.tree) == ("exists", ())
 
 
+def test_two_keys_sign_the_same_payload_and_one_signature_is_not_the_other(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    def by(*keys: str) -> Plain:
+        named = [{"dev.cosignproject.cosign/signature": key} for key in keys]
+        layers = [descriptor(b"payload", SIGNATURES, annotations=one) for one in named]
+        return image(layers=layers)
+
+    tag = cosign_tag(IMAGE_DIGEST)
+    source.add("team/app", by("ours"), tag)
+    for standing, action in ((by("theirs"), "replace"), (by("theirs", "ours"), "exists")):
+        destination.add("prod/app", standing, tag)
+        found = [one for one in compared(source, destination, wanted()) if one.tag]
+        assert [one.action for one in found] == [action]
+
+
 def test_a_repository_that_is_presumed_to_be_missing_lists_no_referrers_and_may_have_signatures(
     source: FakeRegistry, destination: FakeRegistry
 ) -> None:

@@ -18,6 +18,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._promotion._gate
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._judging import Conditions, judge_plan
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._plan import Plan
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._plan_as_plain import as_plain, from_plain
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._plan_conditions import check_conditions
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._public_keys import public_key
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._signature_rules import SignatureRule
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._trust import Trust
@@ -218,6 +219,65 @@ def test_what_a_plan_claims_of_gates_and_signatures_is_not_believed(
     conditions = Conditions(gates("labels.owner == 'me'"), (REQUIRED,))
     refused = judge_plan(plan, source.client, destination.client, conditions)
     assert refused.images[0].action == "refused"
+
+
+def two_platforms(source: FakeRegistry) -> str:
+    """An index, its digest, and what it has for two platforms."""
+    platforms = [{"os": "linux", "architecture": name} for name in ("amd64", "arm64")]
+    children = [descriptor(encoded(one), OCI_MANIFEST, platform=at) for one, at in zip((IMAGE, OTHER), platforms)]
+    source.add("team/app", OTHER)
+    return source.add("team/app", index(*children), "all").digest
+
+
+@pytest.mark.parametrize("flatten", [True, False])
+@pytest.mark.parametrize("mode", ["required", "if_present"])
+def test_a_plan_promotes_nothing_else_than_what_platforms_takes_of_the_signed_index(
+    source: FakeRegistry, destination: FakeRegistry, flatten: bool, mode: str
+) -> None:
+    top = two_platforms(source)
+    sign(source, digest=top)
+    evil = source.add("team/app", image(layers=[], annotations={"evil": "yes"}), "evil").digest
+    one = {"platforms": ("linux/amd64",), "flatten": flatten, "artifacts": ("all",)}
+    item = image_item("team/app", tag="all", tags=("all",), **one)
+    made = as_plain(plan_for(source, destination, ITEM._replace(tag="evil", tags=("all",), artifacts=())))
+    reference = as_plain(plan_for(source, destination, item))["images"][0]["reference"]
+    made["images"][0].update(reference=reference, source_digest=top)
+    plan = from_plain(json.loads(json.dumps(made)), [item], "dev.example", "prod.example")
+    check_conditions(plan)
+    assert plan.images[0].digest == evil and plan.images[0].source_digest == top
+    rule = REQUIRED._replace(mode=mode)
+    refused = judge_plan(plan, source.client, destination.client, Conditions(signatures=(rule,)))
+    assert refused.images[0].action == "refused"
+    assert refused.images[0].reason.endswith(f"{evil} isn't what platforms takes of {top}, which is signed")
+    right = from_plain(as_plain(plan_for(source, destination, item)), [item], "dev.example", "prod.example")
+    sign(source, digest=DIGEST)
+    allowed = REQUIRED._replace(mode="if_present")
+    judged = judge_plan(right, source.client, destination.client, Conditions(signatures=(allowed,)))
+    assert judged.images[0].action == "promote", judged.images[0].reason
+
+
+def attach(source: FakeRegistry, digest: str) -> None:
+    """Attach a bundle to a digest."""
+    made = signed_statement(digest, KEY, SIGN)
+    source.blobs[made.layer.digest] = made.content
+    layer = {"mediaType": made.layer.media_type, "digest": made.layer.digest, "size": made.layer.size}
+    subject = source.manifests["team/app", digest]
+    about = descriptor(subject.content, subject.media_type)
+    source.add("team/app", image(artifactType=made.layer.media_type, layers=[layer], subject=about))
+
+
+def test_each_signed_digest_keeps_a_signature(source: FakeRegistry, destination: FakeRegistry) -> None:
+    top = two_platforms(source)
+    attach(source, top)
+    for one in (IMAGE, OTHER):
+        sign(source, digest=compute_digest(encoded(one)))
+    item = image_item("team/app", tag="all", tags=("all",), artifacts=("all",))
+    rules = (REQUIRED._replace(each_image=True),)
+    assert judged(source, destination, item, signatures=rules).images[0].action == "promote"
+    bundles = item._replace(artifacts=(signed_statement(top, KEY, SIGN).layer.media_type,))
+    refused = judged(source, destination, bundles, signatures=rules).images[0]
+    assert refused.action == "refused" and "let artifacts take signatures along" in refused.reason
+    assert judged(source, destination, bundles, signatures=(REQUIRED,)).images[0].action == "promote"
 
 
 def test_nothing_is_written_before_all_have_passed(source: FakeRegistry, destination: FakeRegistry) -> None:

@@ -32,6 +32,7 @@ from ansible_collections.imageops.registry.tests.unit.support.signing import (
     made,
     notary,
 )
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -110,6 +111,22 @@ def test_the_signer_must_have_one_of_the_subjects(subjects: list[str], words: st
         assert by(signed(), trust)
 
 
+CONSTRAINED = x509.NameConstraints(permitted_subtrees=[x509.DNSName("example.com")], excluded_subtrees=None)
+UNKNOWN = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"extended": (ExtendedKeyUsageOID.CODE_SIGNING,)},
+        {"extended": (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)},
+        {"more": ((UNKNOWN, False),)},
+    ],
+)
+def test_an_authority_may_be_for_signing_too_and_have_what_need_not_be_understood(changes: dict[str, t.Any]) -> None:
+    assert by(signed(below(**changes)))
+
+
 def leaf(**changes: t.Any) -> list[Certified]:
     return [certify(Draft("release")._replace(**changes), MIDDLE), MIDDLE, ROOT]
 
@@ -149,6 +166,10 @@ def too_long() -> list[Certified]:
         (below(critical=False), "none of an authority"),
         (below(usage="digital_signature"), "keyCertSign"),
         (below(usage=""), "keyCertSign"),
+        (below(extended=(ExtendedKeyUsageOID.SERVER_AUTH,)), "other uses"),
+        (below(extended=(ExtendedKeyUsageOID.TIME_STAMPING, ExtendedKeyUsageOID.CLIENT_AUTH)), "other uses"),
+        (below(more=((CONSTRAINED, True),)), "critical extension 2.5.29.30"),
+        (leaf(more=((UNKNOWN, True),)), "critical extension 1.2.3.4"),
         (too_long(), "2 authorities are below it"),
         ([LEAF, ROOT], "isn't issued by"),
         ([LEAF, certify(authority("middle", number=3), ROOT), ROOT], "isn't issued by"),

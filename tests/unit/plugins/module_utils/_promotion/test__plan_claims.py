@@ -58,11 +58,12 @@ def checked(ends: Ends, made: Plain, *items: ImageItem) -> Plan:
     return check_claims(plan, *(end.client for end in ends))
 
 
-def refused(ends: Ends, made: Plain, item: ImageItem) -> str:
+def refused(ends: Ends, made: Plain, item: ImageItem, *, read: t.Container[str] = ()) -> str:
+    """Why it is refused. Nothing but ``read``, and what platforms need, is asked for by GET."""
     plan = checked(ends, made, item)
     (found,) = plan.images
     assert found.action == "refused" and not plan.manifests and not plan.blobs and not plan.tags
-    assert all(call.startswith("HEAD") or item.platforms for end in ends for call in end.calls)
+    assert all(call.startswith("HEAD") or item.platforms or call in read for end in ends for call in end.calls)
     reference = found.item.at_source("dev.example")
     assert found.reason.startswith(f"{reference}: ") and found.reason.endswith(". Make a new plan.")
     return found.reason
@@ -200,7 +201,18 @@ def test_an_artifact_that_is_said_to_be_there_is_looked_for(ends: Ends) -> None:
     assert checked(ends, made, BY_TAG).images[0].action == "promote"
     destination.add("team/app", OLD, tag)
     signature = compute_digest(encoded(SIGNATURE))
-    assert f"leaves out artifact {signature}" in refused(ends, made, BY_TAG)
+    compared = (f"GET team/app {tag}", f"GET team/app {signature}")
+    assert f"leaves out artifact {signature}" in refused(ends, made, BY_TAG, read=compared)
+
+
+def test_a_signature_is_there_too_where_the_destination_has_more(ends: Ends) -> None:
+    source, destination = ends
+    tag = cosign_tags(DIGEST)[0]
+    source.add("team/app", SIGNATURE, tag)
+    destination.add("team/app", image(layers=[descriptor(b"theirs"), descriptor(b"signature")]), tag)
+    made = made_for(ends, BY_TAG)
+    assert [artifact["action"] for artifact in made["images"][0]["artifacts"]] == ["exists"]
+    assert checked(ends, made, BY_TAG).images[0].action == "promote"
 
 
 def test_what_platforms_choose_is_chosen_again(ends: Ends) -> None:

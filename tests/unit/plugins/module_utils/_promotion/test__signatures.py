@@ -238,6 +238,18 @@ def test_only_so_many_signatures_are_tried(images: Images) -> None:
     assert (found.verified, len(found.signatures)) == (False, 200)
 
 
+def test_what_is_not_tried_may_be_a_signature(images: Images) -> None:
+    sbom = signed_statement(images.image.digest, KEY, SIGN, predicateType="https://spdx.dev/Document")
+    for number in range(200):
+        images.attach(sbom._replace(layer=sbom.layer._replace(annotations={"number": str(number)})))
+    rules = {"mode": "if_present"}
+    assert images.judge(**rules).verified is True
+    images.attach(signed_statement(images.image.digest, OTHER, SIGN))
+    found = images.judge(**rules)
+    assert found.verified is False and len(found.signatures) == 200
+    assert "more than 200" in found.signatures[-1].reason
+
+
 def test_a_signature_of_an_equal_image_in_another_repository_is_not_looked_for(images: Images) -> None:
     images.attach(signed_statement(images.image.digest, KEY, SIGN))
     other = images.registry.add("team/other", image(), "1")
