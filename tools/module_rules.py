@@ -108,7 +108,7 @@ def needs() -> list[Need]:
         Need(
             "plugins/modules/{}.py",
             lambda name: bool(re.search(r"^# generated: (\w+ )*task$", text_of(f"plugins/modules/{name}.py"), re.M)),
-            "end the RETURN of {} with '# generated: failures task' and '# end of generated', and run: make generate",
+            "end the RETURN of {} with '# generated: task' and '# end of generated', and run: make generate",
         ),
         Need(
             "plugins/modules/{}.py",

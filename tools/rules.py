@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -49,6 +50,8 @@ BEHIND_PORT = {"_http", "_registry"}
 
 VERSION = "plugins/module_utils/_model/_version.py"
 LONGEST_LINE = 160
+SUPPRESSED = re.compile(r"# type: ignore(\[[\w, -]+\])?$")
+"""A check of types that is turned off, with nothing that says why."""
 
 NOT_OURS = {".git", ".build", ".ansible", "__pycache__", "output"}
 
@@ -79,6 +82,15 @@ def long_lines() -> Iterator[str]:
             for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
                 if len(line) > LONGEST_LINE:
                     yield f"{path.relative_to(ROOT)}:{number}: {len(line)} characters; at most {LONGEST_LINE}"
+
+
+def unreasoned() -> Iterator[str]:
+    """A check of types that is turned off has a comment that says why."""
+    for path in files():
+        if path.suffix == ".py":
+            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+                if SUPPRESSED.search(line):
+                    yield f"{path.relative_to(ROOT)}:{number}: say behind '# type: ignore[CODE]' why: '  # REASON'"
 
 
 def documentation(path: Path, part: str = "DOCUMENTATION") -> dict[str, object]:
@@ -193,9 +205,15 @@ def package() -> Iterator[str]:
     yield from leaving(ROOT, built & wanted)
 
 
+def problems() -> Iterator[str]:
+    """A line for everything that is against a rule."""
+    for rule in (headers, long_lines, unreasoned, rooms, version, stale, unreadable, package):
+        yield from rule()
+    yield from broken_links(ROOT, files())
+
+
 def main() -> int:
-    broken = [*headers(), *long_lines(), *rooms(), *version(), *stale(), *unreadable()]
-    broken += [*broken_links(ROOT, files()), *package()]
+    broken = list(problems())
     for line in broken:
         print(line)
     return 1 if broken else 0

@@ -224,6 +224,7 @@ images:
       gates: []
       verified: true
       signatures: []
+      missing: []
       blobs_uploaded: 3
       blobs_mounted: 1
       blobs_skipped: 0
@@ -231,6 +232,12 @@ images:
       bytes_mounted: 1024
       bytes_skipped: 0
   contains:
+    missing:
+      description:
+        - Empty. M(imageops.registry.image_copy) returns here what a registry has lost of an image. This module doesn't look for that.
+      type: list
+      elements: dict
+      sample: []
     # generated: image_names image_outcome image_plan image_gates image_signatures image_costs
     reference:
       description: The image at the source.

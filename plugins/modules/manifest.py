@@ -219,7 +219,7 @@ manifests:
       type: list
       elements: str
       sample: []
-# generated: failures task
+# generated: failures of_digests each task
 failures:
   description: What failed, and why. The rest of the result is returned as well.
   returned: failure of single objects
@@ -227,18 +227,21 @@ failures:
   elements: dict
   sample:
     - repository: team/app
-      msg: "Cannot read dev.example:5000/team/app:1.4.2: the account may not do this (GET
-        https://dev.example:5000/v2/team/app/manifests/1.4.2, answer 403). Check the account's rights and quota."
+      digest: sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a
+      msg: "Cannot reach dev.example:5000: dev.example:5000 refuses the connection. Check the address, and that the registry runs."
       error:
-        operation: read dev.example:5000/team/app:1.4.2
-        reason: the account may not do this
-        hint: Check the account's rights and quota
-        method: GET
-        url: https://dev.example:5000/v2/team/app/manifests/1.4.2
-        status: 403
+        operation: reach dev.example:5000
+        reason: dev.example:5000 refuses the connection
+        hint: Check the address, and that the registry runs
+        method: ""
+        url: https://dev.example:5000
+        status:
         errors: []
       repository_missing: false
   contains:
+    digest:
+      description: The digest.
+      type: str
     repository:
       description: The repository.
       type: str

@@ -170,7 +170,7 @@ images:
           description: Its own size in bytes.
           type: int
           sample: 558
-# generated: failures task
+# generated: failures of_tags and_digests each task
 failures:
   description: What failed, and why. The rest of the result is returned as well.
   returned: failure of single objects
@@ -178,6 +178,7 @@ failures:
   elements: dict
   sample:
     - repository: team/app
+      tag: 1.4.2
       msg: "Cannot read dev.example:5000/team/app:1.4.2: the account may not do this (GET
         https://dev.example:5000/v2/team/app/manifests/1.4.2, answer 403). Check the account's rights and quota."
       error:
@@ -190,6 +191,14 @@ failures:
         errors: []
       repository_missing: false
   contains:
+    tag:
+      description: The tag. Empty if none was given.
+      returned: when a single tag or image failed
+      type: str
+    digest:
+      description: The digest. Empty if none was given.
+      returned: when known
+      type: str
     repository:
       description: The repository.
       type: str

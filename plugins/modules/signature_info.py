@@ -103,7 +103,7 @@ images:
           by: key:Jq5gkTBcRR9FKnPpVZ0jVwDnJwV4sNgyD7cJ1hKJ0kA=
           reason: ""
   contains:
-    # generated: image_asked
+    # generated: image_asked image_found
     repository:
       description: The repository.
       type: str
@@ -112,7 +112,6 @@ images:
       description: The tag that was given. Empty if there was none.
       type: str
       sample: 1.4.2
-    # end of generated
     exists:
       description: Whether it exists.
       type: bool
@@ -121,6 +120,7 @@ images:
       description: Its digest. If it doesn't exist, the digest that was given, or empty.
       type: str
       sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+    # end of generated
     verified:
       description: Whether the signatures of the image meet its rule. Null if the rule exempts the image.
       type: bool
@@ -170,7 +170,7 @@ images:
           type: str
           sample: ""
     # end of generated
-# generated: failures task
+# generated: failures of_tags and_digests each task
 failures:
   description: What failed, and why. The rest of the result is returned as well.
   returned: failure of single objects
@@ -178,6 +178,7 @@ failures:
   elements: dict
   sample:
     - repository: team/app
+      tag: 1.4.2
       msg: "Cannot read dev.example:5000/team/app:1.4.2: the account may not do this (GET
         https://dev.example:5000/v2/team/app/manifests/1.4.2, answer 403). Check the account's rights and quota."
       error:
@@ -190,6 +191,14 @@ failures:
         errors: []
       repository_missing: false
   contains:
+    tag:
+      description: The tag. Empty if none was given.
+      returned: when a single tag or image failed
+      type: str
+    digest:
+      description: The digest. Empty if none was given.
+      returned: when known
+      type: str
     repository:
       description: The repository.
       type: str

@@ -212,7 +212,7 @@ resolved:
       description: The size of the manifest in bytes, without the content that it refers to.
       type: int
       sample: 743
-# generated: failures task
+# generated: failures of_tags each task
 failures:
   description: What failed, and why. The rest of the result is returned as well.
   returned: failure of single objects
@@ -220,6 +220,7 @@ failures:
   elements: dict
   sample:
     - repository: team/app
+      tag: 1.4.2
       msg: "Cannot read dev.example:5000/team/app:1.4.2: the account may not do this (GET
         https://dev.example:5000/v2/team/app/manifests/1.4.2, answer 403). Check the account's rights and quota."
       error:
@@ -232,6 +233,10 @@ failures:
         errors: []
       repository_missing: false
   contains:
+    tag:
+      description: The tag. Empty if none was given.
+      returned: when a single tag or image failed
+      type: str
     repository:
       description: The repository.
       type: str

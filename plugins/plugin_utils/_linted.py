@@ -51,7 +51,7 @@ def check(name: str, arguments: Plain) -> None:
         """A module that checks its options as far as the task alone decides them."""
 
         def _load_params(self) -> None:
-            super()._load_params()  # type: ignore[no-untyped-call]
+            super()._load_params()  # type: ignore[no-untyped-call]  # ansible-core has no types
             # Options that AnsibleModule adds, for attributes of files, are in its own specification only.
             declared = {**arguments, "argument_spec": self.argument_spec}
             # The linter has this name for a template that stands for all options of a task.

@@ -136,8 +136,7 @@ class _PacedResponse(http.client.HTTPResponse):
     def _read_next_chunk_size(self) -> int:
         # What comes beside the content is read in one go, as long as it is.
         with self._in_time("the head of a chunk"):
-            # The type stubs have no private methods.
-            size: int = super()._read_next_chunk_size()  # type: ignore[misc]
+            size: int = super()._read_next_chunk_size()  # type: ignore[misc]  # the stubs have no private methods
         if size < 0:
             # Python reads all that comes for it, whatever limits there are, and takes this error for a broken answer.
             raise ValueError("a chunk has a negative size")
@@ -145,7 +144,7 @@ class _PacedResponse(http.client.HTTPResponse):
 
     def _read_and_discard_trailer(self) -> None:
         with self._in_time("the end of the answer"):
-            super()._read_and_discard_trailer()  # type: ignore[misc]
+            super()._read_and_discard_trailer()  # type: ignore[misc]  # the stubs have no private methods
 
     def read(self, amt: int | None = None) -> bytes:
         """A piece of the body: shorter where the rest has ended, or where it fails. That is raised by the next one."""

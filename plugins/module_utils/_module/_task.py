@@ -59,10 +59,10 @@ class CheckedModule(AnsibleModule):
 
     def __init__(self, **options: t.Any) -> None:
         self.misshapen = ""
-        super().__init__(**options)  # type: ignore[no-untyped-call]
+        super().__init__(**options)  # type: ignore[no-untyped-call]  # ansible-core has no types
 
     def _load_params(self) -> None:
-        super()._load_params()  # type: ignore[no-untyped-call]
+        super()._load_params()  # type: ignore[no-untyped-call]  # ansible-core has no types
         self.params = with_declared_names(self.params)
         rules = {name: getattr(self, name) for name in _KINDS_OF_RULES}
         self.misshapen = misshapen(self.argument_spec, self.params) or broken_rule(rules, self.params)

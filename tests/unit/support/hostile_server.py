@@ -89,6 +89,11 @@ def answer(status: int = 200, body: bytes | dict[str, t.Any] = b"", **headers: s
     return lambda seen: Answer(status, pairs, (content,))
 
 
+def no_mount(seen: Seen) -> Answer | None:
+    """Refuse to mount, and nothing else."""
+    return Answer(401) if "mount=" in seen.target else None
+
+
 class HostileServer:
     """A registry at one origin. ``login`` is ``basic``, ``bearer`` or empty; ``realm`` is its own token server's."""
 

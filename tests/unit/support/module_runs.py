@@ -17,6 +17,7 @@ import pytest
 from ansible.module_utils import _internal
 from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.imageops.registry.tests.unit.support.returned_keys import note
 
 Plain = dict[str, t.Any]
 
@@ -61,6 +62,7 @@ def run_module(name: str, options: Plain, *, check: bool = False, diff: bool = F
     assert bool(ended.value.code) == result.get("failed", False)
     # What Ansible adds when it is asked to show the options.
     result.pop("invocation", None)
+    note(name, result, module.RETURN)
     return result
 
 

@@ -110,6 +110,11 @@ class Made(t.NamedTuple):
     layer: Descriptor
     content: bytes
 
+    def listed(self) -> dict[str, t.Any]:
+        """The layer as a manifest lists it, which may be untrue of the bytes."""
+        kind, digest, size = self.layer[:3]
+        return {"mediaType": kind, "digest": digest, "size": size, "annotations": dict(self.layer.annotations)}
+
 
 def made(content: bytes, media_type: str, annotations: t.Mapping[str, str] | None = None) -> Made:
     digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
@@ -240,7 +245,7 @@ def certify(draft: Draft, issuer: Certified | None = None) -> Certified:
     for extension, critical in draft.more:
         builder = builder.add_extension(extension, critical)
     hashed = None if isinstance(signing, ed25519.Ed25519PrivateKey) else draft.hashed
-    return Certified(key, builder.sign(signing, hashed))  # type: ignore[arg-type]
+    return Certified(key, builder.sign(signing, hashed))  # type: ignore[arg-type]  # keys of any kind
 
 
 _HASHES: dict[int, hashes.HashAlgorithm] = {

@@ -31,7 +31,7 @@ class Gate(Fault):
     def before(self, request: Request) -> Answer | None:
         if self._uploads and is_upload(request) and (request.body.size or 0) >= LARGE:
             whole = request.body.pieces
-            request.body.pieces = lambda: self._gated(whole())  # type: ignore[method-assign]
+            request.body.pieces = lambda: self._gated(whole())  # type: ignore[method-assign]  # of this request only
         return None
 
     def after(self, request: Request, answer: Answer) -> None:

@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import requests
 from leaks import Processes, Secrets
@@ -299,7 +300,7 @@ def hidden(tasks: list[Plain], known: Secrets) -> tuple[list[Plain], Plain]:
     values = [password for _user, password in known.accounts.values()] + list(known.tokens.values())
     names = {value: f"secret_{number}" for number, value in enumerate(dict.fromkeys(values))}
 
-    def replaced(value: object) -> object:
+    def replaced(value: Any) -> Any:
         if isinstance(value, dict):
             return {key: replaced(inner) for key, inner in value.items()}
         if isinstance(value, list):
@@ -309,7 +310,7 @@ def hidden(tasks: list[Plain], known: Secrets) -> tuple[list[Plain], Plain]:
         return value
 
     found = [replaced(entry) for entry in tasks]
-    return found, {name: value for value, name in names.items()}  # type: ignore[return-value]
+    return found, {name: value for value, name in names.items()}
 
 
 main([nothing_shown])

@@ -6,16 +6,20 @@ from __future__ import annotations
 import pathlib
 
 import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import OCI_MANIFEST
 from ansible_collections.imageops.registry.tests.unit.support.documents import (
+    CONFIG,
     DIGEST,
     OTHER_DIGEST,
     descriptor,
     encoded,
     image,
 )
+from ansible_collections.imageops.registry.tests.unit.support.hostile_server import no_mount
 from ansible_collections.imageops.registry.tests.unit.support.module_runs import Plain, fail, four_runs, succeed
 from ansible_collections.imageops.registry.tests.unit.support.registry_server import RegistryServer
+from ansible_collections.imageops.registry.tests.unit.support.signed_images import sign_by_tag
 
 ITEM = {"repository": "a/b", "tag": "1.0"}
 FORMATS = {"directory": "layout", "archive": "layout.tar"}
@@ -117,6 +121,23 @@ def test_artifacts_that_came_later(source: RegistryServer, registry: RegistrySer
     assert f"a/b@{sbom}" in registry.manifests
 
 
+def test_gates_and_signatures_judge_what_is_exported(source: RegistryServer, path: pathlib.Path) -> None:
+    source.add_image("a/b:1.0")
+    signature = sign_by_tag(source, "a/b:1.0")
+    rules = {"signatures": [{"keys": [signature.key]}], "gates": [{"name": "a gate", "that": "tag == '1.0'"}]}
+    done = succeed("image_archive", exporting(source, path, **rules))
+    (one,) = done["images"]
+    assert one["verified"] is True and one["missing"] == []
+    gate = {"name": "a gate", "passed": True, "severity": "error", "value": True}
+    assert [{key: found[key] for key in gate} for found in one["gates"]] == [gate]
+    (found,) = one["signatures"]
+    assert found.pop("by").startswith("key:") and found == signature.in_results
+    assert [(found["tag"], found["digest"]) for found in done["artifact_tags"]] == [(signature.tag, signature.digest)]
+    refusing = {**rules, "gates": [{"name": "a gate", "that": "tag == '2.0'"}]}
+    refused = fail("image_archive", exporting(source, path.with_name("other"), **refusing))
+    assert refused["images"][0]["action"] == "refused" and not path.with_name("other").exists()
+
+
 def test_a_damaged_blob_is_never_imported_and_mended_by_an_export_that_verifies(
     source: RegistryServer, registry: RegistryServer, tmp_path: pathlib.Path
 ) -> None:
@@ -142,6 +163,20 @@ def test_other_images_are_exported_beside_what_fails(source: RegistryServer, pat
     failed = fail("image_archive", exporting(source, path, *images, on_error="continue"))
     assert failed["msg"].startswith("1 of 2 images were not copied. ") and failed["changed"] is True
     assert path.exists()
+
+
+def test_a_mount_that_is_refused_is_told_and_harmless(
+    source: RegistryServer, registry: RegistryServer, path: pathlib.Path
+) -> None:
+    for name in ("a/b:1.0", "c:1.0"):
+        source.add_image(name)
+    both = [ITEM, {"repository": "c", "tag": "1.0"}]
+    succeed("image_archive", exporting(source, path, *both))
+    registry.on("POST", ".*", no_mount)
+    done = succeed("image_archive", importing(registry, path))
+    assert registry.tags == source.tags
+    assert {entry["digest"] for entry in done["given_up"]} == {compute_digest(CONFIG), DIGEST}
+    assert all("Cannot mount blob" in str(entry["given_up"]) for entry in done["given_up"])
 
 
 # Mistakes ------------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import pathlib
 import typing as t
 
 import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import OCI_MANIFEST
 from ansible_collections.imageops.registry.plugins.module_utils._model._version import VERSION
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._record import encode_record
@@ -20,7 +21,7 @@ from ansible_collections.imageops.registry.tests.unit.support.documents import (
     image,
     index,
 )
-from ansible_collections.imageops.registry.tests.unit.support.hostile_server import answer
+from ansible_collections.imageops.registry.tests.unit.support.hostile_server import answer, no_mount
 from ansible_collections.imageops.registry.tests.unit.support.module_runs import (
     NO_TRANSFER,
     Plain,
@@ -30,6 +31,7 @@ from ansible_collections.imageops.registry.tests.unit.support.module_runs import
     transfer,
 )
 from ansible_collections.imageops.registry.tests.unit.support.registry_server import RegistryServer
+from ansible_collections.imageops.registry.tests.unit.support.signed_images import sign_by_tag
 
 IMAGE = encoded(image())
 WHOLE = len(CONFIG) + len(LAYER)
@@ -105,6 +107,29 @@ def test_artifacts_are_copied_with_the_image(source: RegistryServer, registry: R
     assert later["changed"] is False and later["images"][0]["artifacts_compared"] is False
     every = succeed("image_copy", {**options, "artifacts": ["all"], "compare_artifacts": True})
     assert every["changed"] is True and set(registry.manifests) == set(source.manifests)
+
+
+def test_a_signature_under_a_tag_is_verified_and_copied(
+    source: RegistryServer, registry: RegistryServer, options: Plain
+) -> None:
+    signature = sign_by_tag(source, "a/b:1.0")
+    done = succeed("image_copy", {**options, "signatures": [{"keys": [signature.key]}]})
+    assert done["images"][0]["verified"] is True
+    (found,) = done["images"][0]["signatures"]
+    assert found.pop("by").startswith("key:") and found == signature.in_results
+    moved = {"repository": "a/b", "tag": signature.tag, "digest": signature.digest}
+    assert done["artifact_tags"] == [{**moved, "previous_digest": "", "action": "create"}]
+    assert registry.tags == source.tags
+
+
+def test_a_mount_that_is_refused_is_told_and_harmless(registry: RegistryServer, options: Plain) -> None:
+    registry.add_image("base:1.0")
+    registry.on("POST", ".*", no_mount)
+    done = succeed("image_copy", {**options, "images": [{**options["images"][0], "mount_from": ["base"]}]})
+    assert done["transfer"]["bytes_mounted"] == 0 and "a/b:1.0" in registry.tags
+    assert {entry["digest"] for entry in done["given_up"]} == {compute_digest(CONFIG), compute_digest(LAYER)}
+    for entry in done["given_up"]:
+        assert entry["repository"] == "a/b" and "base" in str(entry["given_up"])
 
 
 # Conditions and failures ---------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from ansible_collections.imageops.registry.tests.unit.support.module_runs import
     transfer,
 )
 from ansible_collections.imageops.registry.tests.unit.support.registry_server import RegistryServer
+from ansible_collections.imageops.registry.tests.unit.support.signed_images import sign_by_tag
 from ansible_collections.imageops.registry.tests.unit.support.signing import private_key, public_pem
 
 ANOTHER = b"another layer"
@@ -356,6 +357,21 @@ def test_gates_refuse_what_does_not_meet_them(ends: Ends) -> None:
     assert result["images"][1]["reason"] == (f"{ends.source.host}/a/b:2.0: gate 'a gate': Only 1.0 (it gave false)")
     assert result["tags"] == result["manifests"] == result["blobs"] == []
     assert succeed("image_diff_info", {**options, "gates": [gate("tag == '2.0'")]})["tags"]
+
+
+def test_signatures_and_artifacts_of_an_image_are_told(ends: Ends) -> None:
+    signature = sign_by_tag(ends.source, "a/b:2.0")
+    images = [{"repository": "a/b", "tag": "2.0"}]
+    (one,) = succeed("image_diff_info", {**ends.options, "images": images, "signatures": [{"keys": [signature.key]}]})[
+        "images"
+    ]
+    assert (one["action"], one["verified"]) == ("promote", True)
+    (found,) = one["signatures"]
+    assert found.pop("by").startswith("key:") and found == signature.in_results
+    (artifact,) = one["artifacts"]
+    kind = "application/vnd.dev.cosign.simplesigning.v1+json"
+    named = {"subject": ends.two, "digest": signature.digest, "tag": signature.tag, "artifact_type": kind}
+    assert artifact == {**named, "action": "copy", "reason": ""}
 
 
 def test_a_gate_that_only_warns(ends: Ends) -> None:

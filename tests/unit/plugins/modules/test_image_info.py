@@ -55,11 +55,10 @@ def test_signatures_are_verified_where_there_are_rules(registry: RegistryServer)
     kind, sign = WAYS["P-256 with SHA-256"]
     key = private_key(kind)
     digest = registry.add_image("a/b:1.0", config=CONFIG)
-    subject = {"mediaType": OCI_MANIFEST, "digest": digest, "size": len(registry.manifests["a/b:1.0"])}
+    subject = descriptor(registry.manifests["a/b:1.0"], OCI_MANIFEST)
     made = signed_statement(digest, key, sign)
     registry.add_blob(made.content, "a/b")
-    layer = {"mediaType": made.layer.media_type, "digest": made.layer.digest, "size": made.layer.size}
-    registry.add(image(artifactType=made.layer.media_type, layers=[layer], subject=subject), "a/b")
+    registry.add(image(artifactType=made.layer.media_type, layers=[made.listed()], subject=subject), "a/b")
     rules = [{"keys": [public_pem(key).decode()]}]
     found = succeed("image_info", {**registry.options, "repository": "a/b", "tag": "1.0", "signatures": rules})
     assert [one["verified"] for one in found["document"]["signatures"]] == [True]

@@ -10,6 +10,7 @@ from ansible_collections.imageops.registry.tests.unit.support.documents import d
 from ansible_collections.imageops.registry.tests.unit.support.hostile_server import answer
 from ansible_collections.imageops.registry.tests.unit.support.module_runs import fail, succeed
 from ansible_collections.imageops.registry.tests.unit.support.registry_server import RegistryServer
+from ansible_collections.imageops.registry.tests.unit.support.signed_images import sign_by_tag
 
 SUBJECT = descriptor(encoded(image()), OCI_MANIFEST)
 SBOM = image(artifactType="application/spdx+json", subject=SUBJECT)
@@ -36,6 +37,13 @@ def test_what_refers_to_an_image(referred: RegistryServer) -> None:
     # The list, and the three tags of cosign.
     assert result["transfer"]["requests"] >= 4
     assert succeed("referrer_info", options, check=True) == result
+
+
+def test_tags_of_cosign_are_told_beside_the_list(referred: RegistryServer) -> None:
+    signature = sign_by_tag(referred, "a/b:1.0")
+    (found,) = succeed("referrer_info", {**referred.options, "repository": "a/b", "tag": "1.0"})["cosign_tags"]
+    size = len(referred.manifests[f"a/b:{signature.tag}"])
+    assert found == {"tag": signature.tag, "digest": signature.digest, "media_type": OCI_MANIFEST, "size": size}
 
 
 def test_of_one_artifact_type(referred: RegistryServer) -> None:

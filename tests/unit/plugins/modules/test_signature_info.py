@@ -30,9 +30,7 @@ DIGEST = descriptor(encoded(image()))["digest"]
 def put(registry: RegistryServer, made: Made, **manifest: t.Any) -> dict[str, t.Any]:
     """Have the blob of a signature, and return the manifest that holds it."""
     registry.add_blob(made.content, "a/b")
-    found = made.layer
-    layer = {"mediaType": found.media_type, "digest": found.digest, "size": found.size}
-    return image(layers=[{**layer, "annotations": dict(found.annotations)}], **manifest)
+    return image(layers=[made.listed()], **manifest)
 
 
 @pytest.fixture

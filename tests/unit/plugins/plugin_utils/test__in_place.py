@@ -64,7 +64,7 @@ def test_a_silent_task_shows_nothing(shown: list[str], monkeypatch: pytest.Monke
 def test_a_child_that_was_killed_is_a_failure_in_one_sentence(status: int, how: str) -> None:
     run = InPlace.__new__(InPlace)
     run._task = types.SimpleNamespace(action="imageops.registry.blob")
-    run._outcome = lambda: Outcome(status, b'{"half', b"noise")  # type: ignore[method-assign]
+    run._outcome = lambda: Outcome(status, b'{"half', b"noise")  # type: ignore[method-assign]  # of this one only
     answer: dict[str, t.Any] = run._low_level_execute_command("")
     result = json.loads(answer["stdout"])
     assert result == {"failed": True, "msg": f"The module imageops.registry.blob was killed by {how}"}
@@ -86,7 +86,7 @@ def test_a_child_that_can_not_be_started_is_a_failure_in_one_sentence(ends: Outc
 
     run = InPlace.__new__(InPlace)
     run._task = types.SimpleNamespace(action="imageops.registry.blob")
-    run._outcome = outcome  # type: ignore[method-assign]
+    run._outcome = outcome  # type: ignore[method-assign]  # of this one only
     answer: dict[str, t.Any] = run._low_level_execute_command("")
     assert (answer["rc"], answer["stderr"]) == (255, "")
     said = f"The module imageops.registry.blob could not be started in place: {why}."

@@ -225,7 +225,7 @@ def test_what_was_taken_off_a_list_is_told_where_the_manifest_can_not_be_looked_
         registry.failing[f"HEAD a {one.digest}"] = UnexpectedAnswer("broken", status=500)
         return real(repository, reference)
 
-    registry.delete_manifest = delete  # type: ignore[method-assign]
+    registry.delete_manifest = delete  # type: ignore[method-assign]  # of this one only
     (outcome,) = delete_manifests(registry.client, [("a", one.digest)], check=False)
     assert isinstance(outcome, ManifestOutcome) and outcome.unseen is not None
     assert (outcome.action, outcome.referrers_tag) == ("delete", referrers_tag(subject.digest))
@@ -271,7 +271,7 @@ def test_a_tag_that_a_registry_denies_to_have_and_to_show_is_gone() -> None:
         registry.failing["HEAD a 1"] = AccessDenied("DENIED", status=403)
         return False
 
-    registry.delete_manifest = delete  # type: ignore[method-assign]
+    registry.delete_manifest = delete  # type: ignore[method-assign]  # of this one only
     (outcome,) = delete_tags(registry.client, [TagItem("a", "1", "")], delete_manifest=False, check=False)
     assert isinstance(outcome, TagOutcome) and outcome.action == "delete"
 

@@ -180,7 +180,7 @@ def test_a_list_with_a_bad_entry_is_written_anew_with_what_can_be_read(registry:
     bad = [{"digest": TWO.digest}, {"digest": compute_digest(b"gone"), "size": -1}, {"mediaType": OCI_MANIFEST}]
     registry.failing[f"GET team/app {TAG}"] = InvalidInput("a descriptor in manifests has no valid size")
     entries = tuple(Descriptor("", str(entry["digest"]), 0) for entry in bad[:2])
-    registry.list_referrers = lambda repository, digest: Referrers(  # type: ignore[method-assign]
+    registry.list_referrers = lambda repository, digest: Referrers(  # type: ignore[method-assign]  # of this one only
         (*entries, *(tuple(found.children()) if (found := registry.manifests.get((repository, TAG))) else ())),
         "tag_schema",
     )

@@ -340,7 +340,7 @@ def test_a_layer_that_occurs_twice_is_one_blob() -> None:
 
 def test_a_manifest_with_too_many_layers_is_refused() -> None:
     # Small ones, so that the size isn't what is refused.
-    layer = {"mediaType": "a/b", "digest": DIGEST, "size": len(LAYER)}
+    layer = descriptor(LAYER, "a/b")
     assert Manifest.parse(encoded(image(layers=[layer] * 10000)))
     with pytest.raises(InvalidInput, match="more than 10000"):
         Manifest.parse(encoded(image(layers=[layer] * 10001)))

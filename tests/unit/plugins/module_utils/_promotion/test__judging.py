@@ -64,10 +64,7 @@ def gates(*expressions: str, **changes: t.Any) -> tuple[Gate, ...]:
 def sign(source: FakeRegistry, repository: str = "team/app", digest: str = DIGEST) -> None:
     made = simple_signing(digest, KEY, SIGN)
     source.blobs[made.layer.digest] = made.content
-    found = made.layer
-    layer = {"mediaType": found.media_type, "digest": found.digest, "size": found.size}
-    document = image(layers=[{**layer, "annotations": dict(found.annotations)}])
-    source.add(repository, document, f"{referrers_tag(digest)}.sig")
+    source.add(repository, image(layers=[made.listed()]), f"{referrers_tag(digest)}.sig")
 
 
 def judged(source: FakeRegistry, destination: FakeRegistry, *items: t.Any, **conditions: t.Any) -> Plan:
@@ -198,9 +195,8 @@ def test_of_some_platforms_the_signature_of_the_whole_index_counts(
     top = source.add("team/app", index(*children), "all")
     made = signed_statement(top.digest, KEY, SIGN)
     source.blobs[made.layer.digest] = made.content
-    layer = {"mediaType": made.layer.media_type, "digest": made.layer.digest, "size": made.layer.size}
     about = descriptor(top.content, top.media_type)
-    source.add("team/app", image(artifactType=made.layer.media_type, layers=[layer], subject=about))
+    source.add("team/app", image(artifactType=made.layer.media_type, layers=[made.listed()], subject=about))
     item = image_item("team/app", tag="all", tags=("all",), platforms=("linux/amd64",), artifacts=("all",))
     plan = judged(source, destination, item, signatures=(REQUIRED._replace(mode="if_present"),))
     (one,) = plan.images

@@ -64,13 +64,7 @@ class Images:
 
     def layer_of(self, made: Made) -> dict[str, t.Any]:
         self.registry.blobs[made.layer.digest] = made.content
-        found = made.layer
-        return {
-            "mediaType": found.media_type,
-            "digest": found.digest,
-            "size": found.size,
-            "annotations": dict(found.annotations),
-        }
+        return made.listed()
 
     def tag(self, *signatures: Made, digest: str = "") -> Manifest:
         """Put signatures under cosign's tag."""
