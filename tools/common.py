@@ -63,7 +63,8 @@ class lock:  # noqa: N801 - reads as a statement
     """One command at a time in one build directory."""
 
     def __enter__(self) -> None:
-        BUILD.mkdir(parents=True, exist_ok=True)
+        # Through the link, which may lead to nothing yet.
+        BUILD.resolve().mkdir(parents=True, exist_ok=True)
         self._stream = (BUILD / "lock").open("w")
         try:
             fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

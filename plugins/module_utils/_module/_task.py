@@ -71,7 +71,7 @@ class CheckedModule(AnsibleModule):
         """Have the system's log say what was called, without any secret that is inside of a dictionary."""
         given, self.params = self.params, shown_options(without_no_log(self.params, self.argument_spec), PATHS)
         try:
-            super()._log_invocation()  # type: ignore[no-untyped-call]
+            super()._log_invocation()  # type: ignore[no-untyped-call]  # ansible-core has no types
         finally:
             self.params = given
 

@@ -13,7 +13,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._end._purpose im
 from ansible_collections.imageops.registry.plugins.module_utils._end._referrers import Referrers, referrers_tag
 from ansible_collections.imageops.registry.plugins.module_utils._end._upload_form import UploadForm
 from ansible_collections.imageops.registry.plugins.module_utils._end._upload_session import UploadSession
-from ansible_collections.imageops.registry.plugins.module_utils._model._digest import is_digest
+from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest, is_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import NotFound, RegistryError
 from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import Descriptor, Manifest
 from ansible_collections.imageops.registry.plugins.module_utils._registry._registry import Registry
@@ -22,7 +22,7 @@ from ansible_collections.imageops.registry.tests.unit.support.documents import e
 
 
 class FakeRegistry:
-    """Keeps manifests by repository and reference, and notes every call as ``METHOD repository reference``.
+    """Keeps manifests and blobs by repository, and notes every call as ``METHOD repository reference``.
 
     ``failing`` holds errors by such a call, each raised as often as the call is made.
     """
@@ -37,7 +37,8 @@ class FakeRegistry:
         self.calls: list[str] = []
         self.failing: dict[str, RegistryError] = {}
         self.manifests: dict[tuple[str, str], Manifest] = {}
-        self.blobs: dict[str, bytes] = {}
+        self.blobs: dict[tuple[str, str], bytes] = {}
+        """By repository and digest: a registry knows a blob only where it was pushed or mounted."""
         self.listed: dict[str, tuple[Descriptor, ...]] = {}
         """What the API says of referrers besides, by subject."""
         self.found: dict[str, Descriptor] = {}
@@ -74,6 +75,12 @@ class FakeRegistry:
         for reference in (manifest.digest, *tags):
             self.manifests[repository, reference] = manifest
         return manifest
+
+    def add_blob(self, content: bytes, *repositories: str) -> str:
+        """Put a blob into repositories. Returns its digest."""
+        digest = compute_digest(content)
+        self.blobs.update(((repository, digest), content) for repository in repositories)
+        return digest
 
     def back_off(self, attempt: int) -> None:
         self.naps.append(attempt)
@@ -144,7 +151,8 @@ class FakeRegistry:
 
     def head_blob(self, repository: str, digest: str, purpose: Purpose = Purpose.REPORT) -> int | None:
         self._call("HEAD", repository, digest)
-        return len(self.blobs[digest]) if digest in self.blobs else None
+        found = self.blobs.get((repository, digest))
+        return None if found is None else len(found)
 
     @property
     def upload_form(self) -> UploadForm:
@@ -159,14 +167,14 @@ class FakeRegistry:
 
     def put_upload(self, session: UploadSession, digest: str, body: bytes | Body = b"") -> None:
         self._call("PUT", session.repository, digest)
-        self.blobs[digest] = b"".join(map(bytes, [body] if isinstance(body, bytes) else body))
+        self.blobs[session.repository, digest] = b"".join(map(bytes, [body] if isinstance(body, bytes) else body))
 
     def cancel_upload(self, session: UploadSession) -> bool:
         return True
 
     def get_blob(self, repository: str, digest: str, offset: int = 0) -> tuple[t.Iterator[bytes], int]:
         self._call("GET", repository, digest)
-        return iter([self.blobs[digest][offset:]]), offset
+        return iter([self.blobs[repository, digest][offset:]]), offset
 
     def _call(self, method: str, repository: str, reference: str) -> Manifest | None:
         call = f"{method} {repository} {reference}"

@@ -53,7 +53,7 @@ def filled_source() -> FakeRegistry:
     registry.add("team/app", IMAGE, "1")
     registry.add("team/app", OTHER, "2")
     registry.add("team/app", INDEX, "multi")
-    registry.blobs[CONFIG_DIGEST] = CONFIG
+    registry.add_blob(CONFIG, "team/app")
     return registry
 
 

@@ -134,7 +134,7 @@ def test_a_blob_whose_store_can_not_be_reached_is_not_damaged(server: ScriptedSe
 
 def test_each_blob_of_a_repository_is_asked_for_once() -> None:
     registry = FakeRegistry()
-    registry.blobs[DIGEST] = LAYER
+    registry.add_blob(LAYER, "a", "b")
     named = LAYER_DESCRIPTOR._replace(annotations={"title": "x"})
     looks = look_at_blobs(registry.client, [("a", LAYER_DESCRIPTOR), ("b", named), ("a", named)], read=False)
     assert looks == {("a", DIGEST, len(LAYER)): None, ("b", DIGEST, len(LAYER)): None}
@@ -145,7 +145,8 @@ def test_each_blob_of_a_repository_is_asked_for_once() -> None:
 def whole() -> FakeRegistry:
     registry = FakeRegistry()
     registry.add("a", json.loads(IMAGE))
-    registry.blobs.update({DIGEST: LAYER, CONFIG_DIGEST: CONFIG})
+    for content in (LAYER, CONFIG):
+        registry.add_blob(content, "a")
     return registry
 
 
@@ -174,7 +175,7 @@ def test_what_was_pushed_is_looked_at_as_deep_as_is_asked_for(
 
 
 def test_what_is_not_there_after_it_was_pushed_is_named(whole: FakeRegistry) -> None:
-    del whole.blobs[DIGEST]
+    del whole.blobs["a", DIGEST]
     assert unverified(whole, "blobs") == [("a", DIGEST)]
     del whole.manifests["a", IMAGE_DIGEST]
     assert unverified(whole, "manifests") == [("a", IMAGE_DIGEST)]

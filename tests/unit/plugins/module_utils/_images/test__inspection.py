@@ -154,7 +154,7 @@ def test_what_an_index_lists_under_an_unknown_type_may_be_a_blob(media_type: str
     registry = FakeRegistry()
     child = descriptor(b"{}", media_type)
     top = registry.add("a/b", index(child), "1")
-    registry.blobs = {child["digest"]: b"{}"} if is_blob else {}
+    registry.add_blob(b"{}", "a/b" if is_blob else "elsewhere")
     if is_blob or "manifest" not in media_type:
         assert read_tree(registry.client, "a/b", top.digest) == [top]
     else:
@@ -173,7 +173,7 @@ def test_a_child_is_read_by_the_type_in_its_entry() -> None:
 @pytest.mark.parametrize("reference", ["1", "digest"])
 def test_to_describe_an_index_reads_each_manifest_once(reference: str) -> None:
     registry = FakeRegistry()
-    registry.blobs[compute_digest(CONFIG)] = CONFIG
+    registry.add_blob(CONFIG, "a/b")
     registry.add("a/b", IMAGE)
     child = descriptor(IMAGE_BYTES, OCI_MANIFEST, platform={"os": "linux", "architecture": "arm64", "variant": "v8"})
     top = registry.add("a/b", index(child), "1")

@@ -36,7 +36,7 @@ class MeetingRegistry(FakeRegistry):
 
 def test_tags_are_described_as_many_at_a_time_as_the_registry_takes() -> None:
     registry = MeetingRegistry(jobs=len(PLACES))
-    registry.blobs[compute_digest(CONFIG)] = CONFIG
+    registry.add_blob(CONFIG, "a")
     manifest = registry.add("a", image(), "1", "2")
     found = describe_tags(registry, PLACES)
     assert list(found) == PLACES
@@ -54,7 +54,7 @@ def test_the_first_error_in_their_order_is_raised() -> None:
 
 def test_rows_are_of_tags_that_move_and_ask_only_for_what_is_not_known() -> None:
     registry = FakeRegistry(jobs=2)
-    registry.blobs[compute_digest(CONFIG)] = CONFIG
+    registry.add_blob(CONFIG, "a")
     there = registry.add("a", image())
     absent = "sha256:" + "0" * 64
     outcomes = [

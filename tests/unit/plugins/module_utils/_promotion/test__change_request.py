@@ -35,7 +35,8 @@ def config(created: str, labels: Plain) -> bytes:
 
 def add(registry: FakeRegistry, config_bytes: bytes, layers: t.Sequence[bytes], *tags: str) -> str:
     """Put an image there, with its blobs. Returns its digest."""
-    registry.blobs.update({compute_digest(blob): blob for blob in (config_bytes, *layers)})
+    for blob in (config_bytes, *layers):
+        registry.add_blob(blob, "team/app")
     document = image(config=descriptor(config_bytes, CONFIG_TYPE), layers=[descriptor(blob) for blob in layers])
     return registry.add("team/app", document, *tags).digest
 

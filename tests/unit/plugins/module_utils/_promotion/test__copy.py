@@ -47,7 +47,7 @@ def source() -> FakeRegistry:
     registry = FakeRegistry("dev.example")
     registry.add("team/app", IMAGE)
     registry.add("team/app", INDEX, "1", "stable")
-    registry.blobs[compute_digest(CONFIG)] = CONFIG
+    registry.add_blob(CONFIG, "team/app")
     return registry
 
 
@@ -90,7 +90,8 @@ def test_what_a_plan_found_missing_is_looked_for_again(source: FakeRegistry, des
     given = kept(source, destination, BY_TAG)
     destination.add("team/app", IMAGE)
     destination.add("team/app", INDEX, "1")
-    destination.blobs.update({compute_digest(CONFIG): CONFIG, compute_digest(LAYER): LAYER})
+    for content in (CONFIG, LAYER):
+        destination.add_blob(content, "team/app")
     destination.calls.clear()
     source.calls.clear()
     _promotion, result = copied(source, destination, BY_TAG, given=given)
@@ -154,7 +155,7 @@ def test_no_manifest_of_a_plan_is_parsed_again(
 ) -> None:
     item = image_item("team/app", tag="1", tags=("1", "stable", "latest"))
     destination.add("team/app", IMAGE)
-    destination.blobs[compute_digest(CONFIG)] = CONFIG
+    destination.add_blob(CONFIG, "team/app")
     plan = plan_for(source, destination, item)
 
     def parse(*_arguments: t.Any, **_more: t.Any) -> t.NoReturn:

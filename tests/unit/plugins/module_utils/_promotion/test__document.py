@@ -57,7 +57,7 @@ class Repository:
         self.registry = FakeRegistry("dev.example")
 
     def blob(self, content: bytes, kind: str, **more: t.Any) -> dict[str, t.Any]:
-        self.registry.blobs[compute_digest(content)] = content
+        self.registry.add_blob(content, "team/app")
         return descriptor(content, kind, **more)
 
     def config(self, **content: t.Any) -> dict[str, t.Any]:

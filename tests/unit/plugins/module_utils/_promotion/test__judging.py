@@ -52,7 +52,8 @@ def source() -> FakeRegistry:
     registry = FakeRegistry("dev.example")
     registry.add("team/app", IMAGE, "1")
     registry.add("team/other", OTHER, "1")
-    registry.blobs.update((compute_digest(config), config) for config in (CONFIG, documents.CONFIG))
+    for config in (CONFIG, documents.CONFIG):
+        registry.add_blob(config, "team/app", "team/other")
     return registry
 
 
@@ -63,7 +64,7 @@ def gates(*expressions: str, **changes: t.Any) -> tuple[Gate, ...]:
 
 def sign(source: FakeRegistry, repository: str = "team/app", digest: str = DIGEST) -> None:
     made = simple_signing(digest, KEY, SIGN)
-    source.blobs[made.layer.digest] = made.content
+    source.add_blob(made.content, repository)
     source.add(repository, image(layers=[made.listed()]), f"{referrers_tag(digest)}.sig")
 
 
@@ -194,7 +195,7 @@ def test_of_some_platforms_the_signature_of_the_whole_index_counts(
     source.add("team/app", OTHER)
     top = source.add("team/app", index(*children), "all")
     made = signed_statement(top.digest, KEY, SIGN)
-    source.blobs[made.layer.digest] = made.content
+    source.add_blob(made.content, "team/app")
     about = descriptor(top.content, top.media_type)
     source.add("team/app", image(artifactType=made.layer.media_type, layers=[made.listed()], subject=about))
     item = image_item("team/app", tag="all", tags=("all",), platforms=("linux/amd64",), artifacts=("all",))

@@ -69,7 +69,7 @@ def test_a_plan_is_taken_as_it_was_made(made: Plain) -> None:
 
 def test_a_plan_is_the_same_behind_its_plain_data(source: FakeRegistry, destination: FakeRegistry) -> None:
     """Everything that plain data says comes back, and nothing is lost that is needed to carry it out."""
-    source.blobs[compute_digest(CONFIG)] = CONFIG
+    source.add_blob(CONFIG, "team/app")
     source.add("team/app", image(layers=[descriptor(b"signature")]), cosign_tags(DIGEST)[0])
     destination.add("team/app", image(annotations={"before": "this"}), "stable", cosign_tags(DIGEST)[0])
     destination.add("team/there", image())
@@ -147,7 +147,7 @@ def test_a_key_that_nothing_reads_is_refused(made: Plain, path: tuple[t.Any, ...
 def test_an_artifact_is_not_left_behind_by_an_action_that_is_none(
     source: FakeRegistry, destination: FakeRegistry, action: str
 ) -> None:
-    source.blobs[compute_digest(CONFIG)] = CONFIG
+    source.add_blob(CONFIG, "team/app")
     source.add("team/app", image(layers=[descriptor(b"signature")]), cosign_tags(DIGEST)[0])
     items = [ITEMS[0]._replace(artifacts=("all",))]
     made = as_plain(plan_for(source, destination, *items))

@@ -41,7 +41,7 @@ def ends() -> Ends:
     source.add("team/app", IMAGE, "1")
     source.add("team/app", OLD, "0")
     source.add("team/app", INDEX, "multi")
-    source.blobs[compute_digest(CONFIG)] = CONFIG
+    source.add_blob(CONFIG, "team/app")
     return source, FakeRegistry("prod.example")
 
 
@@ -185,9 +185,10 @@ def test_no_tag_moves_to_an_image_of_which_something_is_left_out(
     assert sentence in refused(ends, made, MULTI)
     for document in (IMAGE, OLD, INDEX):
         ends[1].add("team/app", document)
-    ends[1].blobs.update({compute_digest(content): content for content in (CONFIG, b"layer")})
+    for content in (CONFIG, b"layer"):
+        ends[1].add_blob(content, "team/app")
     for blob in json.loads(encoded(IMAGE))["layers"]:
-        ends[1].blobs[blob["digest"]] = b"layer"
+        ends[1].blobs["team/app", blob["digest"]] = b"layer"
     assert checked(ends, made, MULTI).images[0].action == "promote"
 
 

@@ -39,7 +39,7 @@ def source() -> FakeRegistry:
     registry.add("team/app", IMAGE, "1")
     registry.add("team/app", SIGNATURE, SIGNATURE_TAG)
     registry.add("team/app", SBOM)
-    registry.blobs[compute_digest(CONFIG)] = CONFIG
+    registry.add_blob(CONFIG, "team/app")
     return registry
 
 

@@ -40,7 +40,7 @@ def source() -> FakeRegistry:
     registry.add("team/app", SIGNATURE, cosign_tags(CHILD_DIGEST)[0])
     for document in (SBOM, SBOM_SIGNATURE):
         registry.add("team/app", document)
-    registry.blobs[compute_digest(CONFIG)] = CONFIG
+    registry.add_blob(CONFIG, "team/app")
     return registry
 
 

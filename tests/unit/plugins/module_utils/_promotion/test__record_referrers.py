@@ -117,7 +117,7 @@ def test_each_promoted_image_gets_a_statement_about_itself_alone(prod: Prod) -> 
             "subject": descriptor(manifest.content, manifest.media_type),
             "annotations": {"org.opencontainers.image.created": "2026-05-31T12:00:09Z"},
         }
-        told = json.loads(prod.registry.blobs[layer.digest])
+        told = json.loads(prod.registry.blobs[place[0], layer.digest])
         assert told["subject"] == [
             {"name": f"prod.example/{place[0]}", "digest": {"sha256": manifest.digest.partition(":")[2]}}
         ]
@@ -254,7 +254,7 @@ def test_two_entries_of_one_digest_get_one() -> None:
 def hold(prod: Prod, content: bytes, kind: str = IN_TOTO, **annotations: str) -> str:
     """Have a referrer of ``team/app`` hold something. Returns its digest."""
     layer = descriptor(content, kind)
-    prod.registry.blobs[layer["digest"]] = content
+    prod.registry.add_blob(content, "team/app")
     subject = descriptor(prod.app.content, prod.app.media_type)
     document = image(subject=subject, layers=[layer], artifactType=kind, annotations=annotations)
     return prod.registry.add("team/app", document).digest

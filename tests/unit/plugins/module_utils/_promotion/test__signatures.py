@@ -63,7 +63,7 @@ class Images:
         self.image = self.registry.add("team/app", image(), "1")
 
     def layer_of(self, made: Made) -> dict[str, t.Any]:
-        self.registry.blobs[made.layer.digest] = made.content
+        self.registry.add_blob(made.content, "team/app")
         return made.listed()
 
     def tag(self, *signatures: Made, digest: str = "") -> Manifest:
@@ -196,7 +196,7 @@ def test_what_is_too_large_or_gone_or_wrong_is_a_reason(images: Images) -> None:
     registry.listed[digest] = (Descriptor(OCI_MANIFEST, f"sha256:{'0' * 64}", 5, artifact_type=BUNDLE),)
     assert any("isn't there" in one for one in reasons(images.judge()))
     wrong = images.attach(bundle(dsseEnvelope=envelope(statement(digest), KEY, SIGN)))
-    registry.blobs[wrong.layers()[0].digest] = b"x" * wrong.layers()[0].size
+    registry.blobs["team/app", wrong.layers()[0].digest] = b"x" * wrong.layers()[0].size
     assert any("have the digest" in one for one in reasons(images.judge()))
     assert images.judge().verified is False
     assert images.judge(mode="if_present").verified is False

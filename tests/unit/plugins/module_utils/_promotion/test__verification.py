@@ -56,7 +56,7 @@ def filled(name: str) -> FakeRegistry:
         registry.add("app", document)
     registry.add("app", OUTER, "1")
     for content in (CONFIG, LAYER, b"second", b"signature"):
-        registry.blobs[compute_digest(content)] = content
+        registry.add_blob(content, "app")
     return registry
 
 
@@ -150,7 +150,7 @@ def test_what_is_below_a_missing_index_is_looked_for_as_well(source: FakeRegistr
 def test_a_missing_blob_is_planned_with_the_manifests_that_need_it(
     source: FakeRegistry, destination: FakeRegistry
 ) -> None:
-    del destination.blobs[SECOND_LAYER]
+    del destination.blobs["app", SECOND_LAYER]
     (comparison,) = verified(source, destination, "blobs", repair=True)
     assert gone(comparison) == [("blob", SECOND_LAYER, SECOND_DIGEST)]
     assert [manifest.digest for manifest in comparison.tree] == [SECOND_DIGEST, OUTER_DIGEST]
@@ -165,7 +165,7 @@ def test_a_missing_blob_is_planned_with_the_manifests_that_need_it(
 def test_a_damaged_blob_is_sent_again_whatever_is_there(
     source: FakeRegistry, destination: FakeRegistry, found: bytes, content: bool, said: str
 ) -> None:
-    destination.blobs[SECOND_LAYER] = found
+    destination.blobs["app", SECOND_LAYER] = found
     (comparison,) = verified(source, destination, "blobs", content=content)
     assert f"has a damaged blob {SECOND_LAYER}, which" in comparison.reason
     (comparison,) = verified(source, destination, "blobs", content=content, repair=True)
@@ -178,7 +178,7 @@ def test_a_damaged_blob_is_sent_again_whatever_is_there(
 
 
 def test_one_bit_is_seen_only_where_content_is_read(source: FakeRegistry, destination: FakeRegistry) -> None:
-    destination.blobs[SECOND_LAYER] = b"sEcond"
+    destination.blobs["app", SECOND_LAYER] = b"sEcond"
     assert verified(source, destination, "blobs")[0].missing == ()
 
 
@@ -213,7 +213,7 @@ def test_what_is_pushed_anyway_is_not_looked_at(source: FakeRegistry, destinatio
     (comparison,) = verified(source, destination, "manifests", repair=True)
     assert [manifest.digest for manifest in comparison.tree] == list(TREE)
     assert comparison.standing == {INNER_DIGEST}
-    del destination.blobs[SECOND_LAYER]
+    del destination.blobs["app", SECOND_LAYER]
     (comparison,) = verified(source, destination, "blobs")
     assert gone(comparison) == [("manifest", FIRST_DIGEST, INNER_DIGEST)]
 
@@ -258,7 +258,7 @@ def test_artifacts_are_looked_at_where_they_are_compared(source: FakeRegistry, d
         registry.add("app", REFERRER)
     item = ITEM._replace(artifacts=("all",))
     signature = compute_digest(b"signature")
-    del destination.blobs[signature]
+    del destination.blobs["app", signature]
     assert verified(source, destination, "blobs", item)[0].missing == ()
     (comparison,) = verified(source, destination, "blobs", item, artifacts_of_equal=True)
     assert gone(comparison) == [("blob", signature, REFERRER_DIGEST)]
@@ -281,7 +281,7 @@ def test_a_tag_of_cosign_with_more_signatures_is_left_alone(source: FakeRegistry
 def test_a_summary_names_what_was_missing_and_a_report_counts_it(
     source: FakeRegistry, destination: FakeRegistry
 ) -> None:
-    del destination.manifests["app", FIRST_DIGEST], destination.blobs[SECOND_LAYER]
+    del destination.manifests["app", FIRST_DIGEST], destination.blobs["app", SECOND_LAYER]
     plan = plan_for(source, destination, ITEM, depth=Depth("blobs"), repair=True)
     assert tuple(planned.manifest.digest for planned in plan.manifests) == TREE
     summary = told(plan, done(plan, blobs=Part()))
