@@ -5,19 +5,20 @@ from __future__ import annotations
 
 from ..plugin_utils._imported import load_filters
 from ..plugin_utils._linted import main_of
-from ..plugin_utils._module_action import ModuleAction
+from ..plugin_utils._plan_action import PlanAction
 
 FILTERS = (
     "ansible.builtin.default",
     "imageops.registry.promotion_summary",
     "imageops.registry.promotion_report",
+    "imageops.registry.promotion_stats",
 )
 """Of the tasks of the role promote, the first of which runs this module."""
 
 load_filters(*FILTERS)
 
 
-class ActionModule(ModuleAction):
+class ActionModule(PlanAction):
     """The controller's side of the module ``image_diff_info``."""
 
 

@@ -10,15 +10,16 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ..module_utils._promotion._report import problem, report
-from ..module_utils._promotion._summary_of_tasks import summary_of_tasks
+from ..module_utils._promotion._summary_of_tasks import stats_of, summary_of_tasks
+from ..plugin_utils._kept import whole
 
 Plain = dict[str, t.Any]
 
 
 def promotion_summary(plan: Plain, copied: Plain) -> Plain:
     try:
-        return summary_of_tasks(plan, copied)
-    except (KeyError, TypeError) as error:
+        return summary_of_tasks(whole(plan), whole(copied))
+    except (KeyError, OSError, TypeError, ValueError) as error:
         raise AnsibleFilterError(f"promotion_summary takes the result of image_diff_info: {error}") from error
 
 
@@ -27,6 +28,13 @@ def promotion_report(summary: Plain, check_mode: bool = False) -> list[str]:
         return report(summary, check_mode=check_mode)
     except (KeyError, TypeError) as error:
         raise AnsibleFilterError(f"promotion_report takes what promotion_summary returns: {error}") from error
+
+
+def promotion_stats(summary: Plain) -> Plain:
+    try:
+        return stats_of(summary)
+    except (KeyError, TypeError) as error:
+        raise AnsibleFilterError(f"promotion_stats takes what promotion_summary returns: {error}") from error
 
 
 def promotion_problem(summary: Plain) -> str:
@@ -44,4 +52,5 @@ class FilterModule:
             "promotion_summary": promotion_summary,
             "promotion_report": promotion_report,
             "promotion_problem": promotion_problem,
+            "promotion_stats": promotion_stats,
         }

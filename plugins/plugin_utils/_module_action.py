@@ -21,6 +21,7 @@ import contextlib
 import gc
 import typing as t
 
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -85,7 +86,10 @@ class ModuleAction(ActionBase):
             mistake = self._checked(variables)
             if mistake:
                 return {**result, "failed": True, "msg": mistake}
-            self._task.args = variables.connected(self._task.args)
+            try:
+                self._task.args = self._arguments_in_role(variables.connected(self._task.args), variables.prefix)
+            except (AnsibleError, OSError, ValueError) as error:
+                return {**result, "failed": True, "msg": getattr(error, "message", "") or str(error)}
         self._task.args = without_nulls(self._task.args)
         in_place = self._runs_in_place(task_vars or {})
         if self._task.async_val:
@@ -94,8 +98,16 @@ class ModuleAction(ActionBase):
         run = self._execute_in_place if in_place else self._execute
         result.update(explained(run(task_vars or {}), self._task.args))
         if variables:
-            result = variables.named(result, self._task.args)
+            result = self._result_in_role(variables.named(result, self._task.args))
         self._remove_tmp_path(self._connection._shell.tmpdir)
+        return result
+
+    def _arguments_in_role(self, arguments: dict[str, t.Any], prefix: str) -> dict[str, t.Any]:
+        """The arguments of the module in a role whose variables have that prefix. Raises what is wrong with them."""
+        return arguments
+
+    def _result_in_role(self, result: dict[str, t.Any]) -> dict[str, t.Any]:
+        """The result of the task in a role."""
         return result
 
     def _runs_in_place(self, task_vars: dict[str, t.Any]) -> bool:

@@ -11,11 +11,13 @@ destination what it says is there: tags, and content that it leaves out.
 
 from __future__ import annotations
 
+import typing as t
+
 from .._end._end import End
 from .._end._purpose import Purpose
 from .._images._artifacts import Artifact, has_all_of
 from .._images._platform_choice import PlatformMissing
-from .._model._actions import EXISTS, FAILED, PROMOTE, REFUSED, SKIP, UNCHANGED
+from .._model._actions import EXISTS, FAILED, PROMOTE, REFUSED, UNCHANGED
 from .._model._errors import NotFound, RegistryError
 from .._model._manifest import MANIFEST_TYPES, Descriptor, Manifest, blobs_of
 from .._run._parallel import run_all
@@ -29,7 +31,7 @@ _ADVICE = "Make a new plan."
 def check_claims(plan: Plan, source: End, destination: End) -> Plan:
     """The plan, with those of its images refused that are no longer as it says, each with what has changed.
 
-    Tags that point to the planned digest by now have moved already. What can't be looked up is a failure of its image.
+    Tags that point to the planned digest by now are as they should be. What can't be looked up fails its image.
     For each image, that is one request at the source (none for an equal image that is given by digest), one for each of
     its tags, and one for each thing that the plan leaves out since it is at the destination.
     """
@@ -53,14 +55,14 @@ class _Check:
 
     def image(self, image: PlannedImage) -> PlannedImage:
         """One image, as it is now. Raises what keeps that from being known."""
-        planned = image
         if image.action in STOPPING:
             return image
-        image, changed = self._at_tags(image)
-        reason = self._changed_at_source(image) or changed or self._left_out(image)
+        now = self._at_tags(image)
+        reason = self._changed_at_source(image) or _moved_otherwise(self._plan, image, now)
+        reason = reason or self._left_out(image, is_tagged=image.digest in now)
         if reason:
             return image._replace(action=REFUSED, reason=f"{self._plan.reference_of(image)}: {reason}. {_ADVICE}")
-        return _if_done(planned, image)
+        return image
 
     def _changed_at_source(self, image: PlannedImage) -> str:
         item = image.item
@@ -88,25 +90,22 @@ class _Check:
             return ""
         return f"of {found.digest}, platforms choose {digest}, and the plan promotes {image.digest}"
 
-    def _at_tags(self, image: PlannedImage) -> tuple[PlannedImage, str]:
-        """The image with its tags as they are now, and which of them is another than the plan says."""
-        repository = image.item.destination_repository
-        tags = []
-        for tag in image.tags:
-            guarded = is_guarded(image.item, tag.tag) or tag.previous_digest
-            found = self._destination.head_manifest(repository, tag.tag, Purpose.GUARD if guarded else Purpose.PUSH)
-            now = "" if found is None else found.digest
-            if now not in (image.digest, tag.previous_digest):
-                name = f"{self._plan.destination_of(image)}:{tag.tag}"
-                found_by_plan = tag.previous_digest or "nothing"
-                return image, f"{name} points to {now or 'nothing'} now, and to {found_by_plan} in the plan"
-            tags.append(TagComparison(tag.tag, now, EXISTS) if now == image.digest else tag)
-        return image._replace(tags=tuple(tags)), ""
+    def _at_tags(self, image: PlannedImage) -> list[str]:
+        """What each of its tags points to now; empty where there is no such tag."""
 
-    def _left_out(self, image: PlannedImage) -> str:
+        def look(tag: TagComparison) -> str:
+            # An absence that refuses an image, or lets a tag be made that may not move, is made sure of.
+            guarded = is_guarded(image.item, tag.tag) or tag.previous_digest
+            purpose = Purpose.GUARD if guarded else Purpose.PUSH
+            found = self._destination.head_manifest(image.item.destination_repository, tag.tag, purpose)
+            return "" if found is None else found.digest
+
+        return [look(tag) for tag in image.tags]
+
+    def _left_out(self, image: PlannedImage, *, is_tagged: bool) -> str:
         """What isn't in the plan, and not at the destination either; empty where everything is."""
         repository = image.item.destination_repository
-        for digest in self._unplanned_manifests(image):
+        for digest in self._unplanned_manifests(image, is_tagged):
             if self._destination.head_manifest(repository, digest, Purpose.REPORT) is None:
                 return self._sentence(f"manifest {digest}", image)
         for digest in self._unplanned_blobs(image):
@@ -120,13 +119,13 @@ class _Check:
     def _sentence(self, what: str, image: PlannedImage) -> str:
         return f"the plan leaves out {what}, and {self._plan.destination_of(image)} doesn't have it"
 
-    def _unplanned_manifests(self, image: PlannedImage) -> list[str]:
-        """The manifests that the image needs, isn't known to have, and that aren't to be pushed."""
+    def _unplanned_manifests(self, image: PlannedImage, is_tagged: bool) -> list[str]:
+        """The manifests that the image needs, and that aren't to be pushed; its own, unless a tag shows that."""
         repository, tree = image.item.destination_repository, self._tree(image)
         needed = [
             child.digest for manifest in tree for child in manifest.children() if child.media_type in MANIFEST_TYPES
         ]
-        if not any(tag.action == EXISTS for tag in image.tags) and image.action in (PROMOTE, UNCHANGED):
+        if not is_tagged and image.action in (PROMOTE, UNCHANGED):
             needed.append(image.digest)
         known = self._plan.manifests_by_place
         return [digest for digest in dict.fromkeys(needed) if (repository, digest) not in known]
@@ -149,8 +148,10 @@ class _Check:
         return has_all_of(standing, self._source.get_manifest(image.item.repository, artifact.digest))
 
 
-def _if_done(planned: PlannedImage, image: PlannedImage) -> PlannedImage:
-    """The image; one of which nothing is left to be done where all tags that it moves have moved since."""
-    if not planned.moving_tags or image.moving_tags or image.copied_artifacts:
-        return image
-    return image._replace(action=SKIP if any(tag.action == SKIP for tag in image.tags) else UNCHANGED)
+def _moved_otherwise(plan: Plan, image: PlannedImage, now: t.Sequence[str]) -> str:
+    """Which tag points neither to what the plan has found nor to what it is to be put on; empty where none does."""
+    for tag, digest in zip(image.tags, now):
+        if digest not in (image.digest, tag.previous_digest):
+            name = f"{plan.destination_of(image)}:{tag.tag}"
+            return f"{name} points to {digest or 'nothing'}, and {tag.previous_digest or 'nothing'} was expected"
+    return ""

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import typing as t
 
-from .._model._actions import FAILED, PROMOTE
+from .._model._actions import FAILED, PROMOTE, REPLACE, UNCHANGED
 from ._image_result import BlobSums, image_result
 from ._items import COPYING, MOVING, NOT_MOVED, NOT_PUSHED, NOT_TAGGED, Plain
 from ._recorded import NOT_RECORDED
 
+_OF_COPY = ("images", "record", "transfer")
 _JUDGED = ("gates", "verified", "signatures")
 
 
@@ -22,9 +23,11 @@ def summary_of_tasks(plan: Plain, copied: Plain) -> Plain:
 
     ``plan`` is the result of ``image_diff_info``; ``copied`` that of ``image_copy`` with this plan. Where the latter
     didn't come to images, since it was skipped or failed as a whole, the plan says what they are. Where the comparison
-    failed as a whole, or there was none, nothing was done.
+    failed as a whole, or there was none, nothing was done. Where it was skipped, ``copied`` did all by itself.
     """
-    if "images" not in plan and ("failed" in plan or not plan):
+    if plan.get("skipped") is True and "images" in copied:
+        return {**{name: copied[name] for name in _OF_COPY}, "changed": copied["changed"] is True}
+    if "images" not in plan and (plan.get("skipped") is True or "failed" in plan or not plan):
         return {"changed": False, "images": [], "record": NOT_RECORDED, "transfer": {}}
     why = "" if copied.get("skipped") is True else str(copied.get("msg", ""))
     return {
@@ -34,6 +37,28 @@ def summary_of_tasks(plan: Plain, copied: Plain) -> Plain:
         else [_not_copied(image, plan, why) for image in plan["images"]],
         "record": copied.get("record", NOT_RECORDED),
         "transfer": _sum_of_transfers([plan, copied]),
+    }
+
+
+def stats_of(summary: Plain) -> Plain:
+    """What the next job has to know of a promotion, as little of it as will do: ``changed``, ``record``, ``images``.
+
+    ``images`` are those that the destination serves: ``destination``, ``digest``, ``action``, ``tags`` (names) and
+    ``previous_digests``, by tag, of the tags that pointed to another digest before.
+    """
+    return {
+        "changed": summary["changed"],
+        "record": summary["record"]["path"],
+        "images": [_served(image) for image in summary["images"] if image["action"] in (PROMOTE, UNCHANGED)],
+    }
+
+
+def _served(image: Plain) -> Plain:
+    tags = image["tags"]
+    return {
+        **{name: image[name] for name in ("destination", "digest", "action")},
+        "tags": [tag["tag"] for tag in tags],
+        "previous_digests": {tag["tag"]: tag["previous_digest"] for tag in tags if tag["action"] == REPLACE},
     }
 
 

@@ -690,7 +690,7 @@ PLANS = (
     Guard(
         "tags that a plan calls equal are looked up",
         "_promotion/_plan_claims.py",
-        "if now not in (image.digest, tag.previous_digest):",
+        "if digest not in (image.digest, tag.previous_digest):",
         "if False:",
         f"{_CLAIMS}a_claim_that_everything_is_equal_is_looked_up",
     ),

@@ -18,6 +18,7 @@ WRONG: dict[str, tuple[t.Any, ...]] = {
     "promotion_summary": ({"images": [{}]}, {}),
     "promotion_report": ({"images": [{}]},),
     "promotion_problem": ({},),
+    "promotion_stats": ({"images": []},),
 }
 
 

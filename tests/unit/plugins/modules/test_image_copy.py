@@ -197,8 +197,8 @@ def test_a_plan_that_was_carried_out_is_unchanged(registry: RegistryServer, opti
     assert succeed("image_copy", {**options, "plan": plan})["changed"] is True
     writes = len(registry.writes)
     again = succeed("image_copy", {**options, "plan": plan})
-    assert again["changed"] is False and again["images"][0]["action"] == "unchanged"
-    assert [tag["action"] for tag in again["images"][0]["tags"]] == ["exists"] and len(registry.writes) == writes
+    assert again["changed"] is False and len(registry.writes) == writes
+    assert [tag["action"] for tag in again["tags"]] == ["exists"]
 
 
 def test_a_plan_that_is_none(registry: RegistryServer, options: Plain) -> None:

@@ -252,7 +252,7 @@ def test_the_specification_leaves_types_and_choices_to_the_checks(role: str) -> 
     lists = {name for name, value in read(role, "defaults/main.yml").items() if isinstance(value, list)}
     passed = {
         name
-        for _module, task in tasks_with_modules(read(role, "tasks/main.yml"))
+        for _module, task in tasks_with_modules(all_tasks(role))
         for name in options
         if any(value in (f"{{{{ {name} }}}}", f"{{{{ {name} | default(none) }}}}") for value in task.values())
     }
@@ -262,6 +262,12 @@ def test_the_specification_leaves_types_and_choices_to_the_checks(role: str) -> 
             assert options[name]["type"] == "raw" and "choices" not in options[name], name
     for end in ("source", "destination"):
         assert set(options[f"{role}_{end}"]["options"]) == set(CONNECTION_OPTIONS)
+
+
+def all_tasks(role: str) -> list[Plain]:
+    """The tasks of all files of a role."""
+    files = sorted(ROLES.joinpath(role, "tasks").glob("*.yml"))
+    return [entry for file in files for entry in read(role, f"tasks/{file.name}")]
 
 
 def tasks_with_modules(entries: t.Sequence[Plain]) -> t.Iterator[tuple[str, Plain]]:
@@ -277,7 +283,7 @@ def tasks_with_modules(entries: t.Sequence[Plain]) -> t.Iterator[tuple[str, Plai
 def test_tasks_give_every_option_of_their_module(role: str) -> None:
     """What a task leaves out, ``module_defaults`` of the play fill in: a login of the other registry, for instance."""
     modules = {"image_archive": image_archive, "image_copy": image_copy, "image_diff_info": image_diff_info}
-    tasks = list(tasks_with_modules(read(role, "tasks/main.yml")))
+    tasks = list(tasks_with_modules(all_tasks(role)))
     assert tasks
     for name, given in tasks:
         options = modules[name].ARGUMENTS["argument_spec"]
@@ -309,12 +315,12 @@ def test_conditions_of_promote_load_no_plugins_and_filters_that_it_always_uses_a
     own = read("promote", "vars/main.yml")
     (block,) = read("promote", "tasks/main.yml")
     conditions, values = [], []
-    for entry in [*block["block"], *block["always"]]:
+    for entry in [*block["block"], *read("promote", "tasks/carry_out.yml"), *block["always"]]:
         when = entry.get("when", [])
         conditions += [f"{{{{ {condition} }}}}" for condition in ([when] if isinstance(when, str) else when)]
-        if "ansible.builtin.fail" not in entry:
+        if not {"ansible.builtin.fail", "ansible.builtin.include_tasks"} & set(entry):
             values.append(str(list(entry.values())[1]))
-    assert len(conditions) >= 4
+    assert len(conditions) >= 7
     assert not set().union(*(plugins_in(condition, own) for condition in conditions))
     assert len(values) >= 4
     preloaded = {name.removeprefix("ansible.builtin.") for name in FILTERS}

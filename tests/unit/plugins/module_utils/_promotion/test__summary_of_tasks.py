@@ -12,8 +12,12 @@ from ansible_collections.imageops.registry.plugins.module_utils._promotion._item
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._outcomes import Outcomes
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._plan import Plan
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._plan_as_plain import as_plain
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._recorded import NOT_RECORDED
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._result import result_of
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._summary_of_tasks import summary_of_tasks
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._summary_of_tasks import (
+    stats_of,
+    summary_of_tasks,
+)
 from ansible_collections.imageops.registry.tests.unit.support.documents import descriptor, image
 from ansible_collections.imageops.registry.tests.unit.support.fake_registry import FakeRegistry
 from ansible_collections.imageops.registry.tests.unit.support.promotions import (
@@ -103,3 +107,40 @@ def test_without_a_plan_nothing_was_done_whatever_an_earlier_promotion_copied(pl
 def test_what_is_no_plan_has_no_summary() -> None:
     with pytest.raises(KeyError):
         summary_of_tasks({"blobs": []}, {})
+
+
+RECORDED = {"path": "/records/1.promotion.json", "outcome": "done", "finished": []}
+
+
+def test_with_a_plan_that_was_given_the_copy_says_everything(source: FakeRegistry, destination: FakeRegistry) -> None:
+    plan = plan_for(source, destination, BY_TAG)
+    copied = {**result_of(plan, Outcomes()), "changed": True, "record": RECORDED, "transfer": {"requests": 9}}
+    summary = summary_of_tasks({"skipped": True, "changed": False}, copied)
+    assert summary == {"changed": True, "images": copied["images"], "record": RECORDED, "transfer": {"requests": 9}}
+    failed = summary_of_tasks({"skipped": True}, {"failed": True, "msg": "no plan", "changed": False})
+    assert failed == {"changed": False, "images": [], "record": NOT_RECORDED, "transfer": {}}
+
+
+def test_the_next_job_is_told_what_is_served_and_what_was_before() -> None:
+    tags = [
+        {"tag": "1", "previous_digest": "", "action": "create"},
+        {"tag": "stable", "previous_digest": "sha256:old", "action": "replace"},
+        {"tag": "same", "previous_digest": "sha256:new", "action": "exists"},
+    ]
+    image = {"destination": "prod.example/team/app", "digest": "sha256:new", "tags": tags, "action": "promote"}
+    others = [{**image, "action": name} for name in ("unchanged", "skip", "missing", "refused", "failed")]
+    stats = stats_of({"changed": True, "images": [image, *others], "record": RECORDED, "transfer": {}})
+    assert stats == {
+        "changed": True,
+        "record": "/records/1.promotion.json",
+        "images": [
+            {
+                "destination": "prod.example/team/app",
+                "digest": "sha256:new",
+                "action": action,
+                "tags": ["1", "stable", "same"],
+                "previous_digests": {"stable": "sha256:old"},
+            }
+            for action in ("promote", "unchanged")
+        ],
+    }
