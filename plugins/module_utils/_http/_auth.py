@@ -34,13 +34,13 @@ class Authenticator:
         fetch: Fetch,
         *,
         trusted_realm_hosts: t.Sequence[str] = (),
-        on_secret: t.Callable[[str], None] = lambda secret: None,
+        on_token: t.Callable[[str], None] = lambda token: None,
         leads_astray: t.Callable[[str], bool] | None = None,
         base: str = "",
         clock: t.Callable[[], float] = time.monotonic,
     ) -> None:
         realms = Realms(host, secure, trusted_hosts=trusted_realm_hosts, leads_astray=leads_astray, base=base)
-        self._token_server = TokenServer(realms, fetch, on_secret=on_secret, clock=clock)
+        self._token_server = TokenServer(realms, fetch, on_token=on_token, clock=clock)
         self._tokens = Tokens(clock)
         self._scheme = ""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from .._credentials._secrets import Secrets
 from .._end._body import Body
 from .._model._errors import ConnectionFailed, TLSFailed
 from ._channel import Channel, Message
@@ -32,12 +33,21 @@ _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 class Connections:
     """All connections that one registry takes: to itself, to its token server, and to where it redirects."""
 
-    def __init__(self, endpoint: Endpoint, address: Address, proxies: Proxies, turns: Turns, notices: Notices) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        address: Address,
+        proxies: Proxies,
+        turns: Turns,
+        notices: Notices,
+        secrets: Secrets,
+    ) -> None:
         self._endpoint = endpoint
         self._address = address
         self._proxies = proxies
         self._turns = turns
         self._notices = notices
+        self._secrets = secrets
         tls = tls_files(endpoint)
         self._own = Channel(tls, endpoint.jobs, own=True)
         self._foreign = Channel(tls, endpoint.jobs, own=False)
@@ -83,7 +93,14 @@ class Connections:
                 content = read_limited(raw, request.method, request.url, request.limit, message.read_timeout)
             authorisation = message.headers.get("Authorization", "")
             response = Response(
-                request.method, request.url, raw, content, authorisation, redirected=not own, streamed=streamed
+                request.method,
+                request.url,
+                raw,
+                content,
+                authorisation,
+                secrets=self._secrets,
+                redirected=not own,
+                streamed=streamed,
             )
             if own and "Warning" in response.headers:
                 self._notices.add(self._endpoint.registry, response.warnings())

@@ -11,7 +11,7 @@ import threading
 import typing as t
 
 from .._model._errors import printable
-from .._model._shown import hidden_in
+from .._model._hiding import hidden_in
 
 _MOST = 5
 """Texts of a registry that are kept."""

@@ -7,8 +7,6 @@
 
 from __future__ import annotations
 
-import base64
-import contextlib
 import email.utils
 import html
 import json
@@ -16,6 +14,7 @@ import re
 import time
 import typing as t
 
+from .._credentials._secrets import Secrets
 from .._end._body import PIECE
 from .._model._errors import (
     CODES_DECIDE,
@@ -35,7 +34,6 @@ from .._model._errors import (
     Unsupported,
 )
 from .._model._manifest import MANIFEST_TYPES, bare_media_type
-from .._model._shown import hidden_in, without_secrets
 from ._connection_error import CHECK_CERTIFICATE, NAME_CERTIFICATE, connection_error
 from ._pace import LEAST_IN_A_WINDOW, Deadline
 from ._requests import urllib3
@@ -44,8 +42,6 @@ from ._url import origin_of, without_query
 _SHORT_PIECE = 4 * LEAST_IN_A_WINDOW
 """Bytes in which everything else is read: so few that the deadline is looked at in time, however slowly they come."""
 MAXIMUM_ERROR_BODY = 64 * 1024
-_SHORTEST_SECRET = 6
-"""Bytes. A shorter one is part of many words."""
 
 _THROTTLED_CODES = ("TOOMANYREQUESTS", "TOO_MANY_REQUESTS", "TOO_MANY_REQUEST")
 _TEMPORARY_CODES = ("UNKNOWN", "UNAVAILABLE", "BLOB_UPLOAD_INVALID", *_THROTTLED_CODES)
@@ -97,6 +93,7 @@ class Response:
         body: bytes,
         authorisation: str = "",
         *,
+        secrets: Secrets | None = None,
         redirected: bool = False,
         streamed: bool = False,
     ) -> None:
@@ -110,6 +107,7 @@ class Response:
         self.flaw = ""
         """What is conspicuous about the credential that was sent, in a sentence, where that may be the reason."""
         self._raw = raw
+        self._secrets = secrets or Secrets()
         self.is_redirected = redirected
         """Whether another host has answered, to which the registry has redirected."""
         self._streamed = streamed
@@ -121,10 +119,10 @@ class Response:
     def warnings(self) -> list[str]:
         """What the registry tells its users in ``Warning`` headers: those with code 299 and agent ``-`` are its own.
 
-        The login that it answers is hidden; otherwise the texts are as they came, and not fit for a screen.
+        Secrets are hidden; otherwise the texts are as they came, and not fit for a screen.
         """
         texts = [text for header in self.header_list("Warning") for text in _told(header[:_MAXIMUM_WARNING])]
-        return hidden_in(texts, [secret.decode("utf-8", "replace") for secret in _secrets_of(self.authorisation)])
+        return self._secrets.hidden_in(texts)
 
     def pieces(self) -> t.Iterator[bytes]:
         """The streamed body as it came over the wire. Raises :class:`ConnectionFailed` where it breaks off."""
@@ -165,27 +163,37 @@ class Response:
         return self.is_redirected and not self.shows_a_registry()
 
     def error_details(self) -> tuple[ErrorDetail, ...]:
-        """The registry's error codes, shortened and without control characters: they go to the user's screen."""
+        """The registry's error codes, shortened and without control characters: they go to the user's screen.
+
+        Secrets are hidden in what was decoded, not in the body: a text that is a secret of ours could be a part of it.
+        """
         try:
-            document = json.loads(self._shown().decode("utf-8"))
+            document = json.loads(self.body.decode("utf-8"))
             entries = document["errors"]
         except (ValueError, RecursionError, KeyError, TypeError):
             return ()
         if not isinstance(entries, list):
             return ()
         return tuple(
-            ErrorDetail(_clean(entry.get("code")), _clean(entry.get("message")), _clean(entry.get("detail")))
+            ErrorDetail(
+                self._code(entry.get("code")), self._clean(entry.get("message")), self._clean(entry.get("detail"))
+            )
             for entry in entries[:50]
             if isinstance(entry, dict)
         )
 
-    def _shown(self) -> bytes:
-        """The body without the login that it answers, if it quotes that. Texts are cut, and half a secret is one."""
-        return self._without_login(self.body)
+    def _code(self, value: t.Any) -> str:
+        """A code, by which more is decided than what is shown: one that registries have is never a secret."""
+        text = _printable(value)
+        return text if text.upper() in _CODES or text.upper() in _TEMPORARY_CODES else self._clean(value)
 
-    def _without_login(self, text: bytes) -> bytes:
-        secrets = [secret.decode("latin-1") for secret in _secrets_of(self.authorisation)]
-        return without_secrets(text.decode("latin-1"), secrets).encode("latin-1")
+    def _clean(self, value: t.Any) -> str:
+        # Hidden before it is cut: half a secret is one.
+        text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
+        return _printable(self._secrets.hidden(text))
+
+    def _text(self, who: str = "the registry") -> str:
+        return _text_of(self.body, self._secrets.hidden, who)
 
     def error(self) -> RegistryError:
         """The error that this answer is, whatever was asked."""
@@ -203,7 +211,7 @@ class Response:
         if self.is_foreign:
             who = f"{origin_of(self.url).host}, to which the registry redirects,"
             return RedirectFailed(
-                f"{who} answers {said}" if said else _text_of(self._shown(), who),
+                f"{who} answers {said}" if said else self._text(who),
                 hint="Check that host: it may be the storage of the registry, or the address to give as registry",
                 temporary=self.is_temporary(),
                 **facts,
@@ -247,7 +255,7 @@ class Response:
         if self.status == 412:
             # No request of ours has a precondition.
             return UnexpectedAnswer(
-                f"a policy of the registry forbids it: {said or _text_of(self._shown())}",
+                f"a policy of the registry forbids it: {said or self._text()}",
                 hint="Policies stop images that aren't scanned or signed, or have vulnerabilities, and tags that are "
                 "immutable: meet the policy, or have whoever runs the registry change it",
                 **facts,
@@ -261,7 +269,7 @@ class Response:
                 **facts,
             )
         return UnexpectedAnswer(
-            said or _text_of(self._shown()), hint=_hint_of(self.status, details), temporary=self.is_temporary(), **facts
+            said or self._text(), hint=_hint_of(self.status, details), temporary=self.is_temporary(), **facts
         )
 
     def is_page(self) -> bool:
@@ -275,7 +283,7 @@ class Response:
         """Raise :class:`ProtocolViolation` where a success is a page for people, such as that of a login."""
         if self.is_page():
             raise ProtocolViolation(
-                _text_of(self._shown() or b"<html>"),
+                _text_of(self.body or b"<html>", self._secrets.hidden),
                 hint="Check the address of the registry, and whether a login in the browser stands in front of it",
                 method=self.method,
                 url=without_query(self.url),
@@ -359,18 +367,7 @@ def _told(header: str) -> t.Iterator[str]:
                 yield text.decode("latin-1")
 
 
-def _secrets_of(authorisation: str) -> list[bytes]:
-    """What an Authorization header holds: a token; or both parts of Basic, encoded and not."""
-    scheme, _space, value = authorisation.partition(" ")
-    found = [value.encode("utf-8", "replace")]
-    if scheme.lower() == "basic":
-        with contextlib.suppress(ValueError):
-            pair = base64.b64decode(value)
-            found += [pair, pair.partition(b":")[2]]
-    return [secret for secret in found if len(secret) >= _SHORTEST_SECRET]
-
-
-def _clean(value: t.Any) -> str:
+def _printable(value: t.Any) -> str:
     if value is None:
         return ""
     text = value if isinstance(value, str) else json.dumps(value)
@@ -385,15 +382,19 @@ def _hint_of(status: int, details: t.Sequence[ErrorDetail]) -> str:
     return ""
 
 
-def _text_of(body: bytes, who: str = "the registry") -> str:
-    text = body[:_LONGEST_PAGE].decode("utf-8", "replace")
+def _text_of(body: bytes, hidden: t.Callable[[str], str], who: str = "the registry") -> str:
+    """What an answer that isn't in the form of errors says. ``hidden`` takes secrets out, before anything is cut."""
+    text = hidden(body.decode("utf-8", "replace"))
     if _is_html(body):
+        text = text[:_LONGEST_PAGE]
         titles = _TITLE.findall(text) or [_INVISIBLE.sub(" ", text)]
-        title = " ".join(_CONTROL.sub(" ", html.unescape(_MARKUP.sub(" ", titles[0]))).split())[:200]
+        # Again: between the marks, and as entities, a secret may have been in pieces.
+        title = hidden(html.unescape(_MARKUP.sub(" ", titles[0])))
+        title = " ".join(_CONTROL.sub(" ", title).split())[:200]
         page = f"the page {title!r}" if title else "a page"
         return f"{page} in HTML was answered, probably by something in front of the registry"
     if _XML.match(body):
-        text = _MARKUP.sub(" ", text)
+        text = hidden(html.unescape(_MARKUP.sub(" ", text)))
     text = _CONTROL.sub(" ", text[:200]).strip()
     return f"{who} answers {text!r}" if text else f"{who} gives no reason"
 

@@ -64,19 +64,22 @@ class _Server(t.NamedTuple):
 
 
 class TokenServer:
-    """The token server of one registry, which may change where the registry names another. Shared by all threads."""
+    """The token server of one registry, which may change where the registry names another. Shared by all threads.
+
+    ``on_token`` gets each token that it hands out.
+    """
 
     def __init__(
         self,
         realms: Realms,
         fetch: Fetch,
         *,
-        on_secret: t.Callable[[str], None] = lambda secret: None,
+        on_token: t.Callable[[str], None] = lambda token: None,
         clock: t.Callable[[], float] = time.monotonic,
     ) -> None:
         self._realms = realms
         self._fetch = fetch
-        self._on_secret = on_secret
+        self._on_token = on_token
         self._clock = clock
         self._server: _Server | None = None
         self._posts_only = False
@@ -110,9 +113,9 @@ class TokenServer:
             method, answer = "POST", self._post(server, credential, scopes)
         _check_answer(server, answer, credential, scopes, method)
         text, lifetime, identity_token = _read_token(answer.body, server.shown, method)
-        self._on_secret(text)
+        self._on_token(text)
         if credential.identity_token and identity_token:
-            self._on_secret(identity_token)
+            self._on_token(identity_token)
             self._identity_tokens[credential] = identity_token
         margin = min(_RENEWAL_MARGIN, lifetime / 4)
         return Token(text, scopes, started + lifetime - margin)

@@ -15,6 +15,7 @@ import time
 import typing as t
 
 from .._credentials._credential import Credential
+from .._credentials._secrets import Secrets
 from .._end._body import Body
 from .._end._last_look import LastLook
 from .._run._counters import Counters
@@ -49,7 +50,7 @@ class Transport:
         *,
         limits: Limits | None = None,
         notices: Notices | None = None,
-        on_secret: t.Callable[[str], None] = lambda secret: None,
+        secrets: Secrets | None = None,
         sleep: t.Callable[[float], None] = time.sleep,
     ) -> None:
         self.endpoint = endpoint
@@ -57,10 +58,11 @@ class Transport:
         self._address = address_of(endpoint)
         self._notices = notices or Notices()
         limits = limits or Limits(endpoint.requests_per_second, endpoint.retry_max_wait)
+        secrets = secrets or Secrets()
         self._waits = Waits(sleep)
-        proxies = Proxies(self._address, on_secret)
+        proxies = Proxies(self._address, secrets.own)
         turns = Turns(limits, counters, endpoint.jobs, self._waits.wait)
-        self._connections = Connections(endpoint, self._address, proxies, turns, self._notices)
+        self._connections = Connections(endpoint, self._address, proxies, turns, self._notices, secrets)
         self._redirects = Redirects(self._connections.send, self._address, proxies)
         self._tries = Tries(endpoint.retries, limits, counters, self._waits.wait)
         authenticator = Authenticator(
@@ -68,7 +70,7 @@ class Transport:
             self.origin.scheme == "https",
             TokenFetch(self._connections.send, self._tries),
             trusted_realm_hosts=endpoint.trusted_realm_hosts,
-            on_secret=on_secret,
+            on_token=secrets.issued,
             leads_astray=self._redirects.leads_astray,
             base=self.base,
         )

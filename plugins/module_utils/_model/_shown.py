@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import typing as t
-import urllib.parse
 
 HIDDEN = "********"
 """What stands in place of a secret, as in Ansible's own output."""
@@ -19,11 +18,6 @@ _DIGEST = re.compile(r"@(?:sha[0-9]+:[^@]*|[a-z0-9+._-]+:[0-9a-fA-F]{32,})\Z", r
 _CONTENT = re.compile(r".*?(?:[\r\n\0]|-----BEGIN )|\s*(?:[{\[]|LS0tLS1|eyJ|M[A-P][A-Za-z0-9+/]{60,}={0,2}\Z)")
 """What is no path: lines, PEM, JSON, either in base64, and keys in base64 (DER)."""
 _LONGEST_PATH = 4096
-NOT_SHOWN = "(a notice that isn't shown: it has a secret in it)"
-_IGNORED = re.compile(r"[\s+\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+")
-"""What a secret may be divided by, and still be read."""
-_LAYERS = 2
-"""How often a text may be URL-encoded."""
 
 
 def without_secrets(text: str, secrets: t.Iterable[str]) -> str:
@@ -64,31 +58,6 @@ def no_expression(text: str, error: Exception) -> str:
     shown = without_login(text)
     why = f": {error}" if shown == text else ""
     return f"{shown[:_LONGEST]!r} is no regular expression{why}"
-
-
-def hidden_in(texts: t.Iterable[str], secrets: t.Iterable[str]) -> list[str]:
-    """Texts that others have chosen, without secrets.
-
-    One that has a secret in another form, URL-encoded or with control characters or blanks in between, isn't shown at
-    all; nor is any where a secret is divided among them.
-    """
-    found = list(filter(None, secrets))
-    shown = []
-    for text in texts:
-        hidden = without_secrets(text, found)
-        shown.append(NOT_SHOWN if _has(_bare(hidden), found) else hidden)
-    divided = _has("".join(map(_bare, shown)), found)
-    return [NOT_SHOWN] * len(shown) if divided else shown
-
-
-def _has(bare: str, secrets: t.Iterable[str]) -> bool:
-    return any(_bare(secret) in bare for secret in secrets if _bare(secret))
-
-
-def _bare(text: str) -> str:
-    for _layer in range(_LAYERS):
-        text = urllib.parse.unquote(text)
-    return _IGNORED.sub("", text)
 
 
 def is_content(path: str) -> bool:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import typing as t
 
+from .._credentials._secrets import Secrets
 from .._model._actions import WORDS
+from .._model._digest import is_digest
 from .._model._errors import InvalidInput
 from .._model._manifest import MANIFEST_TYPES
 from .._model._shown import HIDDEN, is_content
@@ -26,11 +28,19 @@ _SIGN_WITH, _PASSPHRASE = "sign_with", "sign_passphrase"
 """Suboptions of ``record``. The first is a secret where it is the key itself, and not its path."""
 _SHORTEST_MASKED = 16
 """Characters. A shorter secret might occur in a digest or tag, and before ansible-core 2.22 be cut out of it."""
+_SHORTEST_MIXED = 8
+"""Characters. From ansible-core 2.22 on, secrets are masked in what is shown, for the rest of the play. A shorter one
+might occur in any word or name, and so might one without three kinds of characters."""
+_LEAST_KINDS = 3
+_KINDS = (str.islower, str.isupper, str.isdigit, lambda sign: not sign.isalnum() and sign not in "-._:/@+")
 _SHORTEST_NUMBER = 10
 """Digits. A shorter number might occur in a count of bytes."""
 _WRITTEN_IN = (*sorted(WORDS), *MANIFEST_TYPES, "digest", "media_type", "repository", "tag", "true", "false", "none")
 """What results are written in."""
 
+
+_SAID = ("msg", "error", "reason", "given_up", "summary", "report")
+"""The keys of a result with sentences, in which a registry may be quoted."""
 
 _PATHS_OF_MODULES = frozenset(["path", "src", "dest", _SIGN_WITH])
 
@@ -53,22 +63,36 @@ class Masking:
         self._no_log_values = no_log_values
         self._one_end = one_end
         self._whole_task = whole_task
-        self._found: set[str] = set()
+        self.secrets = Secrets(self._mask, lambda: self._texts(self._own_options()))
+        """All secrets that are known by now; those that are found while the task runs are given to it."""
+        for _option, secret in self._given():
+            self.secrets.own(secret)
         key = (params.get("record") or {}).get(_SIGN_WITH)
         if key and is_content(key):
-            self.hide(key)
+            self.secrets.own(key)
 
-    def hide(self, secret: str) -> None:
-        """Have ansible-core hide a secret that is no option, wherever it occurs."""
-        self._found.add(secret)
+    def _mask(self, secret: str) -> None:
+        """Have ansible-core hide a secret of the user wherever it occurs, unless it is likely to be something else
+        there. Secrets that are options it hides by itself, whatever they are.
+        """
+        if not _is_unlike_results(secret):
+            return
         if register_secret is not None:
             register_secret(secret)
-        elif len(secret) >= _SHORTEST_MASKED:
+        elif len(secret) >= _SHORTEST_MASKED and not any(secret in text for text in self._texts(self._own_options())):
             self._no_log_values.add(secret)
 
-    def secrets(self) -> set[str]:
-        """All secrets that are known by now."""
-        return {*(secret for _option, secret in self._given()), *self._found}
+    def without_secrets(self, value: t.Any, *, is_said: bool = False) -> t.Any:
+        """Plain values of a result. What is said of failures, ``is_said``, is without secrets, in whatever form a
+        registry has got them into that; all else stays as it is.
+        """
+        if isinstance(value, dict):
+            return {
+                name: self.without_secrets(inner, is_said=is_said or name in _SAID) for name, inner in value.items()
+            }
+        if isinstance(value, list):
+            return [self.without_secrets(inner, is_said=is_said) for inner in value]
+        return self.secrets.hidden_beside_names(value) if is_said and isinstance(value, str) else value
 
     def check(self, *values: t.Any) -> None:
         """Raise :class:`SecretInResult` where a secret occurs in what the task is about to return.
@@ -79,9 +103,7 @@ class Masking:
         secrets = [] if register_secret is not None else list(self._given())
         if not secrets:
             return
-        connection = {*self._one_end, *self._whole_task}
-        own = [value for name, value in self._params.items() if name not in connection]
-        texts = list(self._texts([self._params["registry"], _WRITTEN_IN, *own, *values]))
+        texts = list(self._texts([_WRITTEN_IN, self._own_options(), *values]))
         for option, secret in secrets:
             if any(secret in text for text in texts) or (secret.isdigit() and len(secret) < _SHORTEST_NUMBER):
                 raise SecretInResult(
@@ -89,6 +111,11 @@ class Masking:
                     "and ansible-core before 2.22 would cut it out of them",
                     hint=f"Use a longer {option.rpartition('.')[2]}{self._otherwise(option)}",
                 )
+
+    def _own_options(self) -> list[t.Any]:
+        """The values of those options that aren't about a connection, and the registry."""
+        connection = {*self._one_end, *self._whole_task}
+        return [self._params["registry"], *(value for name, value in self._params.items() if name not in connection)]
 
     def _otherwise(self, option: str) -> str:
         if option.endswith(_PASSPHRASE):
@@ -139,6 +166,14 @@ def without_no_log(value: t.Any, options: t.Mapping[str, Plain]) -> t.Any:
             HIDDEN if is_secret else without_no_log(inner, option["options"]) if option.get("options") else inner
         )
     return shown
+
+
+def _is_unlike_results(secret: str) -> bool:
+    """Whether a secret is so long, and so mixed, that it is no word, digest or media type of results and logs."""
+    if is_digest(secret) or secret in _WRITTEN_IN:
+        return False
+    kinds = sum(any(map(kind, secret)) for kind in _KINDS)
+    return len(secret) >= _SHORTEST_MASKED or (len(secret) >= _SHORTEST_MIXED and kinds >= _LEAST_KINDS)
 
 
 def options_with_paths(connection: Plain) -> frozenset[str]:

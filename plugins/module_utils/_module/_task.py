@@ -18,7 +18,7 @@ from .._http._notices import Notices
 from .._http._requests import REQUESTS_IMPORT_ERROR
 from .._http._transport import Transport
 from .._model._errors import InvalidInput, LocalFileError, RegistryError
-from .._model._shown import shown_options, without_secrets
+from .._model._shown import shown_options
 from .._registry._registry import Registry
 from .._run._attachment import Attachment, take_directory
 from .._run._counters import Counters
@@ -133,7 +133,7 @@ class Task:
 
     def _open(self, options: Plain, writing: bool, pushed_to: bool) -> Registry:
         try:
-            endpoint = endpoint_from_options(options, self.params, self._masking.hide)
+            endpoint = endpoint_from_options(options, self.params, self._masking.secrets.own)
             transport = self._transport(endpoint)
         except RegistryError as error:
             if error.option and options is not self.params:
@@ -149,20 +149,24 @@ class Task:
         limits = self._limits.setdefault(name, Limits(endpoint.requests_per_second, endpoint.retry_max_wait))
         try:
             return Transport(
-                endpoint, self.counters, limits=limits, notices=self._notices, on_secret=self._masking.hide
+                endpoint, self.counters, limits=limits, notices=self._notices, secrets=self._masking.secrets
             )
         except LocalFileError as error:
             raise error.within(f"reach {name}") from error
 
     def warn_of_notices(self) -> None:
         """Warn, once for the whole task, of what its registries tell their users."""
-        sentence = self._notices.sentence(self._masking.secrets())
+        sentence = self._notices.sentence(self._masking.secrets.known())
         if sentence:
             self.module.warn(sentence)
 
     def without_secrets(self, text: str) -> str:
         """A text that others have chosen, without the secrets that are known by now."""
-        return without_secrets(text, self._masking.secrets())
+        return self._masking.secrets.hidden(text)
+
+    def said_without_secrets(self, result: Plain) -> Plain:
+        """A result, without secrets that a registry may have got into what is said of failures."""
+        return t.cast(Plain, self._masking.without_secrets(result))
 
     def secrets(self) -> set[str]:
         """All secrets that are known by now."""
@@ -188,9 +192,9 @@ def run(module: AnsibleModule, work: t.Callable[[Task], Plain]) -> t.NoReturn:
     try:
         task.attachment.open()
         task.check_secrets()
-        result = deliverable(work(task))
+        result = task.said_without_secrets(deliverable(work(task)))
     except RegistryError as error:
-        problem = failure(error)
+        problem = task.said_without_secrets(failure(error))
         if isinstance(error, SecretInResult):
             # The sentence quotes nothing, and must not be cut itself. Ansible would add the options to it.
             module.no_log_values.clear()

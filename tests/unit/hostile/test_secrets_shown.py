@@ -15,6 +15,7 @@ import typing as t
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._download import DownloadItem, download_blobs
 from ansible_collections.imageops.registry.plugins.module_utils._credentials._credential import Credential
+from ansible_collections.imageops.registry.plugins.module_utils._credentials._secrets import Secrets
 from ansible_collections.imageops.registry.plugins.module_utils._end._body import PIECE
 from ansible_collections.imageops.registry.plugins.module_utils._layout._opening import open_layout
 from ansible_collections.imageops.registry.plugins.module_utils._model._actions import DIRECTORY
@@ -73,25 +74,8 @@ def echo(status: int) -> Rule:
     return rule
 
 
-class Hidden:
-    """What ansible-core is told to cut out of all that a task says."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-
-    def __call__(self, secret: str) -> None:
-        self.texts.append(secret)
-
-    def cut_out_of(self, text: str) -> str:
-        for secret in sorted(self.texts, key=len, reverse=True):
-            text = text.replace(secret, "********")
-        return text
-
-
-def registry(server: HostileServer, credential: Credential, hidden: Hidden | None = None) -> Registry:
-    return Registry(
-        transport(server.host, credential=credential, on_secret=hidden or Hidden(), retries=0), writing=True
-    )
+def registry(server: HostileServer, credential: Credential, secrets: Secrets | None = None) -> Registry:
+    return Registry(transport(server.host, credential=credential, secrets=secrets, retries=0), writing=True)
 
 
 def everything_said(error: BaseException) -> str:
@@ -120,13 +104,15 @@ def failing(client: Registry) -> t.Iterator[BaseException]:
 def test_a_registry_that_quotes_what_it_got_gets_it_into_no_message(hostile: Hostile, login: str, status: int) -> None:
     home = hostile(login="basic" if login == "basic" else "bearer")
     home.on(".*", ".*/(blobs|manifests|tags|referrers|uploads)/.*|/uploads/.*", echo(status))
-    hidden = Hidden()
-    client = registry(home, LOGINS[login], hidden)
+    secrets = Secrets()
+    client = registry(home, LOGINS[login], secrets)
     for error in failing(client):
         said = "".join([repr(error), str(error), str(t.cast(RegistryError, error).facts())])
         # User names and tokens of this test that were never sent are the server's own words.
         sent = [text for seen in home.seen for _name, text in seen.headers] + [LOGINS[login].password]
-        leaked = [secret for secret in secrets_in(hidden.cut_out_of(said)) if any(secret in text for text in sent)]
+        leaked = [
+            secret for secret in secrets_in(secrets.hidden_beside_names(said)) if any(secret in text for text in sent)
+        ]
         assert not leaked
 
 

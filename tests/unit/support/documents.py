@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.imageops.registry.plugins.module_utils._credentials._credential import ANONYMOUS, Credential
 from ansible_collections.imageops.registry.plugins.module_utils._credentials._credentials import Credentials
+from ansible_collections.imageops.registry.plugins.module_utils._credentials._secrets import Secrets
 from ansible_collections.imageops.registry.plugins.module_utils._http._endpoint import Endpoint
 from ansible_collections.imageops.registry.plugins.module_utils._http._transport import Transport
 from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
@@ -80,11 +81,15 @@ def transport(
     naps: Naps | None = None,
     *,
     credential: Credential = ANONYMOUS,
-    on_secret: t.Callable[[str], None] = lambda secret: None,
+    secrets: Secrets | None = None,
     **options: t.Any,
 ) -> Transport:
-    """A transport to a registry without TLS that never really waits. The credential is that of all repositories."""
-    options.setdefault("credentials", Credentials(host, (), given=credential, on_secret=on_secret))
+    """A transport to a registry without TLS that never really waits. The credential is that of all repositories.
+
+    ``secrets`` are those that it knows, and learns.
+    """
+    secrets = secrets or Secrets()
+    options.setdefault("credentials", Credentials(host, (), given=credential, on_secret=secrets.own))
     options.setdefault("plain_http", True)
     options.setdefault("timeout", 5.0)
-    return Transport(Endpoint(host, **options), Counters(), on_secret=on_secret, sleep=naps or Naps())
+    return Transport(Endpoint(host, **options), Counters(), secrets=secrets, sleep=naps or Naps())

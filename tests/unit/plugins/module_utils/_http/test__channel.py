@@ -13,6 +13,7 @@ import typing as t
 import pytest
 import requests
 from ansible_collections.imageops.registry.plugins.module_utils._credentials._credential import ANONYMOUS, Credential
+from ansible_collections.imageops.registry.plugins.module_utils._credentials._secrets import Secrets
 from ansible_collections.imageops.registry.plugins.module_utils._http._scopes import NOTHING
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (
     AuthenticationFailed,
@@ -82,7 +83,7 @@ def test_a_proxy_that_refuses_is_named_without_its_password(
     monkeypatch.setenv("https_proxy", f"http://ci:{PASSWORD}@{proxy.host}")
     proxy.expect("CONNECT", "r.example:443", status)
     secrets: list[str] = []
-    client = transport("r.example", plain_http=False, on_secret=secrets.append)
+    client = transport("r.example", plain_http=False, secrets=Secrets(secrets.append))
     with pytest.raises(ConnectionFailed, match=f"the proxy {proxy.host} .*") as caught:
         client.exchange("GET", "/v2/", NOTHING)
     assert PASSWORD not in str(caught.value) and secrets == [PASSWORD]

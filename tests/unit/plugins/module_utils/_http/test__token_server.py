@@ -87,7 +87,7 @@ def test_an_identity_token_is_exchanged_by_post_and_never_in_the_url() -> None:
 def test_a_new_identity_token_takes_the_place_of_the_old_one() -> None:
     server = TokenServer({"access_token": "t1", "refresh_token": "second"}, {"access_token": "t2"})
     secrets: list[str] = []
-    found = learned(server, credential=IDENTITY, on_secret=secrets.append)
+    found = learned(server, credential=IDENTITY, on_token=secrets.append)
     for number, scopes in enumerate((PULL, Scopes.repository("c", "pull"), Scopes.repository("d", "pull"))):
         found.header(scopes)
         form = server.forms[number]
@@ -207,10 +207,10 @@ def test_an_answer_without_a_token_that_a_header_can_carry_is_refused(body: byte
         learned(TokenServer(body)).header(PULL)
 
 
-def test_a_token_is_reported_as_a_secret() -> None:
-    secrets: list[str] = []
-    learned(TokenServer(), on_secret=secrets.append).header(PULL)
-    assert secrets == ["t1"]
+def test_a_token_is_reported() -> None:
+    tokens: list[str] = []
+    learned(TokenServer(), on_token=tokens.append).header(PULL)
+    assert tokens == ["t1"]
 
 
 def test_neither_password_nor_token_nor_query_is_in_an_error() -> None:

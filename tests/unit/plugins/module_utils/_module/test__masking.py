@@ -11,7 +11,11 @@ import typing as t
 
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._model._actions import WORDS
-from ansible_collections.imageops.registry.plugins.module_utils._model._errors import InvalidInput, LocalFileError
+from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (
+    AccessDenied,
+    InvalidInput,
+    LocalFileError,
+)
 from ansible_collections.imageops.registry.plugins.module_utils._model._shown import shown_options
 from ansible_collections.imageops.registry.plugins.module_utils._module import _masking
 from ansible_collections.imageops.registry.plugins.module_utils._module._connection import ONE_END
@@ -19,6 +23,8 @@ from ansible_collections.imageops.registry.plugins.module_utils._module._masking
     options_with_paths,
     without_no_log,
 )
+from ansible_collections.imageops.registry.plugins.module_utils._module._results import failure
+from ansible_collections.imageops.registry.plugins.module_utils._module._task import Task
 from ansible_collections.imageops.registry.plugins.modules import blob_download
 from ansible_collections.imageops.registry.tests.unit.support.module_stand_in import Module, ended, raising
 from ansible_collections.imageops.registry.tests.unit.support.scripted_server import ScriptedServer
@@ -49,12 +55,35 @@ def auth_file(folder: pathlib.Path, password: str) -> str:
     return os.fspath(folder / "auth.json")
 
 
-def test_a_newer_core_is_told_all_secrets(registered: list[str], tmp_path: pathlib.Path) -> None:
-    module = Module(auth_file=auth_file(tmp_path, "short"), source={"token": "tok"})
+PAIR = "Y2k6c2hvcnQ="
+"""What is sent for the user ci with the password short."""
+
+
+@pytest.mark.parametrize(
+    ("password", "masked"),
+    [
+        ("short", [PAIR]),
+        ("a-long-enough-password", ["a-long-enough-password"]),
+        ("pa&ss/wo1", ["pa&ss/wo1"]),
+        # What would be found in results and logs that have nothing to do with it.
+        ("unchanged", []),
+        ("staging-1", []),
+        ("12345678", []),
+        (DIGEST, []),
+        ("application/vnd.oci.image.manifest.v1+json", []),
+        ("VALUE_SPECIFIED", []),
+    ],
+)
+def test_a_newer_core_is_told_what_is_no_word(
+    registered: list[str], tmp_path: pathlib.Path, password: str, masked: list[str]
+) -> None:
+    module = Module(auth_file=auth_file(tmp_path, password), source={"token": "tok"})
     task = module.task
     task.registry()._transport.credential_for("a/b")
     task.source()
-    assert registered == ["short", base64.b64encode(b"ci:short").decode(), "tok"]
+    pair = base64.b64encode(f"ci:{password}".encode()).decode()
+    assert [secret for secret in registered if secret != pair or masked == [PAIR]] == masked
+    assert pair in registered and "tok" not in registered
     assert module.no_log_values == set()
 
 
@@ -70,15 +99,56 @@ def test_an_older_core_is_told_what_is_long_enough(old_core: None, tmp_path: pat
     assert module.no_log_values == {"a-long-enough-token"}
 
 
-def test_a_token_that_was_obtained_is_hidden(old_core: None, server: ScriptedServer) -> None:
-    server.expect("HEAD", f"/v2/a/blobs/{DIGEST}", 401, headers={"WWW-Authenticate": f'Bearer realm="{server.url}/t"'})
-    server.expect("GET", "/t?scope=repository%3Aa%3Apull", 200, {"token": "token-from-the-server"})
-    server.expect("HEAD", f"/v2/a/blobs/{DIGEST}", 404)
-    module = Module(registry=server.host, plain_http=True)
+@pytest.mark.parametrize("name", ["a-secret-of-a-repository", "application/vnd.oci.image.manifest.v1+json", DIGEST])
+def test_an_older_core_is_not_told_what_is_a_name_of_the_task(
+    old_core: None, tmp_path: pathlib.Path, name: str
+) -> None:
+    module = Module(auth_file=auth_file(tmp_path, name), repository=f"team/{name}")
+    module.task.registry()._transport.credential_for("a/b")
+    assert module.no_log_values == {base64.b64encode(f"ci:{name}".encode()).decode()}
+
+
+HIDDEN_TOKENS = ("requested-access", "MANIFEST_UNKNOWN", "bearer-token-of-some-length", "*" * 20)
+"""Long enough to be tokens: hidden where the registry quotes them, and nowhere else."""
+TOKENS = (
+    *("a", "changed", "sha256", "errors", "denied", DIGEST, "application/vnd.oci.image.manifest.v1+json"),
+    *("team/a-long-repository", *HIDDEN_TOKENS),
+)
+
+
+@pytest.mark.parametrize("newer", [False, True])
+@pytest.mark.parametrize("token", TOKENS)
+def test_a_token_that_was_obtained_may_be_anything_and_touches_nothing_but_itself(
+    monkeypatch: pytest.MonkeyPatch, server: ScriptedServer, token: str, newer: bool
+) -> None:
+    registered: list[str] = []
+    monkeypatch.setattr(_masking, "register_secret", registered.append if newer else OLD_CORE)
+    repository = "team/a-long-repository"
+    server.expect(
+        "GET", f"/v2/{repository}/tags/list", 401, headers={"WWW-Authenticate": f'Bearer realm="{server.url}/t"'}
+    )
+    server.expect("GET", "/t?scope=repository%3Ateam%2Fa-long-repository%3Apull", 200, {"token": token})
+    said = f"requested access is denied: a {token} is no token"
+    body = {"errors": [{"code": "DENIED", "message": said, "detail": {"sent": token}}]}
+    server.expect("GET", f"/v2/{repository}/tags/list", 403, body)
+    module = Module(registry=server.host, plain_http=True, repository=repository)
     task = module.task
-    task.registry().head_blob("a", DIGEST)
+    result = {"digest": DIGEST, "media_type": token, "changed": False, "annotations": {"a": token}}
+
+    def work(task: Task) -> dict[str, t.Any]:
+        registry = task.registry()
+        with pytest.raises(AccessDenied) as caught:
+            list(registry.list_tags(repository))
+        return {**result, "failures": [failure(caught.value, repository=repository)]}
+
+    end = ended(work, module)
+    assert not registered and not module.no_log_values
+    assert {name: end.result.get(name) for name in result} == result, end.result
+    message = end.result["msg"]
+    assert repository in message and server.host in message and "DENIED: requested access is denied: a " in message
+    assert (f"a {token} is" in message) == (token not in HIDDEN_TOKENS)
+    assert end.result["failures"][0]["error"]["errors"][0]["code"] == "DENIED"
     task.close()
-    assert module.no_log_values == {"token-from-the-server"}
 
 
 @pytest.mark.parametrize("option", ["password", "token", "source.password", "source.token"])
