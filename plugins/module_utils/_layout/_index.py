@@ -13,7 +13,8 @@ import typing as t
 from .._model._errors import InvalidInput, LocalFileError, RegistryError
 from .._model._manifest import MAXIMUM_SIZE, OCI_INDEX, Descriptor, Manifest
 from .._model._shown import quoted
-from ._names import CONTAINERD_NAME, REF_NAME, read_names
+from ._entries import Entries, name_in
+from ._names import CONTAINERD_NAME, REF_NAME
 
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 _MAXIMUM_LAYOUT = 64 * 1024
@@ -38,7 +39,7 @@ class LayoutIndex:
         """Read ``index.json``; there are no entries where ``content`` is empty. Raises :class:`LocalFileError`."""
         self._path = path
         self._document: dict[str, t.Any] = {}
-        self._entries: list[tuple[Descriptor, dict[str, t.Any]]] = []
+        self._entries = Entries()
         self.changed = False
         if content:
             try:
@@ -46,7 +47,8 @@ class LayoutIndex:
             except RegistryError as error:
                 raise LocalFileError(f"the index.json of {path} can't be read: {error.reason}") from error
             self._document = parsed.document
-            self._entries = list(zip(parsed.children(), parsed.document.get("manifests") or ()))
+            for descriptor, raw in zip(parsed.children(), parsed.document.get("manifests") or ()):
+                self._entries.add(descriptor, raw)
 
     @property
     def entries(self) -> list[Descriptor]:
@@ -55,10 +57,7 @@ class LayoutIndex:
 
     def named(self, name: str) -> Descriptor | None:
         """The entry that has this very name. Raises :class:`InvalidInput` where several manifests have it."""
-        return self._only(
-            f"the name {quoted(name)}",
-            [entry for entry in self.entries if name in (_name(entry), entry.annotations.get(CONTAINERD_NAME))],
-        )
+        return self._only(f"the name {quoted(name)}", self._entries.named(name))
 
     def unnamed(self) -> Descriptor | None:
         """The only image of a layout, as a name that is empty has it. Raises :class:`InvalidInput` for several."""
@@ -72,16 +71,20 @@ class LayoutIndex:
         exact = self.named(f"{repository}:{tag}")
         if exact is not None:
             return exact
-        read = [(entry, name) for entry in self.entries for name in read_names(entry.annotations)]
         for wanted in (repository, ""):
-            fitting = [entry for entry, name in read if (name.repository, name.tag) == (wanted, tag)]
+            fitting = self._entries.tagged(wanted, tag)
             if fitting:
                 return self._only(f"{repository}:{tag}", fitting)
         return None
 
+    def tags(self, repository: str) -> list[str] | None:
+        """The tags of a repository in the names; None where no name has it."""
+        found = self._entries.tags(repository)
+        return sorted(filter(None, found)) if found else None
+
     def _only(self, what: str, entries: t.Sequence[Descriptor]) -> Descriptor | None:
         if len({entry.digest for entry in entries}) > 1:
-            shown = ", ".join(_name(entry) or entry.digest for entry in entries[:5])
+            shown = ", ".join(name_in(entry) or entry.digest for entry in entries[:5])
             raise InvalidInput(
                 f"{what} could be one or another of {self._path}: {shown}", hint="Give the name, or the digest"
             )
@@ -89,19 +92,15 @@ class LayoutIndex:
 
     def tag(self, name: str, descriptor: Descriptor, artifact_type: str = "") -> None:
         """Let a name stand for a manifest, and for nothing else. An entry of it without a name is replaced."""
-        standing = [descriptor.digest for descriptor, _raw in self._entries if _name(descriptor) == name]
+        standing = [entry.digest for entry in self._entries.named(name) if name_in(entry) == name]
         if standing == [descriptor.digest]:
             return
-        self._entries = [
-            (entry, raw)
-            for entry, raw in self._entries
-            if _name(entry) != name and (entry.digest != descriptor.digest or _is_named(entry))
-        ]
+        self._entries.rename(name, descriptor.digest)
         self._add(descriptor, artifact_type, {REF_NAME: name})
 
     def add(self, descriptor: Descriptor, artifact_type: str, annotations: t.Mapping[str, str]) -> None:
         """An entry without a name, as a referrer has it, unless there is an entry of the manifest."""
-        if all(entry.digest != descriptor.digest for entry in self.entries):
+        if not self._entries.of_digest(descriptor.digest):
             self._add(descriptor, artifact_type, {k: v for k, v in annotations.items() if k not in _NAMES})
 
     def _add(self, descriptor: Descriptor, artifact_type: str, annotations: t.Mapping[str, str]) -> None:
@@ -114,9 +113,7 @@ class LayoutIndex:
             raw["artifactType"] = artifact_type
         if annotations:
             raw["annotations"] = dict(sorted(annotations.items()))
-        self._entries.append(
-            (descriptor._replace(artifact_type=artifact_type, annotations=dict(annotations)), raw),
-        )
+        self._entries.add(descriptor._replace(artifact_type=artifact_type, annotations=dict(annotations)), raw)
         self.changed = True
 
     def encoded(self) -> bytes:
@@ -124,7 +121,7 @@ class LayoutIndex:
 
         Raises :class:`LocalFileError` where they are too many.
         """
-        entries = sorted(self._entries, key=lambda entry: (_name(entry[0]), entry[0].digest))
+        entries = sorted(self._entries, key=lambda entry: (name_in(entry[0]), entry[0].digest))
         document = {
             "schemaVersion": 2,
             "mediaType": OCI_INDEX,
@@ -141,11 +138,3 @@ class LayoutIndex:
 
 
 _NAMES = (REF_NAME, CONTAINERD_NAME)
-
-
-def _name(entry: Descriptor) -> str:
-    return entry.annotations.get(REF_NAME, "")
-
-
-def _is_named(entry: Descriptor) -> bool:
-    return any(entry.annotations.get(name) for name in _NAMES)

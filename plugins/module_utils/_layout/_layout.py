@@ -77,6 +77,7 @@ class Layout:
         self._store = store
         self._writing = writing
         self._names = names or {}
+        self._others: dict[str, dict[str, None]] | None = None
         self._verify = verify
         self.name = store.path
         self.jobs = jobs
@@ -248,10 +249,10 @@ class Layout:
     def list_tags(self, repository: str) -> list[str]:
         """The tags in the names of images."""
         check_repository(repository)
-        names = [name for entry in self._index.entries for name in read_names(entry.annotations)]
-        if all(name.repository != repository for name in names):
+        tags = self._index.tags(repository)
+        if tags is None:
             raise NotFound("it isn't there").within(f"list the tags of {self.name}/{repository}")
-        return sorted({name.tag for name in names if name.repository == repository and name.tag})
+        return tags
 
     # Blobs ------------------------------------------------------------------------------------------------------------
 
@@ -322,9 +323,13 @@ class Layout:
 
     def _repositories_named(self, repository: str) -> list[str]:
         """The repositories in the names that were given for images of a repository."""
-        texts = [name for (place, _reference), name in self._names.items() if place == repository and name]
-        named = [found.repository for text in texts for found in read_names({REF_NAME: text}) if found.repository]
-        return [place for place in dict.fromkeys(named) if place != repository]
+        if self._others is None:
+            self._others = {}
+            for (place, _reference), name in self._names.items():
+                for found in read_names({REF_NAME: name}) if name else ():
+                    if found.repository not in ("", place):
+                        self._others.setdefault(place, {})[found.repository] = None
+        return list(self._others.get(repository, ()))
 
     def _described(self, digest: str) -> Descriptor:
         return (self._known or {}).get(digest, Descriptor("", digest, 0))

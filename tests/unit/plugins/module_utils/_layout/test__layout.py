@@ -8,6 +8,8 @@ import pathlib
 import typing as t
 
 import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._end._referrers import referrers_tag
+from ansible_collections.imageops.registry.plugins.module_utils._layout import _names
 from ansible_collections.imageops.registry.plugins.module_utils._layout._archive import ArchiveStore
 from ansible_collections.imageops.registry.plugins.module_utils._layout._directory import DirectoryStore
 from ansible_collections.imageops.registry.plugins.module_utils._layout._layout import Layout
@@ -548,3 +550,46 @@ def test_what_belongs_to_an_image_has_the_repository_of_the_name_that_was_given(
     found = layout.head_manifest("other/name", signature)
     assert found is not None and found.digest == OTHER.digest
     assert layout.head_manifest("another/name", signature) is None
+
+
+@pytest.mark.parametrize("number", [20, 200])
+def test_names_are_read_once_however_often_images_are_looked_for(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    manifests = [Manifest.parse(encoded(image(annotations={"n": str(n)})), OCI_MANIFEST) for n in range(number)]
+    names = [f"team/app{n}:1" for n in range(number)]
+    foreign(tmp_path, *map(entry, manifests, names), blobs=[manifest.content for manifest in manifests])
+    layout = opened(tmp_path)
+    parsed: list[str] = []
+    parse = _names.parse_reference
+    monkeypatch.setattr(_names, "parse_reference", lambda text: parsed.append(text) or parse(text))
+    for n, manifest in enumerate(manifests):
+        repository = f"team/app{n}"
+        for suffix in ("", ".sig", ".att", ".sbom"):
+            assert layout.head_manifest(repository, referrers_tag(manifest.digest) + suffix) is None
+        assert not layout.list_referrers(repository, manifest.digest).descriptors
+        assert layout.list_tags(repository) == ["1"]
+        assert layout.head_manifest(repository, "1") == manifest.descriptor
+        assert layout.head_manifest(repository, "2") is None
+    assert sorted(parsed) == sorted(names)
+
+
+def test_entries_are_found_by_what_they_are_called_now(tmp_path: pathlib.Path) -> None:
+    first, second = (Manifest.parse(encoded(image(annotations={"n": n})), OCI_MANIFEST) for n in "12")
+    foreign(tmp_path, blobs=[first.content, second.content, CONFIG, LAYER])
+    layout = opened(tmp_path, writing=True)
+    with pytest.raises(NotFound):
+        layout.list_tags("team/app")
+    layout.put_manifest("team/app", "1", first)
+    assert layout.list_tags("team/app") == ["1"]
+    layout.put_manifest("team/app", "2", first)
+    layout.put_manifest("team/app", "1", second)
+    layout.put_manifest("team/other", first.digest, first)
+    layout.keep("team/other", second.digest)
+    assert layout.list_tags("team/app") == ["1", "2"] and layout.list_tags("team/other") == []
+    assert layout.head_manifest("team/app", "1") == second.descriptor
+    layout.commit()
+    layout.close()
+    again = opened(tmp_path)
+    assert again.list_tags("team/app") == ["1", "2"] and again.list_tags("team/other") == []
+    assert again.head_manifest("team/app", "2") == first.descriptor
