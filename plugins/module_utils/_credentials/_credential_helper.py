@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -30,6 +31,8 @@ _NAME = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
 _NOT_FOUND = "credentials not found in native keychain"
 _ADVICE = "It may have expired: renew what the helper keeps, or give another credential"
 _IDENTITY_TOKEN_USER = "<token>"
+_GUARD = 'read -r group || exit; read -r _; kill -s KILL -- "-$group"'
+"""Waits for the end of this process, of which its standard input tells it, and ends a group of processes then."""
 
 
 def ask_helper(name: str, server: str, named_by: str) -> Credential | None:
@@ -66,9 +69,15 @@ def _run(path: str, called: str, server: str) -> tuple[int, bytes]:
     with tempfile.TemporaryFile() as asked:
         asked.write(server.encode("utf-8"))
         asked.seek(0)
-        process = _started(path, called, asked)
+        guard = _started_guard()
+        try:
+            process = _started(path, called, asked)
+        except CredentialError:
+            _end_guard(guard)
+            raise
     with process:
         try:
+            _arm(guard, process.pid)
             end = time.monotonic() + TIME_LIMIT
             output = _limited(t.cast(t.IO[bytes], process.stdout), end)
             if len(output) <= _MAXIMUM_OUTPUT:
@@ -76,6 +85,8 @@ def _run(path: str, called: str, server: str) -> tuple[int, bytes]:
         except (TimeoutError, subprocess.TimeoutExpired):
             raise CredentialError(f"{called} doesn't answer within {TIME_LIMIT:g} seconds") from None
         finally:
+            # First: what the helper has left running, such as an agent, is its own from now on.
+            _end_guard(guard)
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
     return process.returncode, output
@@ -94,6 +105,41 @@ def _started(path: str, called: str, asked: t.IO[bytes]) -> subprocess.Popen[byt
         )
     except OSError as error:
         raise CredentialError(f"{called} can't be run: {error.strerror}") from error
+
+
+def _started_guard() -> subprocess.Popen[bytes] | None:
+    """A process that ends the helper where this one is killed, by whatever signal; None where there is no shell.
+
+    A signal at the death of the parent (prctl) would have to be asked for between fork and exec, where threads make any
+    code of ours unsafe, and would reach the helper alone, not what it waits for. The end of a pipe, which only
+    this process holds, needs nothing of that.
+    """
+    try:
+        return subprocess.Popen(  # pylint: disable=ansible-bad-function
+            ["/bin/sh", "-c", _GUARD],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            # What ends this process may end its whole group.
+            start_new_session=True,
+        )
+    except OSError:
+        return None
+
+
+def _arm(guard: subprocess.Popen[bytes] | None, group: int) -> None:
+    """Tell the guard whom to end."""
+    if guard:
+        with contextlib.suppress(BrokenPipeError):
+            os.write(t.cast(t.IO[bytes], guard.stdin).fileno(), f"{group}\n".encode("ascii"))
+
+
+def _end_guard(guard: subprocess.Popen[bytes] | None) -> None:
+    if guard:
+        guard.kill()
+        # Leaving closes the pipe, and waits.
+        with guard:
+            pass
 
 
 def _limited(stream: t.IO[bytes], end: float) -> bytes:

@@ -168,9 +168,9 @@ class Task:
         """A result, without secrets that a registry may have got into what is said of failures."""
         return t.cast(Plain, self._masking.without_secrets(result))
 
-    def secrets(self) -> set[str]:
+    def secrets(self) -> list[str]:
         """All secrets that are known by now."""
-        return self._masking.secrets()
+        return self._masking.secrets.known()
 
     def check_secrets(self, *values: t.Any) -> None:
         """Raise :class:`SecretInResult` where a secret occurs in what the task is about to return.

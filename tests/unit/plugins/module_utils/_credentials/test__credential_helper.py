@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
+import signal
 import stat
+import subprocess
+import sys
 import time
 import typing as t
 
@@ -130,6 +134,106 @@ def test_a_helper_that_hangs_is_ended_with_all_that_it_started(
     while child.exists() and child.read_bytes() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not child.exists() or not child.read_bytes()
+
+
+def runs(pid: int) -> bool:
+    """Whether a process does anything: one that has ended may still be waited for."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes() != b""
+    except FileNotFoundError:
+        return False
+
+
+def end_of(*pids: int) -> bool:
+    """Whether all of them end within some seconds."""
+    deadline = time.monotonic() + 10
+    while any(map(runs, pids)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not any(map(runs, pids))
+
+
+def pid_in(path: pathlib.Path) -> int:
+    """The number that a process has written, or will write."""
+    deadline = time.monotonic() + 10
+    while not (path.exists() and path.read_text().endswith("\n")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return int(path.read_text())
+
+
+@pytest.mark.skipif(not pathlib.Path("/proc/self/stat").exists(), reason="it looks at processes as Linux shows them")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("threaded", [False, True])
+def test_a_helper_ends_with_the_process_that_asks_it_and_an_agent_does_not(
+    helper: t.Callable[[str], None], tmp_path: pathlib.Path, number: signal.Signals, threaded: bool
+) -> None:
+    agent = f"setsid sh -c 'echo $$ > {tmp_path}/agent; exec sleep 600' > /dev/null 2>&1 < /dev/null &"
+    helper(f"{agent} echo $$ > {tmp_path}/own; sleep 600 & echo $! > {tmp_path}/child; wait")
+    code = "\n".join(
+        (
+            "import signal, threading",
+            f"from {ask_helper.__module__} import ask_helper",
+            "" if number == signal.SIGKILL else f"signal.signal({int(number)}, signal.SIG_DFL)",
+            "ask = lambda: ask_helper('test', 'r', 'f')",
+            "threading.Thread(target=ask).start()" if threaded else "ask()",
+        )
+    )
+    place = str(pathlib.Path(_credential_helper.__file__).parents[6])
+    asking = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": place})
+    own, child, agent_pid = (pid_in(tmp_path / name) for name in ("own", "child", "agent"))
+    try:
+        assert not end_of_none(own, child, agent_pid)
+        asking.send_signal(number)
+        asking.wait()
+        assert end_of(own, child)
+        assert runs(agent_pid)
+    finally:
+        for pid in (own, child, agent_pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def end_of_none(*pids: int) -> list[int]:
+    """Those that have ended."""
+    return [pid for pid in pids if not runs(pid)]
+
+
+def test_nothing_is_left_of_a_helper_that_has_answered_but_what_it_started(
+    helper: t.Callable[[str], None], tmp_path: pathlib.Path
+) -> None:
+    helper(f"sleep 600 > /dev/null 2>&1 < /dev/null & echo $! > {tmp_path}/agent; {answer()}")
+    before = children_of(os.getpid())
+    for _time in range(3):
+        assert ask() == ("ci", SECRET, "")
+        agent = pid_in(tmp_path / "agent")
+        time.sleep(0.1)
+        assert runs(agent)
+        os.kill(agent, signal.SIGKILL)
+    assert children_of(os.getpid()) == before
+
+
+def test_without_a_shell_a_helper_is_asked_all_the_same(
+    helper: t.Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    helper(answer())
+    started = subprocess.Popen
+
+    def without_shell(command: list[str], **options: t.Any) -> t.Any:
+        if command[0] == "/bin/sh":
+            raise FileNotFoundError
+        return started(command, **options)
+
+    monkeypatch.setattr(_credential_helper.subprocess, "Popen", without_shell)
+    assert ask() == ("ci", SECRET, "")
+
+
+def children_of(pid: int) -> set[int]:
+    """The children that a process has, those that have ended and weren't waited for included."""
+    found = set()
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(path.read_text().rpartition(")")[2].split()[1]) == pid:
+                found.add(int(path.parent.name))
+    return found
 
 
 def test_a_helper_that_is_missing_or_broken_is_named(helper: t.Callable[[str], None], tmp_path: pathlib.Path) -> None:
