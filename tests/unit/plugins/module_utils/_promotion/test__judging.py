@@ -256,7 +256,7 @@ def test_a_plan_promotes_nothing_else_than_what_platforms_takes_of_the_signed_in
 def attach(source: FakeRegistry, digest: str) -> None:
     """Attach a bundle to a digest."""
     made = signed_statement(digest, KEY, SIGN)
-    source.blobs[made.layer.digest] = made.content
+    source.add_blob(made.content, "team/app")
     layer = {"mediaType": made.layer.media_type, "digest": made.layer.digest, "size": made.layer.size}
     subject = source.manifests["team/app", digest]
     about = descriptor(subject.content, subject.media_type)
