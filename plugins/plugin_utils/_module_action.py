@@ -90,6 +90,9 @@ class ModuleAction(ActionBase):
                 self._task.args = self._arguments_in_role(variables.connected(self._task.args), variables.prefix)
             except (AnsibleError, OSError, ValueError) as error:
                 return {**result, "failed": True, "msg": getattr(error, "message", "") or str(error)}
+        mistake = self._mistake_in_environment()
+        if mistake:
+            return {**result, "failed": True, "msg": mistake}
         self._task.args = without_nulls(self._task.args)
         in_place = self._runs_in_place(task_vars or {})
         if self._task.async_val:
@@ -109,6 +112,16 @@ class ModuleAction(ActionBase):
     def _result_in_role(self, result: dict[str, t.Any]) -> dict[str, t.Any]:
         """The result of the task in a role."""
         return result
+
+    def _mistake_in_environment(self) -> str:
+        """What no process can have in its environment, wherever the module runs; empty where there is nothing."""
+        environment: dict[str, t.Any] = {}
+        self._compute_environment_string(environment)
+        for name, value in environment.items():
+            if "\0" in f"{name}{value}":
+                shown = str(name).replace("\0", "\\0")
+                return f"environment: {shown} has a null character in it, which no environment can hold. Take it out."
+        return ""
 
     def _runs_in_place(self, task_vars: dict[str, t.Any]) -> bool:
         """Whether the module runs in place, which a line at ``-vvv`` tells."""

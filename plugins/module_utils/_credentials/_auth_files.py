@@ -8,6 +8,7 @@ containers-auth.json(5)), and where they are looked for."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -116,7 +117,11 @@ class Place(t.NamedTuple):
             raise CredentialError(f"{where}{error.reason}", hint=error.hint) from None
 
     def _content(self) -> bytes:
-        with open(absolute(self.path), "rb") as file:
+        path = absolute(self.path)
+        if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+            # A pipe may never be written to, and a device never end.
+            raise OSError(errno.EINVAL, "it is no file")
+        with open(path, "rb") as file:
             return file.read(_MAXIMUM_SIZE + 1)
 
 

@@ -14,7 +14,7 @@ import ssl
 import typing as t
 
 from .._model._errors import LocalFileError
-from .._run._local_path import absolute, check_is_path, relative_hint
+from .._run._local_path import absolute, check_is_file, check_is_path, relative_hint
 from ._certificate_directories import CertificateDirectory, find_certificate_directory
 from ._endpoint import Endpoint
 from ._requests import requests, urllib3
@@ -123,7 +123,11 @@ def _authorities(path: str, option: str = "", *, variable: str = "") -> str:
     found = _readable(path, option, variable=variable)
     try:
         if os.path.isdir(found):
-            if any(_HASHED.fullmatch(name) for name in os.listdir(found)):
+            hashed = [name for name in os.listdir(found) if _HASHED.fullmatch(name)]
+            for name in hashed:
+                # Read in the middle of a handshake.
+                check_is_file(os.path.join(found, name))
+            if hashed:
                 return found
             problem = LocalFileError(
                 f"the directory {found}{_named(variable)} has no certificates under the names by which they are found",
@@ -132,6 +136,8 @@ def _authorities(path: str, option: str = "", *, variable: str = "") -> str:
         else:
             _check_pem(found)
             return found
+    except LocalFileError as error:
+        problem = error
     except ssl.SSLError:
         problem = LocalFileError(f"the file {found}{_named(variable)} holds no valid certificates in PEM")
     raise problem.at_option(option) if option else problem
@@ -153,8 +159,11 @@ def _readable(path: str, option: str = "", *, variable: str = "") -> str:
         if os.path.isdir(expanded):
             os.listdir(expanded)
         else:
+            check_is_file(expanded)
             with open(expanded, "rb"):
                 pass
+    except LocalFileError as error:
+        raise error.at_option(option or variable) from None
     except OSError as error:
         problem = LocalFileError(
             f"the file {expanded}{_named(variable)} can't be read: {error.strerror}", hint=relative_hint(path)

@@ -74,3 +74,12 @@ def shown_options(value: t.Any, paths: t.Collection[str], name: str = "") -> t.A
     if not isinstance(value, str):
         return value
     return HIDDEN if name in paths and is_content(value) else without_login(value)
+
+
+def loggable(value: t.Any) -> t.Any:
+    """Plain values as the system's log takes them, which has neither null characters nor halves of characters."""
+    if isinstance(value, dict):
+        return {loggable(key): loggable(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [loggable(inner) for inner in value]
+    return value.replace("\0", " ").encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value

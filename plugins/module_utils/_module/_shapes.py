@@ -67,6 +67,34 @@ def misshapen(spec: Plain, given: t.Any, place: str = "") -> str:
     return ""
 
 
+def without_unreadable(spec: Plain, given: t.Any) -> Plain:
+    """The options without those that ansible-core fails to read: what is no mapping where suboptions are wanted.
+
+    It would raise an exception that names no option, before what is wrong is said. Secrets among the others are still
+    found, and hidden.
+    """
+    kept = dict(given)
+    for name, option in spec.items():
+        if not option.get("options"):
+            continue
+        for spelling in (name, *option.get("aliases", ())):
+            if kept.get(spelling) is not None:
+                kept[spelling] = _readable(option, kept[spelling])
+    return kept
+
+
+def _readable(option: Plain, value: t.Any) -> t.Any:
+    """A value of an option with suboptions; None where it is of another kind."""
+    if option.get("type") == "list":
+        entries = value if isinstance(value, list) else [value]
+        return [entry for entry in (_readable_mapping(option, one) for one in entries) if entry is not None]
+    return _readable_mapping(option, value)
+
+
+def _readable_mapping(option: Plain, value: t.Any) -> t.Any:
+    return without_unreadable(option["options"], value) if isinstance(value, Mapping) else None
+
+
 def broken_rule(rules: Plain, given: t.Any, place: str = "") -> str:
     """Which option doesn't go with another one, in a sentence that begins with it; empty where all do.
 

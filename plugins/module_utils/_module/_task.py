@@ -18,7 +18,7 @@ from .._http._notices import Notices
 from .._http._requests import REQUESTS_IMPORT_ERROR
 from .._http._transport import Transport
 from .._model._errors import InvalidInput, LocalFileError, RegistryError
-from .._model._shown import shown_options
+from .._model._shown import loggable, shown_options
 from .._registry._registry import Registry
 from .._run._attachment import Attachment, take_directory
 from .._run._counters import Counters
@@ -26,7 +26,7 @@ from .._run._progress import Progress
 from ._connection import ONE_END, WHOLE_TASK, endpoint_from_options
 from ._masking import Masking, SecretInResult, options_with_paths, without_no_log
 from ._results import deliverable, failure, message_of
-from ._shapes import broken_rule, misshapen, with_declared_names
+from ._shapes import broken_rule, misshapen, with_declared_names, without_unreadable
 
 Plain = dict[str, t.Any]
 
@@ -66,10 +66,15 @@ class CheckedModule(AnsibleModule):
         self.params = with_declared_names(self.params)
         rules = {name: getattr(self, name) for name in _KINDS_OF_RULES}
         self.misshapen = misshapen(self.argument_spec, self.params) or broken_rule(rules, self.params)
+        if self.misshapen:
+            self.params = without_unreadable(self.argument_spec, self.params)
 
     def _log_invocation(self) -> None:
         """Have the system's log say what was called, without any secret that is inside of a dictionary."""
-        given, self.params = self.params, shown_options(without_no_log(self.params, self.argument_spec), PATHS)
+        given, self.params = (
+            self.params,
+            loggable(shown_options(without_no_log(self.params, self.argument_spec), PATHS)),
+        )
         try:
             super()._log_invocation()  # type: ignore[no-untyped-call]  # ansible-core has no types
         finally:

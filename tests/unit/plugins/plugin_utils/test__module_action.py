@@ -51,6 +51,7 @@ class Role:
 @pytest.fixture(autouse=True)
 def _without_ansible(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ActionBase, "run", lambda self, tmp, task_vars: {})
+    monkeypatch.setattr(ActionBase, "_compute_environment_string", lambda self, found: "")
     monkeypatch.setattr(_module_action, "why_payload", lambda action, name, task_vars: "a test")
 
 
@@ -58,6 +59,20 @@ def test_a_module_runs_and_leaves_nothing_behind() -> None:
     recording = Recording(0)
     assert recording.run(task_vars={"a": 1}) == {"changed": True}
     assert recording.done == [{"task_vars": {"a": 1}}, "/there"]
+
+
+@pytest.mark.parametrize(("name", "value"), [("A", "x\0y"), ("A\0", "x")])
+def test_what_no_environment_can_hold_is_one_sentence(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setattr(
+        ActionBase, "_compute_environment_string", lambda self, found: found.update({"B": "1", name: value})
+    )
+    recording = Recording(0)
+    shown = name.replace("\0", "\\0")
+    assert recording.run(task_vars={}) == {
+        "failed": True,
+        "msg": f"environment: {shown} has a null character in it, which no environment can hold. Take it out.",
+    }
+    assert not recording.done
 
 
 def test_a_module_with_async_is_detached_and_keeps_its_files() -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import pathlib
 import shutil
 import subprocess
@@ -194,3 +195,10 @@ def test_the_content_of_a_file_in_place_of_its_path_is_not_shown(
     with pytest.raises(LocalFileError, match=f"^{place}: the path of a file is wanted.*content of one") as caught:
         found(**options)
     assert content.strip()[:12] not in str(caught.value)
+
+
+def test_a_pipe_among_hashed_certificates_is_refused(tmp_path: pathlib.Path) -> None:
+    os.mkfifo(tmp_path / "0123abcd.0")
+    with pytest.raises(LocalFileError, match="^ca_path: .*/0123abcd.0 is no file") as caught:
+        found(ca_path=str(tmp_path))
+    assert caught.value.option == "ca_path"

@@ -9,7 +9,6 @@ import pathlib
 import typing as t
 
 import pytest
-from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (
     AccessDenied,
     ConnectionFailed,
@@ -65,7 +64,8 @@ def destination() -> FakeRegistry:
 def registry_with_blobs(name: str) -> FakeRegistry:
     """A registry that has all blobs, and no manifest."""
     registry = FakeRegistry(name)
-    registry.blobs.update((compute_digest(content), content) for content in (CONFIG, LAYER, b"another layer"))
+    for content in (CONFIG, LAYER, b"another layer"):
+        registry.add_blob(content, "team/app", "team/other")
     return registry
 
 
