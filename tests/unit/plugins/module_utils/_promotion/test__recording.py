@@ -65,7 +65,7 @@ def registry_with_blobs(name: str) -> FakeRegistry:
     """A registry that has all blobs, and no manifest."""
     registry = FakeRegistry(name)
     for content in (CONFIG, LAYER, b"another layer"):
-        registry.add_blob(content, "team/app", "team/other")
+        registry.add_blob(content, "team/app", "team/other", "prod/app", "prod/web", "prod/multi", "other/app")
     return registry
 
 
