@@ -5,9 +5,10 @@
 
 """The port: what a source or destination is. All that compares, copies and tags works on it, and knows nothing else.
 
-``_end`` has what a side promises (:class:`.End`), ``_deleting`` what one promises besides that deletes. The other files
-are the values that go in and out: ``_purpose`` (why somebody looks), ``_referrers``, ``_upload_session``,
-``_upload_form`` and ``_body``. There are two sides so far: ``_registry``, over HTTP, and ``_layout``, in files.
+``_end`` has what a side promises (:class:`.End`), ``_deleting`` what one promises besides that deletes.
+``_remembering`` keeps the answers of one while a task compares and judges. The other files are the values that go in
+and out: ``_purpose`` (why somebody looks), ``_referrers``, ``_upload_session``, ``_upload_form`` and ``_body``. There
+are two sides so far: ``_registry``, over HTTP, and ``_layout``, in files.
 
 To add another one, such as a store of objects:
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from .._end._end import End
+from .._end._remembering import remembering
 from .._images._listing import ImageName
 from .._model._errors import NotFound, RegistryError
 from .._model._manifest import Manifest
@@ -32,6 +33,8 @@ def documents_of(
     Signatures are looked at where there are rules. Nothing is kept in ``sights``.
     """
     now = utc_now()
+    if rules:
+        registry = remembering(registry)
 
     def surroundings(name: ImageName, manifest: Manifest) -> Surroundings:
         rule = rule_for(rules, name.repository)

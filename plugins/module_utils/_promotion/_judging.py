@@ -14,6 +14,7 @@ import datetime
 import typing as t
 
 from .._end._end import End
+from .._end._remembering import remembering
 from .._images._listing import ImageName
 from .._images._platform_choice import choose_platforms
 from .._model._actions import COPY, EXISTS, FAILED, PROMOTE, REFUSED, REPLACE
@@ -49,6 +50,7 @@ def judge_plan(plan: Plan, source: End, destination: End, conditions: Conditions
     can't be read is a failure of the image, and never a pass. Unless ``check``, it is kept that the digests were met.
     Raises :class:`LocalFileError` where that can't be.
     """
+    source = remembering(source)
     judge = _Judge(plan, source, destination, conditions)
     if conditions.sights is not None and not check:
         conditions.sights.note(filter(None, map(judge.sight_of, plan.images)), judge.now)

@@ -12,6 +12,7 @@ import typing as t
 from .._blobs._missing_repositories import MissingRepositories
 from .._blobs._placement import BlobGroup
 from .._end._end import End
+from .._end._remembering import remembering
 from .._images._contents import Depth
 from .._images._inspection import describe, describe_tree
 from .._model._actions import DAMAGED, PROMOTE
@@ -55,6 +56,9 @@ def make_plan(
     Of images that are equal there is nothing but what was found. ``missing`` learns which repositories aren't at the
     destination. Raises what keeps summaries from being read.
     """
+    if rules.conditions.gates or rules.conditions.signatures:
+        # What the comparison asks, the judging asks as well.
+        source = remembering(source)
     compared = compare_images(source, destination, items, artifacts_of_equal=rules.artifacts_of_equal, missing=missing)
     compared = verify_contents(source, destination, compared, rules.depth, repair=rules.repair)
     summaries = _summaries(compared, source) if rules.summaries else {}

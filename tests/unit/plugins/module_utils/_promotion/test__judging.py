@@ -277,6 +277,27 @@ def test_each_signed_digest_keeps_a_signature(source: FakeRegistry, destination:
     assert judged(source, destination, bundles, signatures=(REQUIRED,)).images[0].action == "promote"
 
 
+def test_signatures_and_gates_ask_nothing_that_the_comparison_has_asked(
+    source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    sign(source)
+    attach(source, DIGEST)
+    without = plan_for(source, destination, ITEM)
+    asked = list(source.calls)
+    source.calls.clear()
+    named = gates("length(referrers) == `2`", "signatures[0].verified", "promotions == `[]`", "labels.team == 'app'")
+    plan = plan_for(source, destination, ITEM, conditions=Conditions(named, (REQUIRED,)))
+    assert plan.images[0].action == "promote" and len(plan.manifests) == len(without.manifests)
+    (image_one,) = plan.images
+    assert all(gate.passed for gate in image_one.gates), image_one.gates
+    more = sorted(source.calls)
+    for call in asked:
+        more.remove(call)
+    # The config, and the payloads.
+    assert {call.split()[0] for call in more} == {"GET"} and len(set(more)) == 3
+    assert not {call.split()[2] for call in more} & {digest for _repository, digest in source.manifests}
+
+
 def test_nothing_is_written_before_all_have_passed(source: FakeRegistry, destination: FakeRegistry) -> None:
     plan = judged(source, destination, ITEM, OTHER_ITEM, gates=gates("`false`", repositories=["team/other"]))
     promotion = Promotion(source.client, destination.client, plan, CopyRules(True, False), Progress())
