@@ -4,6 +4,7 @@
 """make bench: measure this collection beside other tools, on real registries.
 
 Usage: bench.py [--only a,c] [--rounds N] [--quick]
+       bench.py judging [--images N] [--rounds N]      what gates and signatures cost
 """
 
 from __future__ import annotations
@@ -36,15 +37,11 @@ def main() -> int:
         env = running.environment_for(core)
         del env["PYTHONDONTWRITEBYTECODE"]  # a user's Ansible has its plugins compiled, too
         env["PATH"] = os.pathsep.join([env["PATH"], *map(str, PEERS)])
-        command = [
-            python,
-            COPY / "tests" / "benchmark" / "benchmark.py",
-            "--core",
-            core,
-            "--docs",
-            common.ROOT / "docs",
-        ]
-        command += ["--directory", common.BUILD / "bench", *sys.argv[1:]]
+        scripts, arguments = COPY / "tests" / "benchmark", sys.argv[1:]
+        if arguments[:1] == ["judging"]:
+            return running.run_in_front([python, scripts / "judging.py", "--core", core, *arguments[1:]], env)
+        command = [python, scripts / "benchmark.py", "--core", core, "--docs", common.ROOT / "docs"]
+        command += ["--directory", common.BUILD / "bench", *arguments]
         return running.run_in_front(command, env)
 
 
