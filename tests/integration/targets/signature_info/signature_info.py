@@ -6,8 +6,12 @@
 from __future__ import annotations
 
 import base64
+import time
+from pathlib import Path
 from typing import NamedTuple
 
+import signed_images
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from openssl_signatures import BUNDLE, NOTARY, Keys, Signatures
 from runs import (
     OUTPUT,
@@ -28,6 +32,8 @@ from runs import (
 
 KEYS = ("p256", "p384", "rsa", "ed25519")
 OTHER = "sha256:" + "0" * 64
+PREFIX = f"signatures-{time.time_ns()}"
+"""New at every run: what an earlier one has promoted would be equal."""
 
 
 class Place(NamedTuple):
@@ -143,6 +149,64 @@ def rules(place: Place) -> None:
     nothing = place.verify({"repositories": ["elsewhere"], "mode": "none"})
     check([image["reason"] for image in nothing] == ["no rule of signatures matches"] * 2, f"{nothing}")
 
+    text = Path(place.path("p256.pub")).read_text(encoding="utf-8")
+    check(verified(place.verify({"keys": [text]})) == [True, False], "a key as text")
+    good = place.verify({**key, "predicate_types": ["https://spdx.dev/Document"]})[0]
+    counted = sorted(one["form"] for one in good["signatures"] if one["verified"])
+    check(counted == ["cosign_tag", "sigstore_bundle"], f"a statement counts that isn't asked for: {good}")
+
+
+def unreadable(place: Place) -> None:
+    """A key that can't be read fails the task before the first request."""
+    beginning = mark()
+    rule = {"keys": [place.path("root.crt")]}
+    options = {**connection(place.registry), "images": place.images, "signatures": [rule]}
+    done = playbook(play([task("signature_info", options)]), {}, expected=2)
+    check("it is no public key in PEM" in done.of("signature_info")["msg"], done.output)
+    check(not requests_since(beginning, place.registry), "the registry was asked")
+
+
+def indexes(place: Place) -> None:
+    """With each_image, every image of an index needs a signature, and keeps it when it is promoted."""
+    made = signed_images.signed(f"each-{place.registry}")
+    signed_images.push_signed(place.registry, made)
+    public = signed_images.KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    there = Place(place.registry, place.keys, [{"repository": made.repository, "tag": "1.0"}])
+    rule = {"keys": [public]}
+    check(verified(there.verify(rule)) == [True], "the index is signed")
+    (found,) = there.verify({**rule, "each_image": True})
+    check(not found["verified"] and made.images[0].digest in found["reason"], f"{found}")
+    check(made.images[1].digest not in found["reason"], f"{found}")
+
+
+def promotions(place: Place) -> None:
+    """What isn't signed, or leaves its signature behind, isn't promoted; the signature is there before the tag."""
+    names = place.images
+    good, bad = (
+        {**image, "destination_repository": f"{place.registry}-{PREFIX}/{image['repository']}"} for image in names
+    )
+    ends = {**connection("prod"), "source": connection(place.registry)}
+    rule = {"keys": [place.path("p256.pub")]}
+    beginning = mark()
+    for what, options in (
+        ("it isn't signed", {"images": [good, bad]}),
+        ("its signature stays", {"images": [good], "artifacts": ["none"]}),
+        ("other artifacts come", {"images": [good], "artifacts": ["application/spdx+json"]}),
+    ):
+        given = task("image_copy", {**ends, **options, "signatures": [rule]}, name=what)
+        done = playbook(play([given]), {}, expected=2).of(what)
+        check("refused" in [image["action"] for image in done["images"]], f"{what}: {done}")
+    writes = [one for one in requests_since(beginning, "prod") if one["method"] in WRITING]
+    check(not writes, f"{writes}")
+    options = {**ends, "images": [good], "signatures": [rule]}
+    done = playbook(play([task("image_copy", options)]), {}).of("image_copy")
+    check(done["images"][0]["verified"] is True, f"{done}")
+    pushed = [one["path"] for one in requests_since(beginning, "prod") if one["method"] == "PUT"]
+    check(pushed[-1].endswith(f"/manifests/{good['tag']}"), f"the tag isn't last: {pushed}")
+    there = {**connection("prod"), "repository": good["destination_repository"], "tag": good["tag"]}
+    again = playbook(play([task("signature_info", {**there, "signatures": [rule]})]), {}).of("signature_info")
+    check(again["verified"] is True, f"{again}")
+
 
 def documents(place: Place) -> None:
     """Gates see the same signatures."""
@@ -165,10 +229,12 @@ def signatures() -> None:
     for registry in ("dev", *(name for name in ("olareg",) if name in REGISTRIES)):
         place = signed(registry)
         beginning = mark()
-        for look in (each_key, certificates, rules, documents):
+        for look in (each_key, certificates, rules, unreadable, documents):
             look(place)
         writes = [one for one in requests_since(beginning, registry) if one["method"] in WRITING]
         check(not writes, f"{registry}: {writes}")
+        indexes(place)
+        promotions(place)
         say(f"{registry}: {len(KEYS)} keys, 3 forms")
 
 
