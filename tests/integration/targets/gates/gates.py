@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 import time
 from typing import NamedTuple
 
+from killing import kill_tree
 from openssl_signatures import BUNDLE, OCI_MANIFEST, Keys, Signatures, b64, digest_of
 from runs import (
     COLLECTION,
@@ -21,6 +24,7 @@ from runs import (
     Run,
     check,
     connection,
+    inventory,
     lines,
     main,
     mark,
@@ -205,6 +209,68 @@ def role() -> None:
     check("1 unchanged" in said_in(again), again.output)
 
 
+JUDGED = 12
+ATTEMPTS = 3
+
+
+class Begun:
+    """A run of ansible-playbook that is watched by what the source sees of it."""
+
+    def __init__(self, copying: Plain) -> None:
+        command = ["ansible-playbook", "-i", str(inventory()), str(play([copying]))]
+        environment = {name: value for name, value in os.environ.items() if name != "RUNS_STARTED"}
+        self.moment = mark()
+        with (OUTPUT / "judged.log").open("w", encoding="utf-8") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
+            )
+
+    def judged(self) -> int:
+        """How many images the gates have seen: for each, its config is read."""
+        return sum("/blobs/sha256:" in request["path"] for request in requests_since(self.moment, SOURCE))
+
+    def kill_at(self, number: int) -> int:
+        """SIGKILL it and all below it when so many images are judged, or it has ended. Returns how many are."""
+        while self._process.poll() is None and self.judged() < number:
+            time.sleep(0.01)
+        kill_tree(self._process.pid)
+        self._process.wait()
+        return self.judged()
+
+    def writes(self) -> list[str]:
+        return lines(one for one in requests_since(self.moment, DESTINATION) if one["method"] in WRITING)
+
+
+def killed() -> None:
+    """Killed at any moment before the last image is judged, nothing is written; with one refused, nothing either."""
+    keys = Keys(OUTPUT / "keys")
+    images = [Made(f"judged/image-{number}", labels={"number": str(number)}) for number in range(JUDGED)]
+    playbook(play([step for made in images for step in made.tasks(SOURCE, keys)]), {})
+    gate = {"name": "numbered", "that": "labels.number != null"}
+    options: Plain = {**connection(DESTINATION), "source": connection(SOURCE), "artifacts": ["none"], "gates": [gate]}
+    options["images"] = [made.named for made in images]
+    # So it takes some seconds until all are judged.
+    slowly = task("image_copy", {**options, "requests_per_second": 2})
+    for moment in (1, JUDGED // 2):
+        for _attempt in range(ATTEMPTS):
+            begun = Begun(slowly)
+            seen = begun.kill_at(moment)
+            if seen < JUDGED:
+                break
+        log = (OUTPUT / "judged.log").read_text(encoding="utf-8")
+        check(moment <= seen < JUDGED, f"it was killed when {seen} images were judged, which shows nothing:\n{log}")
+        check(not begun.writes(), f"{seen} of {JUDGED} images were judged, and these were written: {begun.writes()}")
+        say(f"killed when {seen} of {JUDGED} images were judged: nothing was written")
+    beginning = mark()
+    refusing = {**options, "gates": [{**gate, "that": f"labels.number != '{JUDGED - 1}'"}]}
+    done = playbook(play([task("image_copy", refusing)]), {}, expected=2).of("image_copy")
+    check([image["action"] for image in done["images"]].count("refused") == 1, f"{done['images']}")
+    writes = [one for one in requests_since(beginning, DESTINATION) if one["method"] in WRITING]
+    check(not writes, f"{lines(writes)}")
+    done = playbook(play([task("image_copy", options)]), {}).of("image_copy")
+    check([image["action"] for image in done["images"]] == ["promote"] * JUDGED, f"{done['images']}")
+
+
 def diff_of(done: Run) -> list[Plain]:
     """The blocks that the role has shown."""
     blocks: list[Plain] = done.of("Copy what differs, and move the tags last")["diff"]
@@ -216,4 +282,4 @@ def said_in(done: Run) -> str:
     return json.dumps([entry["result"] for entry in done.results])
 
 
-main([cookbook, role])
+main([cookbook, role, killed])
