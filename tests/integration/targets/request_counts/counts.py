@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qs
 
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from runs import (
+    OUTPUT,
     PROMOTE,
     REGISTRIES,
     WRITING,
@@ -26,11 +28,16 @@ from runs import (
     requests_since,
     say,
     seed,
+    state_at,
     task,
 )
+from signing import key_of, signature_image
+
+from seeding import Pusher
 
 KINDS = "single,multi,family"
 TAGS = ["1.0", "stable", "latest"]
+KEY = key_of("release")
 
 
 class Pair:
@@ -367,4 +374,61 @@ def something_new() -> None:
     check_kinds("one changed layer", moment, destination, {**NEW_TAG, **wrote})
 
 
-main([unchanged, check_mode, from_nothing, something_new])
+JUDGED = 10
+GATES = [
+    {"name": "titled", "that": 'labels."org.opencontainers.image.title" != null'},
+    {"name": "known age", "that": "age_seconds > `0`"},
+    {"name": "small", "that": "total_size < `100000000`"},
+]
+OVER_ARTIFACTS = [*GATES, {"name": "signed", "that": "length(referrers) == `1` && signatures[0].verified"}]
+
+
+def compared(source: str, moment_of: str, options: Plain) -> Counter[str]:
+    """The requests of a comparison at the source; at the destination, nothing is written."""
+    moment = mark()
+    result = call([task("image_diff_info", options)]).of("image_diff_info")
+    actions = {image["action"] for image in result["images"]}
+    check(actions == {"promote"}, f"{moment_of}: {[image['reason'] for image in result['images']]}")
+    return kinds_since(moment, source)
+
+
+def judged() -> None:
+    """A gate over labels costs a config for each image that can be run, a signature its payload, and no manifest."""
+    key = OUTPUT / "release.pem"
+    public = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    key.write_bytes(public)
+    rules = [{"keys": [str(key)]}]
+    for kind, runnable in (("family", 1), ("multi", 2)):
+        seeded = seed("dev", kind, f"judged/{kind}", images=JUDGED if kind == "family" else 1)
+        state = state_at()
+        with Pusher(state.registry("dev"), str(state.ca_path)) as pusher:
+            for image in seeded:
+                tag = image["digest"].replace(":", "-") + ".sig"
+                pusher.push_manifest(image["repository"], signature_image(KEY, image["digest"]), tag)
+        number = len(seeded)
+        options = {**ends_of("dev", "prod"), "images": items_of(seeded)}
+        plain = compared("dev", "without gates", options)
+        configs = Counter({"GET blob 200": number * runnable})
+        over_labels = compared("dev", "with gates", {**options, "gates": GATES})
+        check(over_labels - plain == configs, f"gates over labels cost {over_labels - plain} more, not {configs}")
+        check(not plain - over_labels, f"with gates, these aren't asked: {plain - over_labels}")
+        payloads = Counter({"GET blob 200": number})
+        signed = compared("dev", "with signatures", {**options, "signatures": rules})
+        check(signed - plain == payloads, f"signatures cost {signed - plain} more, not {payloads}")
+        both = compared("dev", "with both", {**options, "gates": OVER_ARTIFACTS, "signatures": rules})
+        check(both - plain == configs + payloads, f"both cost {both - plain} more, not {configs + payloads}")
+        told = f"{plain.total() / number:g} requests per image, {both.total() / number:g} with gates and a key"
+        say(f"{number} of {kind}: {told}")
+    # What is equal isn't judged.
+    equal = items_of(seeded, destination_repository="counts/judged")
+    copied("to be equal", {**ends_of("dev", "prod"), "images": equal})
+    moment = mark()
+    refusing = [{"name": "never", "that": "`false`"}, *OVER_ARTIFACTS]
+    options = {**ends_of("dev", "prod"), "images": equal, "gates": refusing, "signatures": rules}
+    result = call([task("image_diff_info", options)]).of("image_diff_info")
+    check(result["differs"] is False, f"what is equal is judged: {result}")
+    seen = kinds_since(moment, "dev")
+    check(seen == Counter({"HEAD tag 200": len(equal)}), f"what is equal costs {seen}")
+
+
+main([unchanged, check_mode, from_nothing, something_new, judged])
