@@ -72,6 +72,7 @@ def checks(sanity: Path, lint: Path, actionlint: Path | None) -> dict[str, tuple
         "repository rules": ([python, COPY / "tools" / "rules.py"], COPY, env),
         "module rules": ([python, COPY / "tools" / "module_rules.py"], COPY, env),
         "linted tasks": ([python, COPY / "tools" / "linted_tasks.py"], COPY, env),
+        "promotion records": ([python, COPY / "tools" / "record_schema.py"], COPY, env),
     }
     if actionlint:
         # It would run these two programs where they are installed, and find other things there than elsewhere.

@@ -85,6 +85,8 @@ options:
     default: fail
 seealso:
   - module: imageops.registry.image_diff_info
+  - ref: ansible_collections.imageops.registry.docsite.guide_records
+    description: What a record has, key by key, and when it is written.
   - ref: ansible_collections.imageops.registry.docsite.reliability
     description: What happens when requests, registries or runs fail.
 """

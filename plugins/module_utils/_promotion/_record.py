@@ -6,7 +6,7 @@
 """The record of a promotion: what was promoted, what its tags pointed to before, by whom and why, and how it ended.
 
 One value for files and for what is attached to images. Written, it is a statement (in-toto attestation framework,
-Statement v1); ``_record_reading`` reads it. The guide "Promotion records" is its specification: a change here is a
+Statement v1); ``_record_reading`` reads it. The guide ``guide_records.rst`` is its specification: a change here is a
 change there, and of ``docs/promotion-record.schema.json``.
 
 Versions: the predicate type ends with the major version. Within it, keys may be added, and a reader leaves out those

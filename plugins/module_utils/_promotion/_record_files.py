@@ -64,7 +64,7 @@ class RecordFile:
 
     def take_room(self, record: Record) -> None:
         """Take the room that this record needs now and when it has ended, and check that all of it can be written."""
-        room = b" " * (len(encode_record(record)) * 5 // 4 + _ROOM_BESIDE)
+        room = b" " * (len(encode_record(record, indent=1)) * 5 // 4 + _ROOM_BESIDE)
         for part in (_BEGUN, _ENDED):
             self._fill(self._prepared[part], part, room)
 
@@ -94,7 +94,7 @@ class RecordFile:
 
     def _put(self, part: str, record: Record) -> None:
         file = self._prepared[part]
-        self._fill(file, part, encode_record(record))
+        self._fill(file, part, encode_record(record, indent=1))
         self._folder.move(_prepared_name(self.name, part), self._folder, self.name)
         # From here on it is the record, and stays locked until it is closed.
         self._open.append(self._prepared.pop(part))

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import copy
+import typing as t
+
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._gates import GateResult
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._record import (
     NotReverted,
@@ -12,9 +15,14 @@ from ansible_collections.imageops.registry.plugins.module_utils._promotion._reco
     RecordedBytes,
     RecordedImage,
     RecordedTag,
+    statement_of,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._signatures import Signature
 from ansible_collections.imageops.registry.tests.unit.support.documents import DIGEST, OTHER_DIGEST
+
+Plain = dict[str, t.Any]
+Place = tuple[t.Union[str, int], ...]
+"""Where in a statement something is: names of keys, and numbers in lists."""
 
 APP = RecordedImage(
     reference="dev.example:5000/team/app:1.4.2",
@@ -68,3 +76,36 @@ FAILED = DONE._replace(
     not_reverted=(NotReverted("prod/app", "1.4.2", DIGEST, "", "the registry can't remove a tag alone"),),
 )
 """A promotion with a tag that could not go back."""
+
+
+def with_value(record: Record, place: Place, value: t.Any) -> Plain:
+    """The statement of a record with something else in one place."""
+    statement = copy.deepcopy(statement_of(record))
+    found: t.Any = statement
+    for name in place[:-1]:
+        found = found[name]
+    found[place[-1]] = value
+    return statement
+
+
+def without(record: Record, place: Place) -> Plain:
+    """The statement of a record without one key."""
+    statement = copy.deepcopy(statement_of(record))
+    found: t.Any = statement
+    for name in place[:-1]:
+        found = found[name]
+    del found[place[-1]]
+    return statement
+
+
+def keys_of(record: Record) -> list[Place]:
+    """The places of all keys in a statement, but those in values of gates, which may be anything."""
+    return [place for place in _keys_in(statement_of(record), ()) if "value" not in place[:-1]]
+
+
+def _keys_in(value: t.Any, place: Place) -> t.Iterator[Place]:
+    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, inner in entries:
+        if isinstance(name, str):
+            yield (*place, name)
+        yield from _keys_in(inner, (*place, name))

@@ -117,7 +117,7 @@ def test_room_is_taken_for_both_and_used_again(folder: Folder) -> None:
         file.begin(BEGUN)
         assert os.stat(file.path).st_ino in numbers
         file.end(DONE)
-        assert os.stat(file.path).st_ino in numbers and os.stat(file.path).st_size == len(encode_record(DONE))
+        assert os.stat(file.path).st_ino in numbers and os.stat(file.path).st_size == len(encode_record(DONE, indent=1))
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import typing as t
 
@@ -23,51 +22,24 @@ from ansible_collections.imageops.registry.plugins.module_utils._promotion._reco
 )
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._statement import Statement
 from ansible_collections.imageops.registry.tests.unit.support.documents import DIGEST, OTHER_DIGEST
-from ansible_collections.imageops.registry.tests.unit.support.records import APP, BEGUN, DONE, EQUAL, FAILED
+from ansible_collections.imageops.registry.tests.unit.support.records import (
+    APP,
+    BEGUN,
+    DONE,
+    EQUAL,
+    FAILED,
+    Place,
+    keys_of,
+    with_value,
+    without,
+)
 
 Plain = dict[str, t.Any]
-Place = tuple[t.Union[str, int], ...]
-
-
-def with_value(record: Record, place: Place, value: t.Any) -> Plain:
-    """The statement of a record with something else in one place."""
-    statement = copy.deepcopy(statement_of(record))
-    found: t.Any = statement
-    for name in place[:-1]:
-        found = found[name]
-    found[place[-1]] = value
-    return statement
-
-
-def without(record: Record, place: Place) -> Plain:
-    """The statement of a record without one key."""
-    statement = copy.deepcopy(statement_of(record))
-    found: t.Any = statement
-    for name in place[:-1]:
-        found = found[name]
-    del found[place[-1]]
-    return statement
-
-
-def keys_in(value: t.Any, place: Place = ()) -> t.Iterator[Place]:
-    """The places of all keys."""
-    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for name, inner in entries:
-        if isinstance(name, str):
-            yield (*place, name)
-        yield from keys_in(inner, (*place, name))
+ALL_KEYS = [place for place in keys_of(FAILED) if place[0] == "predicate" and len(place) > 1]
 
 
 def encoded(statement: Plain) -> bytes:
     return json.dumps(statement).encode()
-
-
-ALL_KEYS = [
-    place
-    for place in keys_in(statement_of(FAILED))
-    # What is below may be anything, and digests of subjects have the name of an algorithm.
-    if "value" not in place[:-1] and place[0] == "predicate" and len(place) > 1
-]
 
 
 @pytest.mark.parametrize("record", [DONE, BEGUN, FAILED, DONE._replace(outcome="reverted", reverts="a.promotion.json")])

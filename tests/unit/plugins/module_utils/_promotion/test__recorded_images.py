@@ -1,0 +1,55 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._record import (
+    OUTCOMES,
+    TAG_ACTIONS,
+    Record,
+    encode_record,
+)
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._record_reading import parse_record
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._recorded_images import outcome_of
+from ansible_collections.imageops.registry.tests.unit.support.every_record import every_record
+from ansible_collections.imageops.registry.tests.unit.support.records import APP, EQUAL
+
+EVERY = every_record()
+
+
+@pytest.mark.parametrize("record", EVERY, ids=lambda record: f"{record.outcome} {record.images[0].reference}")
+def test_what_is_written_is_read(record: Record) -> None:
+    assert parse_record(encode_record(record)) == record
+
+
+def test_every_action_and_outcome_is_among_them() -> None:
+    assert {record.outcome for record in EVERY} == set(OUTCOMES)
+    assert {tag.action for record in EVERY for image in record.images for tag in image.tags} == set(TAG_ACTIONS)
+
+
+def test_what_is_promoted_in_part_says_what_the_source_serves() -> None:
+    (image,) = (one for one in EVERY[-1].images if [tag.tag for tag in one.tags] == ["amd64"])
+    assert image.digest != image.source_digest
+
+
+@pytest.mark.parametrize(
+    ("actions", "all_or_nothing", "outcome"),
+    [
+        (["create", "replace", "exists", "skip"], True, "done"),
+        (["reverted", "failed"], True, "reverted"),
+        (["failed"], True, "reverted"),
+        (["reverted", "failed", "create"], True, "failed"),
+        (["reverted", "replace"], True, "failed"),
+        (["failed", "create"], False, "failed"),
+        (["failed"], False, "failed"),
+    ],
+)
+def test_how_it_ended_is_told_by_the_tags(actions: list[str], all_or_nothing: bool, outcome: str) -> None:
+    tags = tuple(APP.tags[0]._replace(action=action) for action in actions)
+    assert outcome_of([EQUAL, APP._replace(tags=tags)], all_or_nothing=all_or_nothing) == outcome
+
+
+@pytest.mark.parametrize("action", ["missing", "refused", "failed"])
+def test_an_image_that_was_not_promoted_is_no_promotion_that_is_done(action: str) -> None:
+    assert outcome_of([APP, EQUAL._replace(action=action, tags=())], all_or_nothing=False) == "failed"

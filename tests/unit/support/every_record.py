@@ -1,0 +1,130 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Records of promotions of all kinds of images, with every action of an image or tag, and every outcome."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.imageops.registry.plugins.module_utils._model._actions import REFUSED
+from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
+from ansible_collections.imageops.registry.plugins.module_utils._model._errors import AccessDenied
+from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import OCI_MANIFEST
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._copy import CopyRules, Promotion
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._gates import read_gates
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._judging import Conditions
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._record import Record, RecordedTag
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._recorded_images import (
+    outcome_of,
+    recorded_images,
+)
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._signature_rules import SignatureRule
+from ansible_collections.imageops.registry.plugins.module_utils._run._progress import Progress
+
+from .documents import CONFIG, LAYER, descriptor, encoded, image, index
+from .fake_registry import FakeRegistry
+from .promotions import image_item, plan_for
+from .records import APP, BEGUN, DONE, FAILED
+
+_DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
+_HELM = "application/vnd.cncf.helm.config.v1+json"
+_SPDX = "application/spdx+json"
+_FILE = "20260531T120000Z-4f1d2a90.promotion.json"
+_GATE = {"msg": None, "severity": "error", "repositories": None}
+
+
+def every_record() -> list[Record]:
+    """All of them; those that promotions of this collection leave, and those of a set whose tags went back."""
+    moved_back = APP._replace(action="failed", tags=tuple(tag._replace(action="reverted") for tag in APP.tags))
+    blocked = APP._replace(action="failed", tags=(RecordedTag("1", "", APP.digest, "failed"),))
+    return [
+        DONE,
+        BEGUN,
+        FAILED,
+        DONE._replace(
+            outcome="reverted", images=(moved_back, blocked), reverts="20260531T120000Z-4f1d2a90.promotion.json"
+        ),
+        *(_promoted(item) for item in _kinds()),
+        _promoted(*_kinds(), *_conflicts(), gates=True),
+    ]
+
+
+def _kinds() -> list[ImageItem]:
+    return [
+        image_item("kinds/image", tag="1", tags=("1", "stable")),
+        image_item("kinds/image", digest=_source().manifests["kinds/image", "1"].digest),
+        image_item("kinds/index", tag="1", tags=("1",)),
+        image_item("kinds/index", tag="1", tags=("amd64",), platforms=("linux/amd64",)),
+        image_item("kinds/index", tag="1", tags=("flat",), platforms=("linux/arm64",), flatten=True),
+        image_item("kinds/docker", tag="1", tags=("1",)),
+        image_item("kinds/chart", tag="1", destination_repository="charts/chart", tags=("1",)),
+        image_item("kinds/signed", tag="1", tags=("1",), artifacts=("all",)),
+    ]
+
+
+def _conflicts() -> list[ImageItem]:
+    return [
+        image_item("equal", tag="1", tags=("1",)),
+        image_item("standing", tag="1", tags=("1",)),
+        image_item("standing", tag="1", tags=("2",), on_conflict="skip"),
+        image_item("standing", tag="1", tags=("3",), on_conflict="fail"),
+        image_item("gone", tag="1", tags=("1",)),
+        image_item("denied", tag="1", tags=("1",)),
+        image_item("refused", tag="1", tags=("1",)),
+    ]
+
+
+def _promoted(*items: ImageItem, gates: bool = False) -> Record:
+    """The record of a promotion, with what failed in it."""
+    found: tuple[t.Any, ...] = ()
+    if gates:
+        found = read_gates([{**_GATE, "name": "not that one", "that": "repository != 'refused'"}])
+    rules = (SignatureRule(("*",), "none"),) if gates else ()
+    source, destination = _source(), _destination()
+    plan = plan_for(source, destination, *items, conditions=Conditions(found, rules))
+    outcomes = Promotion(
+        source.client, destination.client, plan, CopyRules(all_or_nothing=False, check=False), Progress()
+    ).carry_out()
+    images = recorded_images(plan, outcomes)
+    assert not gates or {one.action for one in images} >= {REFUSED}
+    return DONE._replace(
+        source=plan.source,
+        destination=plan.destination,
+        images=images,
+        outcome=outcome_of(images, all_or_nothing=False),
+        environment="",
+        actor="",
+        job="",
+        reason="",
+    )
+
+
+def _source() -> FakeRegistry:
+    registry = FakeRegistry("dev.example:5000")
+    registry.blobs.update((compute_digest(content), content) for content in (CONFIG, LAYER, b"{}"))
+    one, other = image(), image(annotations={"of": "arm64"})
+    children = [
+        descriptor(encoded(document), OCI_MANIFEST, platform={"os": "linux", "architecture": name})
+        for document, name in ((one, "amd64"), (other, "arm64"))
+    ]
+    for repository in ("kinds/image", "equal", "standing", "denied", "refused"):
+        registry.add(repository, one, "1")
+    for document in (one, other):
+        registry.add("kinds/index", document)
+    registry.add("kinds/index", index(*children), "1")
+    registry.add("kinds/docker", {**image(), "mediaType": _DOCKER}, "1")
+    registry.add("kinds/chart", image(config=descriptor(b"{}", _HELM)), "1")
+    signed = registry.add("kinds/signed", image(), "1")
+    registry.add("kinds/signed", image(artifactType=_SPDX, subject=descriptor(signed.content, signed.media_type)))
+    return registry
+
+
+def _destination() -> FakeRegistry:
+    registry = FakeRegistry("prod.example")
+    registry.blobs.update((compute_digest(content), content) for content in (CONFIG, LAYER))
+    registry.add("equal", image(), "1")
+    registry.add("standing", image(annotations={"it": "is old"}), "1", "2", "3")
+    registry.failing["PUT denied 1"] = AccessDenied("this account may not push here")
+    return registry
