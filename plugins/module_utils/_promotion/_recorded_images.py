@@ -39,13 +39,14 @@ def as_if_moved(tags: t.Iterable[TagItem]) -> Part[TagOutcome]:
     )
 
 
-def outcome_of(images: t.Iterable[RecordedImage], *, all_or_nothing: bool) -> str:
+def outcome_of(record: Record, *, all_or_nothing: bool) -> str:
     """How a promotion ended. That every tag is back can only be where tags go back."""
-    images = list(images)
-    actions = {tag.action for image in images for tag in image.tags}
-    if FAILED not in actions and REVERTED not in actions and not any(image.action in STOPPING for image in images):
+    actions = {tag.action for image in record.images for tag in image.tags}
+    stopped = any(image.action in STOPPING for image in record.images)
+    if FAILED not in actions and REVERTED not in actions and not stopped:
         return DONE
-    return FAILED if actions & set(MOVING) or not all_or_nothing else REVERTED
+    is_back = all_or_nothing and not actions & set(MOVING) and not record.not_reverted
+    return REVERTED if is_back else FAILED
 
 
 def moving_tags(record: Record) -> dict[Place, RecordedTag]:

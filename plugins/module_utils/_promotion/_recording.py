@@ -89,7 +89,7 @@ class Recording:
         if not self._has_begun:
             return
         record = self._record(plan, outcomes)
-        outcome = outcome_of(record.images, all_or_nothing=all_or_nothing)
+        outcome = outcome_of(record, all_or_nothing=all_or_nothing)
         record = record._replace(outcome=outcome, finished_at=format_time(utc_now()))
         is_unchanged = outcome == DONE and not outcomes.changed and self._earlier is None
         finished = tuple(self._folder.below(one.name) for one in self._covered if outcome == DONE)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.imageops.registry.plugins.module_utils._model._actions import REFUSED
-from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import AccessDenied
 from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import OCI_MANIFEST
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._copy import CopyRules, Promotion
@@ -30,6 +29,7 @@ from .records import APP, BEGUN, DONE, FAILED
 
 _DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
 _HELM = "application/vnd.cncf.helm.config.v1+json"
+_KINDS = ("image", "index", "docker", "chart", "signed")
 _SPDX = "application/spdx+json"
 _FILE = "20260531T120000Z-4f1d2a90.promotion.json"
 _GATE = {"msg": None, "severity": "error", "repositories": None}
@@ -89,21 +89,22 @@ def _promoted(*items: ImageItem, gates: bool = False) -> Record:
     ).carry_out()
     images = recorded_images(plan, outcomes)
     assert not gates or {one.action for one in images} >= {REFUSED}
-    return DONE._replace(
+    record = DONE._replace(
         source=plan.source,
         destination=plan.destination,
         images=images,
-        outcome=outcome_of(images, all_or_nothing=False),
         environment="",
         actor="",
         job="",
         reason="",
     )
+    return record._replace(outcome=outcome_of(record, all_or_nothing=False))
 
 
 def _source() -> FakeRegistry:
     registry = FakeRegistry("dev.example:5000")
-    registry.blobs.update((compute_digest(content), content) for content in (CONFIG, LAYER, b"{}"))
+    for content in (CONFIG, LAYER, b"{}"):
+        registry.add_blob(content, *(f"kinds/{name}" for name in _KINDS), "equal", "standing", "denied", "refused")
     one, other = image(), image(annotations={"of": "arm64"})
     children = [
         descriptor(encoded(document), OCI_MANIFEST, platform={"os": "linux", "architecture": name})
@@ -123,7 +124,6 @@ def _source() -> FakeRegistry:
 
 def _destination() -> FakeRegistry:
     registry = FakeRegistry("prod.example")
-    registry.blobs.update((compute_digest(content), content) for content in (CONFIG, LAYER))
     registry.add("equal", image(), "1")
     registry.add("standing", image(annotations={"it": "is old"}), "1", "2", "3")
     registry.failing["PUT denied 1"] = AccessDenied("this account may not push here")

@@ -13,7 +13,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._promotion._reco
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._record_reading import parse_record
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._recorded_images import outcome_of
 from ansible_collections.imageops.registry.tests.unit.support.every_record import every_record
-from ansible_collections.imageops.registry.tests.unit.support.records import APP, EQUAL
+from ansible_collections.imageops.registry.tests.unit.support.records import APP, DONE, EQUAL, FAILED
 
 EVERY = every_record()
 
@@ -47,9 +47,17 @@ def test_what_is_promoted_in_part_says_what_the_source_serves() -> None:
 )
 def test_how_it_ended_is_told_by_the_tags(actions: list[str], all_or_nothing: bool, outcome: str) -> None:
     tags = tuple(APP.tags[0]._replace(action=action) for action in actions)
-    assert outcome_of([EQUAL, APP._replace(tags=tags)], all_or_nothing=all_or_nothing) == outcome
+    record = DONE._replace(images=(EQUAL, APP._replace(tags=tags)))
+    assert outcome_of(record, all_or_nothing=all_or_nothing) == outcome
+
+
+def test_a_tag_that_could_not_go_back_is_no_promotion_that_is_back() -> None:
+    """Also where it isn't sure that the tag had moved, and it counts as failed."""
+    image = APP._replace(tags=(APP.tags[0]._replace(action="failed"),))
+    assert outcome_of(FAILED._replace(images=(image,)), all_or_nothing=True) == "failed"
 
 
 @pytest.mark.parametrize("action", ["missing", "refused", "failed"])
 def test_an_image_that_was_not_promoted_is_no_promotion_that_is_done(action: str) -> None:
-    assert outcome_of([APP, EQUAL._replace(action=action, tags=())], all_or_nothing=False) == "failed"
+    record = DONE._replace(images=(APP, EQUAL._replace(action=action, tags=())))
+    assert outcome_of(record, all_or_nothing=False) == "failed"
