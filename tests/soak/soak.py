@@ -1,7 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The soak: schedules drawn at random, a promotion killed every 200 ms, and one of thousands of images with faults.
+"""The soak: schedules drawn at random, a promotion killed every 200 ms, one that is killed while its tags move, and one
+of thousands of images with faults.
 
 Runs with the Python of the registries' harness. Prints a line now and then of how far it is, and one at the end.
 """
@@ -27,6 +28,7 @@ sys.path[:0] = [str(HERE), str(HARNESS)]
 from engine import Engine  # noqa: E402
 from many import kill_often, promote_many  # noqa: E402
 from play import Rig  # noqa: E402
+from recorded import kill_recorded  # noqa: E402
 from state import State  # noqa: E402
 from worker import Tally, Worker  # noqa: E402
 
@@ -42,6 +44,7 @@ class Asked(NamedTuple):
     seed: int
     schedules: int
     often: bool
+    moments: int
     images: int
     again: str
 
@@ -54,6 +57,9 @@ def options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=SEED, help="another one for other schedules (default: %(default)s)")
     parser.add_argument("--schedules", type=int, default=500, help="how many (default: %(default)s)")
     parser.add_argument("--images", type=int, default=2000, help="how many are promoted at once (default: %(default)s)")
+    parser.add_argument(
+        "--moments", type=int, default=200, help="how often one with a record is killed (default: %(default)s)"
+    )
     parser.add_argument("--workers", type=int, default=2, help="how many processes (default: %(default)s)")
     parser.add_argument("--again", default="", help="a schedule that failed: play it only")
     parser.add_argument("--part", default="", help=argparse.SUPPRESS)
@@ -89,6 +95,9 @@ class Part:
             if asked.often:
                 self._doing("killing a promotion every 200 ms")
                 self._did(kill_often(rig))
+            if asked.moments:
+                self._doing("killing a promotion with a record")
+                self._did(kill_recorded(rig, self._work / "records", asked.moments, asked.seed))
             if asked.images:
                 self._did(promote_many(rig, asked.images, asked.seed, self._doing))
 
@@ -146,15 +155,18 @@ class Soak:
     def _parts(self) -> list[Asked]:
         chosen = self._chosen
         if chosen.again:
-            return [Asked(0, chosen.seed, 0, False, 0, chosen.again)]
+            return [Asked(0, chosen.seed, 0, False, 0, 0, chosen.again)]
         count = max(1, min(chosen.workers, chosen.schedules))
         often, last = chosen.images > 0, count - 1
-        # Two thousand images take as long as a few hundred schedules.
-        lighter = chosen.schedules // count // 2 if chosen.images and last else 0
+        # Two thousand images take as long as a few hundred schedules, and so do two hundred moments.
+        lighter = chosen.schedules // count // 2 if chosen.images and last and not chosen.moments else 0
         shares = [chosen.schedules // count + (part < chosen.schedules % count) for part in range(count)]
         shares[0], shares[last] = shares[0] + lighter, shares[last] - lighter
         return [
-            Asked(part, chosen.seed + part, share, often and part == 0, chosen.images if part == last else 0, "")
+            Asked(
+                *(part, chosen.seed + part, share, often and part == 0, chosen.moments if part == 0 else 0),
+                *(chosen.images if part == last else 0, ""),
+            )
             for part, share in enumerate(shares)
         ]
 

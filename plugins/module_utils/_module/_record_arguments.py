@@ -28,9 +28,13 @@ _SHORTEST_SECRET = 6
 
 
 def first_sights(params: Plain) -> FirstSights | None:
-    """What is kept in the directory of records; None where there is none. Raises :class:`LocalFileError`."""
+    """What is kept in the directory of records; None where there is none. Raises :class:`LocalFileError`.
+
+    Whoever has made a plan that is trusted has noted what it met.
+    """
     path = _path(params)
-    return FirstSights(path) if path else None
+    is_noted = params.get("plan") is not None and params.get("trust_plan", False)
+    return FirstSights(path) if path and not is_noted else None
 
 
 @contextlib.contextmanager

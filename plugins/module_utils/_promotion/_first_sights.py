@@ -38,6 +38,8 @@ class FirstSights:
         self._given = directory
         self._hint = relative_hint(directory)
         self._path = os.path.join(absolute(directory), _FILE)
+        self._seen: tuple[int, ...] = ()
+        """By what the file that was read is known again: another run replaces it."""
         self._known = self._read()
 
     def first(self, sight: Sight) -> datetime.datetime | None:
@@ -53,9 +55,10 @@ class FirstSights:
         if all(name in self._known for name in names):
             return
         with self._locked() as folder:
-            known = self._read()
+            known = dict(self._known) if self._is_as_it_was_read() else self._read()
             known.update((name, format_time(now)) for name in names if name not in known)
-            folder.put(_FILE, [json.dumps(known, indent=0, sort_keys=True).encode("ascii")])
+            # With an indentation, it would take several times as long.
+            folder.put(_FILE, [json.dumps(known, separators=(",\n", ": ")).encode("ascii")])
             self._known = known
 
     def _read(self) -> dict[str, str]:
@@ -63,19 +66,28 @@ class FirstSights:
             check_is_file(self._path)
             try:
                 with open(self._path, "rb") as file:
+                    self._seen = _identity(os.fstat(file.fileno()))
                     content = file.read(_LARGEST + 1)
             except FileNotFoundError:
                 return {}
         try:
             known = json.loads(content.decode("utf-8")) if len(content) <= _LARGEST else None
-        except (ValueError, RecursionError):
-            known = None
-        if not isinstance(known, dict) or any(parse_time(moment) is None for moment in known.values()):
+            # A run notes all that it meets at one time.
+            moments = set(known.values()) if isinstance(known, dict) else {None}
+        except (ValueError, TypeError, RecursionError):
+            moments = {None}
+        if any(parse_time(moment) is None for moment in moments):
             raise LocalFileError(
                 f"the file {self._path} isn't what it was written as",
                 hint="Restore it from a backup; without it, every digest counts as met for the first time",
             )
-        return known
+        return t.cast("dict[str, str]", known)
+
+    def _is_as_it_was_read(self) -> bool:
+        try:
+            return self._seen == _identity(os.stat(self._path))
+        except FileNotFoundError:
+            return not self._seen
 
     @contextlib.contextmanager
     def _locked(self) -> t.Iterator[Folder]:
@@ -95,6 +107,10 @@ class FirstSights:
         except OSError as error:
             problem = os.strerror(error.errno or 0)
             raise LocalFileError(f"the file {self._path} can't be {done}: {problem}", hint=self._hint) from error
+
+
+def _identity(found: os.stat_result) -> tuple[int, ...]:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _name(sight: Sight) -> str:

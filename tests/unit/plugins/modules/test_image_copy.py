@@ -340,3 +340,12 @@ def test_an_unfinished_record_is_named_and_finished(
     again = succeed("image_copy", recorded)
     assert (again["changed"], again["record"]["finished"]) == (False, [str(path)]) and "warnings" not in again
     assert parse_record(path.read_bytes()).images == ended.images
+
+
+def test_first_sights_are_left_to_the_comparison_that_made_a_trusted_plan(
+    recorded: Plain, tmp_path: pathlib.Path
+) -> None:
+    plan = succeed("image_diff_info", recorded)
+    (tmp_path / "first-seen.json").write_bytes(b"[")
+    assert "first-seen.json isn't" in fail("image_copy", {**recorded, "plan": plan})["msg"]
+    assert succeed("image_copy", {**recorded, "plan": plan, "trust_plan": True})["record"]["outcome"] == "done"

@@ -64,7 +64,9 @@ def test_what_is_known_already_is_not_written_again(tmp_path: pathlib.Path) -> N
     assert (tmp_path / "first-seen.json").stat().st_ino == before
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff", b'{"a": "yesterday"}', b'{"a": 1}', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{", b"\xff", b'{"a": "yesterday"}', b'{"a": 1}', b'{"a": []}', b"[" * 100_000]
+)
 @pytest.mark.usefixtures("no_collection")
 def test_a_broken_file_is_an_error_and_stays_as_it_is(tmp_path: pathlib.Path, content: bytes) -> None:
     (tmp_path / "first-seen.json").write_bytes(content)
@@ -99,3 +101,27 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: pathlib.Path, monkeypat
     assert FirstSights(str(tmp_path)).first(OTHER) is None
     assert list(json.loads((tmp_path / "first-seen.json").read_text())) == [_first_sights._name(ONE)]
     assert sorted(path.name for path in tmp_path.iterdir()) == [".first-seen.lock", "first-seen.json"]
+
+
+def test_the_file_is_read_once_unless_another_run_has_written_it(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading a hundred thousand digests is most of what a run costs."""
+    FirstSights(str(tmp_path)).note([ONE], NOW)
+    reads = []
+    real = json.loads
+
+    def loads(text: str) -> object:
+        reads.append(text)
+        return real(text)
+
+    monkeypatch.setattr(json, "loads", loads)
+    found = FirstSights(str(tmp_path))
+    found.note([OTHER], LATER)
+    assert len(reads) == 1
+    assert FirstSights(str(tmp_path)).first(OTHER) == LATER
+    FirstSights(str(tmp_path)).note([("dev.example", "team/web", DIGEST)], LATER)
+    reads.clear()
+    found.note([("dev.example", "team/api", DIGEST)], LATER)
+    assert len(reads) == 1
+    assert FirstSights(str(tmp_path)).first(("dev.example", "team/web", DIGEST)) == LATER
