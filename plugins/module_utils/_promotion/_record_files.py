@@ -62,9 +62,9 @@ class RecordFile:
         """Where it is, from the root on."""
         return self._folder.below(self.name)
 
-    def take_room(self, record: Record) -> None:
-        """Take the room that this record needs now and when it has ended, and check that all of it can be written."""
-        room = b" " * (len(encode_record(record, indent=1)) * 5 // 4 + _ROOM_BESIDE)
+    def take_room(self, size: int) -> None:
+        """Take room for so many bytes when the record begins, and when it ends; check that all can be written."""
+        room = b" " * (size + _ROOM_BESIDE)
         for part in (_BEGUN, _ENDED):
             self._fill(self._prepared[part], part, room)
 

@@ -17,6 +17,9 @@ from ._plan import Place, Plan, PlannedImage
 from ._record import DONE, REVERTED, TAG_ACTIONS, Record, RecordedBytes, RecordedImage, RecordedTag
 from ._summary import ImageOutcome, image_outcomes
 
+_OF_IMAGE, _OF_TAG, _OF_GATE = 1200, 600, 200
+"""Bytes of an image, of a tag or signature, and of a gate beside what it says."""
+
 
 def recorded_images(plan: Plan, outcomes: Outcomes) -> tuple[RecordedImage, ...]:
     """The images of a plan as what happened to them, in their order."""
@@ -24,6 +27,17 @@ def recorded_images(plan: Plan, outcomes: Outcomes) -> tuple[RecordedImage, ...]
     failed = {(failure.repository, failure.tag) for failure in outcomes.failures if failure.tag}
     tags = {place: tag for place, tag in moved.items() if place not in failed}
     return tuple(_image(plan, outcome, tags) for outcome in image_outcomes(plan, outcomes))
+
+
+def expected_size(plan: Plan) -> int:
+    """About how many bytes the record of a plan takes, and rather more. To encode one for that would take its time."""
+    tags = sum(len(image.tags) for image in plan.images)
+    gates = [gate for image in plan.images for gate in image.gates or image.told.gates]
+    said = sum(len(str(gate.value)) + len(gate.message) for gate in gates)
+    signatures = sum(
+        len(image.told.signatures if image.judgement is None else image.judgement.signatures) for image in plan.images
+    )
+    return len(plan.images) * _OF_IMAGE + (tags + signatures) * _OF_TAG + len(gates) * _OF_GATE + said
 
 
 def as_if_moved(tags: t.Iterable[TagItem]) -> Part[TagOutcome]:

@@ -25,7 +25,7 @@ from ._record import BEGUN, DONE, Record
 from ._record_directory import open_record_directory
 from ._record_files import RecordFile, Unfinished, continue_record, prepare_record, unfinished_records
 from ._recorded import Recorded
-from ._recorded_images import as_if_moved, continued, covers, outcome_of, recorded_images
+from ._recorded_images import as_if_moved, continued, covers, expected_size, outcome_of, recorded_images
 from ._whole import Whole
 
 _MOST_NAMED = 20
@@ -75,7 +75,7 @@ class Recording:
             )
         self._choose_file()
         if self._file is not None:
-            self._file.take_room(self._record(plan, _expected(Outcomes(), plan)))
+            self._file.take_room(expected_size(plan))
 
     def begin(self, plan: Plan, outcomes: Outcomes, whole: Whole) -> None:
         """Record what is about to move. Raises :class:`LocalFileError` where that can't be: then it must not."""

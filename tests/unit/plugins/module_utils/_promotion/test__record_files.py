@@ -49,14 +49,14 @@ def read(folder: Folder, name: str) -> Record:
 @contextlib.contextmanager
 def prepared(folder: Folder, record: Record = BEGUN) -> t.Iterator[RecordFile]:
     with contextlib.closing(prepare_record(folder, record.begun_at)) as file:
-        file.take_room(record)
+        file.take_room(len(encode_record(record, indent=1)))
         yield file
 
 
 def leave_begun(folder: Folder, record: Record = BEGUN) -> str:
     """A record as a run leaves it that is killed: the kernel lets go of its locks."""
     with contextlib.closing(prepare_record(folder, record.begun_at)) as file:
-        file.take_room(record)
+        file.take_room(len(encode_record(record, indent=1)))
         file.begin(record)
         rest = folder.read(f".{file.name}.ended", 1_000_000)
     (pathlib.Path(folder.path) / f".{file.name}.ended").write_bytes(rest or b"")
@@ -130,7 +130,7 @@ def test_a_full_disk_is_an_error_before_anything_is_begun(
     with contextlib.closing(prepare_record(folder, BEGUN.begun_at)) as file, monkeypatch.context() as patched:
         patched.setattr(os, "fsync", fsync)
         with pytest.raises(LocalFileError, match=f"can't be written: {os.strerror(code)}"):
-            file.take_room(BEGUN)
+            file.take_room(1000)
     assert folder.names() == []
 
 
@@ -203,7 +203,7 @@ def test_a_record_is_continued_by_one_run_only(folder: Folder) -> None:
     assert file is not None and file.name == name
     with contextlib.closing(file):
         assert continue_record(folder, name) is None
-        file.take_room(BEGUN)
+        file.take_room(1000)
         file.begin(BEGUN)
         assert continue_record(folder, name) is None
         file.end(DONE)

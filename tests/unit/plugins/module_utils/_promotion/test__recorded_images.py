@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._gates import read_gates
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._judging import Conditions
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._record import (
     OUTCOMES,
     TAG_ACTIONS,
@@ -11,8 +13,14 @@ from ansible_collections.imageops.registry.plugins.module_utils._promotion._reco
     encode_record,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._record_reading import parse_record
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._recorded_images import outcome_of
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._recorded_images import (
+    expected_size,
+    outcome_of,
+    recorded_images,
+)
 from ansible_collections.imageops.registry.tests.unit.support.every_record import every_record
+from ansible_collections.imageops.registry.tests.unit.support.fake_registry import FakeRegistry
+from ansible_collections.imageops.registry.tests.unit.support.promotions import BY_TAG, done, filled_source, plan_for
 from ansible_collections.imageops.registry.tests.unit.support.records import APP, DONE, EQUAL, FAILED
 
 EVERY = every_record()
@@ -31,6 +39,15 @@ def test_every_action_and_outcome_is_among_them() -> None:
 def test_what_is_promoted_in_part_says_what_the_source_serves() -> None:
     (image,) = (one for one in EVERY[-1].images if [tag.tag for tag in one.tags] == ["amd64"])
     assert image.digest != image.source_digest
+
+
+def test_the_room_that_is_taken_is_enough() -> None:
+    source, destination = filled_source(), FakeRegistry("prod.example")
+    gates = read_gates([{"name": "g", "that": "`true`", "msg": "m" * 300, "severity": "error", "repositories": None}])
+    plan = plan_for(source, destination, *[BY_TAG] * 50, conditions=Conditions(gates))
+    images = recorded_images(plan, done(plan))
+    written = len(encode_record(DONE._replace(images=images), indent=1))
+    assert written < expected_size(plan) < 4 * written
 
 
 @pytest.mark.parametrize(
