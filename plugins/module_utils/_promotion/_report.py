@@ -72,7 +72,7 @@ def _about_record(record: Plain, check_mode: bool) -> list[str]:
     others = [path for path in finished if path != record["path"]]
     if check_mode:
         return [f"would finish the record {path}" for path in finished] or ["would be recorded"]
-    about = f" and finishes what was begun in {', '.join(others)}" if others else ""
+    about = f", and with it {', '.join(others)}" if others else ""
     how = "finished" if record["path"] in finished else f"recorded ({record['outcome']})"
     return [f"{how}: {record['path']}{about}"]
 

@@ -184,3 +184,27 @@ def test_a_report_says_what_gates_and_signatures_said_of_what_is_promoted(both: 
         "  signatures: verified by key:abc= (cosign_tag)",
     ]
     assert lines[4] == "  signatures: none, and none is required"
+
+
+@pytest.mark.parametrize(
+    ("record", "check_mode", "lines"),
+    [
+        ({"path": None, "outcome": None, "finished": []}, False, []),
+        ({"path": "/r/a", "outcome": "done", "finished": []}, False, ["recorded (done): /r/a"]),
+        ({"path": "/r/a", "outcome": "failed", "finished": []}, False, ["recorded (failed): /r/a"]),
+        ({"path": "/r/a", "outcome": "done", "finished": ["/r/a"]}, False, ["finished: /r/a"]),
+        (
+            {"path": "/r/b", "outcome": "done", "finished": ["/r/a", "/r/b"]},
+            False,
+            ["finished: /r/b, and with it /r/a"],
+        ),
+        ({"path": None, "outcome": "done", "finished": []}, True, ["would be recorded"]),
+        ({"path": "/r/a", "outcome": "done", "finished": ["/r/a"]}, True, ["would finish the record /r/a"]),
+    ],
+)
+def test_a_report_says_where_the_promotion_is_recorded(
+    both: Plan, record: Plain, check_mode: bool, lines: list[str]
+) -> None:
+    summary = told(both, done(both))
+    without = report(summary, check_mode=check_mode)
+    assert report({**summary, "record": record}, check_mode=check_mode) == [*without[:-1], *lines, without[-1]]
