@@ -257,10 +257,9 @@ def attach(source: FakeRegistry, digest: str) -> None:
     """Attach a bundle to a digest."""
     made = signed_statement(digest, KEY, SIGN)
     source.add_blob(made.content, "team/app")
-    layer = {"mediaType": made.layer.media_type, "digest": made.layer.digest, "size": made.layer.size}
     subject = source.manifests["team/app", digest]
     about = descriptor(subject.content, subject.media_type)
-    source.add("team/app", image(artifactType=made.layer.media_type, layers=[layer], subject=about))
+    source.add("team/app", image(artifactType=made.layer.media_type, layers=[made.listed()], subject=about))
 
 
 def test_each_signed_digest_keeps_a_signature(source: FakeRegistry, destination: FakeRegistry) -> None:
