@@ -136,6 +136,7 @@ options:
     type: int
     default: 0
 requirements:
+  - Python 3.9 or newer
   - requests, for the Python that runs the module
 notes:
   - The module uses the proxies in the environment variables E(HTTPS_PROXY), E(HTTP_PROXY), E(ALL_PROXY) and E(NO_PROXY). These are the
