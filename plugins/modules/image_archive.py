@@ -281,7 +281,9 @@ images:
           type: str
           sample: ""
         action:
-          description: V(exists), V(create), V(replace), V(skip) or V(refused).
+          description:
+            - V(exists), V(create), V(replace), V(skip) or V(refused).
+            - After a copy also V(failed) if the tag wasn't moved, and V(reverted) if it moved and went back.
           type: str
           sample: create
     layers_left_out:
@@ -462,7 +464,10 @@ tags:
       type: str
       sample: ""
     action:
-      description: V(create) or V(replace), or V(exists) if another client or an earlier run had already moved it.
+      description:
+        - V(create) or V(replace), or V(exists) if another client or an earlier run had already moved it.
+        - V(reverted) if it moved, and went back because another tag couldn't be moved. It serves C(previous_digest) again. If that is empty,
+          the tag was removed.
       type: str
       sample: create
 artifact_tags:
@@ -477,6 +482,35 @@ artifact_tags:
       previous_digest: ""
       action: create
   contains: *tag
+not_reverted:
+  description:
+    - Tags that moved, should have gone back because another tag couldn't be moved, and couldn't. They are as they are now. O(on_error) says
+      when tags go back.
+  returned: success, and failure of single images
+  type: list
+  elements: dict
+  sample: []
+  contains:
+    repository:
+      description: The repository at the destination.
+      type: str
+      sample: team/app
+    tag:
+      description: The tag.
+      type: str
+      sample: 1.4.2
+    digest:
+      description: The digest that the task moved it to.
+      type: str
+      sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+    previous_digest:
+      description: The digest that it pointed to before. Empty if there was no such tag.
+      type: str
+      sample: ""
+    reason:
+      description: Why it couldn't go back, in a sentence.
+      type: str
+      sample: "Cannot delete prod.example/team/app:1.4.2: the registry can't delete a tag alone."
 given_up:
   description: Attempts that failed harmlessly, such as a refused mount. The content arrived another way.
   returned: success, and failure of single images

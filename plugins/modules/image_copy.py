@@ -78,7 +78,12 @@ options:
   on_error:
     description:
       - With V(fail), the module writes nothing if an image is missing at the source, is refused or can't be read. It moves no tag if
-        content fails to arrive. If a tag fails to move, tags that moved before it stay moved.
+        content fails to arrive.
+      - With V(fail), tags are all or nothing. If a tag can't be moved, every tag that moved goes back to what it served before, unless
+        another client has moved it meanwhile. A tag that was created is removed where the registry can remove a tag alone. What can't go
+        back is in RV(not_reverted).
+      - A task that is stopped from outside, by a signal, Ctrl-C or a time-out, moves nothing back. Tags that moved stay moved, and running
+        the task again moves the rest.
       - With V(continue), the module copies the others, and then fails with the list.
     type: str
     choices: [fail, continue]
@@ -241,7 +246,9 @@ images:
           type: str
           sample: ""
         action:
-          description: V(exists), V(create), V(replace), V(skip) or V(refused).
+          description:
+            - V(exists), V(create), V(replace), V(skip) or V(refused).
+            - After a copy also V(failed) if the tag wasn't moved, and V(reverted) if it moved and went back.
           type: str
           sample: create
     layers_left_out:
@@ -493,7 +500,10 @@ tags:
       type: str
       sample: ""
     action:
-      description: V(create) or V(replace), or V(exists) if another client or an earlier run had already moved it.
+      description:
+        - V(create) or V(replace), or V(exists) if another client or an earlier run had already moved it.
+        - V(reverted) if it moved, and went back because another tag couldn't be moved. It serves C(previous_digest) again. If that is empty,
+          the tag was removed.
       type: str
       sample: create
 artifact_tags:
@@ -508,6 +518,35 @@ artifact_tags:
       previous_digest: ""
       action: create
   contains: *tag
+not_reverted:
+  description:
+    - Tags that moved, should have gone back because another tag couldn't be moved, and couldn't. They are as they are now. O(on_error) says
+      when tags go back.
+  returned: success, and failure of single images
+  type: list
+  elements: dict
+  sample: []
+  contains:
+    repository:
+      description: The repository at the destination.
+      type: str
+      sample: team/app
+    tag:
+      description: The tag.
+      type: str
+      sample: 1.4.2
+    digest:
+      description: The digest that the task moved it to.
+      type: str
+      sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+    previous_digest:
+      description: The digest that it pointed to before. Empty if there was no such tag.
+      type: str
+      sample: ""
+    reason:
+      description: Why it couldn't go back, in a sentence.
+      type: str
+      sample: "Cannot delete prod.example/team/app:1.4.2: the registry can't delete a tag alone."
 given_up:
   description: Attempts that failed harmlessly, such as a refused mount. The content arrived another way.
   returned: success, and failure of single images

@@ -159,7 +159,9 @@ images:
           type: str
           sample: ""
         action:
-          description: V(exists), V(create), V(replace), V(skip) or V(refused).
+          description:
+            - V(exists), V(create), V(replace), V(skip) or V(refused).
+            - After a copy also V(failed) if the tag wasn't moved, and V(reverted) if it moved and went back.
           type: str
           sample: create
     layers_left_out:

@@ -13,6 +13,11 @@ from ._end import End
 from ._last_look import LastLook, no_look
 
 
+def as_deleting(side: End) -> Deleting | None:
+    """The side as one that deletes; None where it doesn't."""
+    return t.cast(Deleting, side) if hasattr(side, "delete_manifest") else None
+
+
 class Deleting(End, t.Protocol):
     """A side that deletes. A delete that was accepted may take effect later: who needs to know looks.
 

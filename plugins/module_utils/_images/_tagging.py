@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import typing as t
 
 from .._end._end import End
@@ -69,6 +70,34 @@ def move_tags(
 ) -> list[TagOutcome | RegistryError]:
     """Point every tag at its digest; outcomes in the items' order. In check mode the digest needn't be there."""
     return run_all(lambda item: _move(registry, item, check, before_write), items, registry.jobs)
+
+
+def move_in_order(
+    registry: End, sequences: t.Sequence[t.Sequence[TagItem]], *, check: bool, all_or_nothing: bool
+) -> list[list[TagOutcome | RegistryError]]:
+    """Move the tags of each sequence one after another, and the sequences at the same time.
+
+    A sequence ends with the tag that can't be moved: those that were to follow it, such as a pointer to a version,
+    stay. With ``all_or_nothing``, no other sequence moves anything after that either. Outcomes are in the order of the
+    items, without those that nothing was done about.
+    """
+    has_failed = threading.Event()
+
+    def move(sequence: t.Sequence[TagItem]) -> list[TagOutcome | RegistryError]:
+        outcomes: list[TagOutcome | RegistryError] = []
+        for item in sequence:
+            if all_or_nothing and has_failed.is_set():
+                break
+            try:
+                outcomes.append(_move(registry, item, check, lambda outcome: None))
+            except RegistryError as error:
+                has_failed.set()
+                outcomes.append(error)
+                break
+        return outcomes
+
+    done = run_all(move, sequences, registry.jobs)
+    return t.cast("list[list[TagOutcome | RegistryError]]", done)
 
 
 def verify_tags(registry: End, outcomes: t.Sequence[TagOutcome]) -> list[tuple[TagOutcome, RegistryError]]:

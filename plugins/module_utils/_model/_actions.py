@@ -23,6 +23,7 @@ CREATE = "create"
 REPLACE = "replace"
 COPY = "copy"
 LEFT_OUT = "left_out"
+REVERTED = "reverted"
 
 # What happens to images; the last four also to tags and artifacts.
 PROMOTE = "promote"

@@ -11,6 +11,7 @@ import typing as t
 
 from .._blobs._missing_repositories import MissingRepositories
 from .._end._end import End
+from .._model._actions import REVERTED
 from .._promotion._change_request import Described, change_request
 from .._promotion._copy import CopyRules, Promotion
 from .._promotion._descriptions import described
@@ -24,6 +25,7 @@ from .._promotion._plan_subjects import check_subjects
 from .._promotion._recorded import NOT_RECORDED
 from .._promotion._report import problem
 from .._promotion._result import result_of
+from .._promotion._words import count
 from ._condition_arguments import warn_of_gates
 from ._planning import plan_rules
 from ._record_arguments import recording
@@ -31,6 +33,7 @@ from ._task import Task
 from ._verification_arguments import TAGS_ONLY, Verification
 
 Plain = dict[str, t.Any]
+_TAGS_TOLD = 5
 
 
 def copy_images(
@@ -76,6 +79,18 @@ def copy_images(
     return result
 
 
+def _about_tags(promotion: Promotion) -> str:
+    """Of the tags that had moved when one could not: how many are back, and which are not."""
+    outcomes = promotion.outcomes
+    reverted = sum(1 for tag in outcomes.moved if tag.action == REVERTED)
+    parts = [f"{count(reverted, 'tag')} that had moved {'is' if reverted == 1 else 'are'} back"] if reverted else []
+    if outcomes.not_reverted:
+        names = ", ".join(f"{tag.repository}:{tag.tag}" for tag in outcomes.not_reverted[:_TAGS_TOLD])
+        more = len(outcomes.not_reverted) - _TAGS_TOLD
+        parts.append(f"not moved back: {names}{f' and {more} more' if more > 0 else ''} (see not_reverted)")
+    return f"Tags: {'; '.join(parts)}." if parts else ""
+
+
 def _failures(images: t.Sequence[Plain], promotion: Promotion) -> Plain:
     """What could not be copied, and why, in words."""
     failed = [image for image in images if image["action"] in STOPPING]
@@ -83,8 +98,10 @@ def _failures(images: t.Sequence[Plain], promotion: Promotion) -> Plain:
     if not failed:
         return {"failures": failures}
     what = f"{len(failed)} of {len(images)} images were not copied."
+    if promotion.writes_nothing:
+        what = "Nothing was written."
     return {
         "failures": failures,
-        "msg": f"{'Nothing was written.' if promotion.writes_nothing else what} {problem(images)}",
+        "msg": " ".join(filter(None, [what, problem(images), _about_tags(promotion)])),
         "repository_missing": promotion.outcomes.repository_missing,
     }

@@ -15,11 +15,12 @@ from .._blobs._transfer import RegistrySource
 from .._end._end import End
 from .._images._contents import Depth, verify_pushed
 from .._images._manifest_push import ManifestItem, ManifestOutcome, ManifestPush
-from .._images._tagging import TagItem, TagOutcome, move_tags, verify_tags
+from .._images._tagging import TagItem, TagOutcome, move_in_order, verify_tags
 from .._model._errors import RegistryError
 from .._run._parallel import Step, StepGraph
 from .._run._progress import Progress
 from ._comparison import compare_images
+from ._going_back import go_back
 from ._items import STOPPING
 from ._outcomes import Failure, Outcomes, Part
 from ._plan import Plan, PlannedManifest
@@ -76,8 +77,7 @@ class Promotion:
             self._compare_again()
             if self._recording is not None:
                 self._recording.begin(self._plan, self.outcomes, self._whole())
-            self.outcomes.artifact_tags = self._move_tags(self._whole().artifact_tags)
-            self.outcomes.tags = self._move_tags(self._whole().tags)
+            self._move_all_tags()
             if self._recording is not None:
                 self._recording.end(self._plan, self.outcomes, all_or_nothing=self._rules.all_or_nothing)
         return self.outcomes
@@ -156,14 +156,27 @@ class Promotion:
                 if comparison.action in STOPPING
             }
 
-    def _move_tags(self, items: t.Sequence[TagItem]) -> Part[TagOutcome]:
-        outcomes = move_tags(self._destination, items, check=self._rules.check)
+    def _move_all_tags(self) -> None:
+        """The tags of artifacts, those of images in their order, and all of them back where one can't be moved."""
+        self.outcomes.artifact_tags = self._move_tags([(item,) for item in self._whole().artifact_tags])
+        whole = {(item.repository, item.tag) for item in self._whole().tags}
+        sequences = [
+            [item for item in of_image if (item.repository, item.tag) in whole] for of_image in self._plan.tags_by_image
+        ]
+        self.outcomes.tags = self._move_tags(sequences)
+        if self._rules.all_or_nothing and (self.outcomes.artifact_tags.failed or self.outcomes.tags.failed):
+            go_back(self._destination, self._plan, self.outcomes, check=self._rules.check)
+
+    def _move_tags(self, sequences: t.Sequence[t.Sequence[TagItem]]) -> Part[TagOutcome]:
+        rules = self._rules
+        found = move_in_order(self._destination, sequences, check=rules.check, all_or_nothing=rules.all_or_nothing)
+        pairs = [pair for items, outcomes in zip(sequences, found) for pair in zip(items, outcomes)]
         failed = [
             Failure(item.repository, item.digest, outcome, item.tag)
-            for item, outcome in zip(items, outcomes)
+            for item, outcome in pairs
             if isinstance(outcome, RegistryError)
         ]
-        moved = [outcome for outcome in outcomes if not isinstance(outcome, RegistryError)]
+        moved = [outcome for _item, outcome in pairs if not isinstance(outcome, RegistryError)]
         problems = verify_tags(self._destination, [] if self._rules.check else moved)
         failed += [Failure(outcome.repository, outcome.digest, problem, outcome.tag) for outcome, problem in problems]
         return Part(tuple(moved), tuple(failed))

@@ -33,6 +33,7 @@ COPYING = (COPY, REPLACE)
 MOVING = (CREATE, REPLACE)
 """What is done with tags that move."""
 NOT_TAGGED, NOT_MOVED, NOT_PUSHED = "was not tagged", "was not moved", "was not pushed"
+MOVED_BACK = "was moved back"
 """How the reason ends where an image was blocked by others."""
 
 Plain = dict[str, t.Any]

@@ -17,6 +17,7 @@ from .._model._actions import EXISTS, PUSH
 from .._model._errors import RegistryError, RepositoryMissing
 from ._items import MOVING
 from ._plan import Way
+from ._record import NotReverted
 
 Done = t.TypeVar("Done")
 
@@ -51,6 +52,8 @@ class Outcomes:
     """Images that may no longer be promoted, and why."""
     artifact_tags: Part[TagOutcome] = Part()
     tags: Part[TagOutcome] = Part()
+    not_reverted: tuple[NotReverted, ...] = ()
+    """Tags that moved, were to go back since another tag can't be moved, and could not."""
 
     @property
     def failures(self) -> list[Failure]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import typing as t
 
 from .._blobs._placement import BlobGroup
@@ -144,6 +145,12 @@ class Plan:
             for image in self.promoted
             for tag in image.moving_tags
         )
+
+    @functools.cached_property
+    def tags_by_image(self) -> tuple[tuple[TagItem, ...], ...]:
+        """The tags to move of each image, in the order in which they are given."""
+        tags = iter(self.tags)
+        return tuple(tuple(itertools.islice(tags, len(image.moving_tags))) for image in self.promoted)
 
     @functools.cached_property
     def artifact_tags(self) -> tuple[TagItem, ...]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 import typing as t
 
-from .._model._actions import CREATE, EXISTS, FAILED, PROMOTE, REFUSED, REPLACE, SKIP
+from .._model._actions import CREATE, EXISTS, FAILED, PROMOTE, REFUSED, REPLACE, REVERTED, SKIP
 from ._gates import GateResult
 from ._items import Plain
 from ._signatures import Signature
@@ -26,7 +26,7 @@ from ._statement import STATEMENT_TYPE
 
 PREDICATE_TYPE = "https://github.com/imageops/registry/promotion/v1"
 
-BEGUN, DONE, REVERTED = "begun", "done", "reverted"
+BEGUN, DONE = "begun", "done"
 OUTCOMES = (BEGUN, DONE, REVERTED, FAILED)
 """``reverted``: every tag that had moved is back. ``failed``: anything else that isn't done."""
 TAG_ACTIONS = (CREATE, REPLACE, EXISTS, SKIP, REFUSED, FAILED, REVERTED)

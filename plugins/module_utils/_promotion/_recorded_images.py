@@ -10,12 +10,13 @@ from __future__ import annotations
 import typing as t
 
 from .._images._tagging import TagItem, TagOutcome
-from .._model._actions import CREATE, EXISTS, FAILED, PROMOTE, REPLACE, UNCHANGED
+from .._model._actions import CREATE, EXISTS, FAILED, PROMOTE, REPLACE, REVERTED, UNCHANGED
 from ._items import MOVING, STOPPING
 from ._outcomes import Outcomes, Part
-from ._plan import Place, Plan, PlannedImage
-from ._record import DONE, REVERTED, TAG_ACTIONS, Record, RecordedBytes, RecordedImage, RecordedTag
+from ._plan import Place, Plan
+from ._record import DONE, Record, RecordedBytes, RecordedImage, RecordedTag
 from ._summary import ImageOutcome, image_outcomes
+from ._tag_results import TagResults
 
 _OF_IMAGE, _OF_TAG, _OF_GATE = 1200, 600, 200
 """Bytes of an image, of a tag or signature, and of a gate beside what it says."""
@@ -23,10 +24,8 @@ _OF_IMAGE, _OF_TAG, _OF_GATE = 1200, 600, 200
 
 def recorded_images(plan: Plan, outcomes: Outcomes) -> tuple[RecordedImage, ...]:
     """The images of a plan as what happened to them, in their order."""
-    moved = {(tag.repository, tag.tag): tag for tag in outcomes.tags.done}
-    failed = {(failure.repository, failure.tag) for failure in outcomes.failures if failure.tag}
-    tags = {place: tag for place, tag in moved.items() if place not in failed}
-    return tuple(_image(plan, outcome, tags) for outcome in image_outcomes(plan, outcomes))
+    results = TagResults(outcomes)
+    return tuple(_image(plan, outcome, results) for outcome in image_outcomes(plan, outcomes))
 
 
 def expected_size(plan: Plan) -> int:
@@ -109,7 +108,7 @@ def _continued_tag(tag: RecordedTag, earlier: RecordedTag | None) -> RecordedTag
     return earlier
 
 
-def _image(plan: Plan, outcome: ImageOutcome, tags: t.Mapping[Place, TagOutcome]) -> RecordedImage:
+def _image(plan: Plan, outcome: ImageOutcome, results: TagResults) -> RecordedImage:
     image = outcome.image
     sums = outcome.sums
     return RecordedImage(
@@ -117,25 +116,9 @@ def _image(plan: Plan, outcome: ImageOutcome, tags: t.Mapping[Place, TagOutcome]
         repository=image.item.destination_repository,
         digest=image.digest,
         source_digest=image.source_digest,
-        tags=_tags(image, tags),
+        tags=tuple(RecordedTag(tag.tag, tag.previous_digest, image.digest, tag.action) for tag in results.of(image)),
         action=outcome.action,
         bytes=RecordedBytes(sums.bytes_uploaded, sums.bytes_mounted, sums.bytes_skipped),
         gates=image.gates or image.told.gates,
         signatures=image.told.signatures if image.judgement is None else image.judgement.signatures,
     )
-
-
-def _tags(image: PlannedImage, moved: t.Mapping[Place, TagOutcome]) -> tuple[RecordedTag, ...]:
-    found = []
-    for tag in image.tags:
-        previous, action = tag.previous_digest, tag.action
-        if action in MOVING:
-            outcome = moved.get((image.item.destination_repository, tag.tag))
-            if image.action != PROMOTE:
-                action = image.action if image.action in TAG_ACTIONS else FAILED
-            elif outcome is None:
-                action = FAILED
-            else:
-                previous, action = outcome.previous_digest, outcome.action
-        found.append(RecordedTag(tag.tag, previous, image.digest, action))
-    return tuple(found)

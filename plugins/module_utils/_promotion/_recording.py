@@ -134,6 +134,7 @@ class Recording:
             plan.destination,
             recorded_images(plan, outcomes),
             self._begun_at,
+            not_reverted=outcomes.not_reverted,
             collection_version=VERSION,
             **self._texts._asdict(),
         )

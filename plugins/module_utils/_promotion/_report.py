@@ -22,7 +22,7 @@ from .._model._actions import (
     SKIP,
     UNCHANGED,
 )
-from ._items import COPYING, NOT_MOVED, NOT_PUSHED, NOT_TAGGED, STOPPING, Plain
+from ._items import COPYING, MOVED_BACK, NOT_MOVED, NOT_PUSHED, NOT_TAGGED, STOPPING, Plain
 from ._words import about_judgement, count, size
 
 _REASONS_TOLD = 5
@@ -96,7 +96,7 @@ def problem(images: t.Sequence[Plain]) -> str:
 def _was_blocked(image: Plain) -> bool:
     """Whether nothing is wrong with the image itself: it wasn't promoted because of others."""
     reason: str = image["reason"] if image["action"] == FAILED else ""
-    return reason.endswith((NOT_TAGGED, NOT_MOVED, NOT_PUSHED))
+    return reason.endswith((NOT_TAGGED, NOT_MOVED, NOT_PUSHED, MOVED_BACK))
 
 
 def _name(kind: str, check_mode: bool) -> str:

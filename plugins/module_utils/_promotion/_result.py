@@ -15,20 +15,26 @@ from ._outcomes import Outcomes
 from ._plan import Plan
 from ._plan_as_plain import image_as_plain
 from ._summary import image_outcomes
+from ._tag_results import TagResults
 
 
 def result_of(plan: Plan, outcomes: Outcomes) -> Plain:
-    """The result of a module: ``changed``, an entry for each image, what happened to tags, and ``given_up``: what was
-    tried in vain for blobs and manifests."""
+    """The result of a module: ``changed``, an entry for each image, what happened to tags, ``given_up``: what was tried
+    in vain for blobs and manifests, and ``not_reverted``: tags that should have gone back, and could not."""
+    results = TagResults(outcomes)
     return {
         "changed": outcomes.changed,
         "images": [
-            image_result(image_as_plain(plan, outcome.image), outcome.action, outcome.reason, outcome.sums)
+            image_result(
+                image_as_plain(plan, outcome.image._replace(tags=tuple(results.of(outcome.image)))),
+                *(outcome.action, outcome.reason, outcome.sums),
+            )
             for outcome in image_outcomes(plan, outcomes)
         ],
         "artifact_tags": [outcome_as_plain(tag) for tag in outcomes.artifact_tags.done],
         "tags": [outcome_as_plain(tag) for tag in outcomes.tags.done],
         "given_up": _given_up(outcomes),
+        "not_reverted": [one._asdict() for one in outcomes.not_reverted],
     }
 
 

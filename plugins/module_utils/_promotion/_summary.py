@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import typing as t
 
-from .._model._actions import FAILED, MOUNT, MOUNT_OR_UPLOAD, PROMOTE, UPLOAD
+from .._model._actions import FAILED, MOUNT, MOUNT_OR_UPLOAD, PROMOTE, REVERTED, UPLOAD
 from .._model._manifest import Manifest, blobs_of
 from ._image_result import BlobSums
-from ._items import NOT_MOVED, NOT_PUSHED, NOT_TAGGED
+from ._items import MOVED_BACK, NOT_MOVED, NOT_PUSHED, NOT_TAGGED
 from ._outcomes import Failure, Outcomes
 from ._plan import Place, Plan, PlannedImage
 
@@ -45,7 +45,7 @@ class _Done:
         self._refused = outcomes.refused
         self._blobs = {(blob.repository, blob.digest): blob.action for blob in outcomes.blobs.done}
         self._pushed = {(manifest.repository, manifest.digest) for manifest in outcomes.manifests.done}
-        self._moved = {(tag.repository, tag.tag) for tag in outcomes.moved}
+        self._moved = {(tag.repository, tag.tag): tag.action for tag in outcomes.moved}
         self._failures: dict[str, list[Failure]] = {}
         for failure in outcomes.failures:
             self._failures.setdefault(failure.repository, []).append(failure)
@@ -93,8 +93,9 @@ class _Done:
         destination = self._plan.destination_of(image)
         for names, why in ((artifact_tags - tags, NOT_TAGGED), (tags, NOT_MOVED)):
             for name in sorted(names):
-                if (image.item.destination_repository, name) not in self._moved:
-                    return f"{destination}:{name} {why}"
+                action = self._moved.get((image.item.destination_repository, name), "")
+                if action in ("", REVERTED):
+                    return f"{destination}:{name} {MOVED_BACK if action else why}"
         for manifest in tree:
             if (image.item.destination_repository, manifest.digest) not in self._pushed:
                 return f"{destination}@{manifest.digest} {NOT_PUSHED}"

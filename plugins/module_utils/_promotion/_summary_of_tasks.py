@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._model._actions import FAILED, PROMOTE, REPLACE, UNCHANGED
+from .._model._actions import FAILED, PROMOTE, REFUSED, REPLACE, UNCHANGED
 from ._image_result import BlobSums, image_result
 from ._items import COPYING, MOVING, NOT_MOVED, NOT_PUSHED, NOT_TAGGED, Plain
 from ._recorded import NOT_RECORDED
@@ -19,7 +19,8 @@ _JUDGED = ("gates", "verified", "signatures")
 
 
 def summary_of_tasks(plan: Plain, copied: Plain) -> Plain:
-    """What a role did: ``changed``, an entry for each image, the record, and the sum of ``transfer``.
+    """What a role did: ``changed``, an entry for each image, tags that could not go back, the record, and the sum of
+    ``transfer``.
 
     ``plan`` is the result of ``image_diff_info``; ``copied`` that of ``image_copy`` with this plan. Where the latter
     didn't come to images, since it was skipped or failed as a whole, the plan says what they are. Where the comparison
@@ -28,13 +29,14 @@ def summary_of_tasks(plan: Plain, copied: Plain) -> Plain:
     if plan.get("skipped") is True and "images" in copied:
         return {**{name: copied[name] for name in _OF_COPY}, "changed": copied["changed"] is True}
     if "images" not in plan and (plan.get("skipped") is True or "failed" in plan or not plan):
-        return {"changed": False, "images": [], "record": NOT_RECORDED, "transfer": {}}
+        return {"changed": False, "images": [], "not_reverted": [], "record": NOT_RECORDED, "transfer": {}}
     why = "" if copied.get("skipped") is True else str(copied.get("msg", ""))
     return {
         "changed": copied.get("changed") is True,
         "images": [_judged(*both) for both in zip(copied["images"], plan["images"])]
         if "images" in copied
         else [_not_copied(image, plan, why) for image in plan["images"]],
+        "not_reverted": copied.get("not_reverted", []),
         "record": copied.get("record", NOT_RECORDED),
         "transfer": _sum_of_transfers([plan, copied]),
     }
@@ -71,7 +73,10 @@ def _not_copied(image: Plain, plan: Plain, why: str) -> Plain:
     """An image of a plan that nobody carried out."""
     is_promoted = image["action"] == PROMOTE
     reason = image["reason"] or ((why or _not_done(image, plan)) if is_promoted else "")
-    return image_result(image, FAILED if is_promoted and reason else image["action"], reason, BlobSums())
+    stopped = REFUSED if image["action"] == REFUSED else FAILED
+    tags = [{**tag, "action": stopped} if tag["action"] in MOVING and reason else tag for tag in image["tags"]]
+    action = FAILED if is_promoted and reason else image["action"]
+    return image_result({**image, "tags": tags}, action, reason, BlobSums())
 
 
 def _not_done(image: Plain, plan: Plain) -> str:

@@ -47,7 +47,13 @@ def test_what_one_task_copied_is_told_as_that_task_tells_it(compared: Plain) -> 
     compared["images"][0].update(judged)
     told = summary_of_tasks(compared, copied)
     images = [{**image_told, **judged}]
-    assert told == {"changed": True, "images": images, "record": record, "transfer": {"requests": 7, "retries": 1}}
+    assert told == {
+        "changed": True,
+        "images": images,
+        "not_reverted": [],
+        "record": record,
+        "transfer": {"requests": 7, "retries": 1},
+    }
 
 
 @pytest.mark.parametrize("copied", [{}, {"skipped": True, "msg": "not needed"}, {"msg": "it broke", "failed": True}])
@@ -101,7 +107,13 @@ def test_a_damaged_changed_is_no_change(compared: Plain) -> None:
 def test_without_a_plan_nothing_was_done_whatever_an_earlier_promotion_copied(plan: Plain) -> None:
     earlier = {"changed": True, "images": [{"action": "promote"}], "transfer": {"requests": 4}}
     nothing = {"path": None, "outcome": None, "finished": []}
-    assert summary_of_tasks(plan, earlier) == {"changed": False, "images": [], "record": nothing, "transfer": {}}
+    assert summary_of_tasks(plan, earlier) == {
+        "changed": False,
+        "images": [],
+        "not_reverted": [],
+        "record": nothing,
+        "transfer": {},
+    }
 
 
 def test_what_is_no_plan_has_no_summary() -> None:

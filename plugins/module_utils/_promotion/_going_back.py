@@ -1,0 +1,120 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""All or nothing: tags of a set that moved go back where one of them can't be moved."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._end._deleting import as_deleting
+from .._end._end import End
+from .._end._purpose import Purpose
+from .._images._tagging import TagItem, TagOutcome, move_tags, verify_tags
+from .._images._untagging import delete_tags
+from .._model._actions import CREATE, REPLACE, REVERTED
+from .._model._errors import RegistryError
+from .._run._parallel import run_all
+from ._items import MOVING
+from ._outcomes import Outcomes, Part
+from ._plan import Place, Plan
+from ._record import NotReverted
+
+
+def go_back(destination: End, plan: Plan, outcomes: Outcomes, *, check: bool) -> None:
+    """Bring back every tag that has moved and still serves what this promotion put there; note what came of it.
+
+    A tag that was created is removed. What can't go back stays, is told in :attr:`.Outcomes.not_reverted`, and doesn't
+    stop the rest. Tags of images go back before those of their artifacts, and the last to move is the first to return.
+    """
+    moved = [outcome for outcome in outcomes.tags.done if outcome.action in MOVING]
+    artifacts = [outcome for outcome in outcomes.artifact_tags.done if outcome.action in MOVING]
+    # A registry may move a tag and fail all the same.
+    unsure = [] if check else _maybe_moved(destination, plan, outcomes)
+    reasons: dict[Place, str] = {}
+    for one_after_another in (_by_image([*moved, *unsure]), [[outcome] for outcome in artifacts]):
+        groups = [] if check else one_after_another
+        for found in run_all(lambda group: _revert_all(destination, group), groups, destination.jobs):
+            reasons.update(t.cast("dict[Place, str]", found))
+    outcomes.tags = _with_reverted(outcomes.tags, reasons)
+    outcomes.artifact_tags = _with_reverted(outcomes.artifact_tags, reasons)
+    outcomes.not_reverted = tuple(
+        NotReverted(one.repository, one.tag, one.digest, one.previous_digest, reasons[one.repository, one.tag])
+        for one in (*artifacts, *moved, *unsure)
+        if reasons.get((one.repository, one.tag))
+    )
+
+
+def _by_image(outcomes: t.Iterable[TagOutcome]) -> list[list[TagOutcome]]:
+    """The tags of each digest in a repository, the last that moved first."""
+    groups: dict[Place, list[TagOutcome]] = {}
+    for outcome in outcomes:
+        groups.setdefault((outcome.repository, outcome.digest), []).insert(0, outcome)
+    return list(groups.values())
+
+
+def _with_reverted(part: Part[TagOutcome], reasons: t.Mapping[Place, str]) -> Part[TagOutcome]:
+    done = tuple(
+        outcome._replace(action=REVERTED)
+        if outcome.action in MOVING and not reasons.get((outcome.repository, outcome.tag))
+        else outcome
+        for outcome in part.done
+    )
+    return Part(done, part.failed)
+
+
+def _maybe_moved(destination: End, plan: Plan, outcomes: Outcomes) -> list[TagOutcome]:
+    """The tags whose move has failed in a way that leaves open whether it has happened."""
+    planned = {(item.repository, item.tag): item for item in (*plan.artifact_tags, *plan.tags)}
+    known = {(outcome.repository, outcome.tag) for outcome in outcomes.moved}
+    asked = [
+        planned[failure.repository, failure.tag]
+        for failure in (*outcomes.artifact_tags.failed, *outcomes.tags.failed)
+        if failure.error.temporary and (failure.repository, failure.tag) not in known
+    ]
+    found = run_all(lambda item: _seen(destination, item), asked, destination.jobs)
+    return [outcome for outcome in found if isinstance(outcome, TagOutcome)]
+
+
+def _seen(destination: End, item: TagItem) -> TagOutcome | None:
+    """A tag as it is to go back; None where it serves something else than it was to be moved to.
+
+    What can't be looked at is as well tried: that says why it can't go back.
+    """
+    previous = item.previous_digest or ""
+    outcome = TagOutcome(item.repository, item.tag, item.digest, previous, REPLACE if previous else CREATE)
+    try:
+        found = destination.head_manifest(item.repository, item.tag, Purpose.GUARD)
+    except RegistryError:
+        return outcome
+    return outcome if found is not None and found.digest == item.digest else None
+
+
+def _revert_all(destination: End, outcomes: t.Sequence[TagOutcome]) -> dict[Place, str]:
+    """Why each of these tags, one after another, can't go back; empty where it is back."""
+    return {(outcome.repository, outcome.tag): _revert(destination, outcome) for outcome in outcomes}
+
+
+def _revert(destination: End, outcome: TagOutcome) -> str:
+    item = TagItem(outcome.repository, outcome.tag, outcome.previous_digest, outcome.digest, is_guarded=True)
+    if not outcome.previous_digest:
+        return _remove(destination, item)
+    (found,) = move_tags(destination, [item], check=False)
+    if isinstance(found, RegistryError):
+        return str(found)
+    problems = verify_tags(destination, [found])
+    return str(problems[0][1]) if problems else ""
+
+
+def _remove(destination: End, item: TagItem) -> str:
+    registry = as_deleting(destination)
+    if registry is None:
+        return f"{destination.name} can't remove a tag, and it didn't exist before."
+    (found,) = delete_tags(registry, [item], delete_manifest=False, check=False)
+    if isinstance(found, RegistryError):
+        return str(found)
+    if found.unseen is not None:
+        return str(found.unseen)
+    return "The registry has accepted to remove it, and still serves it." if found.deletion_pending else ""
