@@ -39,7 +39,7 @@ def promotion_stats(summary: Plain) -> Plain:
 
 def promotion_problem(summary: Plain) -> str:
     try:
-        return problem(summary["images"])
+        return problem(summary["images"], summary.get("not_reverted", ()))
     except (KeyError, TypeError) as error:
         raise AnsibleFilterError(f"promotion_problem takes what promotion_summary returns: {error}") from error
 

@@ -88,6 +88,16 @@ options:
     type: str
     choices: [fail, continue]
     default: fail
+  keep_replaced:
+    description:
+      - Whether a digest that loses a tag gets another tag before, so that a garbage collection of the registry doesn't delete it. A rollback
+        needs it.
+      - The tag is C(replaced-) and the first 12 hexadecimal digits of the digest, in the repository at the destination. None is made if such a
+        tag exists already, or if another tag of O(images) keeps the digest. If it can't be made, the tag doesn't move.
+      - Nothing removes these tags. M(imageops.registry.tag_info) lists them, M(imageops.registry.tag) removes them. No image can be copied to
+        such a tag.
+    type: bool
+    default: false
 seealso:
   - module: imageops.registry.image_diff_info
   - ref: ansible_collections.imageops.registry.docsite.guide_records
@@ -468,7 +478,7 @@ record:
       type: list
       elements: str
       sample: []
-# generated: image_moves image_failures task
+# generated: image_moves image_replaced image_failures task
 tags:
   description:
     - What happened to the tags of the images, or in check mode, what would happen.
@@ -570,6 +580,40 @@ given_up:
       type: list
       elements: str
       sample: ["The registry didn't mount the blob from team/base."]
+replaced_tags:
+  description:
+    - With O(keep_replaced), the tags that keep a digest which lost a tag. They are made before other tags move.
+  returned: success, and failure of single images
+  type: list
+  elements: dict
+  sample:
+    - repository: team/app
+      tag: replaced-9d1ae52d4dd6
+      digest: sha256:9d1ae52d4dd6f0c5a4d3f6f2a3bbd2ad70b1c8d5a0ef1b1f8d3cb6e2b7a10c44
+      previous_digest: ""
+      action: create
+  contains:
+    repository:
+      description: The repository.
+      type: str
+      sample: team/app
+    tag:
+      description: The tag.
+      type: str
+      sample: replaced-9d1ae52d4dd6
+    digest:
+      description: The digest that it keeps.
+      type: str
+      sample: sha256:9d1ae52d4dd6f0c5a4d3f6f2a3bbd2ad70b1c8d5a0ef1b1f8d3cb6e2b7a10c44
+    previous_digest:
+      description: Always empty, or the same digest if the tag existed already.
+      type: str
+      sample: ""
+    action:
+      description:
+        - V(create), or V(exists) if the digest was kept already. V(reverted) if the tag was removed again, because no tag moved.
+      type: str
+      sample: create
 failures:
   description: What could not be copied, and why. The rest of the result is returned as well.
   returned: failure of single images
@@ -639,6 +683,7 @@ ARGUMENTS = module_arguments(
         "plan": {"type": "dict"},
         "trust_plan": {"type": "bool", "default": False},
         "on_error": {"type": "str", "choices": ["fail", "continue"], "default": "fail"},
+        "keep_replaced": {"type": "bool", "default": False},
     },
     source="required",
 )

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import typing as t
 
+from .._blobs._deletion import outcome_as_plain
 from .._blobs._missing_repositories import MissingRepositories
 from .._end._end import End
-from .._model._actions import REVERTED
 from .._promotion._change_request import Described, change_request
 from .._promotion._copy import CopyRules, Promotion
 from .._promotion._descriptions import described
@@ -25,7 +25,6 @@ from .._promotion._plan_subjects import check_subjects
 from .._promotion._recorded import NOT_RECORDED
 from .._promotion._report import problem
 from .._promotion._result import result_of
-from .._promotion._words import count
 from ._condition_arguments import warn_of_gates
 from ._planning import plan_rules
 from ._record_arguments import recording
@@ -33,7 +32,6 @@ from ._task import Task
 from ._verification_arguments import TAGS_ONLY, Verification
 
 Plain = dict[str, t.Any]
-_TAGS_TOLD = 5
 
 
 def copy_images(
@@ -71,6 +69,8 @@ def copy_images(
         promotion = Promotion(source, destination, plan, how, task.progress, missing, record)
         outcomes = promotion.carry_out()
     result = result_of(plan, outcomes)
+    if "keep_replaced" in task.params:
+        result["replaced_tags"] = [outcome_as_plain(tag) for tag in outcomes.replaced_tags.done]
     if "record" in task.params:
         result["record"] = NOT_RECORDED if record is None else record.recorded.as_plain()
     result.update(_failures(result["images"], promotion))
@@ -79,29 +79,18 @@ def copy_images(
     return result
 
 
-def _about_tags(promotion: Promotion) -> str:
-    """Of the tags that had moved when one could not: how many are back, and which are not."""
-    outcomes = promotion.outcomes
-    reverted = sum(1 for tag in outcomes.moved if tag.action == REVERTED)
-    parts = [f"{count(reverted, 'tag')} that had moved {'is' if reverted == 1 else 'are'} back"] if reverted else []
-    if outcomes.not_reverted:
-        names = ", ".join(f"{tag.repository}:{tag.tag}" for tag in outcomes.not_reverted[:_TAGS_TOLD])
-        more = len(outcomes.not_reverted) - _TAGS_TOLD
-        parts.append(f"not moved back: {names}{f' and {more} more' if more > 0 else ''} (see not_reverted)")
-    return f"Tags: {'; '.join(parts)}." if parts else ""
-
-
 def _failures(images: t.Sequence[Plain], promotion: Promotion) -> Plain:
     """What could not be copied, and why, in words."""
     failed = [image for image in images if image["action"] in STOPPING]
     failures = [{"reference": image["reference"], "msg": image["reason"]} for image in failed]
     if not failed:
         return {"failures": failures}
+    not_reverted = [tag._asdict() for tag in promotion.outcomes.not_reverted]
     what = f"{len(failed)} of {len(images)} images were not copied."
     if promotion.writes_nothing:
         what = "Nothing was written."
     return {
         "failures": failures,
-        "msg": " ".join(filter(None, [what, problem(images), _about_tags(promotion)])),
+        "msg": f"{what} {problem(images, not_reverted)}",
         "repository_missing": promotion.outcomes.repository_missing,
     }

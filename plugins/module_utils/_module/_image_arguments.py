@@ -16,6 +16,7 @@ from .._model._platform import check_platform
 from .._model._reference import Place, check_repository, check_tag
 from .._model._shown import quoted
 from .._promotion._items import ImageItem, distinct_images
+from .._promotion._replaced import check_not_replaced
 
 Plain = dict[str, t.Any]
 
@@ -81,7 +82,9 @@ def image_items(params: Plain, ends: Ends) -> list[ImageItem]:
     items = []
     for position, entry in enumerate(params["images"]):
         with at_entry("images", position):
-            items.append(_image_item({**entry, **{name: _chosen(name, entry, params) for name in _CHOICES}}, ends))
+            item = _image_item({**entry, **{name: _chosen(name, entry, params) for name in _CHOICES}}, ends)
+            check_not_replaced(item)
+            items.append(item._replace(keep_replaced=params.get("keep_replaced", False)))
     return distinct_images(items, ends.destination_name)
 
 

@@ -362,8 +362,8 @@ def _compare_tag(destination: End, item: ImageItem, tag: str, digest: str, heads
     expected = item.expected_destination_digest
     if not previous and is_guarded(item, tag) and destination.is_unsure(item.destination_repository, tag):
         raise Conflict(
-            "the registry doesn't report to this account whether it is there, and on_conflict, immutable_tags or "
-            "expected_destination_digest have to know it",
+            "the registry doesn't report to this account whether it is there, and on_conflict, immutable_tags, "
+            "expected_destination_digest or keep_replaced have to know it",
             hint="If the repository isn't there, create it; else let the account read it",
         ).within(f"compare {destination.name}/{item.destination_repository}:{tag}")
     if expected is not None and previous != expected:
@@ -374,8 +374,8 @@ def _compare_tag(destination: End, item: ImageItem, tag: str, digest: str, heads
 
 
 def is_guarded(item: ImageItem, tag: str) -> bool:
-    """Whether what a tag points to at the destination decides whether it may move."""
-    return item.expected_destination_digest is not None or conflict_action(item, tag) != REPLACE
+    """Whether what a tag points to at the destination decides whether it may move, or what has to be done before."""
+    return item.expected_destination_digest is not None or item.keep_replaced or conflict_action(item, tag) != REPLACE
 
 
 def conflict_action(item: ImageItem, tag: str) -> str:

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import itertools
 import typing as t
 
 from .._blobs._missing_repositories import MissingRepositories
@@ -25,6 +26,7 @@ from ._items import STOPPING
 from ._outcomes import Failure, Outcomes, Part
 from ._plan import Plan, PlannedManifest
 from ._recording import Recording
+from ._replaced import tags_to_keep
 from ._whole import Whole, what_is_whole
 
 
@@ -157,14 +159,21 @@ class Promotion:
             }
 
     def _move_all_tags(self) -> None:
-        """The tags of artifacts, those of images in their order, and all of them back where one can't be moved."""
+        """The tags of artifacts, those of images in their order, and all of them back where one can't be moved.
+
+        Before, what loses a tag gets another one, where that is asked for.
+        """
+        whole = self._whole()
+        to_keep = tags_to_keep(self._plan, [*whole.artifact_tags, *whole.tags])
+        self.outcomes.replaced_tags = self._move_tags([(item,) for item in to_keep])
         self.outcomes.artifact_tags = self._move_tags([(item,) for item in self._whole().artifact_tags])
-        whole = {(item.repository, item.tag) for item in self._whole().tags}
+        places = {(item.repository, item.tag) for item in self._whole().tags}
         sequences = [
-            [item for item in of_image if (item.repository, item.tag) in whole] for of_image in self._plan.tags_by_image
+            list(itertools.takewhile(lambda item: (item.repository, item.tag) in places, of_image))
+            for of_image in self._plan.tags_by_image
         ]
         self.outcomes.tags = self._move_tags(sequences)
-        if self._rules.all_or_nothing and (self.outcomes.artifact_tags.failed or self.outcomes.tags.failed):
+        if self._rules.all_or_nothing and self.outcomes.failed_tags:
             go_back(self._destination, self._plan, self.outcomes, check=self._rules.check)
 
     def _move_tags(self, sequences: t.Sequence[t.Sequence[TagItem]]) -> Part[TagOutcome]:

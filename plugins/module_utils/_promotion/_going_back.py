@@ -28,6 +28,7 @@ def go_back(destination: End, plan: Plan, outcomes: Outcomes, *, check: bool) ->
 
     A tag that was created is removed. What can't go back stays, is told in :attr:`.Outcomes.not_reverted`, and doesn't
     stop the rest. Tags of images go back before those of their artifacts, and the last to move is the first to return.
+    Tags that keep what was replaced go when that is done, where nothing needs them.
     """
     moved = [outcome for outcome in outcomes.tags.done if outcome.action in MOVING]
     artifacts = [outcome for outcome in outcomes.artifact_tags.done if outcome.action in MOVING]
@@ -38,13 +39,18 @@ def go_back(destination: End, plan: Plan, outcomes: Outcomes, *, check: bool) ->
         groups = [] if check else one_after_another
         for found in run_all(lambda group: _revert_all(destination, group), groups, destination.jobs):
             reasons.update(t.cast("dict[Place, str]", found))
+    left = [outcome for outcome in (*artifacts, *moved, *unsure) if reasons.get(_place(outcome))]
+    outcomes.not_reverted = tuple(
+        NotReverted(one.repository, one.tag, one.digest, one.previous_digest, reasons[_place(one)]) for one in left
+    )
+    needed = {(one.repository, one.previous_digest) for one in left}
+    outcomes.replaced_tags = _without(destination, outcomes.replaced_tags, needed, check=check)
     outcomes.tags = _with_reverted(outcomes.tags, reasons)
     outcomes.artifact_tags = _with_reverted(outcomes.artifact_tags, reasons)
-    outcomes.not_reverted = tuple(
-        NotReverted(one.repository, one.tag, one.digest, one.previous_digest, reasons[one.repository, one.tag])
-        for one in (*artifacts, *moved, *unsure)
-        if reasons.get((one.repository, one.tag))
-    )
+
+
+def _place(outcome: TagOutcome) -> Place:
+    return outcome.repository, outcome.tag
 
 
 def _by_image(outcomes: t.Iterable[TagOutcome]) -> list[list[TagOutcome]]:
@@ -57,18 +63,27 @@ def _by_image(outcomes: t.Iterable[TagOutcome]) -> list[list[TagOutcome]]:
 
 def _with_reverted(part: Part[TagOutcome], reasons: t.Mapping[Place, str]) -> Part[TagOutcome]:
     done = tuple(
-        outcome._replace(action=REVERTED)
-        if outcome.action in MOVING and not reasons.get((outcome.repository, outcome.tag))
-        else outcome
+        outcome._replace(action=REVERTED) if outcome.action in MOVING and not reasons.get(_place(outcome)) else outcome
         for outcome in part.done
     )
     return Part(done, part.failed)
 
 
+def _without(destination: End, part: Part[TagOutcome], needed: t.Container[Place], *, check: bool) -> Part[TagOutcome]:
+    """The tags that keep what was replaced, without those that were made for nothing; one that stays does no harm."""
+
+    def remove(outcome: TagOutcome) -> TagOutcome:
+        if outcome.action != CREATE or (outcome.repository, outcome.digest) in needed:
+            return outcome
+        return outcome if not check and _revert(destination, outcome) else outcome._replace(action=REVERTED)
+
+    return Part(t.cast("tuple[TagOutcome, ...]", tuple(run_all(remove, part.done, destination.jobs))), part.failed)
+
+
 def _maybe_moved(destination: End, plan: Plan, outcomes: Outcomes) -> list[TagOutcome]:
     """The tags whose move has failed in a way that leaves open whether it has happened."""
     planned = {(item.repository, item.tag): item for item in (*plan.artifact_tags, *plan.tags)}
-    known = {(outcome.repository, outcome.tag) for outcome in outcomes.moved}
+    known = set(map(_place, outcomes.moved))
     asked = [
         planned[failure.repository, failure.tag]
         for failure in (*outcomes.artifact_tags.failed, *outcomes.tags.failed)
@@ -94,7 +109,7 @@ def _seen(destination: End, item: TagItem) -> TagOutcome | None:
 
 def _revert_all(destination: End, outcomes: t.Sequence[TagOutcome]) -> dict[Place, str]:
     """Why each of these tags, one after another, can't go back; empty where it is back."""
-    return {(outcome.repository, outcome.tag): _revert(destination, outcome) for outcome in outcomes}
+    return {_place(outcome): _revert(destination, outcome) for outcome in outcomes}
 
 
 def _revert(destination: End, outcome: TagOutcome) -> str:

@@ -66,6 +66,8 @@ class ImageItem(t.NamedTuple):
     expected_digest: str = ""
     expected_destination_digest: str | None = None
     """The digest that every tag must still point to; empty where there must be no tag, None where any will do."""
+    keep_replaced: bool = False
+    """Whether a digest that loses a tag gets another one before."""
 
     @property
     def reference(self) -> str:

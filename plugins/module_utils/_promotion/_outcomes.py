@@ -50,6 +50,8 @@ class Outcomes:
     """What was pushed, and isn't there as it should."""
     refused: t.Mapping[Way, str] = dataclasses.field(default_factory=dict)
     """Images that may no longer be promoted, and why."""
+    replaced_tags: Part[TagOutcome] = Part()
+    """Those that keep what was replaced. They are made before others move."""
     artifact_tags: Part[TagOutcome] = Part()
     tags: Part[TagOutcome] = Part()
     not_reverted: tuple[NotReverted, ...] = ()
@@ -62,9 +64,13 @@ class Outcomes:
             *self.blobs.failed,
             *self.manifests.failed,
             *self.unverified,
-            *self.artifact_tags.failed,
-            *self.tags.failed,
+            *self.failed_tags,
         ]
+
+    @property
+    def failed_tags(self) -> list[Failure]:
+        """The tags that failed, in the order in which it was done."""
+        return [*self.replaced_tags.failed, *self.artifact_tags.failed, *self.tags.failed]
 
     @property
     def moved(self) -> list[TagOutcome]:
@@ -77,7 +83,7 @@ class Outcomes:
         return (
             any(blob.action != EXISTS for blob in self.blobs.done)
             or any(manifest.action == PUSH or manifest.referrers_tag for manifest in self.manifests.done)
-            or any(tag.action in MOVING for tag in self.moved)
+            or any(tag.action in MOVING for tag in (*self.replaced_tags.done, *self.moved))
         )
 
     @property

@@ -19,6 +19,7 @@ from .._model._actions import (
     PROMOTE,
     REFUSED,
     REPLACE,
+    REVERTED,
     SKIP,
     UNCHANGED,
 )
@@ -61,7 +62,26 @@ def report(summary: Plain, *, check_mode: bool = False) -> list[str]:
     ]
     requests = summary["transfer"].get("requests", 0)
     totals = f"{', '.join(told)}; {count(requests, 'request')}, {', '.join(sizes)}"
-    return [*lines, *_about_record(summary.get("record") or {}, check_mode), totals]
+    record = _about_record(summary.get("record") or {}, check_mode)
+    return [*lines, *_about_kept(summary, check_mode), *_about_left(summary), *record, totals]
+
+
+def _about_kept(summary: Plain, check_mode: bool) -> list[str]:
+    """Under which tags what was replaced is kept; nothing where they were removed again."""
+    kept = [tag for tag in summary.get("replaced_tags", ()) if tag["action"] in (CREATE, EXISTS)]
+    if not kept:
+        return []
+    names = [f"{tag['repository']}:{tag['tag']}" for tag in kept[:_ALIKE_TOLD]]
+    more = f" and {len(kept) - len(names)} more" if len(kept) > len(names) else ""
+    return [f"what is replaced {'would be' if check_mode else 'is'} kept as {', '.join(names)}{more}"]
+
+
+def _about_left(summary: Plain) -> list[str]:
+    """The tags that should have gone back, and could not, in a line each."""
+    return [
+        f"not moved back: {tag['repository']}:{tag['tag']} (was {tag['previous_digest'] or 'nothing'}): {tag['reason']}"
+        for tag in summary.get("not_reverted", ())
+    ]
 
 
 def _about_record(record: Plain, check_mode: bool) -> list[str]:
@@ -77,10 +97,11 @@ def _about_record(record: Plain, check_mode: bool) -> list[str]:
     return [f"{how}: {record['path']}{about}"]
 
 
-def problem(images: t.Sequence[Plain]) -> str:
+def problem(images: t.Sequence[Plain], not_reverted: t.Sequence[Plain] = ()) -> str:
     """Why images of a summary could not be promoted, each reason once; empty where all could.
 
-    Of many reasons the first are told, and of images that were blocked by others only how many they are.
+    Of many reasons the first are told, and of images that were blocked by others only how many they are. Then how many
+    tags went back, and which could not.
     """
     failed = [image for image in images if image["action"] in STOPPING]
     at_fault = [image for image in failed if not _was_blocked(image)] or failed
@@ -90,6 +111,13 @@ def problem(images: t.Sequence[Plain]) -> str:
         parts.append(f"and {len(reasons) - len(parts)} more")
     if len(failed) > len(at_fault):
         parts.append(f"{len(failed) - len(at_fault)} others were blocked by that")
+    reverted = sum(1 for image in images for tag in image.get("tags", ()) if tag["action"] == REVERTED)
+    if reverted:
+        parts.append(f"{count(reverted, 'tag')} that had moved {'is' if reverted == 1 else 'are'} back")
+    if not_reverted:
+        names = [f"{tag['repository']}:{tag['tag']} ({tag['reason']})" for tag in not_reverted[:_REASONS_TOLD]]
+        more = len(not_reverted) - len(names)
+        parts.append(f"not moved back: {', '.join(names)}{f' and {more} more' if more else ''}")
     return " | ".join(parts)
 
 

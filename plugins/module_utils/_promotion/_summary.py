@@ -15,6 +15,7 @@ from ._image_result import BlobSums
 from ._items import MOVED_BACK, NOT_MOVED, NOT_PUSHED, NOT_TAGGED
 from ._outcomes import Failure, Outcomes
 from ._plan import Place, Plan, PlannedImage
+from ._replaced import names_kept_for
 
 _WAYS = {UPLOAD: "uploaded", MOUNT_OR_UPLOAD: "uploaded", MOUNT: "mounted"}
 
@@ -76,7 +77,8 @@ class _Done:
             return self._refused[image.way]
         tags = {tag.tag for tag in image.moving_tags}
         artifact_tags = {artifact.tag for artifact in image.copied_artifacts if artifact.tag}
-        return self._failure_of(image, tree, tags | artifact_tags) or self._not_done(image, tree, tags, artifact_tags)
+        failed = self._failure_of(image, tree, tags | artifact_tags | names_kept_for(image))
+        return failed or self._not_done(image, tree, tags, artifact_tags)
 
     def _failure_of(self, image: PlannedImage, tree: t.Sequence[Manifest], tags: set[str]) -> str:
         """The first failure of something that belongs to the image."""

@@ -14,30 +14,32 @@ from ._image_result import BlobSums, image_result
 from ._items import COPYING, MOVING, NOT_MOVED, NOT_PUSHED, NOT_TAGGED, Plain
 from ._recorded import NOT_RECORDED
 
-_OF_COPY = ("images", "record", "transfer")
 _JUDGED = ("gates", "verified", "signatures")
+_NOTHING: Plain = {"replaced_tags": [], "not_reverted": [], "record": NOT_RECORDED}
+"""What only a copy tells, where there was none."""
 
 
 def summary_of_tasks(plan: Plain, copied: Plain) -> Plain:
-    """What a role did: ``changed``, an entry for each image, tags that could not go back, the record, and the sum of
-    ``transfer``.
+    """What a role did: ``changed``, an entry for each image, tags that keep what was replaced, tags that could not go
+    back, the record, and the sum of ``transfer``.
 
     ``plan`` is the result of ``image_diff_info``; ``copied`` that of ``image_copy`` with this plan. Where the latter
     didn't come to images, since it was skipped or failed as a whole, the plan says what they are. Where the comparison
     failed as a whole, or there was none, nothing was done. Where it was skipped, ``copied`` did all by itself.
     """
+    of_copy = {name: copied.get(name, nothing) for name, nothing in _NOTHING.items()}
     if plan.get("skipped") is True and "images" in copied:
-        return {**{name: copied[name] for name in _OF_COPY}, "changed": copied["changed"] is True}
+        changed = copied["changed"] is True
+        return {"changed": changed, "images": copied["images"], "transfer": copied["transfer"], **of_copy}
     if "images" not in plan and (plan.get("skipped") is True or "failed" in plan or not plan):
-        return {"changed": False, "images": [], "not_reverted": [], "record": NOT_RECORDED, "transfer": {}}
+        return {"changed": False, "images": [], "transfer": {}, **_NOTHING}
     why = "" if copied.get("skipped") is True else str(copied.get("msg", ""))
     return {
         "changed": copied.get("changed") is True,
         "images": [_judged(*both) for both in zip(copied["images"], plan["images"])]
         if "images" in copied
         else [_not_copied(image, plan, why) for image in plan["images"]],
-        "not_reverted": copied.get("not_reverted", []),
-        "record": copied.get("record", NOT_RECORDED),
+        **of_copy,
         "transfer": _sum_of_transfers([plan, copied]),
     }
 

@@ -27,12 +27,15 @@ def what_is_whole(plan: Plan, outcomes: Outcomes, *, all_or_nothing: bool) -> Wh
     """What of a plan is still whole.
 
     With what has failed, each manifest that refers to it has failed. Images that are refused by now are left out. With
-    ``all_or_nothing``, nothing is left where anything has failed. An image whose artifacts failed isn't tagged.
+    ``all_or_nothing``, nothing is left where anything has failed. An image whose artifacts failed isn't tagged. A tag
+    stays on what could not be kept otherwise.
     """
     failed = {(failure.repository, failure.digest) for failure in outcomes.failures}
     if all_or_nothing and (failed or outcomes.refused):
         return Whole()
     failed |= _only_of_refused(plan, outcomes)
+    unkept = {(failure.repository, failure.digest) for failure in outcomes.replaced_tags.failed}
+    failed |= {(tag.repository, tag.digest) for tag in plan.artifact_tags if _takes_from(tag, unkept)}
     whole = []
     for planned in plan.manifests:
         if any((planned.repository, digest) in failed for digest in _parts_of(planned)):
@@ -54,9 +57,16 @@ def what_is_whole(plan: Plan, outcomes: Outcomes, *, all_or_nothing: bool) -> Wh
     tags = tuple(
         tag
         for tag in plan.tags
-        if (tag.repository, tag.digest) not in failed and (tag.repository, tag.tag) not in stopped
+        if (tag.repository, tag.digest) not in failed
+        and (tag.repository, tag.tag) not in stopped
+        and not _takes_from(tag, unkept)
     )
     return Whole(frozenset(whole), artifact_tags, tags)
+
+
+def _takes_from(tag: TagItem, digests: t.Container[tuple[str, str | None]]) -> bool:
+    """Whether a tag would be taken from one of these digests."""
+    return (tag.repository, tag.previous_digest) in digests
 
 
 def _only_of_refused(plan: Plan, outcomes: Outcomes) -> set[Place]:

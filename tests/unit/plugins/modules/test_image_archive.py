@@ -16,7 +16,7 @@ from ansible_collections.imageops.registry.tests.unit.support.documents import (
     encoded,
     image,
 )
-from ansible_collections.imageops.registry.tests.unit.support.hostile_server import no_mount
+from ansible_collections.imageops.registry.tests.unit.support.hostile_server import answer, no_mount
 from ansible_collections.imageops.registry.tests.unit.support.module_runs import Plain, fail, four_runs, succeed
 from ansible_collections.imageops.registry.tests.unit.support.registry_server import RegistryServer
 from ansible_collections.imageops.registry.tests.unit.support.signed_images import sign_by_tag
@@ -163,6 +163,19 @@ def test_other_images_are_exported_beside_what_fails(source: RegistryServer, pat
     failed = fail("image_archive", exporting(source, path, *images, on_error="continue"))
     assert failed["msg"].startswith("1 of 2 images were not copied. ") and failed["changed"] is True
     assert path.exists()
+
+
+def test_tags_are_all_or_nothing(source: RegistryServer, registry: RegistryServer, path: pathlib.Path) -> None:
+    for name in ("a/b:1.0", "c:1.0"):
+        source.add_image(name)
+    succeed("image_archive", exporting(source, path, ITEM, {"repository": "c", "tag": "1.0"}))
+    registry.on("PUT", "/v2/c/manifests/1.0", answer(403))
+    registry.on("DELETE", "/v2/a/b/manifests/1.0", answer(405))
+    images = [ITEM, {"repository": "c", "tag": "1.0"}]
+    failed = fail("image_archive", importing(registry, path, images=images, jobs=1))
+    (left,) = failed["not_reverted"]
+    assert (left["repository"], left["tag"], left["previous_digest"]) == ("a/b", "1.0", "")
+    assert left["digest"] == registry.tags["a/b:1.0"] and left["reason"] in failed["msg"]
 
 
 def test_a_mount_that_is_refused_is_told_and_harmless(

@@ -152,6 +152,39 @@ def test_what_is_refused_keeps_all_back(source: RegistryServer, registry: Regist
     assert registry.tags == {"a/b:1.0": source.tags["a/b:1.0"]}
 
 
+def test_tags_are_all_or_nothing(registry: RegistryServer, options: Plain) -> None:
+    registry.add_image("a/b:1.0", layer=b"another layer")
+    before = registry.tags
+    images = [{"repository": "a/b", "tag": "1.0", "tags": ["new", "1.0", "stable"]}]
+    registry.on("PUT", "/v2/a/b/manifests/stable", answer(403))
+    failed = fail("image_copy", {**options, "images": images})
+    assert registry.tags == before and failed["not_reverted"] == []
+    assert failed["msg"].endswith("2 tags that had moved are back")
+    assert [tag["action"] for tag in failed["images"][0]["tags"]] == ["reverted", "reverted", "failed"]
+    registry.on("DELETE", "/v2/a/b/manifests/new", answer(405))
+    failed = fail("image_copy", {**options, "images": images})
+    (left,) = failed["not_reverted"]
+    assert (left["repository"], left["tag"], left["previous_digest"]) == ("a/b", "new", "")
+    assert left["reason"] in failed["msg"] and "can't delete a tag alone" in left["reason"]
+    assert registry.tags == {**before, "a/b:new": left["digest"]}
+
+
+def test_what_is_replaced_is_kept(registry: RegistryServer, options: Plain) -> None:
+    registry.add_image("a/b:1.0", layer=b"another layer")
+    old = registry.tags["a/b:1.0"]
+    keeping = {**options, "keep_replaced": True}
+    runs = four_runs("image_copy", keeping, writes=lambda: registry.writes)
+    name = f"replaced-{old[7:19]}"
+    for run in runs[:2]:
+        (kept,) = run["replaced_tags"]
+        assert kept == {"repository": "a/b", "tag": name, "digest": old, "previous_digest": "", "action": "create"}
+    assert runs.again["replaced_tags"] == [] and registry.tags[f"a/b:{name}"] == old
+    assert name in succeed("tag_info", {**registry.options, "repository": "a/b"})["tags"]
+    images = [{"repository": "a/b", "tag": "1.0", "tags": [name]}]
+    refused = fail("image_copy", {**options, "images": images})
+    assert refused["msg"].startswith(f"images[0]: nothing is promoted to a/b:{name}: tags of that form keep")
+
+
 def test_other_images_are_copied_beside_what_fails(registry: RegistryServer, options: Plain) -> None:
     both = [{"repository": "none", "tag": "1.0"}, *options["images"]]
     failed = fail("image_copy", {**options, "images": both, "on_error": "continue"})

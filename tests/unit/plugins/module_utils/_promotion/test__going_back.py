@@ -81,7 +81,9 @@ def test_where_one_tag_is_refused_all_old_digests_are_back(
     told = {tag["action"] for entry in images for tag in entry["tags"]}
     assert told <= {"failed", "reverted"}
     # The tag at fault is told. The other images were blocked by it.
-    assert "DENIED: no" in problem(images) and problem(images).endswith("2 others were blocked by that")
+    back = len(actions(outcomes))
+    said = f" | {back} tag{'s' if back > 1 else ''} that had moved {'are' if back > 1 else 'is'} back" if back else ""
+    assert "DENIED: no" in problem(images) and problem(images).endswith(f"2 others were blocked by that{said}")
 
 
 def test_where_no_tag_is_refused_all_stay(source: FakeRegistry, production: FakeRegistry) -> None:
@@ -139,7 +141,7 @@ def test_what_somebody_else_moved_meanwhile_is_left_and_told(source: FakeRegistr
             raise REFUSAL
         return put(repository, reference, manifest, last_look)
 
-    production.put_manifest = push  # type: ignore[method-assign]
+    production.put_manifest = push
     _result, outcomes = promote(source, production)
     assert served(production)["team/app", "stable"] == THIRD_DIGEST
     (left,) = outcomes.not_reverted
@@ -161,7 +163,7 @@ def test_a_failure_while_going_back_is_told_and_does_not_stop_the_rest(
             raise REFUSAL
         return put(repository, reference, manifest, last_look)
 
-    production.put_manifest = push  # type: ignore[method-assign]
+    production.put_manifest = push
     _result, outcomes = promote(source, production)
     left = {(one.repository, one.tag) for one in outcomes.not_reverted}
     of_app = {("team/app", tag) for tag in ("1", "1.0", "stable")}
@@ -189,11 +191,11 @@ def test_a_tag_whose_move_failed_and_happened_goes_back_as_well(
 
     def look(repository: str, reference: str, *more: object) -> object:
         try:
-            return head(repository, reference, *more)  # type: ignore[arg-type]
+            return head(repository, reference, *more)
         finally:
             production.failing.pop("HEAD team/api 1", None)
 
-    production.put_manifest, production.head_manifest = push, look  # type: ignore[method-assign,assignment]
+    production.put_manifest, production.head_manifest = push, look
     before = served(production)
     _result, outcomes = promote(source, production)
     assert served(production) == before and outcomes.not_reverted == ()
@@ -204,7 +206,7 @@ def test_the_tags_of_artifacts_go_back_too(source: FakeRegistry, destination: Fa
     signature = image(annotations={"a": "signature"})
     name = cosign_tags(IMAGE_DIGEST)[0]
     source.add("team/app", signature, name)
-    source.blobs[DIGEST] = LAYER
+    source.blobs["team/app", DIGEST] = LAYER
     destination.add("team/app", OLD, "1")
     destination.failing["PUT team/app 1"] = REFUSAL
     plan = plan_for(source, destination, image_item("team/app", tag="1", tags=("1",), artifacts=("all",)))

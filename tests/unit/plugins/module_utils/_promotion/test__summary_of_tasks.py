@@ -50,6 +50,7 @@ def test_what_one_task_copied_is_told_as_that_task_tells_it(compared: Plain) -> 
     assert told == {
         "changed": True,
         "images": images,
+        "replaced_tags": [],
         "not_reverted": [],
         "record": record,
         "transfer": {"requests": 7, "retries": 1},
@@ -110,6 +111,7 @@ def test_without_a_plan_nothing_was_done_whatever_an_earlier_promotion_copied(pl
     assert summary_of_tasks(plan, earlier) == {
         "changed": False,
         "images": [],
+        "replaced_tags": [],
         "not_reverted": [],
         "record": nothing,
         "transfer": {},
@@ -128,9 +130,11 @@ def test_with_a_plan_that_was_given_the_copy_says_everything(source: FakeRegistr
     plan = plan_for(source, destination, BY_TAG)
     copied = {**result_of(plan, Outcomes()), "changed": True, "record": RECORDED, "transfer": {"requests": 9}}
     summary = summary_of_tasks({"skipped": True, "changed": False}, copied)
-    assert summary == {"changed": True, "images": copied["images"], "record": RECORDED, "transfer": {"requests": 9}}
+    tags: Plain = {"replaced_tags": [], "not_reverted": []}
+    done = {"images": copied["images"], "record": RECORDED, "transfer": {"requests": 9}}
+    assert summary == {"changed": True, **done, **tags}
     failed = summary_of_tasks({"skipped": True}, {"failed": True, "msg": "no plan", "changed": False})
-    assert failed == {"changed": False, "images": [], "record": NOT_RECORDED, "transfer": {}}
+    assert failed == {"changed": False, "images": [], "record": NOT_RECORDED, "transfer": {}, **tags}
 
 
 def test_the_next_job_is_told_what_is_served_and_what_was_before() -> None:
