@@ -46,7 +46,16 @@ from faults.referrers import ReferrersAPI
 from faults.sessions import BlobForgotten, SessionGone
 from faults.statuses import ExpiredToken, Quota, RetryAfter, Status, StatusAlways, StatusEarly, TokenStatus
 from faults.storage import DiskFull
-from faults.tags import DeletesOff, DeleteUntaggedOnly, EndlessPages, ImmutableTags, NullTags, OpaquePages
+from faults.tags import (
+    DeletesOff,
+    DeleteUntaggedOnly,
+    EndlessPages,
+    ImmutableTags,
+    NullTags,
+    OpaquePages,
+    TagRefused,
+    TagTaken,
+)
 from faults.uploads import BodyLimit, ChunkMaximum, ChunkMinimum, MountRefused, NoChunks, RangeStandsStill
 
 
@@ -106,6 +115,8 @@ FAILURES = _by_name(
     ResetRequests,
     LostAnswers,
     LostTagAnswer,
+    TagRefused,
+    TagTaken,
     SilentClose,
     Stall,
     CutDownload,

@@ -6,10 +6,21 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import secrets
 
-from faults.base import MANIFEST_TYPES, Answer, Fault, Request, error_answer, json_answer
+from faults.base import (
+    MANIFEST_TYPES,
+    Answer,
+    Fault,
+    FirstTries,
+    Request,
+    RequestBody,
+    error_answer,
+    json_answer,
+    whole_number,
+)
 
 _IMMUTABLE = {
     "ecr": (
@@ -147,3 +158,48 @@ class DeleteUntaggedOnly(Fault):
                 request.acted.append(self.name)
                 return error_answer(400, "GOOGLE_MANIFEST_DANGLING_TAG", f"Manifest is still referenced by tag: {name}")
         return None
+
+
+class TagRefused(Fault):
+    name = "tag-refused"
+    summary = "one push of a tag is refused with 403"
+    argument = "which of them, counted over all tags (default 1)"
+
+    def __init__(self, argument: str) -> None:
+        super().__init__(argument)
+        self._left = whole_number(argument, 1)
+
+    def before(self, request: Request) -> Answer | None:
+        if request.method != "PUT" or not request.tag:
+            return None
+        with self.lock:
+            self._left -= 1
+            refused = self._left == 0
+        if not refused:
+            return None
+        request.acted.append(self.name)
+        return error_answer(403, "DENIED", f"the tag {request.tag} is refused")
+
+
+class TagTaken(Fault):
+    name = "tag-taken"
+    summary = (
+        "the first push of each tag is answered with 429, and meanwhile another client moves that tag to what the tag "
+        "taken serves"
+    )
+
+    def __init__(self, argument: str) -> None:
+        super().__init__(argument)
+        self._tries = FirstTries()
+
+    def before(self, request: Request) -> Answer | None:
+        if request.method != "PUT" or not request.tag or not self._tries.is_first(request):
+            return None
+        taken = request.ask("GET", f"/v2/{request.repository}/manifests/taken", ("Accept", MANIFEST_TYPES))
+        content = taken.read()
+        headers = [(key, value) for key, value in request.headers if key.lower() in ("host", "authorization")]
+        headers.append(("Content-Type", taken.header("Content-Type")))
+        body = RequestBody(io.BytesIO(content), len(content))
+        request.upstream.exchange("PUT", request.path, headers, body).read()
+        request.acted.append(self.name)
+        return error_answer(429, "TOOMANYREQUESTS", "too many requests", ("Retry-After", "1"))

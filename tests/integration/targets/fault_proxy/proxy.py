@@ -212,6 +212,21 @@ def delete_untagged_only(client: Client) -> None:
     client.ask("GET", BY_DIGEST, 200)
 
 
+def tag_refused(client: Client) -> None:
+    for status in (201, 403, 201):
+        client.tag(f"new-{secrets.token_hex(4)}", status)
+
+
+def tag_taken(client: Client) -> None:
+    client.proxy.switch("")
+    client.tag("taken", 201)
+    client.proxy.switch("tag-taken")
+    name = f"new-{secrets.token_hex(4)}"
+    client.tag(name, 429)
+    client.ask("GET", f"/v2/{REPOSITORY}/manifests/{name}", 200)
+    client.tag(name, 201)
+
+
 def referrers_api(client: Client) -> None:
     artifact = next(entry for entry in REFERRER if entry["kind"] == "referrer")
     content = client.ask("GET", f"/v2/{artifact['repository']}/manifests/{artifact['digest']}", 200).content
@@ -354,6 +369,8 @@ ROWS: dict[str, Callable[[Client], None]] = {
     "null-tags": null_tags,
     "deletes-off": deletes_off,
     "delete-untagged-only": delete_untagged_only,
+    "tag-refused=2": tag_refused,
+    "tag-taken": tag_taken,
     "referrers-api": referrers_api,
     **media_types.ROWS,
     "referrers-empty": referrers_empty,

@@ -14,6 +14,7 @@ from typing import Any
 
 import requests
 from across import at_once, continued, disk_full
+from all_or_nothing import guards_hold_while_a_push_waits, tags_go_back
 from connections import own_proxies
 from content import Side
 from restarts import restarted
@@ -200,4 +201,5 @@ def finished_afterwards() -> None:
 
 
 if __name__ == "__main__":
-    main([prepare, every_row, finished_afterwards, own_proxies, restarted, disk_full, at_once, continued])
+    steps = [prepare, every_row, finished_afterwards, own_proxies, restarted, disk_full, at_once, continued]
+    main([*steps, tags_go_back, guards_hold_while_a_push_waits])
