@@ -28,6 +28,28 @@ options:
           - The file C(first-seen.json) in it records when each digest was first seen at its source. Gates over C(first_seen_seconds)
             need it. Whoever builds images can write any time into C(created), but can't change this file.
         type: path
+      attach:
+        description:
+          - Whether M(imageops.registry.image_copy) attaches a record to every image that it promotes. The record is about that image alone.
+            It is a referrer of the promoted digest at the destination, and is copied with the image by later promotions.
+          - Records are attached after the tags have moved. Each digest gets one record for each O(record.environment). Without
+            O(record.environment), the registry takes its place.
+          - If the registry refuses the record, the module warns, and the image stays promoted.
+        type: bool
+        default: false
+      sign_with:
+        description:
+          - A private key to sign attached records with, as the path of a file on the host on which the module runs, or as text. It must be a
+            PKCS#8 key in PEM. ECDSA (P-256, P-384, P-521), RSA (2048 bits or more) and Ed25519 are supported.
+          - A signed record is a Sigstore bundle. M(imageops.registry.signature_info) and C(cosign verify-attestation) verify it with the public
+            key and the predicate type V(https://github.com/imageops/registry/promotion/v1).
+          - With a key, a record that is already attached counts only if this key has signed it.
+          - If M(imageops.registry.image_copy) can't use the key, it fails before it sends a request.
+          - Requires O(record.attach=true), and the Python library C(cryptography) where the module runs.
+        type: str
+      sign_passphrase:
+        description: The passphrase of O(record.sign_with), if the key is encrypted.
+        type: str
       environment:
         description: The name of the environment that the destination is, such as V(staging). The record has it.
         type: str

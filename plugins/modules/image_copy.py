@@ -212,7 +212,15 @@ images:
       bytes_mounted: 1024
       bytes_skipped: 0
       missing: []
+      record_attached: true
   contains:
+    record_attached:
+      description:
+        - Whether a record of the promotion is attached to the image, or in check mode, would be. V(false) if that failed. Then the module
+          warns.
+        - Null if no record had to be attached, because the image was not promoted, or because O(record.attach=false).
+      type: bool
+      sample: true
     # generated: image_names image_outcome image_plan image_gates image_signatures image_costs
     reference:
       description: The image at the source.

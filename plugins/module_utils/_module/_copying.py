@@ -25,6 +25,7 @@ from .._promotion._plan_subjects import check_subjects
 from .._promotion._recorded import NOT_RECORDED
 from .._promotion._report import problem
 from .._promotion._result import result_of
+from ._attaching import Attaching
 from ._condition_arguments import warn_of_gates
 from ._planning import plan_rules
 from ._record_arguments import recording
@@ -50,7 +51,7 @@ def copy_images(
     Unless it is ``trusted``, what it claims of both registries is looked up.
     """
     missing = MissingRepositories(destination)
-    rules = plan_rules(task, verification)
+    rules, attaching = plan_rules(task, verification), Attaching(task)
     if given is None:
         plan = make_plan(source, destination, items, rules, missing)
     else:
@@ -68,14 +69,19 @@ def copy_images(
     with recording(task) as record:
         promotion = Promotion(source, destination, plan, how, task.progress, missing, record)
         outcomes = promotion.carry_out()
+        attaching.attach(source, destination, plan, outcomes, record)
     result = result_of(plan, outcomes)
     if "keep_replaced" in task.params:
         result["replaced_tags"] = [outcome_as_plain(tag) for tag in outcomes.replaced_tags.done]
     if "record" in task.params:
         result["record"] = NOT_RECORDED if record is None else record.recorded.as_plain()
+        result["changed"] = result["changed"] or attaching.changed
+        for image, is_attached in zip(result["images"], attaching.told(plan)):
+            image["record_attached"] = is_attached
     result.update(_failures(result["images"], promotion))
     if task.diff_mode:
         result["diff"] = change_request(plan, outcomes, known, task.without_secrets, with_digests=task.verbosity > 0)
+        result["diff"] += attaching.diff(destination)
     return result
 
 

@@ -21,7 +21,19 @@ from ._task import Task
 Plain = dict[str, t.Any]
 
 _TEXTS: Plain = {name: {"type": "str"} for name in RecordTexts._fields}
-RECORD: Plain = {"record": {"type": "dict", "options": {"path": {"type": "path"}, **_TEXTS}}}
+RECORD: Plain = {
+    "record": {
+        "type": "dict",
+        "options": {
+            "path": {"type": "path"},
+            "attach": {"type": "bool", "default": False},
+            **_TEXTS,
+            # A path, or the key itself, which is hidden then (_masking).
+            "sign_with": {"type": "str"},
+            "sign_passphrase": {"type": "str", "no_log": True},
+        },
+    }
+}
 _LOGIN_IN_URL = re.compile(r"(?<=://)[^/?#@\s]*@")
 _SHORTEST_SECRET = 6
 """Characters. A shorter one is a word that anybody may use."""
@@ -47,7 +59,7 @@ def recording(task: Task) -> t.Iterator[Recording | None]:
     if not path:
         yield None
         return
-    with recording_in(path, _texts(task), check=task.check_mode) as found:
+    with recording_in(path, record_texts(task), check=task.check_mode) as found:
         try:
             yield found
         finally:
@@ -75,7 +87,7 @@ def _path(params: Plain) -> str:
     return (params.get("record") or {}).get("path") or ""
 
 
-def _texts(task: Task) -> RecordTexts:
+def record_texts(task: Task) -> RecordTexts:
     """What the caller says of a promotion. Raises :class:`InvalidInput` where a secret is in it."""
     given = {name: printable(task.params["record"][name] or "").strip() for name in RecordTexts._fields}
     for name, text in given.items():

@@ -130,6 +130,12 @@ class Task:
                 "uses. Run the task again later to see whether it is gone."
             )
 
+    def warn_of_unreadable(self, records: t.Sequence[str]) -> None:
+        """Warn of what should be records of promotions; given by their places, with the reasons."""
+        if records:
+            others = f"; and {len(records) - _MOST_NAMED} more" if len(records) > _MOST_NAMED else ""
+            self.module.warn(f"Not a record that can be read: {'; '.join(records[:_MOST_NAMED])}{others}.")
+
     def close(self) -> None:
         """Close all connections, and end the bond to Ansible."""
         for registry in self._opened:

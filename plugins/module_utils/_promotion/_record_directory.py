@@ -15,11 +15,16 @@ from .._run._folder import Folder
 from .._run._local_path import absolute, check_is_path, relative_hint
 
 
+def find_record_directory(path: str) -> Folder | None:
+    """The directory, as the user gave it; None where it isn't there. Raises :class:`LocalFileError`."""
+    check_is_path(path)
+    return Folder.open(absolute(path))
+
+
 @contextlib.contextmanager
 def open_record_directory(path: str) -> t.Iterator[Folder]:
     """The directory, as the user gave it. Raises :class:`LocalFileError` where it isn't there or can't be opened."""
-    check_is_path(path)
-    folder = Folder.open(absolute(path))
+    folder = find_record_directory(path)
     if folder is None:
         raise LocalFileError(
             f"the directory of records {absolute(path)} can't be opened: No such file or directory",

@@ -146,9 +146,7 @@ def continue_record(folder: Folder, name: str) -> RecordFile | None:
 def unfinished_records(folder: Folder) -> tuple[list[Unfinished], list[str]]:
     """The records whose promotions were cut off, oldest first, and in sentences what is no record and should be one."""
     found, problems = [], []
-    for name in folder.names():
-        if not name.endswith(SUFFIX) or name.startswith("."):
-            continue
+    for name in record_names(folder):
         try:
             content = _unless_ended(folder, name)
             record = None if content is None else parse_record(content)
@@ -158,6 +156,20 @@ def unfinished_records(folder: Folder) -> tuple[list[Unfinished], list[str]]:
         if record is not None and record.outcome == BEGUN:
             found.append(Unfinished(name, record))
     return found, problems
+
+
+def record_names(folder: Folder) -> list[str]:
+    """The files that are records by their names, those that began first in front."""
+    return [name for name in folder.names() if name.endswith(SUFFIX) and not name.startswith(".")]
+
+
+def read_record(folder: Folder, name: str) -> Record | None:
+    """The record in a file; None where it is gone meanwhile.
+
+    Raises :class:`InvalidInput` for what is no record, and :class:`LocalFileError` for what can't be read.
+    """
+    content = folder.read(name, LARGEST)
+    return None if content is None else parse_record(content)
 
 
 def _opened(folder: Folder, name: str, first: t.BinaryIO, *standing: t.BinaryIO) -> RecordFile:

@@ -57,55 +57,54 @@ def records_of_images(record: Record) -> dict[Place, Record]:
     return found
 
 
+class Coming(t.NamedTuple):
+    """What is copied with an image. In check mode it is at its source only, and a record may be among it."""
+
+    source: End
+    repository: str
+    digests: frozenset[str]
+
+
 def attach_records(
     destination: End,
     records: t.Mapping[Place, Record],
     known: t.Mapping[Place, Manifest],
     signer: Signer | None,
-    progress: Progress,
-    *,
-    check: bool,
+    coming: t.Mapping[Place, Coming] | None = None,
 ) -> dict[Place, Attached | RegistryError]:
     """Attach each record to its digest, unless one of that environment is there; outcomes by the same places.
 
     ``known`` are manifests of these digests that needn't be read. One that is there counts with a ``signer`` only where
-    it has signed it, since whoever may push may attach one. With ``check``, nothing is written.
+    it has signed it, since whoever may push may attach one. In check mode, ``coming`` is given, and nothing is written.
     """
-
-    def look(place: Place) -> Manifest | Attached:
-        manifest = known.get(place) or destination.get_manifest(*place)
-        standing = _standing(destination, place[0], manifest, records[place], signer)
-        return manifest if standing is None else Attached(standing.digest)
-
-    found = dict(zip(records, run_all(look, list(records), destination.jobs)))
-    if check:
-        return {place: Attached(pushed=True) if isinstance(one, Manifest) else one for place, one in found.items()}
-    outcomes: dict[Place, Attached | RegistryError] = {}
-    made: dict[Place, _Made] = {}
-    for place, one in found.items():
-        if not isinstance(one, Manifest):
-            outcomes[place] = one
-            continue
-        try:
-            made[place] = _Made(one, records[place], signer)
-        except RegistryError as error:
-            outcomes[place] = error
-    outcomes.update(_push(destination, made, progress))
-    return {place: outcomes[place] for place in records}
-
-
-def _standing(
-    destination: End, repository: str, manifest: Manifest, record: Record, signer: Signer | None
-) -> AttachedRecord | None:
-    """The record that stands for the same digest and environment; without a name, the registry is the environment."""
     trust = NOBODY if signer is None else Trust((signer.public,))
-    for one in records_of(destination, repository, manifest, trust, partly=True):
-        if isinstance(one, AttachedRecord) and one.record.outcome == DONE and (one.verified or signer is None):
-            there = one.record
-            same_place = record.environment or there.destination == record.destination
-            if there.environment == record.environment and same_place:
-                return one
-    return None
+
+    def read(side: End, repository: str, manifest: Manifest) -> list[AttachedRecord]:
+        found = records_of(side, repository, manifest, trust, partly=True)
+        valid = [one for one in found if isinstance(one, AttachedRecord) and one.record.outcome == DONE]
+        return [one for one in valid if signer is None or one.verified]
+
+    def look(place: Place) -> _Made | Attached:
+        manifest = known.get(place) or destination.get_manifest(*place)
+        found = read(destination, place[0], manifest)
+        if coming and place in coming:
+            source, repository, digests = coming[place]
+            found += [one for one in read(source, repository, manifest) if one.digest in digests]
+        for one in found:
+            if _is_same(one.record, records[place]):
+                return Attached(one.digest)
+        return _Made(manifest, records[place], signer)
+
+    outcomes = dict(zip(records, run_all(look, list(records), destination.jobs)))
+    made = {place: one for place, one in outcomes.items() if isinstance(one, _Made)}
+    pushed = dict.fromkeys(made, Attached(pushed=True)) if coming is not None else _push(destination, made)
+    return {place: pushed[place] if isinstance(one, _Made) else one for place, one in outcomes.items()}
+
+
+def _is_same(there: Record, record: Record) -> bool:
+    """Whether both are about one environment. Without a name, the registry is the environment."""
+    same_place = record.environment or there.destination == record.destination
+    return there.environment == record.environment and bool(same_place)
 
 
 class _Made:
@@ -141,7 +140,7 @@ def _descriptor(kind: str, content: bytes, digest: str = "") -> dict[str, t.Any]
     return {"mediaType": kind, "digest": digest or compute_digest(content), "size": len(content)}
 
 
-def _push(destination: End, made: t.Mapping[Place, _Made], progress: Progress) -> dict[Place, Attached | RegistryError]:
+def _push(destination: End, made: t.Mapping[Place, _Made]) -> dict[Place, Attached | RegistryError]:
     """Push referrers with their blobs, and see that they are listed."""
     blobs: dict[str, dict[str, bytes]] = {}
     for (repository, _digest), one in made.items():
@@ -154,7 +153,7 @@ def _push(destination: End, made: t.Mapping[Place, _Made], progress: Progress) -
         destination,
         lambda group, digest: ContentSource(blobs[group.repository][digest]),
         check=False,
-        progress=progress,
+        progress=Progress(),  # They are small, and what is shown has ended.
         # What was just made is nowhere.
         presumed_missing={(repository, one.content_digest) for (repository, _digest), one in made.items()},
     )

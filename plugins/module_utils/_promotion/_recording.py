@@ -56,6 +56,8 @@ class Recording:
         self._begun_at = ""
         self._has_begun = False
         self.recorded = Recorded()
+        self.ended: Record | None = None
+        """What has happened, or in check mode would; None where there is nothing to record."""
         self.problem = ""
         """Why it couldn't be recorded how the promotion ended, in a sentence."""
 
@@ -94,6 +96,7 @@ class Recording:
         is_unchanged = outcome == DONE and not outcomes.changed and self._earlier is None
         finished = tuple(self._folder.below(one.name) for one in self._covered if outcome == DONE)
         if not is_unchanged:
+            self.ended = record
             self.recorded = Recorded(self._path, outcome, finished)
         try:
             self._write_end(record, is_unchanged)

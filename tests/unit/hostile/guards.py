@@ -34,6 +34,7 @@ _PLANS = "../plugins/module_utils/_promotion/test__plan_conditions.py::test_"
 _CHILD = "../plugins/plugin_utils/test__child.py::test_"
 _IN_CHILD = "../plugins/plugin_utils/test__child_process.py::test_"
 _CLAIMS = "../plugins/module_utils/_promotion/test__plan_claims.py::test_"
+_RECORDS = "../plugins/module_utils/_promotion/test__record_referrers.py::test_"
 _SUBJECTS = "../plugins/module_utils/_promotion/test__plan_subjects.py::test_"
 
 CREDENTIALS_KEPT = (
@@ -770,6 +771,30 @@ SECRETS_SHOWN = (
     ),
 )
 
+RECORDS = (
+    Guard(
+        "a record that anybody may have attached does not stand in for a signed one",
+        "_promotion/_record_referrers.py",
+        "if signer is None or one.verified]",
+        "if one.record]",
+        f"{_RECORDS}one_that_anybody_may_have_pushed_does_not_stand_in_for_a_signed_one",
+    ),
+    Guard(
+        "a private key that is given as text is hidden",
+        "_module/_masking.py",
+        "if key and is_content(key):",
+        "if not key:",
+        "../plugins/module_utils/_module/test__masking.py::test_a_private_key_that_is_given_as_text_is_hidden",
+    ),
+    Guard(
+        "the system's log has no secret that is inside of a dictionary",
+        "_module/_task.py",
+        "shown_options(without_no_log(self.params, self.argument_spec), PATHS)",
+        "self.params",
+        "../plugins/modules/test_attached_records.py::test_no_secret_is_returned_logged_or_pushed",
+    ),
+)
+
 IN_PLACE = (
     Guard(
         "the kernel ends a child with its worker",
@@ -801,4 +826,4 @@ IN_PLACE = (
     ),
 )
 
-GUARDS = (*CREDENTIALS_KEPT, *WRONG_CONTENT, *PLANS, *SECRETS_SHOWN, *IN_PLACE)
+GUARDS = (*CREDENTIALS_KEPT, *WRONG_CONTENT, *PLANS, *SECRETS_SHOWN, *RECORDS, *IN_PLACE)

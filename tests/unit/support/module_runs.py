@@ -47,6 +47,14 @@ def run_module(name: str, options: Plain, *, check: bool = False, diff: bool = F
 
     Raises what the module lets through: a traceback is a failure of the test.
     """
+    result = printed_by(name, options, check=check, diff=diff)
+    # What Ansible adds when it is asked to show the options.
+    result.pop("invocation", None)
+    return result
+
+
+def printed_by(name: str, options: Plain, *, check: bool = False, diff: bool = False) -> Plain:
+    """The same, with the options that Ansible shows when it is asked to."""
     module = importlib.import_module(f"{PACKAGE}.{name}")
     given = {**options, "_ansible_check_mode": check, "_ansible_diff": diff}
     printed = io.StringIO()
@@ -60,9 +68,7 @@ def run_module(name: str, options: Plain, *, check: bool = False, diff: bool = F
             module.main()
     result: Plain = json.loads(printed.getvalue())
     assert bool(ended.value.code) == result.get("failed", False)
-    # What Ansible adds when it is asked to show the options.
-    result.pop("invocation", None)
-    note(name, result, module.RETURN)
+    note(name, {key: value for key, value in result.items() if key != "invocation"}, module.RETURN)
     return result
 
 

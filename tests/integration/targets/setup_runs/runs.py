@@ -133,6 +133,7 @@ def module_options(image: Plain) -> dict[str, Plain]:
         "manifest_info": {**tag, "include": ["config"]},
         "referrer_info": tag,
         "image_info": tag,
+        "promotion_info": tag,
         "signature_info": {**tag, "signatures": [{"mode": "none"}]},
         "registry_info": {"repository": repository},
         "repository_info": {},

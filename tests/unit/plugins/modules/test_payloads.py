@@ -18,7 +18,7 @@ MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py
 UTILS = ROOT / "plugins" / "module_utils"
 SMALL = ("registry_info", "repository_info", "tag_info")
 """They read what isn't content: names, and answers of the registry."""
-JUDGING = ("image_archive", "image_copy", "image_diff_info", "image_info", "signature_info")
+JUDGING = ("image_archive", "image_copy", "image_diff_info", "image_info", "promotion_info", "signature_info")
 NOT_JUDGING = tuple(name for name in MODULES if name not in JUDGING)
 
 

@@ -36,7 +36,6 @@ from ansible_collections.imageops.registry.plugins.module_utils._promotion._reco
 )
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._signing import Signer, read_signer
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._trust import NOBODY, Trust
-from ansible_collections.imageops.registry.plugins.module_utils._run._progress import Progress
 from ansible_collections.imageops.registry.tests.unit.support.documents import descriptor, image
 from ansible_collections.imageops.registry.tests.unit.support.fake_registry import FakeRegistry
 from ansible_collections.imageops.registry.tests.unit.support.records import APP, DONE, EQUAL
@@ -70,7 +69,7 @@ class Prod:
         self.registry.calls.clear()
         records = records_of_images(self.record._replace(**changes))
         known = {("team/app", self.app.digest): self.app}
-        return attach_records(self.registry.client, records, known, signed_by, Progress(), check=check)
+        return attach_records(self.registry.client, records, known, signed_by, {} if check else None)
 
     def referrer(self, outcomes: Outcomes, manifest: Manifest) -> Manifest:
         """What was attached to an image."""

@@ -1,0 +1,14 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from ..plugin_utils._linted import main_of
+from ..plugin_utils._module_action import ModuleAction
+
+
+class ActionModule(ModuleAction):
+    """The controller's side of the module ``promotion_info``."""
+
+
+main = main_of(__name__)
