@@ -24,8 +24,8 @@ from pythons import Environment
 
 # What the harness and the targets run. Debian package by program.
 PROGRAMS = {"docker-registry": "docker-registry", "skopeo": "skopeo"}
-OPTIONAL = ("distribution3", "olareg")
-"""Registries that are built with Go."""
+OPTIONAL = ("distribution3", "olareg", "oras")
+"""Two registries and a client, which are built with Go."""
 HARNESS = "tests/registries/registries.py"
 REFERRER_COPIES = 8
 """How many copies the target whole_images looks at for lost referrers, unless REFERRER_COPIES is set."""
@@ -81,7 +81,7 @@ def build_optional() -> None:
     directory = optional_directory()
     path = go_programs.path()
     if missing_optional(directory) and shutil.which("go", path=path):
-        say("Building the optional registries with Go ...")
+        say("Building the optional registries, and oras, with Go ...")
         script = COPY / "tests" / "registries" / "install-optional.sh"
         # Twice, since it loads much from elsewhere.
         for _attempt in range(2):
@@ -91,7 +91,7 @@ def build_optional() -> None:
             if not status:
                 break
         else:
-            say(f"{running.shorten(output)}\nThe optional registries were not built.")
+            say(f"{running.shorten(output)}\nThe optional registries, or oras, were not built.")
     missing = missing_optional(directory)
     if missing and os.environ.get("REQUIRE_OPTIONAL"):
         raise Failed(
@@ -159,6 +159,7 @@ def run_targets(label: str, stream: Stream, venv: Path, count: Count) -> None:
         "registries_state": str(state),
         "registries_python": str(harness_python),
         "registries_script": str(copy / HARNESS),
+        "registries_optional": str(optional),
         # The programs of the target runner.
         "runner_programs": str(making.venv(pythons.LINT) / "bin"),
         "referrer_copies": int(os.environ.get("REFERRER_COPIES") or REFERRER_COPIES),

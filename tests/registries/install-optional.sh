@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Build the optional registries with Go: distribution 3 (deletes tags) and olareg (referrers API).
+# Build with Go what is optional: the registries distribution 3 (deletes tags) and olareg (referrers API), and the client oras.
 # Usage: install-optional.sh [DIRECTORY]
 
 set -eu
@@ -29,4 +29,5 @@ mkdir -p "$directory"
 directory=$(cd "$directory" && pwd)
 build distribution3 github.com/distribution/distribution/v3 v3.1.1 github.com/distribution/distribution/v3/cmd/registry
 build olareg github.com/olareg/olareg v0.2.2 github.com/olareg/olareg/cmd/olareg
-echo "installed distribution3 v3.1.1 and olareg v0.2.2 in $directory"
+build oras oras.land/oras v1.3.0 oras.land/oras/cmd/oras
+echo "installed distribution3 v3.1.1, olareg v0.2.2 and oras v1.3.0 in $directory"

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import subprocess
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 from openssl_signatures import BUNDLE, IN_TOTO, Keys, openssl
 from runs import (
+    CONFIG,
     OUTPUT,
+    PROMOTE,
     REGISTRIES,
     WRITING,
     Plain,
@@ -23,10 +27,13 @@ from runs import (
     lines,
     main,
     mark,
+    play,
+    playbook,
     requests_since,
     say,
     seed,
     task,
+    write_task,
 )
 
 RECORD = "https://github.com/imageops/registry/promotion/v1"
@@ -194,6 +201,54 @@ def told(way: Way) -> None:
     check(staging == promotions[1], f"{staging}")
 
 
+def discovered(way: Way) -> None:
+    """``oras discover`` finds both records, at a registry without the API and at one that has it."""
+    program = Path(CONFIG["registries_optional"], "oras")
+    if not os.access(program, os.X_OK):
+        say("left out: oras isn't there (tests/registries/install-optional.sh)")
+        return
+    for registry, wanted in ((way.staging, [BUNDLE]), (PRODUCTION, [BUNDLE, IN_TOTO])):
+        name = f"{REGISTRIES[registry]['address']}/{way.repository}@{way.image['digest']}"
+        command = [program, "discover", "--plain-http", "--format", "json", name]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        check(not done.returncode, f"oras: {done.stderr}")
+        kinds = sorted(one["artifactType"] for one in json.loads(done.stdout)["referrers"])
+        check(kinds == wanted, f"{registry}: {done.stdout}")
+
+
+def by_role() -> None:
+    """The role attaches a signed record, in check mode says so, and shows nothing of its key and passphrase."""
+    keys = Keys(OUTPUT / "keys")
+    image = seed(SOURCE, "single", "attached_records/role")[0]
+    text = Path(encrypted(keys)).read_text(encoding="utf-8")
+    place = {"repository": image["repository"], "tag": image["tag"]}
+    variables = {
+        "promote_source": connection(SOURCE),
+        "promote_destination": connection(PRODUCTION),
+        "promote_images": [{**place, "destination_repository": f"attached_records/{RUN}/role"}],
+        "promote_record": {
+            "attach": True,
+            "environment": "production",
+            "sign_with": text,
+            "sign_passphrase": PASSPHRASE,
+        },
+    }
+    read = OUTPUT / "promoted.json"
+    steps = [{"name": "Promote", "ansible.builtin.include_role": {"name": PROMOTE}}]
+    secrets = [PASSPHRASE, *(line for line in text.splitlines() if not line.startswith("-"))]
+    for arguments, wanted in ((("--check", "--diff"), True), (("--diff",), True)):
+        steps[1:] = [{**write_task("promote_result", read), "check_mode": False}]
+        done = playbook(play(steps), variables, "-vvv", *arguments)
+        result = json.loads(read.read_text(encoding="utf-8"))
+        (found,) = result["images"]
+        check(found["record_attached"] is wanted, f"{arguments}: {found}")
+        shown = f"{done.output} {result} {done.results}"
+        check(not [secret for secret in secrets if secret in shown], f"{arguments}: a secret is shown")
+        check("record of the promotion to production: attached, signed" in done.output, done.output)
+    done = playbook(play(steps), variables)
+    check("1 unchanged" in json.dumps([entry["result"] for entry in done.results]), done.output)
+
+
 def every_key() -> None:
     """Each kind of key signs a record that its public key verifies."""
     keys = Keys(OUTPUT / "keys")
@@ -229,9 +284,9 @@ def attached() -> None:
     for staging in (name for name in ways if name in REGISTRIES):
         image = seed(SOURCE, "multi", f"attached_records/{staging}")[0]
         way = Way(staging, ways[staging], image, keys)
-        for step in (staged, verified, promoted, told):
+        for step in (staged, verified, promoted, told, discovered):
             step(way)
         say(f"{staging}: attached, verified, promoted, told")
 
 
-main([attached, every_key, unusable_key])
+main([attached, by_role, every_key, unusable_key])
