@@ -45,8 +45,8 @@ options:
 seealso:
   - module: imageops.registry.image_copy
   - module: imageops.registry.signature_info
-  - ref: Promotion records <ansible_collections.imageops.registry.docsite.guide_records>
-    description: What a record says, and how records are used.
+  - ref: ansible_collections.imageops.registry.docsite.guide_records
+    description: What a record says, and how records are attached, signed and read.
 """
 
 EXAMPLES = r"""
