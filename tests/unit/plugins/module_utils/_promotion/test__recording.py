@@ -14,6 +14,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._model._errors i
     ConnectionFailed,
     LocalFileError,
 )
+from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import Manifest
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._copy import CopyRules, Promotion
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._record import (
@@ -391,3 +392,40 @@ def test_what_another_run_has_moved_meanwhile_leaves_no_record_of_this_one(
         rules = CopyRules(True, False)
         Promotion(source.client, destination.client, plan, rules, Progress(), None, recording).carry_out()
     assert recording.recorded == Recorded() and os.listdir(tmp_path) == []
+
+
+def test_tags_that_went_back_are_recorded(
+    tmp_path: pathlib.Path, source: FakeRegistry, destination: FakeRegistry
+) -> None:
+    old = destination.add("team/app", OLD, "1", "stable")
+    destination.failing["PUT prod/web 2"] = AccessDenied("not this one")
+    found = promote(tmp_path, source, destination, BY_TAG, WEB)
+    record = only(tmp_path)
+    assert found.recorded.outcome == record.outcome == "reverted"
+    assert tags_of(record) == [
+        ("team/app", "1", old.digest, "reverted"),
+        ("team/app", "stable", old.digest, "reverted"),
+        ("prod/web", "2", "", "failed"),
+    ]
+    assert record.not_reverted == () and destination.manifests["team/app", "stable"].digest == old.digest
+
+
+def test_tags_that_could_not_go_back_are_recorded(
+    tmp_path: pathlib.Path, source: FakeRegistry, destination: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = destination.add("team/app", OLD, "1", "stable")
+    destination.failing["PUT prod/web 2"] = AccessDenied("not this one")
+    real = destination.put_manifest
+
+    def put(repository: str, reference: str, manifest: Manifest, *more: t.Any) -> bool:
+        if (reference, manifest.digest) == ("stable", old.digest):
+            raise AccessDenied("it may not go back").within("move the tag")
+        return real(repository, reference, manifest, *more)
+
+    monkeypatch.setattr(destination, "put_manifest", put)
+    found = promote(tmp_path, source, destination, BY_TAG, WEB)
+    record = only(tmp_path)
+    assert found.recorded.outcome == record.outcome == "failed"
+    assert [action for *_names, action in tags_of(record)] == ["reverted", "replace", "failed"]
+    (left,) = record.not_reverted
+    assert left[:4] == ("team/app", "stable", IMAGE_DIGEST, old.digest) and "it may not go back" in left.reason
