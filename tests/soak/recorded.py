@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A promotion with a record that is killed at random moments while its tags move.
+"""A promotion with a record that is killed at random moments while its tags move, or of which one tag is refused.
 
 After each kill, the record names only what can be proven, one more run finishes it, and what it says of tags is enough
-to put all of them back.
+to put all of them back. After a tag was refused, all tags are back, and the record says so.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from __future__ import annotations
 import json
 import random
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from crowd import as_options, crowd, seed
 from faults import parse_faults
-from faults.base import Answer, Fault, Request
+from faults.base import Answer, Fault, Request, error_answer
 from images import Manifest, image, layer
 from play import Rig
 from problems import Problem
@@ -34,6 +35,7 @@ _SLOW = "delay=2"
 _LONGEST = 0.04
 """Seconds from a tag to the kill."""
 _MOVES = _IMAGES * 3
+EVERY_TAG = range(1, _MOVES + 1)
 
 
 class TagKiller(Fault):
@@ -72,6 +74,28 @@ class TagKiller(Fault):
 
     def end(self) -> None:
         self._timer.cancel()
+
+
+class TagRefuser(Fault):
+    """Refuses the ``at``-th tag that is sent."""
+
+    name = "tag-refuser"
+    summary = "one tag is refused"
+
+    def __init__(self, at: int) -> None:
+        super().__init__("")
+        self._at = at
+        self._seen = 0
+
+    def before(self, request: Request) -> Answer | None:
+        if request.method != "PUT" or not request.tag:
+            return None
+        with self.lock:
+            self._seen += 1
+            if self._seen != self._at:
+                return None
+        request.acted.append(self.name)
+        return error_answer(403, "DENIED", "this tag is for others")
 
 
 class Kept(NamedTuple):
@@ -151,6 +175,23 @@ class Recorded:
             raise Problem(f"the record doesn't say what all tags pointed to before:\n{json.dumps(found, indent=1)}")
         self._check_served({place: {new} for place, (_old, new) in wanted.items()})
 
+    def refuse(self, at: int) -> None:
+        """Promote while the registry refuses one tag: all go back, and the record says so. Raises :class:`Problem`."""
+        proxy = self._rig.destination_proxy
+        proxy.play([TagRefuser(at)])
+        ended = self._rig.engine.run(self._params)
+        proxy.play([])
+        proxy.settle()
+        if ended.killed or ended.succeeded or ended.result["not_reverted"]:
+            raise Problem(f"tag {at} was refused, and the run says:\n{ended.output[:2000]}")
+        self._check_served({place: {manifest.digest} for place, manifest in self._old.items()})
+        records = list(self.kept().records.values())
+        if [one["outcome"] for one in records] != ["reverted"] or ended.result["record"]["outcome"] != "reverted":
+            raise Problem(f"tag {at} was refused, and the records are:\n{json.dumps(records, indent=1)}")
+        actions = [tag["action"] for one in records[0]["images"] for tag in one["tags"]]
+        if len(actions) != _MOVES or set(actions) - {"reverted", "failed"} or "failed" not in actions:
+            raise Problem(f"tag {at} was refused, and the record says of tags: {actions}")
+
     def clear(self) -> None:
         """Remove the records."""
         for path in self._directory.glob("*.promotion.json"):
@@ -207,6 +248,20 @@ def kill_recorded(rig: Rig, directory: Path, moments: int, number: int) -> str:
     if killed < moments / 2:
         raise Problem(f"{killed} of {moments} runs were killed before they ended, which shows little")
     return f"{_MOVES} tags with a record: {killed} of {moments} runs were killed; {reader.pulls} tags read meanwhile"
+
+
+def refuse_each(rig: Rig, directory: Path, tags: Iterable[int]) -> str:
+    """Promote 30 tags, of which the registry refuses the one of each of these numbers, the first is 1.
+
+    Returns what happened, in words. Raises :class:`Problem`.
+    """
+    recorded = Recorded(rig, directory)
+    numbers = list(tags)
+    with Reader(rig.destination_address, recorded.watched) as reader:
+        for at in numbers:
+            recorded.refuse(at)
+            recorded.clear()
+    return f"{_MOVES} tags, one refused: all were back, {len(numbers)} times; {reader.pulls} tags read meanwhile"
 
 
 def _moves(record: Plain) -> dict[Tag, tuple[str, str]]:

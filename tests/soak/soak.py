@@ -28,7 +28,7 @@ sys.path[:0] = [str(HERE), str(HARNESS)]
 from engine import Engine  # noqa: E402
 from many import kill_often, promote_many  # noqa: E402
 from play import Rig  # noqa: E402
-from recorded import kill_recorded  # noqa: E402
+from recorded import EVERY_TAG, kill_recorded, refuse_each  # noqa: E402
 from state import State  # noqa: E402
 from worker import Tally, Worker  # noqa: E402
 
@@ -98,6 +98,8 @@ class Part:
             if asked.moments:
                 self._doing("killing a promotion with a record")
                 self._did(kill_recorded(rig, self._work / "records", asked.moments, asked.seed))
+                self._doing("refusing each tag of a promotion with a record")
+                self._did(refuse_each(rig, self._work / "refused", EVERY_TAG))
             if asked.images:
                 self._did(promote_many(rig, asked.images, asked.seed, self._doing))
 

@@ -44,7 +44,7 @@ sys.path.insert(0, str(Path(CONFIG["registries_script"]).parents[1] / "soak"))
 from engine import Engine
 from play import Rig
 from reader import Client
-from recorded import kill_recorded
+from recorded import kill_recorded, refuse_each
 
 Plain = dict[str, Any]
 
@@ -136,12 +136,23 @@ def what_gates_said_is_in_the_record_of_the_role() -> None:
         check([said["name"] for said in one["gates"]] == ["not too large"], f"it says {one['gates']}")
 
 
-def a_run_that_was_killed_between_tags_is_finished_by_the_next() -> None:
+@contextlib.contextmanager
+def rig_of(name: str) -> Iterator[Rig]:
+    """The registries behind proxies of this process, and what promotes without Ansible."""
     with contextlib.ExitStack() as stack:
         engine = stack.enter_context(Engine(str(shutil.which("python")), COLLECTION.parents[2], OUTPUT))
         ends = (REGISTRIES[SOURCE], REGISTRIES[DESTINATION], str(state_at().ca_path))
-        rig = stack.enter_context(Rig(*ends, engine, f"{PREFIX}-killed"))
+        yield stack.enter_context(Rig(*ends, engine, f"{PREFIX}-{name}"))
+
+
+def a_run_that_was_killed_between_tags_is_finished_by_the_next() -> None:
+    with rig_of("killed") as rig:
         say(kill_recorded(rig, directory("killed"), MOMENTS, SEED))
+
+
+def all_tags_are_back_where_one_is_refused() -> None:
+    with rig_of("refused") as rig:
+        say(refuse_each(rig, directory("refused"), (1, 17, 30)))
 
 
 def promotions_of_overlapping_sets_at_the_same_time_leave_whole_records() -> None:
@@ -211,6 +222,7 @@ main(
         a_promotion_is_recorded_once,
         what_gates_said_is_in_the_record_of_the_role,
         a_run_that_was_killed_between_tags_is_finished_by_the_next,
+        all_tags_are_back_where_one_is_refused,
         promotions_of_overlapping_sets_at_the_same_time_leave_whole_records,
         nothing_is_written_where_the_record_cannot_be,
     ]
