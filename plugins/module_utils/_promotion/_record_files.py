@@ -31,6 +31,8 @@ _ROOM_BESIDE = 64 * 1024
 """Bytes that a record may grow by, with reasons for what failed."""
 _ABANDONED = 3600
 """Seconds after which a file that was prepared belongs to nobody, if nobody has it locked."""
+_TRIES, _PAUSE = 20, 0.02
+"""How often, and every how many seconds, a record that others look at is tried to lock."""
 _PREPARED = re.compile(rf"\..*{re.escape(SUFFIX)}\.({_BEGUN}|{_ENDED})")
 _TAIL = 16 * 1024
 _OUTCOME = re.compile(rb'"outcome"\s*:\s*"([a-z]+)"')
@@ -130,7 +132,7 @@ def continue_record(folder: Folder, name: str) -> RecordFile | None:
     standing = folder.open_file(name)
     if standing is None:
         return None
-    if not _lock(standing) or not _is_still_there(folder, name, standing):
+    if not _lock_after_readers(standing) or not _is_still_there(folder, name, standing):
         standing.close()
         return None
     for part in (_BEGUN, _ENDED):
@@ -192,10 +194,19 @@ def _prepared_name(name: str, part: str) -> str:
     return f".{name}.{part}"
 
 
-def _lock(file: t.BinaryIO) -> bool:
+def _lock_after_readers(file: t.BinaryIO) -> bool:
+    """The same as :func:`_lock`, though others may look at the file at this moment."""
+    for _try in range(_TRIES):
+        if _lock(file):
+            return True
+        time.sleep(_PAUSE)
+    return False
+
+
+def _lock(file: t.BinaryIO, how: int = fcntl.LOCK_EX) -> bool:
     """Lock a file as that of a promotion that runs. False where another run has it; where nobody can lock, true."""
     try:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file.fileno(), how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:
@@ -227,7 +238,7 @@ def _unless_ended(folder: Folder, name: str) -> bytes | None:
         outcomes = _OUTCOME.findall(file.read(_TAIL))
         if outcomes and outcomes[-1] != BEGUN.encode("ascii"):
             return None
-        if not _lock(file):
+        if not _lock(file, fcntl.LOCK_SH):
             return None
         file.seek(0)
         return file.read(LARGEST + 1)

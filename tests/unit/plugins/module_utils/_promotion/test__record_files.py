@@ -10,6 +10,8 @@ import os
 import pathlib
 import re
 import secrets
+import threading
+import time
 import typing as t
 
 import pytest
@@ -245,3 +247,27 @@ def test_a_directory_that_is_not_there_is_said_with_what_to_do(tmp_path: pathlib
     missing = open_record_directory(str(tmp_path / "none"))
     with pytest.raises(LocalFileError, match="none can't be opened: No such file or directory. Make it"):
         missing.__enter__()
+
+
+def test_those_who_look_do_not_hide_a_record_from_one_another(folder: Folder) -> None:
+    """Nor from who continues it, who waits for them."""
+    name = leave_begun(folder)
+    with (pathlib.Path(folder.path) / name).open("rb") as reader:
+        fcntl.flock(reader.fileno(), fcntl.LOCK_SH)
+        assert [one.name for one in unfinished_records(folder)[0]] == [name]
+        timer = threading.Timer(0.05, fcntl.flock, (reader.fileno(), fcntl.LOCK_UN))
+        timer.start()
+        file = continue_record(folder, name)
+        timer.join()
+    assert file is not None
+    file.close()
+
+
+def test_a_record_that_another_run_has_is_not_waited_for_long(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = leave_begun(folder)
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    with (pathlib.Path(folder.path) / name).open("rb") as other:
+        fcntl.flock(other.fileno(), fcntl.LOCK_EX)
+        assert continue_record(folder, name) is None
+    assert 0 < sum(pauses) < 1
