@@ -78,7 +78,7 @@ def _not_copied(image: Plain, plan: Plain, why: str) -> Plain:
     stopped = REFUSED if image["action"] == REFUSED else FAILED
     tags = [{**tag, "action": stopped} if tag["action"] in MOVING and reason else tag for tag in image["tags"]]
     action = FAILED if is_promoted and reason else image["action"]
-    return image_result({**image, "tags": tags}, action, reason, BlobSums())
+    return {**image_result({**image, "tags": tags}, action, reason, BlobSums()), "record_attached": None}
 
 
 def _not_done(image: Plain, plan: Plain) -> str:

@@ -185,6 +185,20 @@ def test_what_fails_gets_none(source: RegistryServer, registry: RegistryServer, 
     assert [len(attached_at(registry, name)) for name in ("a/b", "c/d")] == [1, 0]
 
 
+@pytest.mark.parametrize("check", [True, False])
+def test_where_one_tag_brings_all_back_nothing_is_attached(
+    source: RegistryServer, registry: RegistryServer, options: Plain, check: bool
+) -> None:
+    source.add_image("c/d:2", layer=b"another")
+    images = [*options["images"], {"repository": "c/d", "tag": "2"}]
+    registry.on("PUT", "/v2/c/d/manifests/2", answer(403))
+    run = succeed if check else fail
+    done = run("image_copy", {**options, "images": images, "record": RECORD}, check=check)
+    assert told(done) == ([True, True] if check else [None, None])
+    assert [len(attached_at(registry, name)) for name in ("a/b", "c/d")] == [0, 0]
+    assert check or "a/b:1.0" not in registry.tags
+
+
 def test_a_run_that_finishes_another_attaches_what_that_did_not(
     registry: RegistryServer, options: Plain, tmp_path: pathlib.Path
 ) -> None:

@@ -57,6 +57,11 @@ def test_what_one_task_copied_is_told_as_that_task_tells_it(compared: Plain) -> 
     }
 
 
+def told_by_task(plan: Plan) -> list[Plain]:
+    """The images of a plan that came to nothing, as image_copy returns them."""
+    return [{**image, "record_attached": None} for image in result_of(plan, Outcomes())["images"]]
+
+
 @pytest.mark.parametrize("copied", [{}, {"skipped": True, "msg": "not needed"}, {"msg": "it broke", "failed": True}])
 def test_what_no_task_copied_is_told_by_the_plan(both: Plan, compared: Plain, copied: Plain) -> None:
     told = summary_of_tasks(compared, copied)
@@ -66,7 +71,7 @@ def test_what_no_task_copied_is_told_by_the_plan(both: Plan, compared: Plain, co
     else:
         assert reasons == ["prod.example/team/app:multi was not moved", "prod.example/team/api:1 was not moved"]
         # As the task itself would have told it, had it come to nothing.
-        assert told["images"] == result_of(both, Outcomes())["images"]
+        assert told["images"] == told_by_task(both)
     assert [image["action"] for image in told["images"]] == ["failed", "failed"]
     assert told["changed"] is False
     assert told["record"] == {"path": None, "outcome": None, "finished": []}
@@ -92,7 +97,7 @@ def test_what_no_task_copied_is_told_as_the_task_would_tell_it(
     if standing:
         destination.add("team/app", IMAGE, "1")
     plan = plan_for(source, destination, item)
-    assert summary_of_tasks(as_plain(plan), {})["images"] == result_of(plan, Outcomes())["images"]
+    assert summary_of_tasks(as_plain(plan), {})["images"] == told_by_task(plan)
 
 
 def test_a_number_that_ansible_has_damaged_counts_as_nothing(compared: Plain) -> None:
