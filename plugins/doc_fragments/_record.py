@@ -64,4 +64,9 @@ options:
       reason:
         description: Why it is promoted, such as the number of a change request. The record has it.
         type: str
+      reverts:
+        description:
+          - What this promotion reverts, if it is a rollback. The name of the file of a record, without its directory, or the digest of an
+            attached record. The role P(imageops.registry.rollback#role) gives it.
+        type: str
 """

@@ -146,15 +146,18 @@ class RoleVariables(t.NamedTuple):
         return str(template(own)) if own else ""
 
     def _mistake_in_ends(self, template: t.Callable[[t.Any], t.Any], arguments: Plain) -> str:
-        ends = [f"{self.prefix}source", f"{self.prefix}destination"]
-        evaluated = {ends[0]: arguments.get("source"), self._end_of_registry(arguments): arguments.get("registry")}
+        source, destination = f"{self.prefix}source", f"{self.prefix}destination"
+        # A role that works within one registry has no source.
+        ends = [source, destination] if source in self.given.get(f"__{self.prefix}needed", (source,)) else [destination]
+        evaluated = {source: arguments.get("source"), self._end_of_registry(arguments): arguments.get("registry")}
         for name in ends:
             value = _resolved(self.given.get(name), template, evaluated.get(name))
             if value is None:
                 continue
             if not isinstance(value, Mapping):
+                kind = "mappings" if len(ends) > 1 else "a mapping"
                 return (
-                    f"{' and '.join(ends)} must be mappings such as {{registry: prod.example}}, and {name} is "
+                    f"{' and '.join(ends)} must be {kind} such as {{registry: prod.example}}, and {name} is "
                     f"{kind_of(value)}. {_IN_A_FILE}"
                 )
             for key in value:

@@ -67,8 +67,11 @@ def moving_tags(record: Record) -> dict[Place, RecordedTag]:
     return {(image.repository, tag.tag): tag for image in record.images for tag in image.tags if tag.action in MOVING}
 
 
-def covers(plan: Plan, record: Record) -> bool:
-    """Whether a plan has all tags that a record says move on the digests that it says, or puts them there."""
+def covers(plan: Plan, record: Record, reverts: str = "") -> bool:
+    """Whether a plan has all tags that a record says move on the digests that it says, or puts them there.
+
+    A rollback, which says what it ``reverts``, continues one of the same record only.
+    """
     served = {
         (image.item.destination_repository, tag.tag): image.digest
         for image in plan.images
@@ -79,9 +82,22 @@ def covers(plan: Plan, record: Record) -> bool:
     moving = moving_tags(record)
     return (
         record.destination == plan.destination
-        and not record.reverts
+        and record.reverts == reverts
         and bool(moving)
         and all(served.get(place) == tag.digest for place, tag in moving.items())
+    )
+
+
+def is_undone(plan: Plan, record: Record) -> bool:
+    """Whether a plan has every tag that a record says moved on what it pointed to before, as far as it was there."""
+    back = {
+        (image.item.destination_repository, tag.tag): image.digest
+        for image in plan.images
+        if image.action in (PROMOTE, UNCHANGED)
+        for tag in image.tags
+    }
+    return record.destination == plan.destination and all(
+        back.get(place) == tag.previous_digest for place, tag in moving_tags(record).items() if tag.previous_digest
     )
 
 

@@ -15,6 +15,7 @@ import dataclasses
 import os
 import typing as t
 
+from .._model._actions import FAILED, REVERTED
 from .._model._errors import LocalFileError
 from .._model._times import format_time, utc_now
 from .._model._version import VERSION
@@ -25,7 +26,16 @@ from ._record import BEGUN, DONE, Record
 from ._record_directory import open_record_directory
 from ._record_files import RecordFile, Unfinished, continue_record, prepare_record, unfinished_records
 from ._recorded import Recorded
-from ._recorded_images import as_if_moved, continued, covers, expected_size, outcome_of, recorded_images
+from ._recorded_images import (
+    as_if_moved,
+    continued,
+    covers,
+    expected_size,
+    is_undone,
+    moving_tags,
+    outcome_of,
+    recorded_images,
+)
 from ._whole import Whole
 
 _MOST_NAMED = 20
@@ -39,6 +49,8 @@ class RecordTexts(t.NamedTuple):
     actor: str = ""
     job: str = ""
     reason: str = ""
+    reverts: str = ""
+    """The record that is reverted: the name of its file, or the digest of what is attached."""
 
 
 class Recording:
@@ -52,6 +64,7 @@ class Recording:
         self._unfinished, self._problems = unfinished_records(folder)
         self._covered: list[Unfinished] = []
         self._earlier: Unfinished | None = None
+        self._reverted: list[str] = []
         self._file: RecordFile | None = None
         self._begun_at = ""
         self._has_begun = False
@@ -66,7 +79,7 @@ class Recording:
 
         Raises :class:`LocalFileError` where that can't be.
         """
-        self._covered = [one for one in self._unfinished if covers(plan, one.record)]
+        self._covered = [one for one in self._unfinished if covers(plan, one.record, self._texts.reverts)]
         if not plan.promoted and not self._covered:
             return
         self._begun_at = format_time(utc_now())
@@ -88,6 +101,10 @@ class Recording:
 
     def end(self, plan: Plan, outcomes: Outcomes, *, all_or_nothing: bool) -> None:
         """Record what has happened. That this can't be is a problem, and no error: the tags have moved."""
+        try:
+            self._end_reverted(plan, outcomes)
+        except LocalFileError as error:
+            self.problem = f"The record {self._texts.reverts} doesn't say that its promotion was reverted: {error}"
         if not self._has_begun:
             return
         record = self._record(plan, outcomes)
@@ -106,7 +123,7 @@ class Recording:
 
     def warnings(self) -> list[str]:
         """What people have to know of the directory: promotions that were cut off, and files that aren't records."""
-        paths = [self._folder.below(one.name) for one in self._unfinished]
+        paths = [self._folder.below(one.name) for one in self._unfinished if one.name not in self._reverted]
         left = [path for path in paths if path not in self.recorded.finished]
         return [*unfinished_sentences(left), *self._problems, *filter(None, [self.problem])]
 
@@ -147,6 +164,20 @@ class Recording:
         texts = {name: text or getattr(earlier, name) for name, text in self._texts._asdict().items()}
         images = continued(record.images, earlier)
         return record._replace(images=images, begun_at=earlier.begun_at, **texts)
+
+    def _end_reverted(self, plan: Plan, outcomes: Outcomes) -> None:
+        """End the record that a rollback reverts, where its promotion was cut off: nobody is to finish it any more."""
+        for one in self._unfinished:
+            if one.name != self._texts.reverts or outcomes.failures or not is_undone(plan, one.record):
+                continue
+            created = any(not tag.previous_digest for tag in moving_tags(one.record).values())
+            self._reverted.append(one.name)
+            file = None if self._check else continue_record(self._folder, one.name)
+            if file is not None:
+                with contextlib.closing(file):
+                    # Tags that were created stay, or are removed by others.
+                    outcome = FAILED if created else REVERTED
+                    file.end(one.record._replace(outcome=outcome, finished_at=format_time(utc_now())))
 
     def _write_end(self, record: Record, is_unchanged: bool) -> None:
         if self._file is None:

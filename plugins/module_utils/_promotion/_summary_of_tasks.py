@@ -40,7 +40,7 @@ def summary_of_tasks(plan: Plain, copied: Plain) -> Plain:
         if "images" in copied
         else [_not_copied(image, plan, why) for image in plan["images"]],
         **of_copy,
-        "transfer": _sum_of_transfers([plan, copied]),
+        "transfer": sum_of_transfers([plan, copied]),
     }
 
 
@@ -94,7 +94,8 @@ def _not_done(image: Plain, plan: Plain) -> str:
     return next((f"{image['destination']}@{digest} {NOT_PUSHED}" for digest in digests if digest in pushed), "")
 
 
-def _sum_of_transfers(results: t.Iterable[Plain]) -> dict[str, int]:
+def sum_of_transfers(results: t.Iterable[Plain]) -> dict[str, int]:
+    """What several tasks have cost together."""
     total: dict[str, int] = {}
     for result in results:
         for name, amount in result.get("transfer", {}).items():

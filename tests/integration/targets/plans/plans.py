@@ -11,7 +11,6 @@ import sys
 import time
 from typing import Any
 
-import yaml
 from runs import (
     COLLECTION,
     CONFIG,
@@ -92,7 +91,9 @@ def a_plan_is_carried_out_without_a_comparison() -> None:
         images = items(2, form)
         plan = planned(images)
         path = OUTPUT / f"plan.{form}"
-        path.write_text(json.dumps(plan) if form == "json" else yaml.safe_dump(plan))
+        content = "{{ plan | to_json }}" if form == "json" else "{{ plan | to_yaml }}"
+        write = {"name": "Write", "ansible.builtin.copy": {"content": content, "dest": str(path), "mode": "0600"}}
+        playbook(play([write]), {"plan": plan})
         given = variables(images, promote_plan=plan if form == "variable" else str(path))
         before = mark()
         foreseen = result(playbook(PROMOTE, given, "--check"))
@@ -167,7 +168,7 @@ def a_plan_claims_nothing_that_is_believed() -> None:
         ({"promote_images": [images[0], {**images[1], "tags": ["other"]}]}, "it has other tags than other"),
         ({"promote_plan": str(OUTPUT / "nowhere.json")}, "isn't there on the controller"),
         ({"promote_plan": ""}, "promote_plan is empty"),
-        ({"promote_plan": {}}, "promote_plan.blobs is no list"),
+        ({"promote_plan": {}}, "promote_plan.images is no list"),
         ({"promote_plan": {**plan, "blobs": []}}, "leaves out blob"),
         ({"promote_plan": {"kept": "imageops-registry-1"}}, "promote_plan.images is no list"),
     ):

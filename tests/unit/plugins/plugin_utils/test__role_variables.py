@@ -11,7 +11,7 @@ import pytest
 import yaml
 from ansible_collections.imageops.registry.plugins.action.image_diff_info import FILTERS
 from ansible_collections.imageops.registry.plugins.module_utils._module import _connection
-from ansible_collections.imageops.registry.plugins.modules import image_archive, image_copy, image_diff_info
+from ansible_collections.imageops.registry.plugins.modules import image_archive, image_copy, image_diff_info, tag
 from ansible_collections.imageops.registry.plugins.plugin_utils._role_variables import CONNECTION_OPTIONS, RoleVariables
 from jinja2 import nodes
 
@@ -19,6 +19,8 @@ Plain = dict[str, t.Any]
 
 ROLES = pathlib.Path(__file__).parents[4] / "roles"
 NAMES = sorted(path.name for path in ROLES.iterdir())
+ENDS = {"rollback": ("destination",)}
+"""Of roles that don't have both."""
 DEFAULTS: Plain = {
     "promote_immutable_tags": [],
     "promote_artifacts": ["all"],
@@ -235,6 +237,17 @@ def test_a_host_is_no_option(host: str) -> None:
         assert named(message, reason=reason, promote_source=AN_END) == message
 
 
+def test_a_role_within_one_registry_has_no_source() -> None:
+    def said(**given: t.Any) -> str:
+        return RoleVariables("rollback_", {"__rollback_needed": ["rollback_destination"], **given}, {}).mistake(
+            lambda value: value, {}
+        )
+
+    assert said() == "rollback_destination is missing."
+    assert said(rollback_destination="x").startswith("rollback_destination must be a mapping such as")
+    assert said(rollback_destination=AN_END) == ""
+
+
 def test_what_the_role_itself_decides_by_is_checked() -> None:
     said = "promote_on_error must be fail or continue, and other text was given."
     assert mistake(promote_on_error="fial") == said
@@ -256,11 +269,12 @@ def test_the_specification_leaves_types_and_choices_to_the_checks(role: str) -> 
         for name in options
         if any(value in (f"{{{{ {name} }}}}", f"{{{{ {name} | default(none) }}}}") for value in task.values())
     }
-    assert len(passed) > 15
-    for name in lists | passed | {f"{role}_source", f"{role}_destination"}:
+    ends = ENDS.get(role, ("source", "destination"))
+    assert len(passed) > (5 if role in ENDS else 15)
+    for name in lists | passed | {f"{role}_{end}" for end in ends}:
         if name not in ("transfer_parts", f"{role}_notify", "transfer_archive", "transfer_import_archive"):
             assert options[name]["type"] == "raw" and "choices" not in options[name], name
-    for end in ("source", "destination"):
+    for end in ends:
         assert set(options[f"{role}_{end}"]["options"]) == set(CONNECTION_OPTIONS)
 
 
@@ -282,7 +296,7 @@ def tasks_with_modules(entries: t.Sequence[Plain]) -> t.Iterator[tuple[str, Plai
 @pytest.mark.parametrize("role", NAMES)
 def test_tasks_give_every_option_of_their_module(role: str) -> None:
     """What a task leaves out, ``module_defaults`` of the play fill in: a login of the other registry, for instance."""
-    modules = {"image_archive": image_archive, "image_copy": image_copy, "image_diff_info": image_diff_info}
+    modules = {"image_archive": image_archive, "image_copy": image_copy, "image_diff_info": image_diff_info, "tag": tag}
     tasks = list(tasks_with_modules(all_tasks(role)))
     assert tasks
     for name, given in tasks:

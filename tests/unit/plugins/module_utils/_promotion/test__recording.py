@@ -9,6 +9,7 @@ import pathlib
 import typing as t
 
 import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (
     AccessDenied,
     ConnectionFailed,
@@ -30,7 +31,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._promotion._reco
     recording_in,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._run._progress import Progress
-from ansible_collections.imageops.registry.tests.unit.support.documents import CONFIG, LAYER, image
+from ansible_collections.imageops.registry.tests.unit.support.documents import CONFIG, LAYER, encoded, image
 from ansible_collections.imageops.registry.tests.unit.support.fake_registry import FakeRegistry
 from ansible_collections.imageops.registry.tests.unit.support.promotions import (
     BY_TAG,
@@ -46,6 +47,7 @@ from ansible_collections.imageops.registry.tests.unit.support.promotions import 
 TEXTS = RecordTexts("production", "ci", "https://ci.example/7", "CHG-1")
 WEB = image_item("team/app", tag="2", destination_repository="prod/web", tags=("2",))
 OLD = image(annotations={"it": "is old"})
+OLD_DIGEST = compute_digest(encoded(OLD))
 
 
 class Killed(BaseException):
@@ -125,7 +127,7 @@ def test_a_promotion_is_recorded(tmp_path: pathlib.Path, source: FakeRegistry, d
     ((path, record),) = records(tmp_path).items()
     assert found.recorded == Recorded(path, "done") and found.warnings() == []
     assert (record.source, record.destination, record.outcome) == ("dev.example", "prod.example", "done")
-    assert (record.environment, record.actor, record.job, record.reason) == TEXTS
+    assert (record.environment, record.actor, record.job, record.reason, record.reverts) == TEXTS
     assert record.begun_at <= record.finished_at and os.path.basename(path)[:8] == record.begun_at[:10].replace("-", "")
     assert tags_of(record) == [
         ("team/app", "1", "", "create"),
@@ -429,3 +431,73 @@ def test_tags_that_could_not_go_back_are_recorded(
     assert [action for *_names, action in tags_of(record)] == ["reverted", "replace", "failed"]
     (left,) = record.not_reverted
     assert left[:4] == ("team/app", "stable", IMAGE_DIGEST, old.digest) and "it may not go back" in left.reason
+
+
+def begun(path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, source: FakeRegistry, destination: FakeRegistry) -> str:
+    """A promotion that was cut off after its tags had moved. Returns the name of its record."""
+    with monkeypatch.context() as patched:
+        patched.setattr(Recording, "end", lambda *_arguments, **_options: (_ for _ in ()).throw(Killed()))
+        with pytest.raises(Killed):
+            promote(path, source, destination, BY_TAG)
+    (found,) = path.glob("*.promotion.json")
+    assert only(path).outcome == "begun"
+    return found.name
+
+
+def back(destination: FakeRegistry, path: pathlib.Path, reverts: str, *tags: str, check: bool = False) -> Recording:
+    """Go back to the old image within one registry."""
+    item = image_item("team/app", digest=OLD_DIGEST, tags=tags, expected_destination_digest=IMAGE_DIGEST)
+    texts = RecordTexts(reverts=reverts)
+    return promote(path, destination, destination, item, texts=texts, check=check)
+
+
+def test_a_rollback_ends_the_record_of_a_promotion_that_was_cut_off(
+    tmp_path: pathlib.Path, source: FakeRegistry, destination: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    destination.add("team/app", OLD, "1", "stable")
+    name = begun(tmp_path, monkeypatch, source, destination)
+    assert back(destination, tmp_path, name, "1", "stable", check=True).warnings() == []
+    assert only(tmp_path).outcome == "begun"
+    found = back(destination, tmp_path, name, "1", "stable")
+    assert found.warnings() == [] and found.recorded.outcome == "done"
+    read = {pathlib.Path(path).name: record for path, record in records(tmp_path).items()}
+    assert read.pop(name).outcome == "reverted"
+    ((_name, own),) = read.items()
+    assert own.reverts == name and {tag[3] for tag in tags_of(own)} == {"replace"}
+    # There is nothing left to finish, and nothing left to go back.
+    again = back(destination, tmp_path, name, "1", "stable")
+    assert again.recorded == Recorded() and len(records(tmp_path)) == 2
+    assert promote(tmp_path, source, destination, BY_TAG).recorded.finished == ()
+
+
+def test_a_rollback_of_some_tags_leaves_the_record_to_be_finished(
+    tmp_path: pathlib.Path, source: FakeRegistry, destination: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    destination.add("team/app", OLD, "1", "stable")
+    name = begun(tmp_path, monkeypatch, source, destination)
+    assert name in back(destination, tmp_path, name, "1").warnings()[0]
+    assert "begun" in {record.outcome for record in records(tmp_path).values()}
+
+
+def test_tags_that_were_created_and_stay_are_no_whole_return(
+    tmp_path: pathlib.Path, source: FakeRegistry, destination: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    destination.add("team/app", OLD, "1")
+    name = begun(tmp_path, monkeypatch, source, destination)
+    assert back(destination, tmp_path, name, "1").warnings() == []
+    assert parse_record((tmp_path / name).read_bytes()).outcome == "failed"
+
+
+def test_a_rollback_that_was_cut_off_is_continued_by_the_same_rollback_only(
+    tmp_path: pathlib.Path, destination: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    destination.add("team/app", OLD)
+    destination.add("team/app", IMAGE, "1", "stable")
+    item = image_item("team/app", digest=OLD_DIGEST, tags=("1", "stable"))
+    with monkeypatch.context() as patched:
+        patched.setattr(Recording, "end", lambda *_arguments, **_options: (_ for _ in ()).throw(Killed()))
+        with pytest.raises(Killed):
+            promote(tmp_path, destination, destination, item, texts=RecordTexts(reverts="a.promotion.json"))
+    assert promote(tmp_path, destination, destination, item).recorded.finished == ()
+    (finished,) = back(destination, tmp_path, "a.promotion.json", "1", "stable").recorded.finished
+    assert parse_record(pathlib.Path(finished).read_bytes()).outcome == "done"

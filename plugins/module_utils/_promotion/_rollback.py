@@ -1,0 +1,197 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""What goes back, by a record or by what a user names: a promotion within one registry, of digests that it has.
+
+Every tag must still point to what the record put there. So the images are those of ``image_copy`` with
+``expected_destination_digest``, and its guards, records and all-or-nothing tags hold for a rollback as well.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Mapping
+
+from .._model._digest import check_digest
+from .._model._errors import InvalidInput, at_entry
+from .._model._reference import check_repository, check_tag, same_registry
+from ._items import Plain
+from ._record import Record, RecordedTag
+from ._record_reading import record_of
+from ._recorded_images import moving_tags
+
+_KEYS = ("repository", "tag", "digest")
+
+
+class Rollback(t.NamedTuple):
+    """What goes back, as plain data for tasks."""
+
+    images: list[Plain]
+    """The images of ``image_copy``."""
+    created: list[Plain]
+    """The tags that the promotion has created: ``repository``, ``tag``, ``digest``."""
+    to_remove: list[Plain]
+    """The same as the tags of ``tag``, to be removed where they still point to that digest."""
+    source: str = ""
+    """From which registry the record says that its images came."""
+    environment: str = ""
+    reverts: str = ""
+    """How records name the one that is reverted."""
+
+
+class _Wanted(t.NamedTuple):
+    """What a user names."""
+
+    repository: str
+    tag: str = ""
+    """Empty for all tags of the repository."""
+    digest: str = ""
+
+
+class _Way(t.NamedTuple):
+    """What tags of one image have in common."""
+
+    repository: str
+    back_to: str
+    expected: str | None
+
+
+def rollback_of(record: t.Any, images: t.Any, registry: str, name: str = "") -> Rollback:
+    """What goes back in a registry. Raises :class:`InvalidInput`, with a sentence that begins with what is wrong.
+
+    ``record`` is a statement, or what ``promotion_info`` returns, and ``name`` that of its file; None where there is
+    none. ``images`` select from it, or say themselves which digest each tag goes back to. ``registry`` is empty where
+    it isn't known.
+    """
+    wanted = _wanted(images, needs_digest=record is None)
+    if record is None:
+        if not wanted:
+            raise InvalidInput(
+                "images: nothing says what goes back", hint="Give a record, or images with their digests"
+            )
+        return Rollback(_images([(_Way(one.repository, one.digest, None), one.tag) for one in wanted]), [], [])
+    read = _record(record)
+    if registry and not same_registry(read.destination, registry):
+        raise InvalidInput(
+            f"record: it is about {read.destination}, and rollback_destination is {registry}",
+            hint="Give the record of a promotion to this registry, or its registry as destination",
+        )
+    tags = _selected(read, wanted)
+    back = [
+        (_Way(repository, tag.previous_digest, tag.digest), tag.tag)
+        for (repository, _tag), tag in tags.items()
+        if tag.previous_digest
+    ]
+    created = [
+        {"repository": repository, "tag": tag.tag, "digest": tag.digest}
+        for (repository, _tag), tag in tags.items()
+        if not tag.previous_digest
+    ]
+    to_remove = [
+        {"repository": tag["repository"], "tag": tag["tag"], "previous_digest": tag["digest"]} for tag in created
+    ]
+    return Rollback(_images(back), created, to_remove, read.source, read.environment, name or _name_of(record))
+
+
+def recorded_where(record: t.Any, given: t.Any, rollback: Rollback) -> Plain:
+    """Where a rollback is recorded, as the option ``record``: where it is said, else beside the file that was read.
+
+    ``given`` is a directory, or the option ``record`` itself; None where nothing is said. Raises
+    :class:`InvalidInput`.
+    """
+    if given is not None and not isinstance(given, (str, Mapping)):
+        raise InvalidInput("record_to: it is neither a path nor a mapping", hint="Give a directory for the record")
+    if isinstance(given, Mapping):
+        where = dict(given)
+    else:
+        file = _file_of(record)
+        path = given or (file and (file.rpartition("/")[0] or "."))
+        where = {"path": path} if path else {}
+    if not where:
+        return {}
+    texts = {"environment": rollback.environment, "reverts": rollback.reverts}
+    return {**{name: text for name, text in texts.items() if text}, **where}
+
+
+def _record(given: t.Any) -> Record:
+    if not isinstance(given, Mapping):
+        raise InvalidInput(
+            "record: it is neither a path nor a record", hint="Give the path of a file, or what promotion_info returns"
+        )
+    try:
+        return record_of(given.get("predicate", given))
+    except InvalidInput as error:
+        raise InvalidInput(f"record: {error.reason}", hint=error.hint) from error
+
+
+def _name_of(given: t.Mapping[str, t.Any]) -> str:
+    """How records name it: its file without the directory, or the digest of what was attached."""
+    path, source = _file_of(given), str(given.get("source_of_record") or "")
+    return path.rpartition("/")[2] if path else source.rpartition("@")[2]
+
+
+def _file_of(record: t.Any) -> str:
+    """The file that a record was read from; empty where it is none."""
+    source = str(record.get("source_of_record") or "") if isinstance(record, Mapping) else record or ""
+    return source if isinstance(record, str) or source.startswith("/") else ""
+
+
+def _wanted(images: t.Any, *, needs_digest: bool) -> list[_Wanted]:
+    if not isinstance(images, list):
+        raise InvalidInput("images: it is no list", hint="Give a list of mappings with repository, tag and digest")
+    found = []
+    for position, entry in enumerate(images):
+        with at_entry("images", position):
+            found.append(_one_wanted(entry, needs_digest))
+    return found
+
+
+def _one_wanted(entry: t.Any, needs_digest: bool) -> _Wanted:
+    if not isinstance(entry, Mapping) or any(key not in _KEYS for key in entry):
+        raise InvalidInput(f"an entry is a mapping with {', '.join(_KEYS)}, and nothing else")
+    tag, digest = entry.get("tag"), entry.get("digest")
+    if needs_digest and (tag in (None, "") or not digest):
+        raise InvalidInput("without a record, an entry needs tag and digest")
+    return _Wanted(
+        check_repository(entry.get("repository")),
+        "" if tag in (None, "") else check_tag(tag),
+        check_digest(digest) if digest else "",
+    )
+
+
+def _selected(record: Record, wanted: t.Sequence[_Wanted]) -> dict[tuple[str, str], RecordedTag]:
+    """The tags of a record that moved, or those of them that are wanted."""
+    moved = moving_tags(record)
+    if not wanted:
+        return moved
+    found: dict[tuple[str, str], RecordedTag] = {}
+    for position, one in enumerate(wanted):
+        matching = {
+            place: tag
+            for place, tag in moved.items()
+            if place[0] == one.repository and one.tag in ("", tag.tag) and one.digest in ("", tag.previous_digest)
+        }
+        if not matching:
+            name = f"{one.repository}{':' if one.tag else ''}{one.tag}"
+            to = f" from {one.digest}" if one.digest else ""
+            raise InvalidInput(f"images[{position}]: the record says of no tag {name} that it was moved{to}")
+        found.update(matching)
+    return found
+
+
+def _images(back: t.Iterable[tuple[_Way, str]]) -> list[Plain]:
+    """The images of ``image_copy``: tags that go from one digest to another stand together, in their order."""
+    ways: dict[_Way, list[str]] = {}
+    for way, tag in back:
+        ways.setdefault(way, []).append(tag)
+    return [
+        {
+            "repository": way.repository,
+            "digest": way.back_to,
+            "tags": tags,
+            **({} if way.expected is None else {"expected_destination_digest": way.expected}),
+        }
+        for way, tags in ways.items()
+    ]

@@ -1,0 +1,90 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This module util is PRIVATE to the collection. It can have breaking changes at any time.
+
+"""What a rollback did, made of the results of the tasks of its role, and in lines for people."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._model._actions import DELETE, MISSING, PROMOTE, REPLACE
+from ._items import Plain
+from ._recorded import NOT_RECORDED
+from ._report import problem
+from ._summary_of_tasks import sum_of_transfers
+from ._words import count
+
+_SHORT_DIGEST = len("sha256:") + 12
+
+
+def rollback_summary(plan: Plain, copied: Plain, removed: Plain) -> Plain:
+    """What a rollback did: ``changed``, ``images``, ``removed``, ``not_reverted``, ``record``, ``transfer``.
+
+    ``plan`` is what was to go back, ``copied`` the result of ``image_copy`` for its images, and ``removed`` that of
+    ``tag`` for the tags that the promotion had created. Either may be of a task that was skipped, or failed as a whole.
+    """
+    gone = [
+        {"repository": tag["repository"], "tag": tag["tag"], "digest": tag["previous_digest"]}
+        for tag in removed.get("tags", ())
+        if tag["action"] == DELETE
+    ]
+    return {
+        "changed": copied.get("changed") is True or bool(gone),
+        "images": copied.get("images", []),
+        "removed": gone,
+        "not_reverted": [*copied.get("not_reverted", ()), *_not_removed(plan, removed)],
+        "record": copied.get("record", NOT_RECORDED),
+        "transfer": sum_of_transfers([copied, removed]),
+    }
+
+
+def rollback_problem(plan: Plain, summary: Plain) -> str:
+    """Why images could not go back, in sentences; empty where all could."""
+    images = summary["images"]
+    lost = [image["reference"] for image in images if image["action"] == MISSING]
+    if not lost:
+        return _as_rollback(problem(images))
+    others = _as_rollback(problem([image for image in images if image["action"] != MISSING]))
+    source = plan["source"] or "their source"
+    are, them = ("is", "it") if len(lost) == 1 else ("are", "them")
+    told = (
+        f"{', '.join(lost)} {are} gone. Promote {them} again from {source}, if it still has {them}, and then go back."
+    )
+    return f"{told} | {others}" if others else told
+
+
+def rollback_lines(summary: Plain, *, check_mode: bool = False) -> list[str]:
+    """A line for each tag that went back, was removed, or could not be, and one with the totals."""
+    back, gone = ("would go back", "would be removed") if check_mode else ("went back", "removed")
+    lines = []
+    for image in summary["images"]:
+        moved = [tag for tag in image["tags"] if image["action"] == PROMOTE and tag["action"] == REPLACE]
+        now = image["digest"][:_SHORT_DIGEST]
+        lines += [
+            f"{back}: {image['destination']}:{tag['tag']} to {now}... (was {tag['previous_digest'][:_SHORT_DIGEST]}...)"
+            for tag in moved
+        ]
+    totals = [f"{count(len(lines), 'tag')} {back}", f"{len(summary['removed'])} {gone}"]
+    lines += [f"{gone}: {one['repository']}:{one['tag']}" for one in summary["removed"]]
+    lines += [f"not reverted: {one['repository']}:{one['tag']}: {one['reason']}" for one in summary["not_reverted"]]
+    if summary["record"].get("path"):
+        lines.append(f"recorded ({summary['record']['outcome']}): {summary['record']['path']}")
+    return [*lines, f"{', '.join(totals)}; {count(summary['transfer'].get('requests', 0), 'request')}"]
+
+
+def _as_rollback(sentence: str) -> str:
+    """What is said of a digest that was expected, in words of a rollback: the record has named it."""
+    return sentence.replace(
+        " (expected_destination_digest). If that is right, change expected_destination_digest.",
+        " by the record. It was moved since. To go back with the other tags only, name these in rollback_images.",
+    )
+
+
+def _not_removed(plan: Plain, removed: Plain) -> t.Iterator[Plain]:
+    reasons = {(one.get("repository"), one.get("tag")): str(one["msg"]) for one in removed.get("failures", ())}
+    for tag in plan["created"]:
+        reason = reasons.get((tag["repository"], tag["tag"]))
+        if reason:
+            yield {**tag, "previous_digest": "", "reason": reason}

@@ -1,0 +1,297 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The role rollback at every kind of registry: back to the very digests, or refused before anything moves."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from openssl_signatures import Keys
+from runs import (
+    COLLECTION,
+    OUTPUT,
+    PROMOTE,
+    REGISTRIES,
+    WRITING,
+    Plain,
+    Run,
+    call,
+    check,
+    connection,
+    lines,
+    main,
+    mark,
+    play,
+    playbook,
+    requests_since,
+    say,
+    seed,
+    task,
+)
+
+sys.path.append(str(COLLECTION / "tools"))
+
+import guide_pages
+
+ROLLBACK = "imageops.registry.rollback"
+SOURCE = "dev"
+DESTINATIONS = [name for name in ("prod", "distribution3", "olareg") if name in REGISTRIES]
+"""distribution 2.8 and 3, and olareg, which can delete tags."""
+RUN = f"rollback-{time.time_ns()}"
+"""New at every run: what an earlier one has promoted would be equal."""
+
+
+class Promoted:
+    """Two promotions of the same tags, the second of which also creates one."""
+
+    def __init__(self, destination: str, name: str) -> None:
+        self.destination = destination
+        self.records = OUTPUT / f"records-{destination}-{name}"
+        self.records.mkdir()
+        seeded = seed(SOURCE, "single,multi,family", f"{RUN}/{destination}/{name}")
+        self._images = [{"repository": image["repository"], "tag": image["tag"]} for image in seeded[:3]]
+        to = f"{RUN}/{name}"
+        self.app, self.web = f"{to}/app", f"{to}/web"
+        self.promote({self.app: (0, ["stable", "prod"]), self.web: (1, ["stable"])})
+        self.before = self.served()
+        self.record = self.promote({self.app: (1, ["stable", "prod"]), self.web: (2, ["stable", "new"])})
+        self.after = self.served()
+        check(all(self.before[place] != self.after[place] for place in self.after), f"{self.before}, {self.after}")
+
+    def promote(self, wanted: dict[str, tuple[int, list[str]]]) -> Path:
+        """Promote images by their numbers. Returns the file of the record."""
+        images = [
+            {**self._images[number], "destination_repository": repository, "tags": tags}
+            for repository, (number, tags) in wanted.items()
+        ]
+        given = {
+            "promote_source": connection(SOURCE),
+            "promote_destination": connection(self.destination),
+            "promote_images": images,
+            "promote_record": {"path": str(self.records), "environment": "production"},
+        }
+        done = playbook(PROMOTE, given)
+        return Path(done.of("Keep what was done")["ansible_facts"]["promote_result"]["record"]["path"])
+
+    def served(self) -> dict[str, str]:
+        """What the tags point to."""
+        tags = [(self.app, "stable"), (self.app, "prod"), (self.web, "stable"), (self.web, "new")]
+        asked = [{"repository": repository, "tag": tag} for repository, tag in tags]
+        found = call([task("manifest_info", {**connection(self.destination), "images": asked})]).of("manifest_info")
+        return {f"{one['repository']}:{one['tag']}": one.get("digest") or "" for one in found["images"]}
+
+    def point(self, repository: str, tag: str, digest: str) -> None:
+        """Have a tag point to another digest of its repository, as others may."""
+        item = {"repository": repository, "tag": tag, "digest": digest}
+        call([task("tag", {**connection(self.destination), **item})])
+
+    def back(self, *arguments: str, expected: int = 0, **variables: Any) -> Run:
+        """Run the role, by the record of the second promotion unless ``variables`` say otherwise."""
+        role = {"name": "Go back", "ansible.builtin.include_role": {"name": ROLLBACK}}
+        given = {"rollback_destination": connection(self.destination), "rollback_record": str(self.record)}
+        return playbook(play([role]), {**given, **variables}, *arguments, expected=expected)
+
+    def wrote(self, moment: str) -> list[str]:
+        return lines(one for one in requests_since(moment, self.destination) if one["method"] in WRITING)
+
+    def number_of_records(self) -> int:
+        return len(list(self.records.glob("*.promotion.json")))
+
+
+def result(done: Run) -> Plain:
+    return dict(done.of("Keep what was done")["ansible_facts"]["rollback_result"])
+
+
+def failure(done: Run) -> str:
+    return str(done.of("Fail where tags could not go back")["msg"])
+
+
+def all_of_a_record() -> None:
+    """Foreseen by check mode; once; and the digests are those of before, which is recorded. Created tags stay."""
+    for name in DESTINATIONS:
+        made = Promoted(name, "all")
+        moment = mark()
+        foreseen = result(made.back("--check"))
+        check(
+            made.wrote(moment) == [] and made.served() == made.after, f"{name}: check mode wrote {made.wrote(moment)}"
+        )
+        done = result(made.back())
+        check(done["images"] == foreseen["images"] and foreseen["changed"] and done["changed"], f"{foreseen}\n{done}")
+        created = f"{made.web}:new"
+        wanted = {**made.before, created: made.after[created]}
+        check(made.served() == wanted, f"{name} serves {made.served()}, not {wanted}")
+        check(done["not_reverted"] == [] and done["removed"] == [], f"{done}")
+        own = json.loads(Path(done["record"]["path"]).read_text())["predicate"]
+        check(Path(done["record"]["path"]).parent == made.records, f"{done['record']}")
+        check((own["reverts"], own["outcome"]) == (made.record.name, "done"), f"{own}")
+        check(own["environment"] == "production" and made.number_of_records() == 3, f"{own}")
+        moment = mark()
+        again = made.back()
+        check(not result(again)["changed"] and "changed=0" in again.output, again.output)
+        check(made.wrote(moment) == [] and made.number_of_records() == 3, f"{name}: a second run wrote something")
+        say(f"{name}: {len(made.before) - 1} tags went back, by a record")
+
+
+def some_of_a_record() -> None:
+    """One image of it, one tag; or without it, to a digest that is named."""
+    made = Promoted(DESTINATIONS[0], "some")
+    made.back(rollback_images=[{"repository": made.app, "tag": "prod"}])
+    app, web = made.app, made.web
+    wanted = {**made.after, f"{app}:prod": made.before[f"{app}:prod"]}
+    check(made.served() == wanted, f"{made.served()}, not {wanted}")
+    record = json.loads(made.record.read_text())
+    done = made.back(rollback_record=record["predicate"], rollback_images=[{"repository": web}])
+    wanted[f"{web}:stable"] = made.before[f"{web}:stable"]
+    check(made.served() == wanted and result(done)["record"]["path"] is None, f"{made.served()}, not {wanted}")
+    to = {"repository": app, "tag": "stable", "digest": made.before[f"{app}:stable"]}
+    others = OUTPUT / "other-records"
+    others.mkdir()
+    done = made.back(rollback_record=None, rollback_images=[to], rollback_record_to=str(others))
+    wanted[f"{app}:stable"] = made.before[f"{app}:stable"]
+    check(made.served() == wanted and Path(result(done)["record"]["path"]).parent == others, f"{result(done)}")
+    done = made.back(rollback_images=[{"repository": app, "tag": "2.0"}], expected=2)
+    check("rollback_images[0]: the record says of no tag" in failure(done), failure(done))
+
+
+def what_moved_since_is_refused() -> None:
+    """Before anything moves; and what isn't asked for is left as it is. What is back already is fine."""
+    made = Promoted(DESTINATIONS[0], "moved")
+    app = made.app
+    made.point(app, "prod", made.before[f"{app}:prod"])
+    made.point(made.web, "stable", made.after[f"{made.web}:stable"])
+    third = made.before[f"{made.web}:stable"]
+    made.promote({app: (2, ["third"])})
+    at = {**connection(made.destination), "repository": app, "tag": "third"}
+    made.point(app, "stable", call([task("manifest_info", at)]).of("manifest_info")["digest"])
+    before = made.served()
+    moment = mark()
+    done = made.back(expected=2)
+    now, expected = before[f"{app}:stable"], made.after[f"{app}:stable"]
+    words = f"{app}:stable points to {now}, and {expected} was expected by the record"
+    check("Nothing was written." in failure(done) and words in failure(done), failure(done))
+    check(made.wrote(moment) == [] and made.served() == before, f"it wrote {made.wrote(moment)}")
+    made.back(rollback_images=[{"repository": made.web, "tag": "stable"}, {"repository": app, "tag": "prod"}])
+    check(made.served() == {**before, f"{made.web}:stable": third}, f"{made.served()}")
+
+
+def created_tags_are_removed_where_that_is_possible() -> None:
+    for name in DESTINATIONS:
+        made = Promoted(name, "created")
+        created = f"{made.web}:new"
+        foreseen = result(made.back("--check", rollback_created_tags="remove"))
+        entry = {"repository": made.web, "tag": "new", "digest": made.after[created]}
+        check(foreseen["removed"] == [entry] and made.served() == made.after, f"{foreseen}")
+        done = result(made.back(rollback_created_tags="remove"))
+        there = made.served()
+        check({**there, created: ""} == {**made.before, created: ""}, f"{name} serves {there}")
+        if there[created]:
+            (left,) = done["not_reverted"]
+            reason = left.pop("reason")
+            check(left == {**entry, "previous_digest": ""} and done["removed"] == [], f"{done}")
+            check("can't delete a tag alone" in reason, reason)
+        else:
+            check(done["removed"] == [entry] and done["not_reverted"] == [], f"{done}")
+        say(f"{name}: a created tag {'stays, and is listed' if there[created] else 'is removed'}")
+    made = Promoted(DESTINATIONS[0], "created-moved")
+    made.point(made.web, "new", made.before[f"{made.web}:stable"])
+    before = made.served()
+    done = made.back(rollback_created_tags="remove", expected=2)
+    check("Nothing was written." in failure(done) and made.served() == before, failure(done))
+
+
+def what_is_gone_is_said_before_anything_moves() -> None:
+    """And a manifest that has lost its tag, but is there, is enough."""
+    made = Promoted(DESTINATIONS[0], "gone")
+    digest = made.before[f"{made.web}:stable"]
+    gone = {**connection(made.destination), "repository": made.web, "digest": digest, "state": "absent"}
+    call([task("manifest", gone)])
+    moment = mark()
+    done = made.back(expected=2)
+    source = REGISTRIES[SOURCE]["address"]
+    for words in ("Nothing was written.", f"{made.web}@{digest} is gone", f"Promote it again from {source}"):
+        check(words in failure(done), failure(done))
+    check(made.wrote(moment) == [] and made.served() == made.after, f"it wrote {made.wrote(moment)}")
+
+
+def gates_and_signatures_judge_what_it_goes_back_to() -> None:
+    made = Promoted(DESTINATIONS[0], "judged")
+    never = {"name": "never", "that": "repository == 'x'"}
+    for variables, words in (
+        ({"rollback_gates": [never]}, "gate 'never'"),
+        ({"rollback_signatures": [{"repositories": ["x"], "mode": "none"}]}, "no rule of signatures matches"),
+    ):
+        done = made.back(expected=2, **variables)
+        check("Nothing was written." in failure(done) and words in failure(done), failure(done))
+        check(made.served() == made.after, f"{words}: something moved")
+    always = {"name": "was there", "that": f"starts_with(repository, '{RUN}')"}
+    rule = {"mode": "if_present", "keys": [str(Keys(OUTPUT / "keys").path("p256.pub"))]}
+    done = result(made.back(rollback_gates=[always], rollback_signatures=[rule]))
+    check(all(image["gates"][0]["passed"] for image in done["images"]), f"{done['images']}")
+    check(made.served()[f"{made.app}:prod"] == made.before[f"{made.app}:prod"], "nothing went back")
+
+
+def the_guide_runs() -> None:
+    """Its promotion, twice, with another image; then its rollback, and the playbook of the collection."""
+    directory, destination = OUTPUT / "guide", "prod"
+    records = directory / "promotions"
+    records.mkdir(parents=True)
+    first, second, _third = seed(SOURCE, "single,multi,family", f"{RUN}/guide")[:3]
+    files = {}
+    for name, text in guide_pages.files("roll_back").items():
+        for registry, runs in (("dev.example:5000", SOURCE), ("prod.example", destination)):
+            there = rf"\1registry: {REGISTRIES[runs]['address']}\n\1plain_http: true"
+            text = re.sub(rf"^( *)registry: {registry}$", there, text, flags=re.MULTILINE)
+        files[name] = text.replace("/var/lib/promotions", str(records)).replace('"1.4.2"', json.dumps(first["tag"]))
+    for image in (first, second):
+        # Both to the repository of the first.
+        text = files["promote.yml"].replace("- repository: team/app", f"- repository: {image['repository']}")
+        indented = f"               destination_repository: {first['repository']}\n"
+        (directory / "promote.yml").write_text(re.sub(r"( +tags: \[stable\]\n)", rf"\1{indented}", text))
+        playbook(directory / "promote.yml", {})
+    at = {**connection(destination), "repository": first["repository"], "tag": "stable"}
+    check(call([task("manifest_info", at)]).of("manifest_info")["digest"] == second["digest"], "it isn't promoted")
+    (directory / "rollback.yml").write_text(files["rollback.yml"])
+    done = playbook(directory / "rollback.yml", {})
+    check("1 tag went back" in done.output, done.output)
+    check(call([task("manifest_info", at)]).of("manifest_info")["digest"] == first["digest"], "it isn't back")
+    back = {"repository": first["repository"], "tag": "stable", "digest": first["digest"]}
+    given = {"rollback_destination": connection(destination), "rollback_images": [back]}
+    check("0 tags went back" in playbook(ROLLBACK, given).output, "the playbook moved something")
+    done = playbook(ROLLBACK, {}, expected=2)
+    check("rollback_destination must be given" in " ".join(done.output.split()), done.output)
+
+
+def what_is_no_record() -> None:
+    made = Promoted(DESTINATIONS[0], "none")
+    other = OUTPUT / "no-record.json"
+    other.write_text("{}")
+    for variables, words in (
+        ({"rollback_record": str(OUTPUT / "nowhere")}, "rollback_record: "),
+        ({"rollback_record": str(other)}, "rollback_record: "),
+        ({"rollback_record": None}, "rollback_images: nothing says what goes back"),
+        ({"rollback_created_tags": "drop"}, "rollback_created_tags must be keep or remove"),
+        ({"rollback_destination": connection(SOURCE)}, "rollback_record: it is about"),
+    ):
+        done = made.back(expected=2, **variables)
+        check(words in failure(done), f"{words!r} isn't in {failure(done)!r}")
+    check(made.served() == made.after, "something moved")
+
+
+main(
+    [
+        all_of_a_record,
+        some_of_a_record,
+        what_moved_since_is_refused,
+        created_tags_are_removed_where_that_is_possible,
+        what_is_gone_is_said_before_anything_moves,
+        gates_and_signatures_judge_what_it_goes_back_to,
+        what_is_no_record,
+        the_guide_runs,
+    ]
+)

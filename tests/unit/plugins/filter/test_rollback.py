@@ -1,0 +1,64 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import base64
+import typing as t
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.imageops.registry.plugins.filter.rollback import FilterModule
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._record import encode_record, statement_of
+from ansible_collections.imageops.registry.tests.unit.support.records import DONE
+
+Plain = dict[str, t.Any]
+FILTERS = FilterModule().filters()
+PATH = "/records/a.promotion.json"
+READ = {"content": base64.b64encode(encode_record(DONE)).decode()}
+
+
+def test_a_record_in_a_file_and_as_a_result_say_the_same() -> None:
+    of_file = FILTERS["rollback_plan"](PATH, [], "prod.example", READ)
+    assert of_file["mistake"] == "" and of_file["images"] and of_file["created"]
+    assert of_file["record"] == {"path": "/records", "environment": "production", "reverts": "a.promotion.json"}
+    as_result = FILTERS["rollback_plan"](statement_of(DONE), [], "prod.example")
+    assert as_result == {**of_file, "record": {}, "reverts": ""}
+
+
+@pytest.mark.parametrize(
+    ("record", "more", "sentence"),
+    [
+        (PATH, {"file": {"msg": "File not found: x"}}, f"rollback_record: {PATH} can't be read: File not found: x"),
+        (PATH, {}, f"rollback_record: {PATH} can't be read: no reason is given"),
+        (PATH, {"file": {"content": "eA=="}}, f"rollback_record: {PATH} isn't the record of a promotion"),
+        (PATH, {"file": {"content": "?"}}, f"rollback_record: {PATH} isn't the record of a promotion"),
+        (7, {}, "rollback_record: it is neither a path nor a record"),
+        (None, {"images": []}, "rollback_images: nothing says what goes back"),
+        (PATH, {"file": READ, "record_to": 7}, "rollback_record_to: it is neither a path nor a mapping"),
+        (PATH, {"file": READ, "registry": "x.example"}, "rollback_record: it is about prod.example"),
+    ],
+)
+def test_why_nothing_can_go_back_is_a_sentence_with_the_roles_variable(
+    record: t.Any, more: Plain, sentence: str
+) -> None:
+    plan = FILTERS["rollback_plan"](record, **{"images": [], **more})
+    assert plan["mistake"].startswith(sentence) and plan["images"] == plan["created"] == []
+
+
+def test_each_filter_takes_what_the_one_before_returns() -> None:
+    plan = FILTERS["rollback_plan"](PATH, [], "prod.example", READ)
+    result = FILTERS["rollback_result"](plan, {"skipped": True}, {})
+    assert FILTERS["rollback_failure"](result, plan) == ""
+    assert FILTERS["rollback_report"](result, check_mode=True) == [
+        "0 tags would go back, 0 would be removed; 0 requests"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [("rollback_result", ({}, {}, {"failures": [{}]})), ("rollback_failure", ({}, {})), ("rollback_report", ({},))],
+)
+def test_something_else_is_refused_by_the_name_of_the_filter(name: str, given: tuple[t.Any, ...]) -> None:
+    with pytest.raises(AnsibleFilterError, match=f"^{name} takes "):
+        FILTERS[name](*given)

@@ -1,0 +1,122 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._comparison import compare_images
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._recorded import NOT_RECORDED
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._rollback_summary import (
+    rollback_lines,
+    rollback_problem,
+    rollback_summary,
+)
+from ansible_collections.imageops.registry.tests.unit.support.documents import DIGEST, OTHER_DIGEST
+from ansible_collections.imageops.registry.tests.unit.support.promotions import BY_DIGEST, filled_source
+
+Plain = dict[str, t.Any]
+PLAN: Plain = {
+    "source": "dev.example",
+    "created": [{"repository": "a/b", "tag": name, "digest": DIGEST} for name in ("9", "10")],
+}
+MOVED: Plain = {
+    "reference": f"prod.example/a/b@{OTHER_DIGEST}",
+    "destination": "prod.example/a/b",
+    "digest": OTHER_DIGEST,
+    "action": "promote",
+    "reason": "",
+    "tags": [
+        {"tag": "1", "previous_digest": DIGEST, "action": "replace"},
+        {"tag": "2", "previous_digest": OTHER_DIGEST, "action": "exists"},
+    ],
+}
+RECORD: Plain = {"path": "/records/2.promotion.json", "outcome": "done", "finished": []}
+COPIED: Plain = {"changed": True, "images": [MOVED], "record": RECORD, "transfer": {"requests": 5}}
+REMOVED: Plain = {
+    "changed": True,
+    "tags": [{"repository": "a/b", "tag": "9", "action": "delete", "previous_digest": DIGEST, "digest": ""}],
+    "failures": [{"repository": "a/b", "tag": "10", "digest": "", "msg": "Cannot delete: can't delete a tag alone."}],
+    "transfer": {"requests": 3},
+}
+NOT_REVERTED: Plain = {
+    "repository": "a/b",
+    "tag": "10",
+    "digest": DIGEST,
+    "previous_digest": "",
+    "reason": "Cannot delete: can't delete a tag alone.",
+}
+
+
+def test_what_went_back_was_removed_and_could_not_be() -> None:
+    summary = rollback_summary(PLAN, COPIED, REMOVED)
+    assert summary == {
+        "changed": True,
+        "images": [MOVED],
+        "removed": [{"repository": "a/b", "tag": "9", "digest": DIGEST}],
+        "not_reverted": [NOT_REVERTED],
+        "record": RECORD,
+        "transfer": {"requests": 8},
+    }
+    now, before = OTHER_DIGEST[:19], DIGEST[:19]
+    assert rollback_lines(summary) == [
+        f"went back: prod.example/a/b:1 to {now}... (was {before}...)",
+        "removed: a/b:9",
+        "not reverted: a/b:10: Cannot delete: can't delete a tag alone.",
+        "recorded (done): /records/2.promotion.json",
+        "1 tag went back, 1 removed; 8 requests",
+    ]
+    assert rollback_lines({**summary, "record": NOT_RECORDED}, check_mode=True) == [
+        f"would go back: prod.example/a/b:1 to {now}... (was {before}...)",
+        "would be removed: a/b:9",
+        "not reverted: a/b:10: Cannot delete: can't delete a tag alone.",
+        "1 tag would go back, 1 would be removed; 8 requests",
+    ]
+
+
+def test_what_the_copy_could_not_put_back_is_among_it() -> None:
+    one = {**NOT_REVERTED, "tag": "1", "previous_digest": OTHER_DIGEST}
+    assert rollback_summary(PLAN, {**COPIED, "not_reverted": [one]}, {})["not_reverted"] == [one]
+
+
+def test_only_a_removal_is_a_change_too() -> None:
+    assert rollback_summary(PLAN, {"changed": False, "images": []}, REMOVED)["changed"] is True
+
+
+@pytest.mark.parametrize("copied", [{}, {"skipped": True, "changed": False}, {"failed": True, "msg": "no login"}])
+def test_without_results_nothing_was_done(copied: Plain) -> None:
+    summary = rollback_summary(PLAN, copied, {})
+    assert summary == {
+        "changed": False,
+        "images": [],
+        "removed": [],
+        "not_reverted": [],
+        "record": NOT_RECORDED,
+        "transfer": {},
+    }
+    assert rollback_lines(summary) == ["0 tags went back, 0 removed; 0 requests"]
+    assert rollback_problem(PLAN, summary) == ""
+
+
+def test_a_digest_that_is_gone_is_said_with_where_it_could_come_from() -> None:
+    gone = {**MOVED, "action": "missing", "reason": "it isn't there"}
+    summary = {"images": [gone, {**MOVED, "action": "refused", "reason": "another reason"}]}
+    assert rollback_problem(PLAN, summary) == (
+        f"prod.example/a/b@{OTHER_DIGEST} is gone. Promote it again from dev.example, if it still has it, and then go "
+        "back. | another reason"
+    )
+    two = {"images": [gone, {**gone, "reference": "prod.example/c"}]}
+    assert rollback_problem({**PLAN, "source": ""}, two).startswith(
+        f"prod.example/a/b@{OTHER_DIGEST}, prod.example/c are gone. Promote them again from their source, if it still"
+    )
+
+
+def test_a_tag_that_moved_since_is_told_in_words_of_a_rollback() -> None:
+    registry = filled_source()
+    item = BY_DIGEST._replace(tags=("2",), expected_destination_digest=DIGEST)
+    (compared,) = compare_images(registry.client, registry.client, [item])
+    refused = {**MOVED, "action": "refused", "reason": compared.reason}
+    sentence = rollback_problem(PLAN, {"images": [refused]})
+    assert f"and {DIGEST} was expected by the record. It was moved since." in sentence
+    assert "expected_destination_digest" not in sentence
