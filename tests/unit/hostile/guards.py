@@ -734,7 +734,7 @@ PLANS = (
     Guard(
         "artifacts that a plan leaves out are at the destination",
         "_promotion/_plan_claims.py",
-        "if artifact.action == EXISTS and not self._has_artifact(repository, artifact):",
+        "if artifact.action == EXISTS and not self._has_artifact(image, artifact):",
         "if False:",
         f"{_CLAIMS}an_artifact_that_is_said_to_be_there_is_looked_for",
     ),
