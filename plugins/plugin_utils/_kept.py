@@ -27,7 +27,10 @@ KEPT = "kept"
 """The key of a result with the name of the file."""
 LIMIT = 100_000
 """Bytes of JSON. What is smaller is registered as it is."""
-PARTS = ("images", "blobs", "manifests", "artifact_tags", "tags", "given_up", "failures", "invocation")
+PARTS = (
+    *("images", "blobs", "manifests", "artifact_tags", "tags", "replaced_tags", "not_reverted"),
+    *("given_up", "failures", "invocation"),
+)
 """The parts of a result that grow with the number of images."""
 _PREFIX = "imageops-registry-"
 _NAME = re.compile(rf"{_PREFIX}[A-Za-z0-9_]+", re.ASCII)
