@@ -79,7 +79,8 @@ def tags_go_back() -> None:
     for name in _registries():
         images, before = _with_old(name)
         check(set(before) == set(PLACES), f"{name}: {sorted(before)}")
-        for number in range(1, len(PLACES) + 1):
+        every = range(1, len(PLACES) + 1)
+        for number in every if name == "prod" else (every[0], every[-1]):
             # distribution 2.8 can't remove it: an earlier round has left it there then.
             stands = CREATED in _served(name)
             with FaultProxy(f"http://{REGISTRIES[name]['address']}", f"tag-refused={number}") as proxy:
