@@ -12,13 +12,11 @@ import typing as t
 from .._end._end import End
 from .._model._errors import InvalidInput, RegistryError
 from .._model._times import format_time, utc_now
-from .._model._version import VERSION
 from .._promotion._outcomes import Outcomes
 from .._promotion._plan import Plan
 from .._promotion._record import Record
 from .._promotion._record_referrers import Attached, Coming, Place, attach_records, records_of_images
-from .._promotion._recorded_images import recorded_images
-from .._promotion._recording import Recording
+from .._promotion._recording import Recording, record_of
 from .._promotion._signing import Signer, read_signer
 from ._record_arguments import record_texts
 from ._task import Task
@@ -51,15 +49,8 @@ class Attaching:
         if self._texts is None:
             return
         if recording is None:
-            record = Record(
-                plan.source,
-                plan.destination,
-                recorded_images(plan, outcomes),
-                self._begun_at,
-                finished_at=format_time(utc_now()),
-                collection_version=VERSION,
-                **self._texts._asdict(),
-            )
+            record = record_of(plan, outcomes, self._begun_at, self._texts)
+            record = record._replace(finished_at=format_time(utc_now()))
         elif recording.ended is not None:
             record = recording.ended
         else:

@@ -149,15 +149,7 @@ class Recording:
             self._file = prepare_record(self._folder, self._begun_at)
 
     def _record(self, plan: Plan, outcomes: Outcomes) -> Record:
-        record = Record(
-            plan.source,
-            plan.destination,
-            recorded_images(plan, outcomes),
-            self._begun_at,
-            not_reverted=outcomes.not_reverted,
-            collection_version=VERSION,
-            **self._texts._asdict(),
-        )
+        record = record_of(plan, outcomes, self._begun_at, self._texts)
         if self._earlier is None:
             return record
         earlier = self._earlier.record
@@ -192,6 +184,19 @@ class Recording:
                 if file is not None:
                     with contextlib.closing(file):
                         file.end(one.record._replace(outcome=DONE, finished_at=record.finished_at))
+
+
+def record_of(plan: Plan, outcomes: Outcomes, begun_at: str, texts: RecordTexts) -> Record:
+    """What has happened of a plan so far, as a record that isn't finished."""
+    return Record(
+        plan.source,
+        plan.destination,
+        recorded_images(plan, outcomes),
+        begun_at,
+        not_reverted=outcomes.not_reverted,
+        collection_version=VERSION,
+        **texts._asdict(),
+    )
 
 
 @contextlib.contextmanager
