@@ -6,27 +6,19 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import shutil
-import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
-from killing import kill_tree
+from killable import Playbook
 from runs import (
     COLLECTION,
     CONFIG,
     OUTPUT,
-    PROMOTE,
     REGISTRIES,
     check,
-    inventory,
     main,
-    play,
-    private_file,
     say,
     state_at,
 )
@@ -45,49 +37,6 @@ LAYER = 20_000
 RUNS = 60
 
 
-class Playbook:
-    """Runs of a promotion by ansible-playbook, each killed with all that it has started."""
-
-    def __init__(self, variables: dict[str, Any]) -> None:
-        self._playbook = play([{"name": "Promote", "ansible.builtin.include_role": {"name": PROMOTE}}])
-        self._variables = private_file("often.json", json.dumps(variables))
-        self._inventory = inventory()
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[str] | None = None
-        self._killed = False
-        self.output = ""
-
-    def run(self) -> bool:
-        """Whether it came to its end."""
-        command = ["ansible-playbook", "-i", str(self._inventory), "-e", f"@{self._variables}", str(self._playbook)]
-        environment = {name: value for name, value in os.environ.items() if name != "RUNS_STARTED"}
-        log = OUTPUT / "often.log"
-        with self._lock, log.open("w", encoding="utf-8") as stream:
-            self._killed = False
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                text=True,
-                env=environment,
-                start_new_session=True,
-            )
-        status = self._process.wait()
-        with self._lock:
-            self._process = None
-        self.output = log.read_text(encoding="utf-8", errors="replace")
-        check(self._killed or not status, f"a run that wasn't killed failed:\n{self.output}")
-        return not self._killed or not status
-
-    def kill(self) -> None:
-        """SIGKILL it, and all below it."""
-        with self._lock:
-            if self._process is not None and self._process.poll() is None:
-                self._killed = True
-                kill_tree(self._process.pid)
-
-
 @contextlib.contextmanager
 def rig(name: str) -> Any:
     """The registries behind proxies of this process."""
@@ -102,14 +51,17 @@ def a_playbook_that_is_killed_every_200_ms() -> None:
         members = crowd(both.prefix(), IMAGES, LAYER)
         seed(both.source_pusher, members)
         source, destination = ({"registry": proxy.address, "plain_http": True} for proxy in both.proxies())
-        variables = {"promote_source": source, "promote_destination": destination}
-        promotion = Playbook({**variables, "promote_images": as_options(members)})
+        images = as_options(members)
+        variables = {"promote_source": source, "promote_destination": destination, "promote_images": images}
+        promotion = Playbook("often")
         with Reader(both.destination_address, old_or_new(members)) as reader:
-            killings = kill_until_done(both.destination_proxy, "delay=2", promotion.run, promotion.kill, RUNS)
+            killings = kill_until_done(
+                both.destination_proxy, "delay=2", lambda: not promotion.run(variables).killed, promotion.kill, RUNS
+            )
         check_all(both.destination_address, members)
         check(killings.killed > 1, f"{killings.killed} runs were killed before one was done, which shows nothing")
-        check(promotion.run(), "a run after all was killed")
-        check("changed=0" in promotion.output, f"a run after all changed something:\n{promotion.output}")
+        last = promotion.run(variables)
+        check(last.result["changed"] is False, f"a run after all changed something:\n{last.output}")
         say(
             f"{IMAGES} images by the role, killed every {1000 * killings.interval:.0f} ms: {killings.killed} runs "
             f"were killed; {reader.pulls} tags read meanwhile"

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from killable import PlayEngine
 from runs import (
     COLLECTION,
     CONFIG,
@@ -50,7 +51,8 @@ Plain = dict[str, Any]
 
 PREFIX = f"records-{time.time_ns()}"
 """New at every run: what an earlier one has promoted would be equal."""
-MOMENTS = 10
+MOMENTS, PLAYS = 4, 10
+"""How often a promotion is killed, without Ansible and as a play."""
 SEED = 20261130
 SOURCE, DESTINATION = "dev", "prod"
 TEXTS = {"environment": "production", "actor": "ci", "job": "https://ci.example/jobs/7", "reason": "CHG-1234"}
@@ -150,6 +152,12 @@ def a_run_that_was_killed_between_tags_is_finished_by_the_next() -> None:
         say(kill_recorded(rig, directory("killed"), MOMENTS, SEED))
 
 
+def a_play_that_was_killed_between_tags_is_finished_by_the_next() -> None:
+    with rig_of("plays") as rig:
+        rig.engine = PlayEngine("plays")
+        say(f"by the role, {kill_recorded(rig, directory('plays'), PLAYS, SEED)}")
+
+
 def all_tags_are_back_where_one_is_refused() -> None:
     with rig_of("refused") as rig:
         say(refuse_each(rig, directory("refused"), (1, 17, 30)))
@@ -222,6 +230,7 @@ main(
         a_promotion_is_recorded_once,
         what_gates_said_is_in_the_record_of_the_role,
         a_run_that_was_killed_between_tags_is_finished_by_the_next,
+        a_play_that_was_killed_between_tags_is_finished_by_the_next,
         all_tags_are_back_where_one_is_refused,
         promotions_of_overlapping_sets_at_the_same_time_leave_whole_records,
         nothing_is_written_where_the_record_cannot_be,
