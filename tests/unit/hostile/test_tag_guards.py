@@ -225,7 +225,6 @@ def test_a_tag_that_moves_while_its_token_is_waited_for_is_left_where_it_is(host
     server = hostile(login="bearer")
     add(server, OLD, "1")
     tokens = [once(lambda: None, 200)]
-    server.on("GET", "/token", lambda seen: throttled(seen))
 
     def throttled(seen: Seen) -> Answer | None:
         if "delete" in seen.target and tokens:
@@ -234,6 +233,7 @@ def test_a_tag_that_moves_while_its_token_is_waited_for_is_left_where_it_is(host
             return Answer(429, (("Retry-After", "1"),))
         return None
 
+    server.on("GET", "/token", throttled)
     item = TagItem("a/b", "1", "", OLD_DIGEST)
     (outcome,) = delete_tags(client(server), [item], delete_manifest=False, check=False)
     assert isinstance(outcome, Conflict) and THIRD_DIGEST in str(outcome)

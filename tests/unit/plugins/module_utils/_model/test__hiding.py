@@ -52,7 +52,7 @@ FORMS: dict[str, t.Callable[[str], str]] = {
     "HTML in a URL": lambda text: urllib.parse.quote(html.escape(text), safe=""),
     "UTF-8 read as Latin-1": lambda text: text.encode().decode("latin-1"),
     "in upper case": str.upper,
-    "divided": lambda text: "\x01\u200b ".join(text),
+    "divided": "\x01\u200b ".join,
     "base64": lambda text: base64.b64encode(text.encode()).decode(),
     "base64 of a login": lambda text: base64.b64encode(f"ci:{text}".encode()).decode(),
     "base64 of a login, for URLs": lambda text: base64.urlsafe_b64encode(f"ci:{text}".encode()).decode().rstrip("="),

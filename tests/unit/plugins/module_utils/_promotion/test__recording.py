@@ -50,6 +50,11 @@ OLD = image(annotations={"it": "is old"})
 OLD_DIGEST = compute_digest(encoded(OLD))
 
 
+def killed(*_arguments: t.Any, **_options: t.Any) -> t.NoReturn:
+    """In place of a method at whose begin the process is killed."""
+    raise Killed
+
+
 class Killed(BaseException):
     """The run is cut off."""
 
@@ -251,7 +256,7 @@ def test_a_run_that_was_killed_after_its_last_tag_is_finished_by_one_that_change
 ) -> None:
     plan_for(source, destination, BY_TAG)
     with monkeypatch.context() as patched:
-        patched.setattr(Recording, "end", lambda *_arguments, **_options: (_ for _ in ()).throw(Killed()))
+        patched.setattr(Recording, "end", killed)
         with pytest.raises(Killed):
             promote(tmp_path, source, destination, BY_TAG)
     begun = only(tmp_path)
@@ -436,7 +441,7 @@ def test_tags_that_could_not_go_back_are_recorded(
 def begun(path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, source: FakeRegistry, destination: FakeRegistry) -> str:
     """A promotion that was cut off after its tags had moved. Returns the name of its record."""
     with monkeypatch.context() as patched:
-        patched.setattr(Recording, "end", lambda *_arguments, **_options: (_ for _ in ()).throw(Killed()))
+        patched.setattr(Recording, "end", killed)
         with pytest.raises(Killed):
             promote(path, source, destination, BY_TAG)
     (found,) = path.glob("*.promotion.json")
@@ -495,7 +500,7 @@ def test_a_rollback_that_was_cut_off_is_continued_by_the_same_rollback_only(
     destination.add("team/app", IMAGE, "1", "stable")
     item = image_item("team/app", digest=OLD_DIGEST, tags=("1", "stable"))
     with monkeypatch.context() as patched:
-        patched.setattr(Recording, "end", lambda *_arguments, **_options: (_ for _ in ()).throw(Killed()))
+        patched.setattr(Recording, "end", killed)
         with pytest.raises(Killed):
             promote(tmp_path, destination, destination, item, texts=RecordTexts(reverts="a.promotion.json"))
     assert promote(tmp_path, destination, destination, item).recorded.finished == ()
