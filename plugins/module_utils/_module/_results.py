@@ -3,41 +3,16 @@
 
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
 
-"""What a module returns: what was done, what failed, and in which form it reaches the play."""
+"""What a module returns: what was done, and what failed."""
 
 from __future__ import annotations
 
-import math
 import typing as t
 
 from .._model._errors import RegistryError, RepositoryMissing
 
 Plain = dict[str, t.Any]
 Outcome = t.TypeVar("Outcome")
-
-_MAXIMUM_NESTING = 100
-
-
-def deliverable(value: t.Any, depth: int = 0) -> t.Any:
-    """A result in the form in which it reaches the play: registries choose texts and keys of contents and labels.
-
-    ansible-core takes keys that start as its own do for instructions, and refuses what UTF-8 can't carry; the task
-    would end with an error that names neither. Such keys get one more underscore, such characters a question mark, and
-    numbers that JSON doesn't know become None. Raises :class:`RecursionError` for what is nested deeper than a play can
-    take.
-    """
-    if depth > _MAXIMUM_NESTING:
-        raise RecursionError
-    if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, dict):
-        cleaned = {deliverable(name): deliverable(inner, depth + 1) for name, inner in value.items()}
-        return {f"_{name}" if str(name).startswith("__ansible") else name: inner for name, inner in cleaned.items()}
-    if isinstance(value, (list, tuple)):
-        return [deliverable(inner, depth + 1) for inner in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def failure(error: RegistryError, **place: t.Any) -> Plain:

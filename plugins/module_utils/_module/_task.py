@@ -17,6 +17,7 @@ from .._http._limits import Limits
 from .._http._notices import Notices
 from .._http._requests import REQUESTS_IMPORT_ERROR
 from .._http._transport import Transport
+from .._model._deliverable import deliverable
 from .._model._errors import InvalidInput, LocalFileError, RegistryError
 from .._model._shown import loggable, shown_options
 from .._registry._registry import Registry
@@ -25,7 +26,7 @@ from .._run._counters import Counters
 from .._run._progress import Progress
 from ._connection import ONE_END, WHOLE_TASK, endpoint_from_options
 from ._masking import Masking, SecretInResult, options_with_paths, without_no_log
-from ._results import deliverable, failure, message_of
+from ._results import failure, message_of
 from ._shapes import broken_rule, misshapen, with_declared_names, without_unreadable
 
 Plain = dict[str, t.Any]

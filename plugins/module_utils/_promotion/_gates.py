@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import typing as t
 
+from .._model._deliverable import deliverable
 from .._model._errors import InvalidInput
 from .._model._selection import matches_any
 
@@ -31,6 +32,8 @@ ERROR, WARNING = "error", "warning"
 SEVERITIES = (ERROR, WARNING)
 _LONGEST_VALUE = 1000
 """Characters of a value in JSON that a result has."""
+_DEPTH = 10
+"""How deep a value is in a result or record, at most."""
 _OWN_CONTEXT = ("subexpression", "pipe", "index_expression", "projection", "value_projection", "filter_projection")
 """What evaluates its first child where it stands itself, and the others on what that gave."""
 _UNEVALUABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, RecursionError)
@@ -171,6 +174,11 @@ def _root_keys(node: t.Any) -> frozenset[str] | None:
 
 
 def _bounded(value: t.Any) -> t.Any:
-    """A value for a result: as it is, or the beginning of its JSON where it is long."""
-    text = json.dumps(value, default=str)
-    return value if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
+    """A value that results and records can carry: plain data, or the beginning of its JSON where it is long."""
+    try:
+        text = json.dumps(value, default=str)
+        if len(text) <= _LONGEST_VALUE:
+            return deliverable(json.loads(text), _DEPTH)
+    except RecursionError:
+        return "it is nested too deep"
+    return f"{text[:_LONGEST_VALUE]}..."

@@ -19,6 +19,7 @@ import json
 import typing as t
 
 from .._model._actions import CREATE, EXISTS, FAILED, PROMOTE, REFUSED, REPLACE, REVERTED, SKIP
+from .._model._deliverable import deliverable
 from ._gates import GateResult
 from ._items import Plain
 from ._signatures import Signature
@@ -110,8 +111,8 @@ class Record(t.NamedTuple):
 
 
 def predicate_of(record: Record) -> Plain:
-    """The predicate, as plain data, with all its keys."""
-    return {
+    """The predicate, as plain data, with all its keys. Texts that others have chosen are such that UTF-8 can carry."""
+    found: Plain = {
         "source": {"registry": record.source},
         "destination": {"registry": record.destination},
         "environment": record.environment or None,
@@ -126,6 +127,7 @@ def predicate_of(record: Record) -> Plain:
         "reverts": record.reverts or None,
         "not_reverted": [one._asdict() for one in record.not_reverted],
     }
+    return t.cast(Plain, deliverable(found))
 
 
 def subjects_of(record: Record) -> list[Plain]:

@@ -270,3 +270,33 @@ def test_no_secret_is_returned_logged_or_pushed(
     assert logged and "record" in str(logged)
     secrets = [*lines, awkward, repr(awkward)[1:-1], json.dumps(awkward)[1:-1], "BEGIN ENCRYPTED"]
     assert not [secret for secret in secrets if secret in shown]
+
+
+UNWRITABLE = {
+    "surrogates": ("labels", {"bad\ud800": "\ud800x"}, {"bad?": "?x"}),
+    "numbers": (
+        "images[0].config.config.limits",
+        {"memory": float("nan"), "cpu": -float("inf")},
+        {"memory": None, "cpu": None},
+    ),
+    "literals": ('`[1e999, "\\ud800"]`', {}, [None, "?"]),
+}
+
+
+@pytest.mark.parametrize("what", UNWRITABLE)
+@pytest.mark.parametrize("kept", ["file", "referrer"])
+def test_what_a_gate_gave_can_always_be_written(
+    source: RegistryServer, registry: RegistryServer, options: Plain, tmp_path: pathlib.Path, what: str, kept: str
+) -> None:
+    that, chosen, value = UNWRITABLE[what]
+    inner = {"Labels": chosen} if what == "surrogates" else {"limits": chosen}
+    config = json.dumps({"os": "linux", "architecture": "amd64", "config": inner}).encode()
+    source.add_image("a/b:1.0", config=config)
+    gates = [{"name": "n\ud800", "that": that, "msg": "m\ud800", "severity": "warning"}]
+    record = {**RECORD, "attach": kept == "referrer", **({"path": str(tmp_path)} if kept == "file" else {})}
+    done = succeed("image_copy", {**options, "gates": gates, "record": record})
+    place = {"path": str(tmp_path)} if kept == "file" else {**registry.options, "repository": "a/b", "tag": "1.0"}
+    (found,) = succeed("promotion_info", place)["promotions"]
+    (gate,) = found["images"][0]["gates"]
+    assert gate == {"name": "n?", "passed": False, "severity": "warning", "value": value, "message": "m?"}
+    assert done["images"][0]["gates"] == [gate]

@@ -3,43 +3,8 @@
 
 from __future__ import annotations
 
-import typing as t
-
-import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import RepositoryMissing
-from ansible_collections.imageops.registry.plugins.module_utils._module._results import deliverable, failure
-
-
-def test_what_a_registry_chooses_reaches_the_play() -> None:
-    chosen = {
-        "__ansible_type": "_AnsibleTaggedStr",
-        "labels": [{"__ansible_unsafe": "caf\u00e9"}, ("\ud800x",)],
-        "\ud800": float("nan"),
-        "size": 2**70,
-        "ratio": 1.5,
-        "none": None,
-        "true": True,
-    }
-    assert deliverable(chosen) == {
-        "___ansible_type": "_AnsibleTaggedStr",
-        "labels": [{"___ansible_unsafe": "caf\u00e9"}, ["?x"]],
-        "?": None,
-        "size": 2**70,
-        "ratio": 1.5,
-        "none": None,
-        "true": True,
-    }
-
-
-def test_what_is_nested_too_deep_is_refused() -> None:
-    nested: list[t.Any] = []
-    for _level in range(90):
-        nested = [nested]
-    assert deliverable(nested) == nested
-    for _level in range(20):
-        nested = [nested]
-    with pytest.raises(RecursionError):
-        deliverable(nested)
+from ansible_collections.imageops.registry.plugins.module_utils._module._results import failure
 
 
 def test_a_failure_names_its_place() -> None:
