@@ -93,7 +93,7 @@ options:
       - Whether a digest that loses a tag gets another tag before, so that a garbage collection of the registry doesn't delete it. A rollback
         needs it.
       - The tag is C(replaced-) and the first 12 hexadecimal digits of the digest, in the repository at the destination. None is made if such a
-        tag exists already, or if another tag of O(images) keeps the digest. If it can't be made, the tag doesn't move.
+        tag exists already, or if another tag of O(images) serves the digest and stays. If it can't be made, the tag doesn't move.
       - Nothing removes these tags. M(imageops.registry.tag_info) lists them, M(imageops.registry.tag) removes them. No image can be copied to
         such a tag.
     type: bool

@@ -164,7 +164,7 @@ class Promotion:
         Before, what loses a tag gets another one, where that is asked for.
         """
         whole = self._whole()
-        to_keep = tags_to_keep(self._plan, [*whole.artifact_tags, *whole.tags])
+        to_keep = tags_to_keep(self._destination, self._plan, [*whole.artifact_tags, *whole.tags])
         self.outcomes.replaced_tags = self._move_tags([(item,) for item in to_keep])
         self.outcomes.artifact_tags = self._move_tags([(item,) for item in self._whole().artifact_tags])
         places = {(item.repository, item.tag) for item in self._whole().tags}

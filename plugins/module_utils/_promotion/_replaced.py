@@ -10,8 +10,11 @@ from __future__ import annotations
 import re
 import typing as t
 
+from .._end._end import End
+from .._end._purpose import Purpose
 from .._images._tagging import TagItem
 from .._model._errors import InvalidInput
+from .._run._parallel import run_all
 from ._items import ImageItem
 from ._plan import Place, Plan, PlannedImage
 
@@ -34,17 +37,21 @@ def check_not_replaced(item: ImageItem) -> None:
             )
 
 
-def tags_to_keep(plan: Plan, moving: t.Sequence[TagItem]) -> list[TagItem]:
-    """The tags to make before these move: one for each digest that loses a tag, and that no tag of the plan keeps."""
+def tags_to_keep(destination: End, plan: Plan, moving: t.Sequence[TagItem]) -> list[TagItem]:
+    """The tags to make before these move: one for each digest that loses a tag, and that no tag of the plan keeps.
+
+    Only a tag that stays keeps a digest, and only where it is seen to serve it now: one that is to point to it may be
+    refused, and one that was compared may have moved meanwhile.
+    """
     if not any(image.item.keep_replaced for image in plan.images):
         return []
-    kept = _kept(plan, {(item.repository, item.tag): item.digest for item in moving})
-    lost = dict.fromkeys((item.repository, item.previous_digest or "") for item in moving)
+    lost = dict.fromkeys((item.repository, item.previous_digest) for item in moving if item.previous_digest)
+    kept = _kept(destination, plan, lost)
     return [
         # What stands under that name is nobody's to move.
         TagItem(repository, replaced_tag(digest), digest, "", is_guarded=True)
         for repository, digest in lost
-        if digest and (repository, digest) not in kept
+        if (repository, digest) not in kept
     ]
 
 
@@ -57,9 +64,21 @@ def names_kept_for(image: PlannedImage) -> set[str]:
     return {replaced_tag(digest) for digest in digests if digest}
 
 
-def _kept(plan: Plan, moving: t.Mapping[Place, str]) -> set[Place]:
-    """The digests, by repository, that tags of the plan point to when these have moved."""
-    standing = {
-        (image.item.destination_repository, tag.tag): tag.previous_digest for image in plan.images for tag in image.tags
+def _kept(destination: End, plan: Plan, lost: t.Container[Place]) -> set[Place]:
+    """Those of the lost digests, by repository, that tags serve which the plan names and leaves where they are."""
+    moving = {(item.repository, item.tag) for item in (*plan.artifact_tags, *plan.tags)}
+    asked = {
+        (image.item.destination_repository, tag.tag): tag.previous_digest
+        for image in plan.images
+        for tag in image.tags
+        if (image.item.destination_repository, tag.tag) not in moving
+        and (image.item.destination_repository, tag.previous_digest) in lost
     }
-    return {(repository, digest) for (repository, _tag), digest in {**standing, **moving}.items()}
+
+    def serves(place: Place) -> bool:
+        found = destination.head_manifest(*place, Purpose.GUARD)
+        return found is not None and found.digest == asked[place]
+
+    looks = run_all(serves, list(asked), destination.jobs)
+    # What can't be looked at keeps nothing.
+    return {(repository, digest) for ((repository, _tag), digest), look in zip(asked.items(), looks) if look is True}

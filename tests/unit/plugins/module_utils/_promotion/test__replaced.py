@@ -100,17 +100,53 @@ def test_check_mode_says_what_would_be_kept(source: FakeRegistry, production: Fa
     assert production.writes == []
 
 
-@pytest.mark.parametrize("how", ["a tag that stays", "a tag that is skipped", "a tag that moves there"])
+@pytest.mark.parametrize("how", ["a tag that stays", "a tag that is skipped"])
 def test_what_a_tag_of_the_plan_keeps_needs_no_other(source: FakeRegistry, production: FakeRegistry, how: str) -> None:
     source.add("team/app", OLD, "old")
     source.blobs["team/app", DIGEST] = LAYER
     other = {
         "a tag that stays": item("stable", tag="old"),
         "a tag that is skipped": item("stable", tag="2", on_conflict="skip"),
-        "a tag that moves there": item("previous", tag="old"),
     }[how]
     result, _outcomes = promote(source, production, item("1"), other)
     assert kept(production) == {} and result["replaced_tags"] == []
+    assert production.manifests["team/app", "1"].digest == IMAGE_DIGEST
+
+
+@pytest.mark.parametrize("all_or_nothing", [True, False])
+def test_a_tag_that_is_to_point_there_keeps_nothing_before_it_does(
+    source: FakeRegistry, production: FakeRegistry, all_or_nothing: bool
+) -> None:
+    """A rotation: the registry may refuse the tag that is to take over what the other one leaves."""
+    source.add("team/app", OLD, "old")
+    source.blobs["team/app", DIGEST] = LAYER
+    production.add("team/app", THIRD, "previous")
+    del production.manifests["team/app", "1"]
+    production.failing["PUT team/app previous"] = REFUSAL
+    rotation = item("stable"), item("previous", tag="old")
+    promote(source, production, *rotation, all_or_nothing=all_or_nothing)
+    tags = {tag for (_name, tag), found in production.manifests.items() if found.digest == OLD_DIGEST}
+    assert tags - {OLD_DIGEST} == ({"stable"} if all_or_nothing else {KEPT})
+
+
+@pytest.mark.parametrize("how", ["moved", "removed", "not seen"])
+def test_a_tag_that_stays_keeps_only_what_it_still_serves(
+    source: FakeRegistry, production: FakeRegistry, how: str
+) -> None:
+    """Somebody else moves it between the comparison and the first move."""
+    source.add("team/app", OLD, "old")
+    source.blobs["team/app", DIGEST] = LAYER
+    plan = plan_for(source, production, item("1"), item("stable", tag="old"))
+    if how == "moved":
+        production.add("team/app", THIRD, "stable")
+    elif how == "removed":
+        del production.manifests["team/app", "stable"]
+    else:
+        production.failing["HEAD team/app stable"] = REFUSAL
+    Promotion(
+        source.client, production.client, plan, CopyRules(all_or_nothing=True, check=False), Progress()
+    ).carry_out()
+    assert kept(production) == {KEPT: OLD_DIGEST}
     assert production.manifests["team/app", "1"].digest == IMAGE_DIGEST
 
 
