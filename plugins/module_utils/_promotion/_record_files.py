@@ -127,22 +127,34 @@ def prepare_record(folder: Folder, begun_at: str) -> RecordFile:
         folder.remove(_prepared_name(name, _BEGUN))
 
 
-def continue_record(folder: Folder, name: str) -> RecordFile | None:
-    """The file of a promotion that was cut off; None where another run continues it already, or it is gone."""
-    standing = folder.open_file(name)
-    if standing is None:
-        return None
-    if not _lock_after_readers(standing) or not _is_still_there(folder, name, standing):
-        standing.close()
-        return None
-    for part in (_BEGUN, _ENDED):
-        folder.remove(_prepared_name(name, part))
-    first = folder.create(_prepared_name(name, _BEGUN))
-    if first is None:
-        standing.close()
-        return None
-    # It stays locked, also until its new content is in its place.
-    return _opened(folder, name, first, standing)
+def continue_record(folder: Folder, one: Unfinished) -> RecordFile | None:
+    """The file of a promotion that was cut off.
+
+    None where another run continues it already or has ended it since it was read, where it is gone, and where our user
+    may not replace it: in a directory with the sticky bit, that is for its owner.
+    """
+    with contextlib.ExitStack() as stack:
+        standing = folder.open_file(one.name)
+        if standing is None:
+            return None
+        stack.enter_context(standing)
+        if not _can_continue(folder, one, standing):
+            return None
+        first = _created_again(folder, one.name)
+        if first is None:
+            return None
+        # It stays locked, also until its new content is in its place.
+        file = _opened(folder, one.name, first, standing)
+        stack.pop_all()
+        return file
+
+
+def is_standing(folder: Folder, one: Unfinished) -> bool:
+    """Whether the file still holds the record that was read from it."""
+    try:
+        return read_record(folder, one.name) == one.record
+    except (InvalidInput, LocalFileError):
+        return False
 
 
 def unfinished_records(folder: Folder) -> tuple[list[Unfinished], list[str]]:
@@ -172,6 +184,31 @@ def read_record(folder: Folder, name: str) -> Record | None:
     """
     content = folder.read(name, LARGEST)
     return None if content is None else parse_record(content)
+
+
+def _can_continue(folder: Folder, one: Unfinished, standing: t.BinaryIO) -> bool:
+    """Whether the open file is locked for us now, and is what was read."""
+    if not folder.may_replace(one.name) or not _lock_after_readers(standing):
+        return False
+    # Only now nobody else can end it any more.
+    if not _is_still_there(folder, one.name, standing):
+        return False
+    with named_errors(folder.below(one.name), "read"):
+        content = standing.read(LARGEST + 1)
+    try:
+        return parse_record(content) == one.record
+    except InvalidInput:
+        return False
+
+
+def _created_again(folder: Folder, name: str) -> t.BinaryIO | None:
+    """What is prepared first, in the place of what the run has left that was cut off; None where that can't be."""
+    try:
+        for part in (_BEGUN, _ENDED):
+            folder.remove(_prepared_name(name, part))
+    except LocalFileError:
+        return None
+    return folder.create(_prepared_name(name, _BEGUN))
 
 
 def _opened(folder: Folder, name: str, first: t.BinaryIO, *standing: t.BinaryIO) -> RecordFile:

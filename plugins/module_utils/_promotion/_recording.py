@@ -24,7 +24,7 @@ from ._outcomes import Outcomes
 from ._plan import Plan
 from ._record import BEGUN, DONE, Record
 from ._record_directory import open_record_directory
-from ._record_files import RecordFile, Unfinished, continue_record, prepare_record, unfinished_records
+from ._record_files import RecordFile, Unfinished, continue_record, is_standing, prepare_record, unfinished_records
 from ._recorded import Recorded
 from ._recorded_images import (
     as_if_moved,
@@ -64,7 +64,8 @@ class Recording:
         self._unfinished, self._problems = unfinished_records(folder)
         self._covered: list[Unfinished] = []
         self._earlier: Unfinished | None = None
-        self._reverted: list[str] = []
+        self._settled: list[str] = []
+        """Files whose promotions nobody has to finish any more: this run or another one has ended them."""
         self._file: RecordFile | None = None
         self._begun_at = ""
         self._has_begun = False
@@ -79,7 +80,8 @@ class Recording:
 
         Raises :class:`LocalFileError` where that can't be.
         """
-        self._covered = [one for one in self._unfinished if covers(plan, one.record, self._texts.reverts)]
+        covered = [one for one in self._unfinished if covers(plan, one.record, self._texts.reverts)]
+        self._covered = [one for one in covered if self._folder.may_replace(one.name)]
         if not plan.promoted and not self._covered:
             return
         self._begun_at = format_time(utc_now())
@@ -111,19 +113,19 @@ class Recording:
         outcome = outcome_of(record, all_or_nothing=all_or_nothing)
         record = record._replace(outcome=outcome, finished_at=format_time(utc_now()))
         is_unchanged = outcome == DONE and not outcomes.changed and self._earlier is None
-        finished = tuple(self._folder.below(one.name) for one in self._covered if outcome == DONE)
-        if not is_unchanged:
-            self.ended = record
-            self.recorded = Recorded(self._path, outcome, finished)
+        self.ended = None if is_unchanged else record
         try:
-            self._write_end(record, is_unchanged)
+            finished = self._write_end(record, is_unchanged)
         except LocalFileError as error:
             self.problem = f"The record {self._path} doesn't say how its promotion ended: {error}"
             self.recorded = Recorded(self._path, BEGUN)
+            return
+        if not is_unchanged:
+            self.recorded = Recorded(self._path, outcome, finished)
 
     def warnings(self) -> list[str]:
         """What people have to know of the directory: promotions that were cut off, and files that aren't records."""
-        paths = [self._folder.below(one.name) for one in self._unfinished if one.name not in self._reverted]
+        paths = [self._folder.below(one.name) for one in self._unfinished if one.name not in self._settled]
         left = [path for path in paths if path not in self.recorded.finished]
         return [*unfinished_sentences(left), *self._problems, *filter(None, [self.problem])]
 
@@ -141,7 +143,7 @@ class Recording:
     def _choose_file(self) -> None:
         """The file of the newest promotion that was cut off and can be continued, else one of its own."""
         for one in reversed(self._covered):
-            self._file = None if self._check else continue_record(self._folder, one.name)
+            self._file = None if self._check else self._continue(one)
             if self._check or self._file is not None:
                 self._earlier = one
                 return
@@ -163,27 +165,45 @@ class Recording:
             if one.name != self._texts.reverts or outcomes.failures or not is_undone(plan, one.record):
                 continue
             created = any(not tag.previous_digest for tag in moving_tags(one.record).values())
-            self._reverted.append(one.name)
-            file = None if self._check else continue_record(self._folder, one.name)
-            if file is not None:
-                with contextlib.closing(file):
-                    # Tags that were created stay, or are removed by others.
-                    outcome = FAILED if created else REVERTED
-                    file.end(one.record._replace(outcome=outcome, finished_at=format_time(utc_now())))
+            # Tags that were created stay, or are removed by others.
+            outcome = FAILED if created else REVERTED
+            if self._end_earlier(one, one.record._replace(outcome=outcome, finished_at=format_time(utc_now()))):
+                self._settled.append(one.name)
 
-    def _write_end(self, record: Record, is_unchanged: bool) -> None:
-        if self._file is None:
-            return
-        if is_unchanged:
+    def _write_end(self, record: Record, is_unchanged: bool) -> tuple[str, ...]:
+        """Write how it ended. Returns the files of all promotions that were cut off and are finished by that."""
+        if self._file is not None and is_unchanged:
             self._file.remove()
-            return
-        self._file.end(record)
-        for one in self._covered if record.outcome == DONE else ():
-            if one is not self._earlier:
-                file = continue_record(self._folder, one.name)
-                if file is not None:
-                    with contextlib.closing(file):
-                        file.end(one.record._replace(outcome=DONE, finished_at=record.finished_at))
+        elif self._file is not None:
+            self._file.end(record)
+        if is_unchanged or record.outcome != DONE:
+            return ()
+        return tuple(
+            self._folder.below(one.name)
+            for one in self._covered
+            if one is self._earlier
+            or self._end_earlier(one, one.record._replace(outcome=DONE, finished_at=record.finished_at))
+        )
+
+    def _end_earlier(self, one: Unfinished, ended: Record) -> bool:
+        """End the record of a promotion that was cut off. Returns whether that could be, in check mode whether it can.
+
+        It can't where another run has it, or has ended it, or where it is another user's.
+        """
+        if self._check:
+            return self._folder.may_replace(one.name)
+        file = self._continue(one)
+        if file is None:
+            return False
+        with contextlib.closing(file):
+            file.end(ended)
+        return True
+
+    def _continue(self, one: Unfinished) -> RecordFile | None:
+        file = continue_record(self._folder, one)
+        if file is None and not is_standing(self._folder, one):
+            self._settled.append(one.name)
+        return file
 
 
 def record_of(plan: Plan, outcomes: Outcomes, begun_at: str, texts: RecordTexts) -> Record:

@@ -170,6 +170,16 @@ class Folder:
         with named_errors(self.below(name), "removed"), contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self.descriptor)
 
+    def may_replace(self, name: str) -> bool:
+        """Whether the sticky bit lets our user replace a file, who may write to the directory; False for none."""
+        with named_errors(self.below(name), "read"):
+            directory = os.fstat(self.descriptor)
+            try:
+                file = os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
+            except FileNotFoundError:
+                return False
+        return not directory.st_mode & stat.S_ISVTX or os.geteuid() in (0, directory.st_uid, file.st_uid)
+
     def move(self, name: str, into: Folder, new_name: str) -> None:
         """Put a file in place in one step, over what may be there."""
         with named_errors(into.below(new_name), "written"):

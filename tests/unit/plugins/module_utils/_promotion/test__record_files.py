@@ -201,17 +201,17 @@ def test_what_is_no_record_is_told(folder: Folder) -> None:
 
 def test_a_record_is_continued_by_one_run_only(folder: Folder) -> None:
     name = leave_begun(folder)
-    file = continue_record(folder, name)
+    file = continue_record(folder, Unfinished(name, BEGUN))
     assert file is not None and file.name == name
     with contextlib.closing(file):
-        assert continue_record(folder, name) is None
+        assert continue_record(folder, Unfinished(name, BEGUN)) is None
         file.take_room(1000)
         file.begin(BEGUN)
-        assert continue_record(folder, name) is None
+        assert continue_record(folder, Unfinished(name, BEGUN)) is None
         file.end(DONE)
-        assert continue_record(folder, name) is None
+        assert continue_record(folder, Unfinished(name, BEGUN)) is None
     assert read(folder, name) == DONE and folder.names() == [name]
-    assert continue_record(folder, "gone.promotion.json") is None
+    assert continue_record(folder, Unfinished("gone.promotion.json", BEGUN)) is None
 
 
 def test_a_record_that_was_replaced_meanwhile_is_not_continued(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,7 +224,7 @@ def test_a_record_that_was_replaced_meanwhile_is_not_continued(folder: Folder, m
         real_flock(descriptor, how)
 
     monkeypatch.setattr(fcntl, "flock", flock)
-    assert continue_record(folder, name) is None
+    assert continue_record(folder, Unfinished(name, BEGUN)) is None
     assert read(folder, name) == DONE
 
 
@@ -257,7 +257,7 @@ def test_those_who_look_do_not_hide_a_record_from_one_another(folder: Folder) ->
         assert [one.name for one in unfinished_records(folder)[0]] == [name]
         timer = threading.Timer(0.05, fcntl.flock, (reader.fileno(), fcntl.LOCK_UN))
         timer.start()
-        file = continue_record(folder, name)
+        file = continue_record(folder, Unfinished(name, BEGUN))
         timer.join()
     assert file is not None
     file.close()
@@ -269,5 +269,50 @@ def test_a_record_that_another_run_has_is_not_waited_for_long(folder: Folder, mo
     monkeypatch.setattr(time, "sleep", pauses.append)
     with (pathlib.Path(folder.path) / name).open("rb") as other:
         fcntl.flock(other.fileno(), fcntl.LOCK_EX)
-        assert continue_record(folder, name) is None
+        assert continue_record(folder, Unfinished(name, BEGUN)) is None
     assert 0 < sum(pauses) < 1
+
+
+@pytest.mark.parametrize("meanwhile", [DONE, BEGUN._replace(actor="another run"), DONE._replace(outcome="reverted")])
+def test_a_record_that_another_run_has_written_since_it_was_read_is_not_continued(
+    folder: Folder, meanwhile: Record
+) -> None:
+    name = leave_begun(folder)
+    (found,), _problems = unfinished_records(folder)
+    folder.put(name, [encode_record(meanwhile)])
+    assert continue_record(folder, found) is None
+    assert read(folder, name) == meanwhile
+
+
+def test_a_record_that_is_broken_since_it_was_read_is_not_continued(folder: Folder) -> None:
+    name = leave_begun(folder)
+    (pathlib.Path(folder.path) / name).write_bytes(b"{")
+    assert continue_record(folder, Unfinished(name, BEGUN)) is None
+
+
+def test_a_record_of_another_user_in_a_sticky_directory_is_not_continued(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = leave_begun(folder)
+    before = folder.names()
+    os.chmod(folder.path, 0o1777)
+    monkeypatch.setattr(os, "geteuid", lambda: os.stat(folder.path).st_uid + 4321)
+    assert continue_record(folder, Unfinished(name, BEGUN)) is None
+    assert folder.names() == before
+    os.chmod(folder.path, 0o777)
+    file = continue_record(folder, Unfinished(name, BEGUN))
+    assert file is not None
+    file.close()
+
+
+def test_a_record_is_not_continued_where_what_is_left_beside_it_cannot_be_removed(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = leave_begun(folder)
+
+    def unlink(*_arguments: t.Any, **_options: t.Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "unlink", unlink)
+    assert continue_record(folder, Unfinished(name, BEGUN)) is None
+    assert read(folder, name) == BEGUN

@@ -506,3 +506,84 @@ def test_a_rollback_that_was_cut_off_is_continued_by_the_same_rollback_only(
     assert promote(tmp_path, destination, destination, item).recorded.finished == ()
     (finished,) = back(destination, tmp_path, "a.promotion.json", "1", "stable").recorded.finished
     assert parse_record(pathlib.Path(finished).read_bytes()).outcome == "done"
+
+
+def test_a_record_that_another_run_has_finished_meanwhile_stays_as_it_is(
+    tmp_path: pathlib.Path, source: FakeRegistry, destination: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what the tags pointed to before would be lost, and with it the way back."""
+    destination.add("team/app", OLD, "1", "stable")
+    name = begun(tmp_path, monkeypatch, source, destination)
+    plan = plan_for(source, destination, BY_TAG)
+    with recording_in(str(tmp_path), RecordTexts(actor="late"), check=False) as recording:
+        promote(tmp_path, source, destination, BY_TAG, texts=RecordTexts(actor="early"))
+        ended = (tmp_path / name).read_bytes()
+        rules = CopyRules(True, False)
+        Promotion(source.client, destination.client, plan, rules, Progress(), None, recording).carry_out()
+    assert (tmp_path / name).read_bytes() == ended and only(tmp_path).actor == "early"
+    assert recording.recorded == Recorded() and recording.warnings() == []
+
+
+def test_another_record_that_was_finished_meanwhile_is_not_ended_again(
+    tmp_path: pathlib.Path, source: FakeRegistry, destination: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run continues one record, and ends the others that it covers."""
+    for item, tag in ((BY_TAG, "team/app stable"), (WEB, "prod/web 2")):
+        killed_at(monkeypatch, destination, f"PUT {tag}", lambda: promote(tmp_path, source, destination, item))  # noqa: B023
+    web = next(pathlib.Path(path) for path, one in records(tmp_path).items() if one.images[0].repository == "prod/web")
+    plan = plan_for(source, destination, BY_TAG, WEB)
+    real = Recording.prepare
+    meanwhile: list[t.Any] = []
+
+    def prepare(self: Recording, plan: t.Any) -> None:
+        real(self, plan)
+        if not meanwhile:
+            (other,) = (pathlib.Path(path) for path in records(tmp_path) if path != self._path)
+            meanwhile.append(other)
+            promote(tmp_path, source, destination, WEB if other == web else BY_TAG, texts=RecordTexts(actor="early"))
+            meanwhile.append(other.read_bytes())
+
+    monkeypatch.setattr(Recording, "prepare", prepare)
+    with recording_in(str(tmp_path), RecordTexts(actor="late"), check=False) as recording:
+        rules = CopyRules(True, False)
+        Promotion(source.client, destination.client, plan, rules, Progress(), None, recording).carry_out()
+    other, ended = meanwhile
+    assert parse_record(ended).outcome == "done" and other.read_bytes() == ended
+    assert recording.warnings() == [] and str(other) not in recording.recorded.finished
+
+
+def test_a_rollback_leaves_a_record_that_was_finished_meanwhile(
+    tmp_path: pathlib.Path, source: FakeRegistry, destination: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    destination.add("team/app", OLD, "1", "stable")
+    name = begun(tmp_path, monkeypatch, source, destination)
+    item = image_item("team/app", digest=OLD_DIGEST, tags=("1", "stable"), expected_destination_digest=IMAGE_DIGEST)
+    plan = plan_for(destination, destination, item)
+    with recording_in(str(tmp_path), RecordTexts(reverts=name), check=False) as recording:
+        promote(tmp_path, source, destination, BY_TAG)
+        ended = (tmp_path / name).read_bytes()
+        rules = CopyRules(True, False)
+        Promotion(destination.client, destination.client, plan, rules, Progress(), None, recording).carry_out()
+    assert parse_record(ended).outcome == "done" and (tmp_path / name).read_bytes() == ended
+    assert recording.warnings() == []
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_record_of_another_user_is_left_and_the_run_has_one_of_its_own(
+    tmp_path: pathlib.Path,
+    source: FakeRegistry,
+    destination: FakeRegistry,
+    monkeypatch: pytest.MonkeyPatch,
+    check: bool,
+) -> None:
+    killed_at(monkeypatch, destination, "PUT team/app stable", lambda: promote(tmp_path, source, destination, BY_TAG))
+    ((path, before),) = records(tmp_path).items()
+    tmp_path.chmod(0o1777)
+    monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 4321)
+    found = promote(tmp_path, source, destination, BY_TAG, check=check)
+    assert found.recorded.outcome == "done" and found.recorded.finished == () and found.recorded.path != path
+    assert path in found.warnings()[0] and records(tmp_path).pop(path) == before
+    assert len(records(tmp_path)) == (1 if check else 2)
+    # What is equal needs no record, and doesn't fail for one of somebody else.
+    if not check:
+        assert promote(tmp_path, source, destination, BY_TAG).recorded == Recorded()
