@@ -3,7 +3,8 @@
 
 """Links within the repository lead somewhere: to a file or directory, and to a heading in it where one is named.
 
-`make lint` checks pages in Markdown, and addresses of the repository in all texts; `make docs` checks the site.
+`make lint` checks pages in Markdown, addresses of the repository in all texts, and references to labels of guides; `make
+docs` checks the site.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ _MARKDOWN = re.compile(r"\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
 _TITLE = re.compile(r"^(\S.*)\n([=~-])\2+$", re.MULTILINE)
+_OWN = "ansible_collections.imageops.registry.docsite."
+_REFERENCE = re.compile(rf":ref:`(?:[^`<]*<)?({re.escape(_OWN)}[^`>]*)>?`|\bref: ({re.escape(_OWN)}\S+)")
 _LABEL = re.compile(r"^\.\. _([^:]+):$", re.MULTILINE)
 _TEXTS = {".md", ".py", ".rst", ".yaml", ".yml"}
 
 
 def broken(root: Path, files: Iterable[Path]) -> Iterator[str]:
     """What is wrong with the links of these files of a repository, a line each."""
+    labels = {label for page in sorted(root.glob("docs/**/*.rst")) for label in _labels(page)}
     for path in files:
         if path.suffix not in _TEXTS:
             continue
@@ -34,6 +38,10 @@ def broken(root: Path, files: Iterable[Path]) -> Iterator[str]:
         name = path.relative_to(root).as_posix()
         for found in _ADDRESS.finditer(text):
             yield from _problem(name, found[0], root / found[1], found[2])
+        if not path.is_relative_to(root / "tests"):
+            # Tests name labels that aren't there.
+            wanted = (found[1] or found[2] for found in _REFERENCE.finditer(text))
+            yield from (f"{name}: no page has the label {label}" for label in wanted if label not in labels)
         if path.suffix == ".md":
             for found in _MARKDOWN.finditer(_FENCE.sub("", text)):
                 target, _mark, anchor = found[1].partition("#")
@@ -50,6 +58,10 @@ def leaving(root: Path, packaged: Collection[str]) -> Iterator[str]:
                 target = found[1].partition("#")[0]
                 if target and "://" not in target and normpath(f"{name}/../{target}") not in packaged:
                     yield f"{name}: {found[1]} leads out of the package"
+
+
+def _labels(page: Path) -> list[str]:
+    return _LABEL.findall(page.read_text(encoding="utf-8"))
 
 
 def _problem(name: str, link: str, target: Path, anchor: str | None) -> Iterator[str]:

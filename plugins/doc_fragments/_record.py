@@ -41,7 +41,7 @@ options:
         description:
           - A private key to sign attached records with, as the path of a file on the host on which the module runs, or as text. It must be a
             PKCS#8 key in PEM. ECDSA (P-256, P-384, P-521), RSA (2048 bits or more) and Ed25519 are supported.
-          - A signed record is a Sigstore bundle. M(imageops.registry.signature_info) and C(cosign verify-attestation) verify it with the public
+          - A signed record is a Sigstore bundle, the format that cosign writes. M(imageops.registry.signature_info) verifies it with the public
             key and the predicate type V(https://github.com/imageops/registry/promotion/v1).
           - With a key, a record that is already attached counts only if this key has signed it.
           - If M(imageops.registry.image_copy) can't use the key, it fails before it sends a request.

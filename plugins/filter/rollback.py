@@ -23,14 +23,14 @@ _OPTION = re.compile(r"^(record_to|record|images)\b")
 
 
 def rollback_plan(
-    record: t.Any, images: t.Any = (), registry: str = "", file: t.Any = None, record_to: t.Any = None
+    record: t.Any, images: t.Any = None, registry: str = "", file: t.Any = None, record_to: t.Any = None
 ) -> Plain:
     """What goes back; ``mistake`` says why nothing can. ``file`` is the result that has read the record's file."""
     try:
         given, name = record, ""
         if isinstance(record, str):
             record, name = _read(record, file or {})
-        rollback = rollback_of(record, images, registry, name)
+        rollback = rollback_of(record, [] if images is None else images, registry, name)
         return {"mistake": "", **rollback._asdict(), "record": recorded_where(given, record_to, rollback)}
     except InvalidInput as error:
         sentence = _OPTION.sub(r"rollback_\1", str(error))
@@ -54,9 +54,9 @@ def rollback_result(plan: Plain, copied: Plain, removed: Plain) -> Plain:
         raise AnsibleFilterError(f"rollback_result takes what rollback_plan returns: {error}") from error
 
 
-def rollback_failure(summary: Plain, plan: Plain) -> str:
+def rollback_failure(summary: Plain, plan: Plain, removed: Plain) -> str:
     try:
-        return rollback_problem(plan, summary)
+        return rollback_problem(plan, summary, removed)
     except (KeyError, TypeError) as error:
         raise AnsibleFilterError(f"rollback_failure takes what rollback_result returns: {error}") from error
 

@@ -165,7 +165,7 @@ tags:
       type: bool
       sample: true
     # end of generated
-# generated: failures of_tags and_digests each task
+# generated: failures of_tags and_digests of_removals each task
 failures:
   description: What failed, and why. The rest of the result is returned as well.
   returned: failure of single objects
@@ -194,6 +194,10 @@ failures:
       description: The digest. Empty if none was given.
       returned: when known
       type: str
+    needs_delete_manifest:
+      description: That only O(delete_manifest=true) can remove the tag, because the registry can't delete a tag alone.
+      returned: O(state=absent), and the registry can't delete a tag alone
+      type: bool
     repository:
       description: The repository.
       type: str

@@ -12,7 +12,7 @@ import typing as t
 from .._blobs._deletion import TEN_SECONDS, Deletions, Patience, is_still_there, settled
 from .._end._deleting import Deleting
 from .._model._actions import ABSENT
-from .._model._errors import RegistryError, UnexpectedAnswer, Unsupported
+from .._model._errors import NoTagAlone, RegistryError, UnexpectedAnswer, Unsupported
 from .._run._parallel import run_all
 from ._tagging import BeforeWrite, NothingToDo, TagItem, TagOutcome, TagWatch
 
@@ -28,7 +28,7 @@ def delete_tags(
 ) -> list[TagOutcome | RegistryError]:
     """Remove tags, and nothing else, and see that they are gone; outcomes in the items' order.
 
-    Where the registry can't delete a tag alone, :class:`Unsupported` is raised, unless ``delete_manifest`` allows to
+    Where the registry can't delete a tag alone, :class:`NoTagAlone` is raised, unless ``delete_manifest`` allows to
     delete the manifest, and with it every other tag on it.
     """
     deletions: Deletions[tuple[str, str]] = Deletions(registry.jobs, patience)
@@ -80,7 +80,7 @@ def _delete(
             raise
         refusal = error
     if not delete_manifest:
-        raise Unsupported(
+        raise NoTagAlone(
             f"the registry can't delete a tag alone{f' ({refusal.reason})' if refusal else ''}",
             hint="delete_manifest: true deletes the manifest, and with it all other tags on it",
             **({} if refusal is None else refusal.answer()),

@@ -187,6 +187,10 @@ class Unsupported(RegistryError):
     """The registry doesn't offer the operation (405, or what registries answer in its place)."""
 
 
+class NoTagAlone(Unsupported):
+    """The registry deletes manifests, each with all of its tags, and no tag alone."""
+
+
 class ForeignType(InvalidInput, Unsupported):
     """A manifest of a type that isn't copied, because registries of today don't take it."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._model._errors import RegistryError, RepositoryMissing
+from .._model._errors import NoTagAlone, RegistryError, RepositoryMissing
 
 Plain = dict[str, t.Any]
 Outcome = t.TypeVar("Outcome")
@@ -22,6 +22,7 @@ def failure(error: RegistryError, **place: t.Any) -> Plain:
         "msg": str(error),
         "error": error.facts(),
         "repository_missing": isinstance(error, RepositoryMissing),
+        **({"needs_delete_manifest": True} if isinstance(error, NoTagAlone) else {}),
     }
 
 

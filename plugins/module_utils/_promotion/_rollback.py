@@ -103,14 +103,18 @@ def recorded_where(record: t.Any, given: t.Any, rollback: Rollback) -> Plain:
     """
     if given is not None and not isinstance(given, (str, Mapping)):
         raise InvalidInput("record_to: it is neither a path nor a mapping", hint="Give a directory for the record")
-    if isinstance(given, Mapping):
-        where = dict(given)
-    else:
-        file = _file_of(record)
-        path = given or (file and (file.rpartition("/")[0] or "."))
-        where = {"path": path} if path else {}
+    file = _file_of(record)
+    beside = {"path": file.rpartition("/")[0] or "."} if file else {}
+    said = given if isinstance(given, Mapping) else {"path": given}
+    # A template has null for what isn't given.
+    where = {**beside, **{name: value for name, value in said.items() if value not in (None, "")}}
     if not where:
         return {}
+    if "path" not in where and where.get("attach") is not True:
+        raise InvalidInput(
+            "record_to: it names no path, and the record was not read from a file, beside which the rollback's could be",
+            hint="Give a path for the record",
+        )
     texts = {"environment": rollback.environment, "reverts": rollback.reverts}
     return {**{name: text for name, text in texts.items() if text}, **where}
 

@@ -16,6 +16,8 @@ from ._report import problem
 from ._summary_of_tasks import sum_of_transfers
 from ._words import count
 
+_Place = tuple[t.Any, t.Any]
+_PENDING = "The registry has accepted to remove it, and still serves it."
 _SHORT_DIGEST = len("sha256:") + 12
 
 
@@ -25,27 +27,36 @@ def rollback_summary(plan: Plain, copied: Plain, removed: Plain) -> Plain:
     ``plan`` is what was to go back, ``copied`` the result of ``image_copy`` for its images, and ``removed`` that of
     ``tag`` for the tags that the promotion had created. Either may be of a task that was skipped, or failed as a whole.
     """
+    reasons = _reasons(plan, removed)
     gone = [
         {"repository": tag["repository"], "tag": tag["tag"], "digest": tag["previous_digest"]}
         for tag in removed.get("tags", ())
-        if tag["action"] == DELETE
+        if tag["action"] == DELETE and _place(tag) not in reasons
+    ]
+    not_removed = [
+        {**tag, "previous_digest": "", "reason": reasons[_place(tag)]}
+        for tag in plan["created"]
+        if _place(tag) in reasons
     ]
     return {
-        "changed": copied.get("changed") is True or bool(gone),
+        "changed": copied.get("changed") is True or removed.get("changed") is True,
         "images": copied.get("images", []),
         "removed": gone,
-        "not_reverted": [*copied.get("not_reverted", ()), *_not_removed(plan, removed)],
+        "not_reverted": [*copied.get("not_reverted", ()), *not_removed],
         "record": copied.get("record", NOT_RECORDED),
         "transfer": sum_of_transfers([copied, removed]),
     }
 
 
-def rollback_problem(plan: Plain, summary: Plain) -> str:
-    """Why images could not go back, in sentences; empty where all could."""
+def rollback_problem(plan: Plain, summary: Plain, removed: Plain) -> str:
+    """Why tags could not go back, in sentences; empty where all could.
+
+    That a registry can't remove a tag alone is none: such tags stay, and are listed.
+    """
     images = summary["images"]
     lost = [image["reference"] for image in images if image["action"] == MISSING]
     if not lost:
-        return _as_rollback(problem(images))
+        return _as_rollback(problem(images)) or _problem_of_removal(removed)
     others = _as_rollback(problem([image for image in images if image["action"] != MISSING]))
     source = plan["source"] or "their source"
     are, them = ("is", "it") if len(lost) == 1 else ("are", "them")
@@ -82,9 +93,22 @@ def _as_rollback(sentence: str) -> str:
     )
 
 
-def _not_removed(plan: Plain, removed: Plain) -> t.Iterator[Plain]:
-    reasons = {(one.get("repository"), one.get("tag")): str(one["msg"]) for one in removed.get("failures", ())}
-    for tag in plan["created"]:
-        reason = reasons.get((tag["repository"], tag["tag"]))
-        if reason:
-            yield {**tag, "previous_digest": "", "reason": reason}
+def _problem_of_removal(removed: Plain) -> str:
+    if removed.get("failures"):
+        reasons = [str(one["msg"]) for one in removed["failures"] if one.get("needs_delete_manifest") is not True]
+        return " | ".join(dict.fromkeys(reasons))
+    return f"The tags that the promotion created were not removed. {removed['msg']}" if "msg" in removed else ""
+
+
+def _reasons(plan: Plain, removed: Plain) -> dict[_Place, str]:
+    """Why tags that the promotion had created are still there, or may be."""
+    if removed.get("failures"):
+        reasons = {_place(one): str(one["msg"]) for one in removed["failures"]}
+    else:
+        reasons = {_place(tag): str(removed["msg"]) for tag in plan["created"]} if "msg" in removed else {}
+    pending = {_place(tag): _PENDING for tag in removed.get("tags", ()) if tag.get("deletion_pending") is True}
+    return {**pending, **reasons}
+
+
+def _place(tag: Plain) -> _Place:
+    return tag.get("repository"), tag.get("tag")

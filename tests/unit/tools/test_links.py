@@ -74,6 +74,16 @@ def test_addresses_of_the_repository_are_checked_in_every_text(tmp_path: pathlib
     assert found(tmp_path, "page.rst", f"`text <{link}>`__\n") == [f"page.rst: {link} leads to nothing"]
 
 
+def test_references_to_labels_of_guides_are_checked(tmp_path: pathlib.Path) -> None:
+    there, gone = (f"ansible_collections.imageops.registry.docsite.guide.{last}" for last in ("part", "gone"))
+    assert found(tmp_path, "page.rst", f":ref:`{there}` :ref:`a\n<{there}>` :ref:`other <genindex>`\n") == []
+    assert found(tmp_path, "module.py", f"  - ref: {there}\n") == []
+    problem = f"no page has the label {gone}"
+    assert found(tmp_path, "page.rst", f":ref:`the\npart <{gone}>`\n") == [f"page.rst: {problem}"]
+    assert found(tmp_path, "page.rst", f":ref:`{gone}`\n") == [f"page.rst: {problem}"]
+    assert found(tmp_path, "module.py", f"  - ref: {gone}\n") == [f"module.py: {problem}"]
+
+
 def test_pages_of_a_site(tmp_path: pathlib.Path) -> None:
     (tmp_path / "a.html").write_text(
         '<a href="b.html#part">1</a><a href="b.html#gone">2</a><a href="c.html">3</a><a href="#here">4</a>'

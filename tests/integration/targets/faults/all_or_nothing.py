@@ -18,6 +18,8 @@ PREFIX = f"faults-tags-{RUN}"
 OPTIONAL = ("distribution3", "olareg")
 REPOSITORIES = [f"{PREFIX}/{name}" for name in ("app", "api", "web")]
 TAGS = ("1.0", "stable")
+REMOVES_TAGS = OPTIONAL
+"""Those that can delete a tag alone; distribution 2.8 can't."""
 CREATED = (REPOSITORIES[2], "new")
 PLACES = [(repository, tag) for repository in REPOSITORIES for tag in TAGS]
 
@@ -90,7 +92,12 @@ def tags_go_back() -> None:
             after = _served(name)
             left = {(tag["repository"], tag["tag"]) for tag in result["not_reverted"]}
             check({place: after.get(place) for place in PLACES} == before, f"{where}: {after}")
-            check((CREATED in after) == (stands or CREATED in left) and left <= {CREATED}, f"{where}: {after}")
+            if name in REMOVES_TAGS:
+                check(CREATED not in after and left == set(), f"{where}: {after}, {left}")
+            else:
+                check((CREATED in after) == (stands or left == {CREATED}) and left <= {CREATED}, f"{where}: {after}")
+                # It is the first tag of its image: it has moved before the last but one of all is pushed.
+                check(number < every[-1] or CREATED in after, f"{where}: {after}")
             actions = {tag["action"] for image in result["images"] for tag in image["tags"]}
             check(
                 actions <= {"failed", "reverted", *(["create"] if left else []), *(["exists"] if stands else [])},

@@ -24,6 +24,7 @@ def test_a_record_in_a_file_and_as_a_result_say_the_same() -> None:
     assert of_file["record"] == {"path": "/records", "environment": "production", "reverts": "a.promotion.json"}
     as_result = FILTERS["rollback_plan"](statement_of(DONE), [], "prod.example")
     assert as_result == {**of_file, "record": {}, "reverts": ""}
+    assert FILTERS["rollback_plan"](statement_of(DONE)) == as_result
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,7 @@ def test_a_record_in_a_file_and_as_a_result_say_the_same() -> None:
         (7, {}, "rollback_record: it is neither a path nor a record"),
         (None, {"images": []}, "rollback_images: nothing says what goes back"),
         (PATH, {"file": READ, "record_to": 7}, "rollback_record_to: it is neither a path nor a mapping"),
+        (statement_of(DONE), {"record_to": {"actor": "ci"}}, "rollback_record_to: it names no path, and "),
         (PATH, {"file": READ, "registry": "x.example"}, "rollback_record: it is about prod.example"),
     ],
 )
@@ -49,7 +51,7 @@ def test_why_nothing_can_go_back_is_a_sentence_with_the_roles_variable(
 def test_each_filter_takes_what_the_one_before_returns() -> None:
     plan = FILTERS["rollback_plan"](PATH, [], "prod.example", READ)
     result = FILTERS["rollback_result"](plan, {"skipped": True}, {})
-    assert FILTERS["rollback_failure"](result, plan) == ""
+    assert FILTERS["rollback_failure"](result, plan, {}) == ""
     assert FILTERS["rollback_report"](result, check_mode=True) == [
         "0 tags would go back, 0 would be removed; 0 requests"
     ]
@@ -57,7 +59,7 @@ def test_each_filter_takes_what_the_one_before_returns() -> None:
 
 @pytest.mark.parametrize(
     ("name", "given"),
-    [("rollback_result", ({}, {}, {"failures": [{}]})), ("rollback_failure", ({}, {})), ("rollback_report", ({},))],
+    [("rollback_result", ({}, {}, {"failures": [{}]})), ("rollback_failure", ({}, {}, {})), ("rollback_report", ({},))],
 )
 def test_something_else_is_refused_by_the_name_of_the_filter(name: str, given: tuple[t.Any, ...]) -> None:
     with pytest.raises(AnsibleFilterError, match=f"^{name} takes "):

@@ -258,7 +258,7 @@ def test_where_a_tag_cannot_be_deleted_alone(registry: RegistryServer, one: str,
         "delete_manifest: true deletes the manifest, and with it all other tags on it."
     )
     assert refused["changed"] is False and refused["tags"] == []
-    assert refused["failures"][0]["tag"] == "stable"
+    assert refused["failures"][0]["tag"] == "stable" and refused["failures"][0]["needs_delete_manifest"] is True
     assert refused["transfer"] == transfer(requests=2)
     runs = four_runs("tag", {**options, "delete_manifest": True}, writes=lambda: registry.writes)
     assert runs.done["tags"] == [tagged("stable", "", one, "delete")]

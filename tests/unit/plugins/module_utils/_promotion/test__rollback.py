@@ -175,6 +175,13 @@ TEXTS: Plain = {"environment": "production", "reverts": "a.promotion.json"}
             {**TEXTS, "environment": "x", "path": "/o", "actor": "ci"},
         ),
         ({}, {}, {}),
+        ({}, {"attach": True}, {**TEXTS, "attach": True}),
+        (
+            "/records/a.promotion.json",
+            {"actor": "ci", "path": None, "environment": None},
+            {**TEXTS, "path": "/records", "actor": "ci"},
+        ),
+        ("/records/a.promotion.json", {"path": "/o"}, {**TEXTS, "path": "/o"}),
     ],
 )
 def test_a_rollback_is_recorded_beside_what_it_reverts_or_where_it_is_said(

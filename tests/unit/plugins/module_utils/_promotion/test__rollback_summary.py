@@ -37,7 +37,10 @@ COPIED: Plain = {"changed": True, "images": [MOVED], "record": RECORD, "transfer
 REMOVED: Plain = {
     "changed": True,
     "tags": [{"repository": "a/b", "tag": "9", "action": "delete", "previous_digest": DIGEST, "digest": ""}],
-    "failures": [{"repository": "a/b", "tag": "10", "digest": "", "msg": "Cannot delete: can't delete a tag alone."}],
+    "failures": [
+        {"repository": "a/b", "tag": "10", "digest": "", "msg": "Cannot delete: no.", "needs_delete_manifest": True}
+    ],
+    "msg": "Cannot delete: no.",
     "transfer": {"requests": 3},
 }
 NOT_REVERTED: Plain = {
@@ -45,7 +48,7 @@ NOT_REVERTED: Plain = {
     "tag": "10",
     "digest": DIGEST,
     "previous_digest": "",
-    "reason": "Cannot delete: can't delete a tag alone.",
+    "reason": "Cannot delete: no.",
 }
 
 
@@ -63,14 +66,14 @@ def test_what_went_back_was_removed_and_could_not_be() -> None:
     assert rollback_lines(summary) == [
         f"went back: prod.example/a/b:1 to {now}... (was {before}...)",
         "removed: a/b:9",
-        "not reverted: a/b:10: Cannot delete: can't delete a tag alone.",
+        "not reverted: a/b:10: Cannot delete: no.",
         "recorded (done): /records/2.promotion.json",
         "1 tag went back, 1 removed; 8 requests",
     ]
     assert rollback_lines({**summary, "record": NOT_RECORDED}, check_mode=True) == [
         f"would go back: prod.example/a/b:1 to {now}... (was {before}...)",
         "would be removed: a/b:9",
-        "not reverted: a/b:10: Cannot delete: can't delete a tag alone.",
+        "not reverted: a/b:10: Cannot delete: no.",
         "1 tag would go back, 1 would be removed; 8 requests",
     ]
 
@@ -78,6 +81,42 @@ def test_what_went_back_was_removed_and_could_not_be() -> None:
 def test_what_the_copy_could_not_put_back_is_among_it() -> None:
     one = {**NOT_REVERTED, "tag": "1", "previous_digest": OTHER_DIGEST}
     assert rollback_summary(PLAN, {**COPIED, "not_reverted": [one]}, {})["not_reverted"] == [one]
+
+
+def test_a_tag_that_the_registry_cannot_remove_alone_is_no_failure_and_another_one_is() -> None:
+    summary = rollback_summary(PLAN, COPIED, REMOVED)
+    assert rollback_problem(PLAN, summary, REMOVED) == ""
+    denied = {"repository": "a/b", "tag": "9", "digest": "", "msg": "Cannot delete: can't delete a tag alone, denied."}
+    removed = {**REMOVED, "tags": [], "changed": False, "failures": [*REMOVED["failures"], denied]}
+    assert rollback_problem(PLAN, summary, removed) == denied["msg"]
+    assert [one["reason"] for one in rollback_summary(PLAN, COPIED, removed)["not_reverted"]] == [
+        denied["msg"],
+        NOT_REVERTED["reason"],
+    ]
+
+
+def test_a_removal_that_failed_as_a_whole_leaves_every_created_tag() -> None:
+    removed = {"failed": True, "changed": False, "msg": "Cannot log in to prod.example: 401."}
+    summary = rollback_summary(PLAN, COPIED, removed)
+    assert summary["removed"] == []
+    assert summary["not_reverted"] == [{**NOT_REVERTED, "tag": tag, "reason": removed["msg"]} for tag in ("9", "10")]
+    assert rollback_problem(PLAN, summary, removed) == (
+        "The tags that the promotion created were not removed. Cannot log in to prod.example: 401."
+    )
+
+
+def test_a_tag_that_is_still_served_or_may_be_is_not_removed() -> None:
+    deleted = {"repository": "a/b", "action": "delete", "previous_digest": DIGEST, "digest": DIGEST}
+    tags = [{**deleted, "tag": "9", "deletion_pending": True}, {**deleted, "tag": "10", "digest": ""}]
+    unknown = {"repository": "a/b", "tag": "10", "digest": "", "msg": "Cannot read: 400."}
+    removed = {"changed": True, "tags": tags, "failures": [unknown], "msg": unknown["msg"]}
+    summary = rollback_summary(PLAN, {"changed": False, "images": []}, removed)
+    assert summary["removed"] == [] and summary["changed"] is True
+    assert [one["reason"] for one in summary["not_reverted"]] == [
+        "The registry has accepted to remove it, and still serves it.",
+        unknown["msg"],
+    ]
+    assert rollback_problem(PLAN, summary, removed) == unknown["msg"]
 
 
 def test_only_a_removal_is_a_change_too() -> None:
@@ -96,18 +135,18 @@ def test_without_results_nothing_was_done(copied: Plain) -> None:
         "transfer": {},
     }
     assert rollback_lines(summary) == ["0 tags went back, 0 removed; 0 requests"]
-    assert rollback_problem(PLAN, summary) == ""
+    assert rollback_problem(PLAN, summary, {}) == ""
 
 
 def test_a_digest_that_is_gone_is_said_with_where_it_could_come_from() -> None:
     gone = {**MOVED, "action": "missing", "reason": "it isn't there"}
     summary = {"images": [gone, {**MOVED, "action": "refused", "reason": "another reason"}]}
-    assert rollback_problem(PLAN, summary) == (
+    assert rollback_problem(PLAN, summary, {}) == (
         f"prod.example/a/b@{OTHER_DIGEST} is gone. Promote it again from dev.example, if it still has it, and then go "
         "back. | another reason"
     )
     two = {"images": [gone, {**gone, "reference": "prod.example/c"}]}
-    assert rollback_problem({**PLAN, "source": ""}, two).startswith(
+    assert rollback_problem({**PLAN, "source": ""}, two, {}).startswith(
         f"prod.example/a/b@{OTHER_DIGEST}, prod.example/c are gone. Promote them again from their source, if it still"
     )
 
@@ -117,6 +156,6 @@ def test_a_tag_that_moved_since_is_told_in_words_of_a_rollback() -> None:
     item = BY_DIGEST._replace(tags=("2",), expected_destination_digest=DIGEST)
     (compared,) = compare_images(registry.client, registry.client, [item])
     refused = {**MOVED, "action": "refused", "reason": compared.reason}
-    sentence = rollback_problem(PLAN, {"images": [refused]})
+    sentence = rollback_problem(PLAN, {"images": [refused]}, {})
     assert f"and {DIGEST} was expected by the record. It was moved since." in sentence
     assert "expected_destination_digest" not in sentence
