@@ -3,8 +3,8 @@
 
 """Links within the repository lead somewhere: to a file or directory, and to a heading in it where one is named.
 
-`make lint` checks pages in Markdown, addresses of the repository in all texts, and references to labels of guides; `make
-docs` checks the site.
+`make lint` checks pages in Markdown, and in all texts addresses of the repository and references to labels of guides;
+`make docs` checks the site.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ def recorded_where(record: t.Any, given: t.Any, rollback: Rollback) -> Plain:
         return {}
     if "path" not in where and where.get("attach") is not True:
         raise InvalidInput(
-            "record_to: it names no path, and the record was not read from a file, beside which the rollback's could be",
+            "record_to: it names no path, and the record that is reverted is no file, beside which it could be",
             hint="Give a path for the record",
         )
     texts = {"environment": rollback.environment, "reverts": rollback.reverts}
