@@ -10,11 +10,12 @@ from __future__ import annotations
 import typing as t
 
 from .._end._end import End
+from .._model._actions import PROMOTE
 from .._model._errors import InvalidInput, RegistryError
 from .._model._times import format_time, utc_now
 from .._promotion._outcomes import Outcomes
 from .._promotion._plan import Plan
-from .._promotion._record import Record
+from .._promotion._record import Record, RecordedImage
 from .._promotion._record_referrers import Attached, Coming, Place, attach_records, records_of_images
 from .._promotion._recording import Recording, record_of
 from .._promotion._signing import Signer, read_signer
@@ -39,6 +40,8 @@ class Attaching:
         self._signer = _signer(options, self._is_wanted)
         self._texts = record_texts(task) if self._is_wanted else None
         self._begun_at = format_time(utc_now())
+        self._images: tuple[RecordedImage, ...] = ()
+        """Those of the plan, in its order, as their record has them."""
         self._records: dict[Place, Record] = {}
         self._outcomes: dict[Place, Attached | RegistryError] = {}
 
@@ -57,6 +60,7 @@ class Attaching:
             return
         known = {image.place: plan.manifests_by_place.get(image.place) or image.present for image in plan.images}
         found = {place: manifest for place, manifest in known.items() if manifest is not None}
+        self._images = record.images
         self._records = records_of_images(record)
         coming = _coming(source, plan) if self._task.check_mode else None
         self._outcomes = attach_records(destination, self._records, found, self._signer, coming)
@@ -64,8 +68,15 @@ class Attaching:
 
     def told(self, plan: Plan) -> list[bool | None]:
         """For each image of a plan, whether a record is attached to it; None where none had to be."""
-        outcomes = [self._outcomes.get(image.place) for image in plan.images]
-        return [None if outcome is None else isinstance(outcome, Attached) for outcome in outcomes]
+        if not self._images:
+            return [None] * len(plan.images)
+        # Of two images that are one digest, the other may be refused.
+        return [
+            isinstance(self._outcomes.get((image.repository, image.digest)), Attached)
+            if image.action == PROMOTE
+            else None
+            for image in self._images
+        ]
 
     @property
     def changed(self) -> bool:

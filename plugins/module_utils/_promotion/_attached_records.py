@@ -11,11 +11,13 @@ import datetime
 import typing as t
 
 from .._end._end import End
+from .._model._actions import EXISTS
 from .._model._errors import BAD_CONTENT, RegistryError, Unverified
 from .._model._manifest import Descriptor, Manifest
 from .._model._times import age_of
 from .._run._parallel import run_all
 from . import _sigstore_bundle, _statement
+from ._items import MOVING
 from ._record import DONE, PREDICATE_TYPE, Record
 from ._record_reading import record_in
 from ._referrer_facts import Referrer, refuse_too_many
@@ -23,6 +25,10 @@ from ._signed_content import read_signed
 from ._trust import NOBODY, Subject, Trust
 
 Plain = dict[str, t.Any]
+
+
+_SERVED = (*MOVING, EXISTS, "")
+"""The actions of tags that point to the image when its promotion has ended; empty where a record doesn't say it."""
 
 
 class AttachedRecord(t.NamedTuple):
@@ -38,7 +44,7 @@ class AttachedRecord(t.NamedTuple):
     def as_plain(self, now: datetime.datetime) -> Plain:
         """As the image document has it. What a record doesn't say is null."""
         record = self.record
-        tags = [tag.tag for image in record.images for tag in image.tags if tag.tag]
+        tags = [tag.tag for image in record.images for tag in image.tags if tag.tag and tag.action in _SERVED]
         return {
             "environment": record.environment or None,
             "actor": record.actor or None,

@@ -64,6 +64,11 @@ class RecordFile:
         """Where it is, from the root on."""
         return self._folder.below(self.name)
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether the record is there, which says that its promotion has begun."""
+        return _BEGUN not in self._prepared
+
     def take_room(self, size: int) -> None:
         """Take room for so many bytes when the record begins, and when it ends; check that all can be written."""
         room = b" " * (size + _ROOM_BESIDE)
@@ -177,6 +182,15 @@ def record_names(folder: Folder) -> list[str]:
     return [name for name in folder.names() if name.endswith(SUFFIX) and not name.startswith(".")]
 
 
+def is_running(folder: Folder, name: str) -> bool:
+    """Whether the promotion of a record has begun, hasn't ended, and runs. Raises :class:`LocalFileError`."""
+    file = folder.open_file(name)
+    if file is None:
+        return False
+    with file, named_errors(folder.below(name), "read"):
+        return not _has_ended(file) and not _lock(file, fcntl.LOCK_SH)
+
+
 def read_record(folder: Folder, name: str) -> Record | None:
     """The record in a file; None where it is gone meanwhile.
 
@@ -262,23 +276,22 @@ def _is_still_there(folder: Folder, name: str, file: t.BinaryIO) -> bool:
 
 
 def _unless_ended(folder: Folder, name: str) -> bytes | None:
-    """The content of a record that may not have ended; None for one that has, or whose promotion runs.
-
-    How it ended stands at its end: of the many that have ended, only that is read.
-    """
+    """The content of a record that may not have ended; None for one that has, or whose promotion runs."""
     file = folder.open_file(name)
     if file is None:
         return None
     with file, named_errors(folder.below(name), "read"):
-        size = os.fstat(file.fileno()).st_size
-        file.seek(max(0, size - _TAIL))
-        outcomes = _OUTCOME.findall(file.read(_TAIL))
-        if outcomes and outcomes[-1] != BEGUN.encode("ascii"):
-            return None
-        if not _lock(file, fcntl.LOCK_SH):
+        if _has_ended(file) or not _lock(file, fcntl.LOCK_SH):
             return None
         file.seek(0)
         return file.read(LARGEST + 1)
+
+
+def _has_ended(file: t.BinaryIO) -> bool:
+    """Whether a record says so. How it ended stands at its end: of the many that have ended, only that is read."""
+    file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
+    outcomes = _OUTCOME.findall(file.read(_TAIL))
+    return bool(outcomes) and outcomes[-1] != BEGUN.encode("ascii")
 
 
 def _remove_abandoned(folder: Folder) -> None:

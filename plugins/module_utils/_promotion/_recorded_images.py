@@ -101,6 +101,20 @@ def is_undone(plan: Plan, record: Record) -> bool:
     )
 
 
+def gone_back(record: Record) -> Record:
+    """A record whose tags point again to what they pointed to before; ``reverted`` where these are all that moved.
+
+    Tags that were created stay, or are removed by others.
+    """
+
+    def one(image: RecordedImage) -> RecordedImage:
+        tags = tuple(tag._replace(action=REVERTED) if tag.action == REPLACE else tag for tag in image.tags)
+        return image if tags == image.tags else image._replace(tags=tags, action=FAILED)
+
+    record = record._replace(images=tuple(map(one, record.images)))
+    return record._replace(outcome=FAILED if moving_tags(record) else REVERTED)
+
+
 def continued(images: t.Iterable[RecordedImage], earlier: Record) -> tuple[RecordedImage, ...]:
     """Images with what an earlier record knows of them: what tags pointed to that its promotion had moved already."""
     moving = moving_tags(earlier)

@@ -15,7 +15,6 @@ import dataclasses
 import os
 import typing as t
 
-from .._model._actions import FAILED, REVERTED
 from .._model._errors import LocalFileError
 from .._model._times import format_time, utc_now
 from .._model._version import VERSION
@@ -24,13 +23,23 @@ from ._outcomes import Outcomes
 from ._plan import Plan
 from ._record import BEGUN, DONE, Record
 from ._record_directory import open_record_directory
-from ._record_files import RecordFile, Unfinished, continue_record, is_standing, prepare_record, unfinished_records
+from ._record_files import (
+    RecordFile,
+    Unfinished,
+    continue_record,
+    is_running,
+    is_standing,
+    prepare_record,
+    record_names,
+    unfinished_records,
+)
 from ._recorded import Recorded
 from ._recorded_images import (
     as_if_moved,
     continued,
     covers,
     expected_size,
+    gone_back,
     is_undone,
     moving_tags,
     outcome_of,
@@ -78,8 +87,9 @@ class Recording:
     def prepare(self, plan: Plan) -> None:
         """Take room for the record of a plan, before anything is written to a registry.
 
-        Raises :class:`LocalFileError` where that can't be.
+        Raises :class:`LocalFileError` where that can't be, and where the plan reverts a promotion that still runs.
         """
+        self._refuse_running()
         covered = [one for one in self._unfinished if covers(plan, one.record, self._texts.reverts)]
         self._covered = [one for one in covered if self._folder.may_replace(one.name)]
         if not plan.promoted and not self._covered:
@@ -99,7 +109,10 @@ class Recording:
         is_done = not outcomes.failures and not outcomes.refused and (outcomes.changed or self._earlier is not None)
         self._has_begun = bool(self._begun_at) and (is_done or bool(whole.tags or whole.artifact_tags))
         if self._has_begun and self._file is not None:
-            self._file.begin(self._record(plan, _expected(outcomes, whole)))
+            record = self._record(plan, _expected(outcomes, whole))
+            # One in which no tag moves could never be told from one that is finished.
+            if moving_tags(record):
+                self._file.begin(record)
 
     def end(self, plan: Plan, outcomes: Outcomes, *, all_or_nothing: bool) -> None:
         """Record what has happened. That this can't be is a problem, and no error: the tags have moved."""
@@ -117,8 +130,10 @@ class Recording:
         try:
             finished = self._write_end(record, is_unchanged)
         except LocalFileError as error:
-            self.problem = f"The record {self._path} doesn't say how its promotion ended: {error}"
-            self.recorded = Recorded(self._path, BEGUN)
+            is_begun = self._file is not None and self._file.is_begun
+            what = "doesn't say how its promotion ended" if is_begun else "isn't written"
+            self.problem = f"The record {self._path} {what}: {error}"
+            self.recorded = Recorded(self._path, BEGUN) if is_begun else Recorded()
             return
         if not is_unchanged:
             self.recorded = Recorded(self._path, outcome, finished)
@@ -139,6 +154,15 @@ class Recording:
         if self._file is not None:
             return self._file.path
         return "" if self._earlier is None else self._folder.below(self._earlier.name)
+
+    def _refuse_running(self) -> None:
+        """Raise where what is reverted still runs: it would move its tags while they go back."""
+        name = self._texts.reverts
+        if name in record_names(self._folder) and is_running(self._folder, name):
+            raise LocalFileError(
+                f"the record {self._folder.below(name)} can't be reverted: its promotion is still running",
+                hint="Nothing was written. Wait until it has ended, or stop it, and go back then",
+            )
 
     def _choose_file(self) -> None:
         """The file of the newest promotion that was cut off and can be continued, else one of its own."""
@@ -161,13 +185,11 @@ class Recording:
 
     def _end_reverted(self, plan: Plan, outcomes: Outcomes) -> None:
         """End the record that a rollback reverts, where its promotion was cut off: nobody is to finish it any more."""
+        is_done = not outcomes.failures and not outcomes.refused
         for one in self._unfinished:
-            if one.name != self._texts.reverts or outcomes.failures or not is_undone(plan, one.record):
+            if one.name != self._texts.reverts or not is_done or not is_undone(plan, one.record):
                 continue
-            created = any(not tag.previous_digest for tag in moving_tags(one.record).values())
-            # Tags that were created stay, or are removed by others.
-            outcome = FAILED if created else REVERTED
-            if self._end_earlier(one, one.record._replace(outcome=outcome, finished_at=format_time(utc_now()))):
+            if self._end_earlier(one, gone_back(one.record)._replace(finished_at=format_time(utc_now()))):
                 self._settled.append(one.name)
 
     def _write_end(self, record: Record, is_unchanged: bool) -> tuple[str, ...]:

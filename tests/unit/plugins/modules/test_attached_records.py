@@ -186,6 +186,20 @@ def test_what_fails_gets_none(source: RegistryServer, registry: RegistryServer, 
 
 
 @pytest.mark.parametrize("check", [True, False])
+def test_a_refused_image_has_none_though_its_digest_is_promoted_under_another_tag(
+    registry: RegistryServer, options: Plain, check: bool
+) -> None:
+    registry.add_image("a/b:old", layer=b"another")
+    images = [
+        {"repository": "a/b", "tag": "1.0"},
+        {"repository": "a/b", "tag": "1.0", "tags": ["old"], "on_conflict": "fail"},
+    ]
+    failed = fail("image_copy", {**options, "images": images, "record": RECORD, "on_error": "continue"}, check=check)
+    assert [image["action"] for image in failed["images"]] == ["promote", "refused"]
+    assert told(failed) == [True, None] and len(attached_at(registry)) == (0 if check else 1)
+
+
+@pytest.mark.parametrize("check", [True, False])
 def test_where_one_tag_brings_all_back_nothing_is_attached(
     source: RegistryServer, registry: RegistryServer, options: Plain, check: bool
 ) -> None:

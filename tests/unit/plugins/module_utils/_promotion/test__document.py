@@ -18,13 +18,13 @@ from ansible_collections.imageops.registry.plugins.module_utils._model._errors i
     RegistryError,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import OCI_MANIFEST, Manifest
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._attached_records import PREDICATE_TYPE
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._document import (
     PARTS,
     ImageDocument,
     Surroundings,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._public_keys import public_key
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._record import PREDICATE_TYPE, TAG_ACTIONS
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._trust import Trust
 from ansible_collections.imageops.registry.tests.unit.support.documents import (
     OTHER_DIGEST,
@@ -365,3 +365,13 @@ def test_records_of_promotions_are_told_and_whether_they_are_signed(repository: 
         },
     ]
     assert [one["verified"] for one in repository.of(made).part("promotions")] == [False, False]
+
+
+def test_promotions_name_the_tags_that_the_promotion_left_on_the_image(repository: Repository) -> None:
+    made = repository.image("amd64", "2026-05-30T12:00:00Z", {})
+    tags = [{"tag": action, "action": action} for action in TAG_ACTIONS]
+    content = json.dumps(record(made.digest, images=[{"tags": tags}])).encode()
+    in_toto = "application/vnd.in-toto+json"
+    repository.attach(made, artifactType=in_toto, layers=[repository.blob(content, in_toto)])
+    (found,) = repository.of(made).part("promotions")
+    assert found["tags"] == ["create", "replace", "exists"]

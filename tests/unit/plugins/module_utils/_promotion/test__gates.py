@@ -88,6 +88,31 @@ def test_a_long_value_is_cut() -> None:
     assert isinstance(found.value, str) and len(found.value) == 1003
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ({"\ud800": ["\udfffx", float("nan"), 1e999]}, {"?": ["?x", None, None]}),
+        ({"__ansible_unsafe": ("caf\u00e9",)}, {"___ansible_unsafe": ["caf\u00e9"]}),
+    ],
+)
+def test_a_value_is_such_that_results_and_records_can_carry_it(value: t.Any, shown: t.Any) -> None:
+    assert gate("there").judge({"there": value}).value == shown
+
+
+@pytest.mark.parametrize("depth", [95, 100000])
+def test_a_value_that_is_nested_too_deep_is_a_sentence(depth: int) -> None:
+    nested: list[t.Any] = []
+    for _level in range(depth):
+        nested = [nested]
+    assert gate("there").judge({"there": nested}).value == "it is nested too deep"
+    assert gate("there").judge({"there": [[[]]]}).value == [[[]]]
+
+
+def test_an_expression_that_gives_no_plain_value_fails_with_a_text() -> None:
+    found = gate("&tag").judge(DOCUMENT)
+    assert not found.passed and isinstance(found.value, str)
+
+
 def test_a_gate_is_for_the_repositories_that_its_patterns_match() -> None:
     found = gate("tag", repositories=["team/*", "base"])
     assert [found.applies_to(name) for name in ("team/a/b", "base", "other", "Team/a")] == [True, True, False, False]

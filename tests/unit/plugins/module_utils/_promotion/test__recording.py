@@ -23,6 +23,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._promotion._reco
     RecordedBytes,
     encode_record,
 )
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._record_files import RecordFile
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._record_reading import parse_record
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._recorded import Recorded
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._recording import (
@@ -466,7 +467,11 @@ def test_a_rollback_ends_the_record_of_a_promotion_that_was_cut_off(
     found = back(destination, tmp_path, name, "1", "stable")
     assert found.warnings() == [] and found.recorded.outcome == "done"
     read = {pathlib.Path(path).name: record for path, record in records(tmp_path).items()}
-    assert read.pop(name).outcome == "reverted"
+    ended = read.pop(name)
+    assert ended.outcome == "reverted" and ended.finished_at
+    assert [(image.action, [tag.action for tag in image.tags]) for image in ended.images] == [
+        ("failed", ["reverted", "reverted"])
+    ]
     ((_name, own),) = read.items()
     assert own.reverts == name and {tag[3] for tag in tags_of(own)} == {"replace"}
     # There is nothing left to finish, and nothing left to go back.
@@ -490,7 +495,83 @@ def test_tags_that_were_created_and_stay_are_no_whole_return(
     destination.add("team/app", OLD, "1")
     name = begun(tmp_path, monkeypatch, source, destination)
     assert back(destination, tmp_path, name, "1").warnings() == []
-    assert parse_record((tmp_path / name).read_bytes()).outcome == "failed"
+    ended = parse_record((tmp_path / name).read_bytes())
+    assert ended.outcome == "failed" and [action for *_names, action in tags_of(ended)] == ["reverted", "create"]
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_promotion_that_runs_is_not_reverted(
+    tmp_path: pathlib.Path,
+    source: FakeRegistry,
+    destination: FakeRegistry,
+    monkeypatch: pytest.MonkeyPatch,
+    check: bool,
+) -> None:
+    destination.add("team/app", OLD, "1", "stable")
+    real = Recording.end
+    said: list[str] = []
+
+    def while_it_runs(recording: Recording, *arguments: t.Any, **options: t.Any) -> None:
+        monkeypatch.setattr(Recording, "end", real)
+        destination.calls.clear()
+        (found,) = tmp_path.glob("*.promotion.json")
+        with pytest.raises(LocalFileError) as caught:
+            back(destination, tmp_path, found.name, "1", "stable", check=check)
+        said.append(str(caught.value))
+        assert f"{found} can't be reverted: its promotion is still running" in said[0]
+        assert not destination.writes
+        real(recording, *arguments, **options)
+
+    monkeypatch.setattr(Recording, "end", while_it_runs)
+    promote(tmp_path, source, destination, BY_TAG)
+    assert said and only(tmp_path).outcome == "done" and destination.manifests["team/app", "1"].digest == IMAGE_DIGEST
+    (found,) = tmp_path.glob("*.promotion.json")
+    assert back(destination, tmp_path, found.name, "1", "stable").recorded.outcome == "done"
+
+
+def test_a_rollback_of_which_an_image_was_refused_meanwhile_leaves_the_record(
+    tmp_path: pathlib.Path, source: FakeRegistry, destination: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    destination.add("team/app", OLD, "1", "stable")
+    name = begun(tmp_path, monkeypatch, source, destination)
+    real = Promotion._compare_again
+
+    def refusing(promotion: Promotion) -> None:
+        real(promotion)
+        promotion.outcomes.refused = {image.way: "it changed" for image in promotion._plan.images}
+
+    monkeypatch.setattr(Promotion, "_compare_again", refusing)
+    assert name in back(destination, tmp_path, name, "1", "stable").warnings()[0]
+    assert destination.manifests["team/app", "1"].digest == IMAGE_DIGEST
+    assert only(tmp_path).outcome == "begun"
+
+
+def test_where_no_tag_moves_nothing_is_begun(
+    tmp_path: pathlib.Path, source: FakeRegistry, destination: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_digest = image_item("team/app", digest=IMAGE_DIGEST)
+    with monkeypatch.context() as patched:
+        patched.setattr(Recording, "end", lambda *_arguments, **_options: (_ for _ in ()).throw(Killed()))
+        with pytest.raises(Killed):
+            promote(tmp_path, source, destination, by_digest)
+    assert os.listdir(tmp_path) == []
+    again = promote(tmp_path, source, destination, by_digest)
+    assert again.warnings() == [] and again.recorded == Recorded() and os.listdir(tmp_path) == []
+    other = registry_with_blobs("other.example")
+    assert promote(tmp_path, source, other, by_digest).recorded.outcome == only(tmp_path).outcome == "done"
+    assert len(os.listdir(tmp_path)) == 1
+
+
+def test_a_record_that_was_not_begun_and_can_not_be_written_is_a_warning(
+    tmp_path: pathlib.Path, source: FakeRegistry, destination: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_arguments: t.Any) -> None:
+        raise LocalFileError("the disk is full")
+
+    monkeypatch.setattr(RecordFile, "end", full)
+    found = promote(tmp_path, source, destination, image_item("team/app", digest=IMAGE_DIGEST))
+    assert found.recorded == Recorded() and os.listdir(tmp_path) == []
+    assert "isn't written: the disk is full" in found.warnings()[0]
 
 
 def test_a_rollback_that_was_cut_off_is_continued_by_the_same_rollback_only(
