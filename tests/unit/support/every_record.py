@@ -5,50 +5,125 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pathlib
+import tempfile
 import typing as t
+from unittest import mock
 
 from ansible_collections.imageops.registry.plugins.module_utils._model._actions import REFUSED
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import AccessDenied
-from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import OCI_MANIFEST
+from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import OCI_MANIFEST, Manifest
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._copy import CopyRules, Promotion
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._gates import read_gates
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._judging import Conditions
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._record import Record, RecordedTag
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._record import Record
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._record_reading import parse_record
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._recorded_images import (
     outcome_of,
     recorded_images,
 )
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._recording import RecordTexts, recording_in
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._signature_rules import SignatureRule
 from ansible_collections.imageops.registry.plugins.module_utils._run._progress import Progress
 
 from .documents import CONFIG, LAYER, descriptor, encoded, image, index
 from .fake_registry import FakeRegistry
 from .promotions import image_item, plan_for
-from .records import APP, BEGUN, DONE, FAILED
+from .records import DONE
 
 _DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
 _HELM = "application/vnd.cncf.helm.config.v1+json"
 _KINDS = ("image", "index", "docker", "chart", "signed")
 _SPDX = "application/spdx+json"
-_FILE = "20260531T120000Z-4f1d2a90.promotion.json"
 _GATE = {"msg": None, "severity": "error", "repositories": None}
 
 
 def every_record() -> list[Record]:
-    """All of them; those that promotions of this collection leave, and those of a set whose tags went back."""
-    moved_back = APP._replace(action="failed", tags=tuple(tag._replace(action="reverted") for tag in APP.tags))
-    blocked = APP._replace(action="failed", tags=(RecordedTag("1", "", APP.digest, "failed"),))
+    """All of them, as the engine makes them."""
     return [
-        DONE,
-        BEGUN,
-        FAILED,
-        DONE._replace(
-            outcome="reverted", images=(moved_back, blocked), reverts="20260531T120000Z-4f1d2a90.promotion.json"
-        ),
+        *_of_a_directory(),
         *(_promoted(item) for item in _kinds()),
         _promoted(*_kinds(), *_conflicts(), gates=True),
     ]
+
+
+class _CutOff(BaseException):
+    """A run is killed."""
+
+
+def _of_a_directory() -> list[Record]:
+    """Those that runs leave in a directory: cut off, finished, gone back in whole and in part, and rolled back."""
+    return [*_moved_and_back(), *_rolled_back(created=False), *_rolled_back(created=True)]
+
+
+def _moved_and_back() -> list[Record]:
+    """Of a promotion of which a tag is refused, without and with one that can't go back, and of one that goes well."""
+    found = []
+    for stays in (False, True):
+        destination = _destination()
+        old = destination.add("kinds/image", image(annotations={"it": "is old"}), "1", "stable")
+        destination.failing["PUT kinds/docker 1"] = AccessDenied("this account may not push here")
+        found += _run(_source(), destination, refused_back=old.digest if stays else "")
+    return [*found, *_run(_source(), _destination())]
+
+
+def _rolled_back(*, created: bool) -> list[Record]:
+    """Of a promotion that is cut off, as it was begun and as it was ended by its rollback, and of the rollback."""
+    source, destination = _source(), _destination()
+    tags = ("1",) if created else ("1", "stable")
+    old = destination.add("kinds/image", image(annotations={"it": "is old"}), *tags)
+    destination.add_blob(CONFIG, "kinds/image")
+    destination.add_blob(LAYER, "kinds/image")
+    with tempfile.TemporaryDirectory() as path:
+        texts = RecordTexts("production", "ci", "https://ci.example/jobs/7", "CHG-1234")
+        _carry_out(path, source, destination, texts, _kinds()[0], cut_off=True)
+        (name,) = os.listdir(path)
+        begun = _records_in(path)
+        back = image_item("kinds/image", digest=old.digest, tags=tags)
+        _carry_out(path, destination, destination, RecordTexts(reverts=name), back)
+        return [*begun, *_records_in(path)]
+
+
+def _run(source: FakeRegistry, destination: FakeRegistry, *, refused_back: str = "") -> list[Record]:
+    """Of two images. The digest ``refused_back`` is refused where it gets the tag ``stable``."""
+    two = image_item("kinds/image", tag="1", tags=("1", "stable")), image_item("kinds/docker", tag="1", tags=("1",))
+    real = destination.put_manifest
+
+    def put(repository: str, reference: str, manifest: Manifest, *more: t.Any) -> bool:
+        if (reference, manifest.digest) == ("stable", refused_back):
+            raise AccessDenied("this account may not push here").within("move the tag")
+        return real(repository, reference, manifest, *more)
+
+    with tempfile.TemporaryDirectory() as path, mock.patch.object(destination, "put_manifest", put):
+        _carry_out(path, source, destination, RecordTexts(), *two)
+        return _records_in(path)
+
+
+def _carry_out(
+    path: str,
+    source: FakeRegistry,
+    destination: FakeRegistry,
+    texts: RecordTexts,
+    *items: ImageItem,
+    cut_off: bool = False,
+) -> None:
+    """Carry out a promotion that is recorded, of all or none. It can be cut off when its tags have moved."""
+    plan = plan_for(source, destination, *items)
+    rules = CopyRules(all_or_nothing=True, check=False)
+    with recording_in(path, texts, check=False) as recording:
+        promotion = Promotion(source.client, destination.client, plan, rules, Progress(), None, recording)
+        if not cut_off:
+            promotion.carry_out()
+            return
+        with contextlib.suppress(_CutOff), mock.patch.object(recording, "end", side_effect=_CutOff):
+            promotion.carry_out()
+
+
+def _records_in(path: str) -> list[Record]:
+    return [parse_record(pathlib.Path(path, name).read_bytes()) for name in sorted(os.listdir(path))]
 
 
 def _kinds() -> list[ImageItem]:

@@ -34,6 +34,8 @@ def test_what_is_written_is_read(record: Record) -> None:
 def test_every_action_and_outcome_is_among_them() -> None:
     assert {record.outcome for record in EVERY} == set(OUTCOMES)
     assert {tag.action for record in EVERY for image in record.images for tag in image.tags} == set(TAG_ACTIONS)
+    assert {record.outcome for record in EVERY if record.reverts} == {"done"}
+    assert {record.outcome for record in EVERY if record.not_reverted} == {"failed"}
 
 
 def test_what_is_promoted_in_part_says_what_the_source_serves() -> None:
