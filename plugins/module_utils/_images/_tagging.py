@@ -41,6 +41,8 @@ class TagItem(t.NamedTuple):
     by moving the tag. The ``previous_digest`` that a comparison has found is none: nobody has asked for it. Only the
     caller knows where it comes from.
     """
+    distrusts_head: bool = False
+    """Whether GET decides where a HEAD says that nothing is to be done: a cache may answer it with what was before."""
 
     def purpose_or(self, purpose: Purpose) -> Purpose:
         """Why it is looked for: with a guard, also where one was there before; else for this."""
@@ -100,11 +102,17 @@ def move_in_order(
     return t.cast("list[list[TagOutcome | RegistryError]]", done)
 
 
-def verify_tags(registry: End, outcomes: t.Sequence[TagOutcome]) -> list[tuple[TagOutcome, RegistryError]]:
-    """Look whether each tag that was moved serves its digest. Returns those of which that isn't sure, and why."""
+def verify_tags(
+    registry: End, outcomes: t.Sequence[TagOutcome], *, distrusts_head: bool = False
+) -> list[tuple[TagOutcome, RegistryError]]:
+    """Look whether each tag that was moved serves its digest. Returns those of which that isn't sure, and why.
+
+    With ``distrusts_head``, only a GET counts: where the tag was on that digest before, a cache may say so.
+    """
 
     def look(outcome: TagOutcome) -> None:
-        found = _served(registry, outcome.repository, outcome.tag, outcome.digest)
+        place = (outcome.repository, outcome.tag)
+        found = _got(registry, *place) if distrusts_head else served(registry, *place, outcome.digest)
         if found != outcome.digest:
             raise Conflict(
                 f"it was moved to {outcome.digest}, and serves {found or 'nothing'}",
@@ -137,6 +145,11 @@ class TagWatch:
         """Whether a look has ended the tries by an error."""
         self.outcome = self._look()
         """What is to be done, as it was last seen."""
+
+    @property
+    def may_have_written(self) -> bool:
+        """Whether what has failed may have been sent: only a look before the first try rules that out."""
+        return self._has_tried or not self.has_ended
 
     def keep(self) -> None:
         """Have the tag stay where it was seen last: from now on it must point there."""
@@ -174,9 +187,12 @@ class TagWatch:
         item = self._item
         purpose = item.purpose_or(Purpose.REPORT if self._removes else Purpose.PUSH)
         current = self._registry.head_manifest(item.repository, item.tag, purpose)
-        self._waited = self._registry.waited()
+        wanted = "" if self._removes else item.digest
         standing = "" if current is None else current.digest
-        if standing == ("" if self._removes else item.digest):
+        if standing == wanted and item.distrusts_head:
+            standing = _got(self._registry, item.repository, item.tag)
+        self._waited = self._registry.waited()
+        if standing == wanted:
             done = ABSENT if self._removes else EXISTS
             return TagOutcome(item.repository, item.tag, standing, standing, done)
         what = f"{'delete' if self._removes else 'tag'} {self._registry.name}/{item.repository}:{item.tag}"
@@ -198,12 +214,13 @@ def _move(registry: End, item: TagItem, check: bool, before_write: BeforeWrite) 
     except NothingToDo:
         pass
     except RegistryError as error:
+        error.may_have_written = watch.may_have_written
         if watch.has_ended:
             raise
         # A registry may fail after it has moved the tag, and refuse what somebody else has done meanwhile.
         refused = may_be_immutable(error)
         may_have_moved = refused or error.temporary
-        if not may_have_moved or _served(registry, item.repository, item.tag, item.digest) != item.digest:
+        if not may_have_moved or served(registry, item.repository, item.tag, item.digest) != item.digest:
             if refused and watch.outcome.previous_digest:
                 raise _as_immutable(error, watch.outcome) from error
             raise
@@ -229,22 +246,27 @@ def _put(registry: End, item: TagItem, manifest: Manifest, last_look: LastLook) 
 
 def _as_immutable(error: RegistryError, outcome: TagOutcome) -> RegistryError:
     """The refusal to move a tag, in words that name all of it. Its status and codes differ with every registry."""
-    return Conflict(
+    conflict = Conflict(
         f"the registry refuses to move it from {outcome.previous_digest} to {outcome.digest}: {error.reason}",
         hint=f"{what_to_check(error)} whether its tags are immutable there: then use another tag, or have the rule "
         "changed",
         **error.answer(),
-    ).within(error.operation)
+    )
+    conflict.may_have_written = error.may_have_written
+    return conflict.within(error.operation)
 
 
-def _served(registry: End, repository: str, tag: str, expected: str) -> str:
+def served(registry: End, repository: str, tag: str, expected: str, purpose: Purpose = Purpose.REPORT) -> str:
     """The digest that a tag serves, which was just moved to the expected one; empty where there is no such tag.
 
-    A cache may answer a HEAD with what the tag served before: where it says something else, GET decides.
+    A cache may answer a HEAD with what was there before: where it says something else, GET decides.
     """
-    found = registry.head_manifest(repository, tag)
-    if found is None or found.digest == expected:
-        return found.digest if found else ""
+    found = registry.head_manifest(repository, tag, purpose)
+    return expected if found is not None and found.digest == expected else _got(registry, repository, tag)
+
+
+def _got(registry: End, repository: str, tag: str) -> str:
+    """The digest of what a GET of a tag answers; empty where there is no such tag."""
     try:
         return registry.get_manifest(repository, tag).digest
     except NotFound:

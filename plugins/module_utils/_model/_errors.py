@@ -63,6 +63,8 @@ class RegistryError(Exception):
         self.status = status
         self.errors = tuple(errors)
         self.temporary = temporary
+        self.may_have_written = False
+        """Whether a tag's write was sent before it failed, so that it may have happened all the same."""
         self.operation = ""
         self.option = ""
 

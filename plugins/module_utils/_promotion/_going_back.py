@@ -12,7 +12,7 @@ import typing as t
 from .._end._deleting import as_deleting
 from .._end._end import End
 from .._end._purpose import Purpose
-from .._images._tagging import TagItem, TagOutcome, move_tags, verify_tags
+from .._images._tagging import TagItem, TagOutcome, move_tags, served, verify_tags
 from .._images._untagging import delete_tags
 from .._model._actions import CREATE, REPLACE, REVERTED
 from .._model._errors import RegistryError
@@ -81,30 +81,33 @@ def _without(destination: End, part: Part[TagOutcome], needed: t.Container[Place
 
 
 def _maybe_moved(destination: End, plan: Plan, outcomes: Outcomes) -> list[TagOutcome]:
-    """The tags whose move has failed in a way that leaves open whether it has happened."""
+    """The tags whose move was sent and has failed, and that don't serve what they served before.
+
+    No answer says for sure that a move hasn't happened, whatever its status.
+    """
     planned = {(item.repository, item.tag): item for item in (*plan.artifact_tags, *plan.tags)}
     known = set(map(_place, outcomes.moved))
     asked = [
         planned[failure.repository, failure.tag]
         for failure in (*outcomes.artifact_tags.failed, *outcomes.tags.failed)
-        if failure.error.temporary and (failure.repository, failure.tag) not in known
+        if failure.error.may_have_written and (failure.repository, failure.tag) not in known
     ]
     found = run_all(lambda item: _seen(destination, item), asked, destination.jobs)
     return [outcome for outcome in found if isinstance(outcome, TagOutcome)]
 
 
 def _seen(destination: End, item: TagItem) -> TagOutcome | None:
-    """A tag as it is to go back; None where it serves something else than it was to be moved to.
+    """A tag as it is to go back; None where it serves what it served before.
 
-    What can't be looked at is as well tried: that says why it can't go back.
+    What can't be looked at, and what serves a third digest, is as well tried: that says why it can't go back.
     """
     previous = item.previous_digest or ""
     outcome = TagOutcome(item.repository, item.tag, item.digest, previous, REPLACE if previous else CREATE)
     try:
-        found = destination.head_manifest(item.repository, item.tag, Purpose.GUARD)
+        found = served(destination, item.repository, item.tag, item.digest, Purpose.GUARD)
     except RegistryError:
         return outcome
-    return outcome if found is not None and found.digest == item.digest else None
+    return None if found == previous else outcome
 
 
 def _revert_all(destination: End, outcomes: t.Sequence[TagOutcome]) -> dict[Place, str]:
@@ -113,13 +116,14 @@ def _revert_all(destination: End, outcomes: t.Sequence[TagOutcome]) -> dict[Plac
 
 
 def _revert(destination: End, outcome: TagOutcome) -> str:
-    item = TagItem(outcome.repository, outcome.tag, outcome.previous_digest, outcome.digest, is_guarded=True)
+    place = (outcome.repository, outcome.tag)
+    item = TagItem(*place, outcome.previous_digest, outcome.digest, is_guarded=True, distrusts_head=True)
     if not outcome.previous_digest:
         return _remove(destination, item)
     (found,) = move_tags(destination, [item], check=False)
     if isinstance(found, RegistryError):
         return str(found)
-    problems = verify_tags(destination, [found])
+    problems = verify_tags(destination, [found], distrusts_head=True)
     return str(problems[0][1]) if problems else ""
 
 

@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._end._last_look import LastLook, no_look
 from ansible_collections.imageops.registry.plugins.module_utils._images._referrers import cosign_tags
 from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (
     AccessDenied,
+    NotFound,
+    ProtocolViolation,
     RegistryError,
     UnexpectedAnswer,
     Unsupported,
@@ -200,6 +204,143 @@ def test_a_tag_whose_move_failed_and_happened_goes_back_as_well(
     _result, outcomes = promote(source, production)
     assert served(production) == before and outcomes.not_reverted == ()
     assert [failure.tag for failure in outcomes.tags.failed] == ["1"]
+
+
+NO_REFUSALS = [
+    ProtocolViolation("the registry stored another digest"),
+    UnexpectedAnswer("a teapot", status=418),
+    NotFound("it isn't there", status=404),
+]
+
+
+def fail_after(
+    registry: FakeRegistry, place: tuple[str, str], error: RegistryError, document: dict[str, object] | None
+) -> None:
+    """Have the move of a tag fail that has put this there, or nothing."""
+    put = registry.put_manifest
+
+    def push(repository: str, reference: str, manifest: Manifest, last_look: LastLook = no_look) -> bool:
+        if (repository, reference) != place or manifest.digest != IMAGE_DIGEST:
+            return put(repository, reference, manifest, last_look)
+        last_look()
+        if document is not None:
+            registry.add(repository, document, reference)
+        raise error
+
+    registry.put_manifest = push
+
+
+@pytest.mark.parametrize("error", NO_REFUSALS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("place", [("team/api", "1"), CREATED])
+def test_no_answer_says_for_sure_that_a_tag_has_not_moved(
+    source: FakeRegistry, production: FakeRegistry, place: tuple[str, str], error: RegistryError
+) -> None:
+    before = served(production)
+    fail_after(production, place, error, image())
+    _result, outcomes = promote(source, production)
+    assert served(production) == before and outcomes.not_reverted == ()
+
+
+@pytest.mark.parametrize("error", NO_REFUSALS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("place", [("team/api", "1"), CREATED])
+def test_what_a_failed_move_has_left_on_a_third_digest_is_told(
+    source: FakeRegistry, production: FakeRegistry, place: tuple[str, str], error: RegistryError
+) -> None:
+    fail_after(production, place, error, THIRD)
+    _result, outcomes = promote(source, production)
+    (left,) = outcomes.not_reverted
+    assert (left.repository, left.tag) == place and f"it points to {THIRD_DIGEST}" in left.reason
+
+
+@pytest.mark.parametrize("error", [*NO_REFUSALS, REFUSAL], ids=lambda error: type(error).__name__)
+def test_a_move_that_failed_and_has_not_happened_leaves_nothing_to_tell(
+    source: FakeRegistry, production: FakeRegistry, error: RegistryError
+) -> None:
+    before = served(production)
+    fail_after(production, ("team/api", "stable"), error, None)
+    _result, outcomes = promote(source, production)
+    assert served(production) == before and outcomes.not_reverted == ()
+
+
+def test_a_tag_that_somebody_else_has_moved_before_was_not_ours(source: FakeRegistry, production: FakeRegistry) -> None:
+    plan = plan_for(source, production, *ENTRIES)
+    production.add("team/api", THIRD, "stable")
+    rules = CopyRules(all_or_nothing=True, check=False)
+    outcomes = Promotion(source.client, production.client, plan, rules, Progress()).carry_out()
+    assert outcomes.not_reverted == () and served(production)["team/api", "stable"] == THIRD_DIGEST
+
+
+def stale(registry: FakeRegistry, place: tuple[str, str]) -> None:
+    """Have a cache answer HEAD of a tag with what it serves now, as long as the run lasts."""
+    head, before = registry.head_manifest, registry.manifests.get(place)
+
+    def look(repository: str, reference: str, *more: object) -> object:
+        found = head(repository, reference, *more)
+        if (repository, reference) != place:
+            return found
+        return None if before is None else before.descriptor
+
+    registry.head_manifest = look
+
+
+@pytest.mark.parametrize("place", [("team/app", "stable"), ("team/api", "1"), CREATED])
+def test_a_cache_that_says_it_is_back_is_not_believed(
+    source: FakeRegistry, production: FakeRegistry, place: tuple[str, str]
+) -> None:
+    stale(production, place)
+    before = served(production)
+    refused = ("team/web", "1") if place != CREATED else ("team/app", "1")
+    _fail_when_moved(production, refused, place)
+    _result, outcomes = promote(source, production)
+    assert served(production) == before and outcomes.not_reverted == ()
+
+
+def test_where_a_cache_hides_that_it_cannot_go_back_that_is_told(
+    source: FakeRegistry, production: FakeRegistry
+) -> None:
+    """The registry accepts the push and ignores it: only a GET says so."""
+    stale(production, ("team/app", "stable"))
+    put = production.put_manifest
+
+    def push(repository: str, reference: str, manifest: Manifest, last_look: LastLook = no_look) -> bool:
+        if (repository, reference, manifest.digest) == ("team/app", "stable", OLD_DIGEST):
+            return True
+        if (repository, reference) == ("team/web", "new"):
+            raise REFUSAL
+        return put(repository, reference, manifest, last_look)
+
+    production.put_manifest = push
+    _result, outcomes = promote(source, production)
+    assert [(one.repository, one.tag) for one in outcomes.not_reverted] == [("team/app", "stable")]
+    assert f"serves {IMAGE_DIGEST}" in outcomes.not_reverted[0].reason
+
+
+@pytest.mark.parametrize("place", [("team/api", "1"), CREATED])
+def test_a_cache_does_not_hide_a_move_that_failed_and_happened(
+    source: FakeRegistry, production: FakeRegistry, place: tuple[str, str]
+) -> None:
+    stale(production, place)
+    before = served(production)
+    fail_after(production, place, NO_REFUSALS[0], image())
+    _result, outcomes = promote(source, production)
+    assert served(production) == before and outcomes.not_reverted == ()
+
+
+def _fail_when_moved(registry: FakeRegistry, refused: tuple[str, str], moved: tuple[str, str]) -> None:
+    """Refuse a tag, but not before another one has moved."""
+    put = registry.put_manifest
+    has_moved = threading.Event()
+
+    def push(repository: str, reference: str, manifest: Manifest, last_look: LastLook = no_look) -> bool:
+        if (repository, reference) == refused:
+            assert has_moved.wait(5)
+            raise REFUSAL
+        done = put(repository, reference, manifest, last_look)
+        if (repository, reference) == moved:
+            has_moved.set()
+        return done
+
+    registry.put_manifest, registry.jobs = push, 4
 
 
 def test_the_tags_of_artifacts_go_back_too(source: FakeRegistry, destination: FakeRegistry) -> None:
