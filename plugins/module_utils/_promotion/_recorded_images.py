@@ -67,6 +67,26 @@ def moving_tags(record: Record) -> dict[Place, RecordedTag]:
     return {(image.repository, tag.tag): tag for image in record.images for tag in image.tags if tag.action in MOVING}
 
 
+def returning_tags(record: Record) -> dict[Place, RecordedTag]:
+    """The tags that a rollback brings back: those that have moved, and those that may have, as far as is known.
+
+    In a promotion that has failed, a tag that failed may have moved and not been verified; one that hasn't is where it
+    is to go. Before the end it hasn't moved yet, and where all went back it is back. What could not go back may be the
+    tag of an artifact.
+    """
+    may_have_moved = (*MOVING, FAILED) if record.outcome == FAILED else MOVING
+    tags = {
+        (image.repository, tag.tag): tag
+        for image in record.images
+        for tag in image.tags
+        if tag.action in may_have_moved and tag.digest and tag.digest != tag.previous_digest
+    }
+    for one in record.not_reverted:
+        action = REPLACE if one.previous_digest else CREATE
+        tags.setdefault((one.repository, one.tag), RecordedTag(one.tag, one.previous_digest, one.digest, action))
+    return tags
+
+
 def covers(plan: Plan, record: Record, reverts: str = "") -> bool:
     """Whether a plan has all tags that a record says move on the digests that it says, or puts them there.
 

@@ -20,7 +20,7 @@ from .._model._reference import check_repository, check_tag, same_registry
 from ._items import Plain
 from ._record import Record, RecordedTag
 from ._record_reading import record_of
-from ._recorded_images import moving_tags
+from ._recorded_images import returning_tags
 
 _KEYS = ("repository", "tag", "digest")
 
@@ -166,8 +166,8 @@ def _one_wanted(entry: t.Any, needs_digest: bool) -> _Wanted:
 
 
 def _selected(record: Record, wanted: t.Sequence[_Wanted]) -> dict[tuple[str, str], RecordedTag]:
-    """The tags of a record that moved, or those of them that are wanted."""
-    moved = moving_tags(record)
+    """The tags of a record that are to go back, or those of them that are wanted."""
+    moved = returning_tags(record)
     if not wanted:
         return moved
     found: dict[tuple[str, str], RecordedTag] = {}

@@ -19,7 +19,10 @@ def size(number: int) -> str:
     """A number of bytes, in megabytes where there are many."""
     if number < 1000:
         return count(number, "byte")
-    return f"{number / 1000:.1f} kB" if number < 1_000_000 else f"{number / 1_000_000:.1f} MB"
+    unit, name = (1000, "kB") if number < 1_000_000 else (1_000_000, "MB")
+    # In whole numbers: one that others have chosen may be too large for a division.
+    tenths = (number * 10 + unit // 2) // unit
+    return f"{tenths // 10}.{tenths % 10} {name}"
 
 
 def about_judgement(image: Plain) -> list[str]:

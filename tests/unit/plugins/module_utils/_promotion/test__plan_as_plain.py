@@ -172,6 +172,15 @@ def test_a_summary_says_nothing_else_than_a_diff_shows(made: Plain) -> None:
         assert [tag["summary"] for tag in as_plain(plan)["tags"]] == [shown, shown]
 
 
+@pytest.mark.parametrize(
+    ("size", "is_shown"), [(0, True), (2**63 - 1, True), (2**63, False), (10**400, False), (-1, False), (True, False)]
+)
+def test_a_summary_has_only_a_size_that_an_image_may_have(made: Plain, size: int, is_shown: bool) -> None:
+    for tag in made["tags"]:
+        tag["summary"] = {"total_size": size}
+    assert [("total_size" in shown) for shown in taken(made).summaries.values()] == [is_shown, is_shown]
+
+
 def test_reasons_are_fit_for_a_screen(made: Plain) -> None:
     made["images"][1]["reason"] = "red \x1b[31m\r\n" + "x" * 3000
     reason = taken(made).images[1].reason

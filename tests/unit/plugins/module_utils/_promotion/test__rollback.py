@@ -9,6 +9,7 @@ import typing as t
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import InvalidInput
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._record import (
+    NotReverted,
     Record,
     RecordedTag,
     predicate_of,
@@ -67,10 +68,47 @@ def test_one_whose_promotion_was_cut_off_goes_back_as_well() -> None:
     assert rolled(BEGUN).images == [APP_BACK]
 
 
-@pytest.mark.parametrize("action", ["exists", "skip", "refused", "failed", "reverted"])
+@pytest.mark.parametrize("action", ["exists", "skip", "refused", "reverted"])
 def test_other_tags_stay(action: str) -> None:
     image = APP._replace(tags=(RecordedTag("stable", OTHER_DIGEST, DIGEST, action),))
     assert rolled(DONE._replace(images=(image,)))[:3] == ([], [], [])
+
+
+def test_a_tag_that_failed_may_have_moved_and_goes_back_as_well() -> None:
+    """It must be where the record was to put it, or be back already: nothing else is touched."""
+    image = APP._replace(action="failed", tags=tuple(tag._replace(action="failed") for tag in APP.tags))
+    record = DONE._replace(outcome="failed", images=(image,))
+    assert rolled(record)[:2] == ([APP_BACK], [CREATED])
+    assert rolled(record, [{"repository": "prod/app", "tag": "stable"}]).images == [APP_BACK]
+
+
+@pytest.mark.parametrize("ended", [BEGUN, DONE._replace(outcome="reverted")])
+def test_what_has_not_moved_yet_or_is_back_as_a_whole_stays(ended: Record) -> None:
+    tags = (APP.tags[0]._replace(action="reverted"), APP.tags[1]._replace(action="failed"))
+    record = ended._replace(images=(APP._replace(action="failed", tags=tags),))
+    assert rolled(record)[:3] == ([], [], [])
+
+
+def test_a_tag_of_which_no_digest_is_known_stays() -> None:
+    tags = (RecordedTag("stable", OTHER_DIGEST, "", "failed"), RecordedTag("1", DIGEST, DIGEST, "failed"))
+    record = DONE._replace(outcome="failed", images=(APP._replace(action="failed", digest="", tags=tags),))
+    assert rolled(record)[:3] == ([], [], [])
+
+
+def test_what_could_not_go_back_goes_back_now() -> None:
+    """Also the tags of artifacts, which no image of a record has."""
+    signature, created = f"sha256-{DIGEST[7:]}.sig", f"sha256-{OTHER_DIGEST[7:]}.sig"
+    left = (
+        NotReverted("prod/app", "stable", DIGEST, OTHER_DIGEST, "no"),
+        NotReverted("prod/app", signature, DIGEST, THIRD_DIGEST, "no"),
+        NotReverted("prod/app", created, DIGEST, "", "no"),
+    )
+    tags = (APP.tags[0]._replace(action="reverted"), APP.tags[1])
+    record = DONE._replace(outcome="failed", images=(APP._replace(action="failed", tags=tags),), not_reverted=left)
+    rollback = rolled(record)
+    assert rollback.images == [APP_BACK, {**APP_BACK, "digest": THIRD_DIGEST, "tags": [signature]}]
+    assert rollback.created == [{**CREATED, "tag": created}]
+    assert rolled(record, [{"repository": "prod/app", "tag": signature}]).images == rollback.images[1:]
 
 
 @pytest.mark.parametrize(
