@@ -15,7 +15,8 @@ from .._end._purpose import Purpose
 from .._images._tagging import TagItem, TagOutcome, move_tags, served, verify_tags
 from .._images._untagging import delete_tags
 from .._model._actions import CREATE, REPLACE, REVERTED
-from .._model._errors import RegistryError
+from .._model._errors import Conflict, RegistryError
+from .._model._manifest import Manifest
 from .._run._parallel import run_all
 from ._items import MOVING
 from ._outcomes import Outcomes, Part
@@ -28,7 +29,8 @@ def go_back(destination: End, plan: Plan, outcomes: Outcomes, *, check: bool) ->
 
     A tag that was created is removed. What can't go back stays, is told in :attr:`.Outcomes.not_reverted`, and doesn't
     stop the rest. Tags of images go back before those of their artifacts, and the last to move is the first to return.
-    Tags that keep what was replaced go when that is done, where nothing needs them.
+    Tags that keep what was replaced go when that is done, where nothing needs them. A registry that deletes the
+    manifest with such a tag gets it back under the tags that are to serve it.
     """
     moved = [outcome for outcome in outcomes.tags.done if outcome.action in MOVING]
     artifacts = [outcome for outcome in outcomes.artifact_tags.done if outcome.action in MOVING]
@@ -39,12 +41,17 @@ def go_back(destination: End, plan: Plan, outcomes: Outcomes, *, check: bool) ->
         groups = [] if check else one_after_another
         for found in run_all(lambda group: _revert_all(destination, group), groups, destination.jobs):
             reasons.update(t.cast("dict[Place, str]", found))
-    left = [outcome for outcome in (*artifacts, *moved, *unsure) if reasons.get(_place(outcome))]
+    tags = {_place(one): one for one in (*artifacts, *moved, *unsure)}
+    for item in (*plan.artifact_tags, *plan.tags):
+        tags.setdefault((item.repository, item.tag), _as_moved(item))
+    needed = {(one.repository, one.previous_digest) for place, one in tags.items() if reasons.get(place)}
+    outcomes.replaced_tags, lost = _without(destination, outcomes.replaced_tags, needed, tags.values(), check=check)
+    reasons.update(lost)
     outcomes.not_reverted = tuple(
-        NotReverted(one.repository, one.tag, one.digest, one.previous_digest, reasons[_place(one)]) for one in left
+        NotReverted(*place, one.digest, one.previous_digest, reasons[place])
+        for place, one in tags.items()
+        if reasons.get(place)
     )
-    needed = {(one.repository, one.previous_digest) for one in left}
-    outcomes.replaced_tags = _without(destination, outcomes.replaced_tags, needed, check=check)
     outcomes.tags = _with_reverted(outcomes.tags, reasons)
     outcomes.artifact_tags = _with_reverted(outcomes.artifact_tags, reasons)
 
@@ -69,15 +76,57 @@ def _with_reverted(part: Part[TagOutcome], reasons: t.Mapping[Place, str]) -> Pa
     return Part(done, part.failed)
 
 
-def _without(destination: End, part: Part[TagOutcome], needed: t.Container[Place], *, check: bool) -> Part[TagOutcome]:
-    """The tags that keep what was replaced, without those that were made for nothing; one that stays does no harm."""
+def _without(
+    destination: End,
+    part: Part[TagOutcome],
+    needed: t.Container[Place],
+    tags: t.Collection[TagOutcome],
+    *,
+    check: bool,
+) -> tuple[Part[TagOutcome], dict[Place, str]]:
+    """The tags that keep what was replaced, without those that were made for nothing; one that stays does no harm.
+
+    Beside them, why some of the tags that are back, or have never moved, don't serve what they did before.
+    """
+    lost: dict[Place, str] = {}
 
     def remove(outcome: TagOutcome) -> TagOutcome:
         if outcome.action != CREATE or (outcome.repository, outcome.digest) in needed:
             return outcome
-        return outcome if not check and _revert(destination, outcome) else outcome._replace(action=REVERTED)
+        if not check:
+            found = _let_go(destination, outcome, tags)
+            if found is None:
+                return outcome
+            lost.update(found)
+        return outcome._replace(action=REVERTED)
 
-    return Part(t.cast("tuple[TagOutcome, ...]", tuple(run_all(remove, part.done, destination.jobs))), part.failed)
+    done = t.cast("tuple[TagOutcome, ...]", tuple(run_all(remove, part.done, destination.jobs)))
+    return Part(done, part.failed), lost
+
+
+def _let_go(destination: End, kept: TagOutcome, tags: t.Iterable[TagOutcome]) -> dict[Place, str] | None:
+    """Remove a tag that keeps a digest; None where it stays, else why tags on the digest don't serve it any more."""
+    standing = [one for one in tags if (one.repository, one.previous_digest) == (kept.repository, kept.digest)]
+    try:
+        # Some registries delete the manifest with a tag. Only a look afterwards tells.
+        manifest = destination.get_manifest(kept.repository, kept.digest)
+    except RegistryError:
+        return None
+    return None if _revert(destination, kept) else _restored(destination, standing, manifest)
+
+
+def _restored(destination: End, standing: t.Sequence[TagOutcome], manifest: Manifest) -> dict[Place, str]:
+    """Have tags serve a manifest again that is perhaps gone with another tag; why some don't."""
+    items = [
+        TagItem(*_place(one), manifest.digest, "", manifest, is_guarded=True, distrusts_head=True) for one in standing
+    ]
+    found = zip(items, move_tags(destination, items, check=False))
+    return {
+        (item.repository, item.tag): f"It is gone with the tag that kept its digest: {outcome}"
+        for item, outcome in found
+        # One that serves something else meanwhile is somebody else's.
+        if isinstance(outcome, RegistryError) and not isinstance(outcome, Conflict)
+    }
 
 
 def _maybe_moved(destination: End, plan: Plan, outcomes: Outcomes) -> list[TagOutcome]:
@@ -101,13 +150,17 @@ def _seen(destination: End, item: TagItem) -> TagOutcome | None:
 
     What can't be looked at, and what serves a third digest, is as well tried: that says why it can't go back.
     """
-    previous = item.previous_digest or ""
-    outcome = TagOutcome(item.repository, item.tag, item.digest, previous, REPLACE if previous else CREATE)
+    outcome = _as_moved(item)
     try:
         found = served(destination, item.repository, item.tag, item.digest, Purpose.GUARD)
     except RegistryError:
         return outcome
-    return None if found == previous else outcome
+    return None if found == outcome.previous_digest else outcome
+
+
+def _as_moved(item: TagItem) -> TagOutcome:
+    previous = item.previous_digest or ""
+    return TagOutcome(item.repository, item.tag, item.digest, previous, REPLACE if previous else CREATE)
 
 
 def _revert_all(destination: End, outcomes: t.Sequence[TagOutcome]) -> dict[Place, str]:

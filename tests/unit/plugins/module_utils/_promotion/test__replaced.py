@@ -202,6 +202,60 @@ def test_where_all_go_back_what_was_kept_for_nothing_is_removed(source: FakeRegi
     assert outcomes.not_reverted == () and not result["changed"]
 
 
+def with_deletes_of_manifests(registry: FakeRegistry) -> None:
+    """Have a registry delete the manifest where a tag is to be deleted, and so every other tag on it."""
+    delete = registry.delete_manifest
+
+    def whole(repository: str, reference: str, *more: t.Any) -> bool:
+        found = registry.manifests.get((repository, reference))
+        done = delete(repository, reference, *more)
+        for place in [place for place, other in registry.manifests.items() if other is found]:
+            del registry.manifests[place]
+        return done
+
+    registry.delete_manifest = whole
+
+
+@pytest.mark.parametrize("refused", ["1", "stable", "new"])
+def test_what_is_deleted_with_the_tag_that_kept_it_is_put_back(
+    source: FakeRegistry, production: FakeRegistry, refused: str
+) -> None:
+    """Also under tags that haven't moved."""
+    with_deletes_of_manifests(production)
+    refuse_image(production, refused)
+    before = {place: found.digest for place, found in production.manifests.items()}
+    result, outcomes = promote(source, production, item("1", "stable"), item("new", tag="2"))
+    assert {place: found.digest for place, found in production.manifests.items()} == before
+    assert [tag["action"] for tag in result["replaced_tags"]] == ["reverted"] and outcomes.not_reverted == ()
+
+
+def test_what_is_deleted_and_cannot_be_put_back_is_told(source: FakeRegistry, production: FakeRegistry) -> None:
+    with_deletes_of_manifests(production)
+    delete = production.delete_manifest
+
+    def then_refuse(*call: t.Any) -> bool:
+        production.failing["PUT team/app stable"] = REFUSAL
+        return delete(*call)
+
+    production.delete_manifest = then_refuse
+    production.failing["PUT team/app new"] = REFUSAL
+    _result, outcomes = promote(source, production, item("1", "stable"), item("new", tag="2"))
+    (left,) = outcomes.not_reverted
+    assert left[:4] == ("team/app", "stable", IMAGE_DIGEST, OLD_DIGEST) and "It is gone with the tag" in left.reason
+
+
+def refuse_image(registry: FakeRegistry, tag: str) -> None:
+    """Refuse to put a promoted image under a tag, and nothing else."""
+    put = registry.put_manifest
+
+    def push(repository: str, reference: str, manifest: t.Any, *more: t.Any) -> bool:
+        if reference == tag and manifest.digest != OLD_DIGEST:
+            raise REFUSAL
+        return put(repository, reference, manifest, *more)
+
+    registry.put_manifest = push
+
+
 def test_what_could_not_be_removed_again_does_no_harm(source: FakeRegistry, production: FakeRegistry) -> None:
     production.failing.update(
         {"PUT team/app new": REFUSAL, f"DELETE team/app {KEPT}": Unsupported("UNSUPPORTED: no", status=405)}
