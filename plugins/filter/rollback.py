@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 import typing as t
 
 from ansible.errors import AnsibleFilterError
 
 from ..module_utils._model._errors import InvalidInput
+from ..module_utils._promotion._record import Record
+from ..module_utils._promotion._record_reading import parse_record
 from ..module_utils._promotion._rollback import Rollback, recorded_where, rollback_of
 from ..module_utils._promotion._rollback_summary import rollback_lines, rollback_problem, rollback_summary
 from ..plugin_utils._kept import whole
 
 Plain = dict[str, t.Any]
-_OPTION = re.compile(r"^(record_to|record|images)\b")
+_OPTION = re.compile(r"^(record_to|record|images|destination)\b")
 
 
 def rollback_plan(
@@ -37,14 +38,16 @@ def rollback_plan(
         return {**Rollback([], [], [])._asdict(), "record": {}, "mistake": sentence}
 
 
-def _read(path: str, result: t.Mapping[str, t.Any]) -> tuple[t.Any, str]:
+def _read(path: str, result: t.Mapping[str, t.Any]) -> tuple[Record, str]:
     content = result.get("content")
     if not isinstance(content, str):
         raise InvalidInput(f"record: {path} can't be read: {result.get('msg') or 'no reason is given'}")
     try:
-        return json.loads(base64.b64decode(content)), path.rpartition("/")[2]
-    except (binascii.Error, RecursionError, ValueError):
-        raise InvalidInput(f"record: {path} isn't the record of a promotion, since it isn't JSON") from None
+        return parse_record(base64.b64decode(content)), path.rpartition("/")[2]
+    except binascii.Error:
+        raise InvalidInput(f"record: {path} isn't the record of a promotion: it can't be decoded") from None
+    except InvalidInput as error:
+        raise InvalidInput(f"record: {path} isn't the record of a promotion: {error.reason}") from None
 
 
 def rollback_result(plan: Plain, copied: Plain, removed: Plain) -> Plain:

@@ -26,6 +26,8 @@ from ._record import BEGUN, Record, encode_record
 from ._record_reading import LARGEST, parse_record
 
 SUFFIX = ".promotion.json"
+_NAME = re.compile(rf"[0-9]{{8}}T[0-9]{{6}}Z-[0-9a-f]{{8}}{re.escape(SUFFIX)}")
+"""When it began, and what tells it from others of that moment."""
 _BEGUN, _ENDED = "begun", "ended"
 _ROOM_BESIDE = 64 * 1024
 """Bytes that a record may grow by, with reasons for what failed."""
@@ -189,6 +191,11 @@ def is_running(folder: Folder, name: str) -> bool:
         return False
     with file, named_errors(folder.below(name), "read"):
         return not _has_ended(file) and not _lock(file, fcntl.LOCK_SH)
+
+
+def is_name_given_here(name: str) -> bool:
+    """Whether a file has a name as :func:`prepare_record` gives it."""
+    return _NAME.fullmatch(name) is not None
 
 
 def read_record(folder: Folder, name: str) -> Record | None:

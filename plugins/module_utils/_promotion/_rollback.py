@@ -15,14 +15,18 @@ import typing as t
 from collections.abc import Mapping
 
 from .._model._digest import check_digest
-from .._model._errors import InvalidInput, at_entry
+from .._model._errors import InvalidInput, Unverified, at_entry, printable
 from .._model._reference import check_repository, check_tag, same_registry
 from ._items import Plain
 from ._record import Record, RecordedTag
-from ._record_reading import record_of
+from ._record_files import is_name_given_here
+from ._record_reading import record_in, record_of
 from ._recorded_images import returning_tags
+from ._statement import read_statement
 
 _KEYS = ("repository", "tag", "digest")
+_OF_STATEMENT = ("_type", "predicateType", "predicate")
+"""Keys that a statement has, and what ``promotion_info`` returns has not."""
 
 
 class Rollback(t.NamedTuple):
@@ -61,10 +65,12 @@ class _Way(t.NamedTuple):
 def rollback_of(record: t.Any, images: t.Any, registry: str, name: str = "") -> Rollback:
     """What goes back in a registry. Raises :class:`InvalidInput`, with a sentence that begins with what is wrong.
 
-    ``record`` is a statement, or what ``promotion_info`` returns, and ``name`` that of its file; None where there is
-    none. ``images`` select from it, or say themselves which digest each tag goes back to. ``registry`` is empty where
-    it isn't known.
+    ``record`` was read from a file of that ``name``, or is a statement, or what ``promotion_info`` returns; None where
+    there is none. ``images`` select from it, or say themselves which digest each tag goes back to. ``registry`` is
+    empty where it isn't known.
     """
+    if not isinstance(registry, str):
+        raise InvalidInput(f"destination: the registry {registry!r} is no text", hint="Give host[:port], in quotes")
     wanted = _wanted(images, needs_digest=record is None)
     if record is None:
         if not wanted:
@@ -92,7 +98,9 @@ def rollback_of(record: t.Any, images: t.Any, registry: str, name: str = "") -> 
     to_remove = [
         {"repository": tag["repository"], "tag": tag["tag"], "previous_digest": tag["digest"]} for tag in created
     ]
-    return Rollback(_images(back), created, to_remove, read.source, read.environment, name or _name_of(record))
+    return Rollback(
+        _images(back), created, to_remove, read.source, read.environment, printable(name or _name_of(record))
+    )
 
 
 def recorded_where(record: t.Any, given: t.Any, rollback: Rollback) -> Plain:
@@ -104,7 +112,7 @@ def recorded_where(record: t.Any, given: t.Any, rollback: Rollback) -> Plain:
     if given is not None and not isinstance(given, (str, Mapping)):
         raise InvalidInput("record_to: it is neither a path nor a mapping", hint="Give a directory for the record")
     file = _file_of(record)
-    beside = {"path": file.rpartition("/")[0] or "."} if file else {}
+    beside = {"path": _directory_of(file)} if file else {}
     said = given if isinstance(given, Mapping) else {"path": given}
     # A template has null for what isn't given.
     where = {**beside, **{name: value for name, value in said.items() if value not in (None, "")}}
@@ -120,26 +128,47 @@ def recorded_where(record: t.Any, given: t.Any, rollback: Rollback) -> Plain:
 
 
 def _record(given: t.Any) -> Record:
+    if isinstance(given, Record):
+        return given
     if not isinstance(given, Mapping):
         raise InvalidInput(
             "record: it is neither a path nor a record", hint="Give the path of a file, or what promotion_info returns"
         )
     try:
-        return record_of(given.get("predicate", given))
-    except InvalidInput as error:
+        if any(key in given for key in _OF_STATEMENT):
+            return record_in(read_statement(given))
+        return record_of(given)
+    except (InvalidInput, Unverified) as error:
         raise InvalidInput(f"record: {error.reason}", hint=error.hint) from error
 
 
-def _name_of(given: t.Mapping[str, t.Any]) -> str:
+def _name_of(given: t.Any) -> str:
     """How records name it: its file without the directory, or the digest of what was attached."""
-    path, source = _file_of(given), str(given.get("source_of_record") or "")
-    return path.rpartition("/")[2] if path else source.rpartition("@")[2]
+    source = _source_of(given)
+    return source.rpartition("/" if source.startswith("/") else "@")[2]
 
 
 def _file_of(record: t.Any) -> str:
-    """The file that a record was read from; empty where it is none."""
-    source = str(record.get("source_of_record") or "") if isinstance(record, Mapping) else record or ""
-    return source if isinstance(record, str) or source.startswith("/") else ""
+    """The file that a record was read from; empty where it is none.
+
+    What a mapping says comes from whoever made it: it can't choose a directory in which no record is by its name.
+    """
+    if isinstance(record, str):
+        return record
+    source = _source_of(record)
+    directory, _slash, name = source.rpartition("/")
+    is_file = source.startswith("/") and printable(directory) == directory and is_name_given_here(name)
+    return source if is_file else ""
+
+
+def _source_of(record: t.Any) -> str:
+    source = record.get("source_of_record") if isinstance(record, Mapping) else None
+    return source if isinstance(source, str) else ""
+
+
+def _directory_of(path: str) -> str:
+    directory, slash, _name = path.rpartition("/")
+    return directory or slash or "."
 
 
 def _wanted(images: t.Any, *, needs_digest: bool) -> list[_Wanted]:

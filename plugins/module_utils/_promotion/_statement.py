@@ -67,7 +67,11 @@ def parse_envelope(document: t.Mapping[str, t.Any]) -> Envelope:
 
 def parse_statement(payload: bytes, limit: int = MAXIMUM_SIZE) -> Statement:
     """A statement of at most ``limit`` bytes. Raises :class:`Unverified`."""
-    document = parse_object(payload, "the statement", limit)
+    return read_statement(parse_object(payload, "the statement", limit))
+
+
+def read_statement(document: t.Mapping[str, t.Any]) -> Statement:
+    """The statement in plain data. Raises :class:`Unverified`."""
     if document.get("_type") != STATEMENT_TYPE:
         raise Unverified(f"the statement is of the type {shown(document.get('_type'))}, not {STATEMENT_TYPE!r}")
     subjects = member(document, "subject", list, "the statement")

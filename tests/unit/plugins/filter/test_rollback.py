@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import typing as t
 
 import pytest
@@ -16,6 +17,13 @@ Plain = dict[str, t.Any]
 FILTERS = FilterModule().filters()
 PATH = "/records/a.promotion.json"
 READ = {"content": base64.b64encode(encode_record(DONE)).decode()}
+
+TWICE = base64.b64encode(encode_record(DONE)[:-1] + b', "predicate": {}}').decode()
+
+
+def said(statement: Plain) -> Plain:
+    """The result that has read a file with this in it."""
+    return {"content": base64.b64encode(json.dumps(statement).encode()).decode()}
 
 
 def test_a_record_in_a_file_and_as_a_result_say_the_same() -> None:
@@ -34,6 +42,10 @@ def test_a_record_in_a_file_and_as_a_result_say_the_same() -> None:
         (PATH, {}, f"rollback_record: {PATH} can't be read: no reason is given"),
         (PATH, {"file": {"content": "eA=="}}, f"rollback_record: {PATH} isn't the record of a promotion"),
         (PATH, {"file": {"content": "?"}}, f"rollback_record: {PATH} isn't the record of a promotion"),
+        (PATH, {"file": said({**statement_of(DONE), "subject": []})}, f"rollback_record: {PATH} isn't the record"),
+        (PATH, {"file": said(statement_of(DONE)["predicate"])}, f"rollback_record: {PATH} isn't the record"),
+        (PATH, {"file": {"content": TWICE}}, f"rollback_record: {PATH} isn't the record of a promotion: the statement"),
+        (PATH, {"file": READ, "registry": 7}, "rollback_destination: the registry 7 is no text"),
         (7, {}, "rollback_record: it is neither a path nor a record"),
         (None, {"images": []}, "rollback_images: nothing says what goes back"),
         (PATH, {"file": READ, "record_to": 7}, "rollback_record_to: it is neither a path nor a mapping"),

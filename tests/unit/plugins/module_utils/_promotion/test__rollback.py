@@ -24,6 +24,7 @@ from ansible_collections.imageops.registry.tests.unit.support.documents import D
 from ansible_collections.imageops.registry.tests.unit.support.records import APP, BEGUN, DONE, EQUAL
 
 Plain = dict[str, t.Any]
+NAME = "20260531T120000Z-0123abcd.promotion.json"
 THIRD_DIGEST = "sha256:" + "3" * 64
 WEB = EQUAL._replace(
     action="promote",
@@ -140,7 +141,10 @@ def test_without_a_record_tags_go_where_they_are_told_to() -> None:
 @pytest.mark.parametrize(
     ("source", "reverts"),
     [
-        ("/var/lib/promotions/a.promotion.json", "a.promotion.json"),
+        (f"/var/lib/promotions/{NAME}", NAME),
+        ("/etc/cron.d/x", "x"),
+        ("/etc/\x1b[31ma\nb", " [31ma b"),
+        (7, ""),
         (f"prod.example/team/app@{DIGEST}", DIGEST),
         (None, ""),
     ],
@@ -188,7 +192,19 @@ def test_what_cannot_go_back_is_said_in_a_sentence(
         rollback_of(None if record is None else statement_of(record), images, registry)
 
 
-@pytest.mark.parametrize("record", [7, [], {"predicate": 7}, {}, {**predicate_of(DONE), "outcome": "x"}])
+@pytest.mark.parametrize(
+    "record",
+    [
+        *(7, [], {"predicate": 7}, {}, {**predicate_of(DONE), "outcome": "x"}),
+        # A statement is read as everywhere: of our type, and about what it says was promoted.
+        {"predicate": predicate_of(DONE)},
+        {**statement_of(DONE), "predicateType": "https://slsa.dev/provenance/v1"},
+        {**statement_of(DONE), "_type": "https://in-toto.io/Statement/v0.1"},
+        {**statement_of(DONE), "subject": []},
+        {**statement_of(DONE), "subject": [{"digest": {"sha256": "3" * 64}}]},
+        {**predicate_of(DONE), "_type": "https://in-toto.io/Statement/v1"},
+    ],
+)
 def test_what_is_no_record_is_said_in_a_sentence(record: t.Any) -> None:
     with pytest.raises(InvalidInput, match="^record: "):
         rollback_of(record, [], "prod.example")
@@ -204,7 +220,17 @@ TEXTS: Plain = {"environment": "production", "reverts": "a.promotion.json"}
         ("a.promotion.json", None, {**TEXTS, "path": "."}),
         ("/records/a.promotion.json", "/others", {**TEXTS, "path": "/others"}),
         ({}, None, {}),
-        ({"source_of_record": "/records/a.promotion.json"}, None, {**TEXTS, "path": "/records"}),
+        ({"source_of_record": f"/records/{NAME}"}, None, {**TEXTS, "path": "/records"}),
+        ({"source_of_record": f"/{NAME}"}, None, {**TEXTS, "path": "/"}),
+        ("/a.promotion.json", None, {**TEXTS, "path": "/"}),
+        # Who made a mapping doesn't decide where a file is made.
+        ({"source_of_record": "/etc/cron.d/x"}, None, {}),
+        ({"source_of_record": "/etc/cron.d/x.promotion.json"}, None, {}),
+        ({"source_of_record": f"/etc/cron.d/.{NAME}"}, None, {}),
+        ({"source_of_record": f"/etc/cron.d/{NAME}\n"}, None, {}),
+        ({"source_of_record": f"/etc/a\nb/{NAME}"}, None, {}),
+        ({"source_of_record": f"etc/{NAME}"}, None, {}),
+        ({"source_of_record": [f"/etc/{NAME}"]}, None, {}),
         ({"source_of_record": f"prod.example/team/app@{DIGEST}"}, None, {}),
         (None, "/others", {**TEXTS, "path": "/others"}),
         (
@@ -232,3 +258,10 @@ def test_a_rollback_is_recorded_beside_what_it_reverts_or_where_it_is_said(
 def test_no_other_place_is_taken_for_a_record() -> None:
     with pytest.raises(InvalidInput, match="^record_to: it is neither a path nor a mapping"):
         recorded_where(None, ["/a"], Rollback([], [], []))
+
+
+@pytest.mark.parametrize("registry", [7, None, ["prod.example"], {"registry": "prod.example"}])
+@pytest.mark.parametrize("record", [DONE, None])
+def test_a_registry_that_is_no_text_is_said_in_a_sentence(record: Record | None, registry: t.Any) -> None:
+    with pytest.raises(InvalidInput, match="^destination: the registry .* is no text"):
+        rolled(record, [{"repository": "prod/app", "tag": "stable", "digest": OTHER_DIGEST}], registry)
