@@ -12,7 +12,7 @@ import typing as t
 
 from .._end._end import End
 from .._model._actions import EXISTS
-from .._model._errors import BAD_CONTENT, RegistryError, Unverified
+from .._model._errors import BAD_CONTENT, InvalidInput, RegistryError, Unverified
 from .._model._manifest import Descriptor, Manifest
 from .._model._times import age_of
 from .._run._parallel import run_all
@@ -139,7 +139,9 @@ class _Reader:
             if statement.predicate_type != PREDICATE_TYPE and not told:
                 return None
             statement.about(self._subject.descriptor.digest)
-            return AttachedRecord(digest, record_in(statement, partly=self._partly), verified)
+            record = record_in(statement, partly=self._partly)
+            _check_about(record, self._subject.descriptor.digest)
+            return AttachedRecord(digest, record, verified)
         except BAD_CONTENT as error:
             # A bundle that doesn't say what it is may be any signature; what is in in-toto's type is a statement.
             return BrokenRecord(digest, error.reason) if told or not is_bundle else None
@@ -155,3 +157,14 @@ class _Reader:
         except Unverified:
             return statement, False
         return statement, True
+
+
+def _check_about(record: Record, digest: str) -> None:
+    """Raise :class:`InvalidInput` for a record that speaks of other digests than the one that it is attached to.
+
+    Whoever may push to one repository could say there what happened in others.
+    """
+    for image in record.images:
+        for named in (image.digest, *(tag.digest for tag in image.tags)):
+            if named not in ("", digest):
+                raise InvalidInput(f"it is attached to {digest}, and speaks of {named} too")

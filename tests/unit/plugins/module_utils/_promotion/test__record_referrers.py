@@ -36,7 +36,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._promotion._reco
 )
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._signing import Signer, read_signer
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._trust import NOBODY, Trust
-from ansible_collections.imageops.registry.tests.unit.support.documents import descriptor, image
+from ansible_collections.imageops.registry.tests.unit.support.documents import OTHER_DIGEST, descriptor, image
 from ansible_collections.imageops.registry.tests.unit.support.fake_registry import FakeRegistry
 from ansible_collections.imageops.registry.tests.unit.support.records import APP, DONE, EQUAL
 from ansible_collections.imageops.registry.tests.unit.support.signing import (
@@ -276,6 +276,7 @@ def test_what_claims_to_be_a_record_and_is_none_is_told(prod: Prod) -> None:
         hold(prod, b"no JSON", BUNDLE, **ours): "is no valid JSON",
         hold(prod, json.dumps(not_whole).encode()): "has no actor",
         hold(prod, encode_record(records_of_images(prod.record)["team/api", prod.api.digest])): "it is about",
+        hold(prod, encode_record(prod.record)): f"speaks of {prod.api.digest} too",
     }
     good = hold(prod, encode_record(record_of(prod)))
     found = {one.digest: one for one in found_in(prod)}
@@ -287,6 +288,32 @@ def test_what_claims_to_be_a_record_and_is_none_is_told(prod: Prod) -> None:
     partly = records_of(prod.registry.client, "team/app", prod.app, partly=True)
     assert sum(isinstance(one, AttachedRecord) for one in partly) == 2
     assert len(prod.promotions()) == 2
+
+
+@pytest.mark.parametrize("by", [None, signer()])
+@pytest.mark.parametrize("partly", [False, True])
+@pytest.mark.parametrize(
+    ("digest", "tag_digest"),
+    [(OTHER_DIGEST, OTHER_DIGEST), ("", OTHER_DIGEST), (OTHER_DIGEST, ""), (None, OTHER_DIGEST)],
+)
+def test_a_record_that_speaks_of_other_images_too_is_none(
+    prod: Prod, digest: str | None, tag_digest: str, partly: bool, by: Signer | None
+) -> None:
+    """Who may push to one repository could say there where the tags of others were to go back to."""
+    tags = (RecordedTag("stable", "sha256:" + "1" * 64, tag_digest, "replace" if tag_digest else "failed"),)
+    digest = prod.app.digest if digest is None else digest
+    other = APP._replace(repository="payments/api", action="unchanged", digest=digest, tags=tags)
+    own = record_of(prod)
+    content = encode_record(own._replace(images=(*own.images, other)))
+    hold(
+        prod,
+        content if by is None else by.bundle(content),
+        IN_TOTO if by is None else BUNDLE,
+        **({} if by is None else {"dev.sigstore.bundle.predicateType": PREDICATE_TYPE}),
+    )
+    (found,) = records_of(prod.registry.client, "team/app", prod.app, partly=partly)
+    assert isinstance(found, BrokenRecord) and f"speaks of {OTHER_DIGEST} too" in found.reason
+    assert prod.promotions() == []
 
 
 def test_what_is_something_else_is_left_out(prod: Prod) -> None:
