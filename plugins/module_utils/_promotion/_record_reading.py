@@ -11,6 +11,8 @@ version of the collection may have added them. Texts of people are made fit for 
 
 from __future__ import annotations
 
+import re
+import sys
 import typing as t
 from collections.abc import Mapping
 
@@ -39,6 +41,10 @@ from ._statement import Statement, parse_statement
 
 LARGEST = 64 * 1024 * 1024
 """Bytes of a record in a file. A thousand images with a dozen gates each take about 4 MB."""
+_LARGEST_NUMBER = 2**63
+_DEEPEST = 90
+"""Levels of a value, as deep as one is written. Other readers follow a few hundred at most."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
 Entry = t.TypeVar("Entry")
 
 
@@ -65,7 +71,14 @@ def record_in(statement: Statement, *, partly: bool = False) -> Record:
 
 def record_of(predicate: t.Any, *, partly: bool = False) -> Record:
     """The record that a predicate is, also among other keys. ``partly`` and what it raises: :func:`record_in`."""
-    found = _Part(predicate, "the predicate", partly)
+    try:
+        return _record_of(_Part(predicate, "the predicate", partly))
+    except RecursionError:
+        # From showing what is in the place of something else.
+        raise InvalidInput("it is nested too deeply") from None
+
+
+def _record_of(found: _Part) -> Record:
     outcome = found.word("outcome", OUTCOMES)
     record = Record(
         source=found.part("source").text("registry"),
@@ -82,7 +95,7 @@ def record_of(predicate: t.Any, *, partly: bool = False) -> Record:
         reverts=found.text_or_null("reverts"),
         not_reverted=found.each("not_reverted", _not_reverted),
     )
-    if not partly and (outcome == BEGUN) != (record.finished_at == ""):
+    if not found.partly and (outcome == BEGUN) != (record.finished_at == ""):
         when = record.finished_at or "null"
         raise InvalidInput(f"its outcome is {outcome}, and its finished_at is {when}")
     return record
@@ -251,7 +264,7 @@ class _Part:
         if not self._given(name):
             return 0
         value = self._value[name]
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < _LARGEST_NUMBER:
             raise self._wrong(name, "number of bytes")
         return value
 
@@ -265,5 +278,25 @@ class _Part:
         return value
 
     def anything(self, name: str) -> t.Any:
-        """Whatever it is."""
-        return self._value[name] if self._given(name) else None
+        """Whatever JSON has, for every reader of it."""
+        value = self._value[name] if self._given(name) else None
+        problem = _unreadable(value)
+        if problem:
+            raise InvalidInput(f"{name} of {self.where} {problem}")
+        return value
+
+
+def _unreadable(value: t.Any, depth: int = 0) -> str:
+    """What other programs can't read in a value; empty where there is nothing such."""
+    if depth > _DEEPEST:
+        return "is nested too deeply"
+    if isinstance(value, str):
+        return "has half of a character in it" if _SURROGATE.search(value) else ""
+    if isinstance(value, (int, float)):
+        return "" if abs(value) <= sys.float_info.max else "has a number in it that is too large"
+    inner: t.Iterable[t.Any] = ()
+    if isinstance(value, Mapping):
+        inner = (*value.keys(), *value.values())
+    elif isinstance(value, (list, tuple)):
+        inner = value
+    return next(filter(None, (_unreadable(one, depth + 1) for one in inner)), "")

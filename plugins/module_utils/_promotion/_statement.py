@@ -76,7 +76,8 @@ def read_statement(document: t.Mapping[str, t.Any]) -> Statement:
         raise Unverified(f"the statement is of the type {shown(document.get('_type'))}, not {STATEMENT_TYPE!r}")
     subjects = member(document, "subject", list, "the statement")
     for subject in subjects:
-        if not isinstance(subject, dict) or not isinstance(subject.get("digest"), dict):
+        digests = subject.get("digest") if isinstance(subject, dict) else None
+        if not isinstance(digests, dict) or not all(isinstance(encoded, str) for encoded in digests.values()):
             raise Unverified("the statement has a subject without a digest")
     predicate = document.get("predicate")
     return Statement(

@@ -162,3 +162,54 @@ def test_what_hides_behind_a_missing_key_is_empty_when_shown() -> None:
     )
     shown = record_in(statement, partly=True)
     assert (shown.begun_at, shown.source, shown.images[0].tags[0]) == ("", "", ("1", "", DIGEST, ""))
+
+
+def nested(depth: int) -> t.Any:
+    value: t.Any = []
+    for _level in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("partly", [False, True])
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (nested(500), "is nested too deeply"),
+        (nested(91), "is nested too deeply"),
+        ({"a": [nested(90)]}, "is nested too deeply"),
+        (float("inf"), "has a number in it that is too large"),
+        ([-float("inf")], "has a number in it that is too large"),
+        (10**4000, "has a number in it that is too large"),
+        (float("nan"), "has a number in it that is too large"),
+        ("\ud800", "has half of a character in it"),
+        ({"\udfff": 1}, "has half of a character in it"),
+    ],
+)
+def test_values_that_others_cannot_read_are_refused(value: t.Any, reason: str, partly: bool) -> None:
+    statement = with_value(DONE, (*IMAGE, "gates", 0, "value"), value)
+    with pytest.raises(InvalidInput, match=rf"value of gates\[0\] of images\[0\] of the predicate {reason}"):
+        record_in(Statement((), PREDICATE_TYPE, statement["predicate"]), partly=partly)
+
+
+@pytest.mark.parametrize("value", [nested(90), 1.5, 10**20, -3, True, None, "\U0001f600", {"a": {"b": [1]}}])
+def test_other_values_are_kept(value: t.Any) -> None:
+    statement = with_value(DONE, (*IMAGE, "gates", 0, "value"), value)
+    assert parse_record(encoded(statement)).images[0].gates[0].value == value
+
+
+@pytest.mark.parametrize(
+    "place",
+    [("predicate", "outcome"), ("predicate", "actor"), (*IMAGE, "bytes", "mounted"), ("subject", 0, "digest", "x")],
+)
+@pytest.mark.parametrize("depth", [500, 990])
+def test_depth_in_the_place_of_something_else_is_said_in_a_sentence(place: Place, depth: int) -> None:
+    content = encoded(with_value(DONE, place, "@@")).replace(b'"@@"', b"[" * depth + b"]" * depth)
+    with pytest.raises(InvalidInput):
+        parse_record(content)
+
+
+def test_numbers_of_bytes_are_those_of_registries() -> None:
+    for number in (2**63, 10**4000):
+        with pytest.raises(InvalidInput, match="wrong mounted"):
+            record_of(with_value(DONE, (*IMAGE, "bytes", "mounted"), number)["predicate"])
