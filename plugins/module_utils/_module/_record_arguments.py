@@ -34,7 +34,12 @@ RECORD: Plain = {
         },
     }
 }
-_LOGIN_IN_URL = re.compile(r"(?<=://)[^/?#@\s]*@")
+_LOGIN_IN_URL = re.compile(
+    # A password may have any character that should be escaped: up to the last '@' of the path, else of the whole URL.
+    r"(?<=//)(?!\[)[^/?#@:\s]*:(?!\d*(?:[/?#\s]|\Z))(?:[^?#\s]*@|\S*@)"
+    r"|(?<=://)[^/?#\s]*@"
+)
+"""A login in front of a host. What has a port there has none."""
 _SHORTEST_SECRET = 6
 """Characters. A shorter one is a word that anybody may use."""
 

@@ -382,3 +382,29 @@ def test_first_sights_are_left_to_the_comparison_that_made_a_trusted_plan(
     (tmp_path / "first-seen.json").write_bytes(b"[")
     assert "first-seen.json isn't" in fail("image_copy", {**recorded, "plan": plan})["msg"]
     assert succeed("image_copy", {**recorded, "plan": plan, "trust_plan": True})["record"]["outcome"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("https://ci:p@ssw0rd@ci.example/1", "https://ci.example/1"),
+        ("https://u:a/b@ci.example/1", "https://ci.example/1"),
+        ("https://u:p@q/r@ci.example/1", "https://ci.example/1"),
+        ("https://u:a?b@ci.example/1", "https://ci.example/1"),
+        ("https://u:a#b@ci.example/1", "https://ci.example/1"),
+        ("https://u:1234567@ci.example", "https://ci.example"),
+        ("https://:hidden@ci.example", "https://ci.example"),
+        ("https://hidden@ci.example/1", "https://ci.example/1"),
+        ("see //u:p@ci.example and https://u:p@ci.example", "see //ci.example and https://ci.example"),
+        # What has no login stays as it is.
+        ("https://ci.example:8443/team/@app/1", "https://ci.example:8443/team/@app/1"),
+        ("https://ci.example/1?by=me@example.org", "https://ci.example/1?by=me@example.org"),
+        ("https://[::1]:8443/a@b", "https://[::1]:8443/a@b"),
+        ("mail me@example.org", "mail me@example.org"),
+    ],
+)
+def test_no_part_of_a_login_is_in_a_record(recorded: Plain, given: str, kept: str) -> None:
+    texts = {name: given for name in ("job", "reason", "actor", "environment")}
+    done = succeed("image_copy", {**recorded, "record": {**recorded["record"], **texts}})
+    record = parse_record(pathlib.Path(done["record"]["path"]).read_bytes())
+    assert [record.job, record.reason, record.actor, record.environment] == [kept] * 4
