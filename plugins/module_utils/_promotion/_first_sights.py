@@ -93,7 +93,7 @@ class FirstSights:
     def _locked(self) -> t.Iterator[Folder]:
         """The directory, which no other run writes the file of meanwhile."""
         with open_record_directory(self._given) as folder, self._failures("written"):
-            number = os.open(folder.below(_LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            number = _open_lock(folder)
             try:
                 fcntl.flock(number, fcntl.LOCK_EX)
                 yield folder
@@ -107,6 +107,18 @@ class FirstSights:
         except OSError as error:
             problem = os.strerror(error.errno or 0)
             raise LocalFileError(f"the file {self._path} can't be {done}: {problem}", hint=self._hint) from error
+
+
+def _open_lock(folder: Folder) -> int:
+    """The file that is locked; several accounts may share the directory. A symbolic link isn't followed."""
+    flags = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        return os.open(_LOCK, flags | os.O_RDWR | os.O_CREAT, 0o666, dir_fd=folder.descriptor)
+    except PermissionError:
+        # Another account has made it. Who may read it can lock it.
+        with contextlib.suppress(FileNotFoundError):
+            return os.open(_LOCK, flags | os.O_RDONLY, dir_fd=folder.descriptor)
+        raise
 
 
 def _identity(found: os.stat_result) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ import stat
 import typing as t
 
 from .._model._digest import DigestVerifier
-from .._model._errors import LocalFileError
+from .._model._errors import LocalFileError, printable
 
 
 @contextlib.contextmanager
@@ -52,7 +52,8 @@ class Folder:
 
     def below(self, name: str) -> str:
         """The path of something in it, for messages."""
-        return os.path.join(self.path, name)
+        # Others may have put it there.
+        return os.path.join(self.path, printable(name))
 
     def folder(self, name: str, *, make: bool = False) -> Folder | None:
         """A directory in it, made if it isn't there and ``make`` says so; None where it isn't there."""

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import threading
+import typing as t
 
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import LocalFileError
@@ -125,3 +126,35 @@ def test_the_file_is_read_once_unless_another_run_has_written_it(
     found.note([("dev.example", "team/api", DIGEST)], LATER)
     assert len(reads) == 1
     assert FirstSights(str(tmp_path)).first(("dev.example", "team/web", DIGEST)) == LATER
+
+
+def test_accounts_can_share_the_directory(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = os.umask(0o002)
+    try:
+        FirstSights(str(tmp_path)).note([ONE], NOW)
+    finally:
+        os.umask(before)
+    lock = tmp_path / ".first-seen.lock"
+    assert lock.stat().st_mode & 0o777 == 0o664
+    real = os.open
+
+    def may_only_read(path: t.Any, flags: int, *more: t.Any, **options: t.Any) -> int:
+        if path == lock.name and flags & (os.O_RDWR | os.O_CREAT):
+            raise PermissionError(13, "Permission denied")
+        return real(path, flags, *more, **options)
+
+    monkeypatch.setattr(os, "open", may_only_read)
+    FirstSights(str(tmp_path)).note([OTHER], LATER)
+    assert FirstSights(str(tmp_path)).first(OTHER) == LATER
+    lock.unlink()
+    with pytest.raises(LocalFileError, match="Permission denied"):
+        FirstSights(str(tmp_path)).note([("dev.example", "team/web", DIGEST)], LATER)
+
+
+def test_a_link_in_place_of_the_lock_makes_no_file_elsewhere(tmp_path: pathlib.Path) -> None:
+    directory, elsewhere = tmp_path / "records", tmp_path / "elsewhere"
+    directory.mkdir()
+    (directory / ".first-seen.lock").symlink_to(elsewhere)
+    with pytest.raises(LocalFileError, match="can't be written"):
+        FirstSights(str(directory)).note([ONE], NOW)
+    assert not elsewhere.exists() and not (directory / "first-seen.json").exists()

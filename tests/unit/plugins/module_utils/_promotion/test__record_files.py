@@ -316,3 +316,13 @@ def test_a_record_is_not_continued_where_what_is_left_beside_it_cannot_be_remove
     monkeypatch.setattr(os, "unlink", unlink)
     assert continue_record(folder, Unfinished(name, BEGUN)) is None
     assert read(folder, name) == BEGUN
+
+
+def test_names_that_others_have_chosen_are_fit_for_a_screen(folder: Folder) -> None:
+    name = os.fsdecode(b"\xff\x1b[31m\n.promotion.json")
+    (pathlib.Path(folder.path) / name).write_bytes(b"{}")
+    _found, (problem,) = unfinished_records(folder)
+    assert problem.startswith(f"{folder.path}/ [31m .promotion.json isn't the record")
+    (pathlib.Path(folder.path) / name).write_bytes(encode_record(BEGUN))
+    ((found,), _problems) = unfinished_records(folder)
+    assert found.name == name and folder.below(name) == f"{folder.path}/ [31m .promotion.json"
