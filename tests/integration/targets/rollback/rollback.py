@@ -267,8 +267,8 @@ def the_guide_runs() -> None:
     for image in (first, second):
         # Both to the repository of the first.
         text = files["promote.yml"].replace("- repository: team/app", f"- repository: {image['repository']}")
-        indented = f"               destination_repository: {first['repository']}\n"
-        (directory / "promote.yml").write_text(re.sub(r"( +tags: \[stable\]\n)", rf"\1{indented}", text))
+        also = rf"\1\2\n\1destination_repository: {first['repository']}\n"
+        (directory / "promote.yml").write_text(re.sub(r"( +)(tags: \[stable\])\n", also, text))
         playbook(directory / "promote.yml", {})
     at = {**connection(destination), "repository": first["repository"], "tag": "stable"}
     check(call([task("manifest_info", at)]).of("manifest_info")["digest"] == second["digest"], "it isn't promoted")
@@ -277,7 +277,7 @@ def the_guide_runs() -> None:
     check("1 tag went back" in done.output, done.output)
     check(call([task("manifest_info", at)]).of("manifest_info")["digest"] == first["digest"], "it isn't back")
     again = playbook(directory / "rollback.yml", {})
-    check("changed=0" in again.output and len(list(records.iterdir())) == 3, again.output)
+    check("changed=0" in again.output and len(list(records.glob("*.promotion.json"))) == 3, again.output)
     check(call([task("manifest_info", at)]).of("manifest_info")["digest"] == first["digest"], "it moved forward again")
     back = {"repository": first["repository"], "tag": "stable", "digest": first["digest"]}
     given = {"rollback_destination": connection(destination), "rollback_images": [back]}
