@@ -10,6 +10,7 @@ import typing as t
 
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import OCI_MANIFEST
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._gates import GateResult
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._record import (
     Record,
     encode_record,
@@ -30,9 +31,9 @@ from ansible_collections.imageops.registry.tests.unit.support.signing import IN_
 
 IMAGE = descriptor(encoded(image()), OCI_MANIFEST)
 OLDER = DONE._replace(begun_at="2026-05-01T12:00:00Z", finished_at="2026-05-01T12:10:00Z", environment="staging")
-ATTACHED = OLDER._replace(
-    images=(APP._replace(repository="a/b", digest=IMAGE["digest"], source_digest=IMAGE["digest"]),), actor=""
-)
+TAGS = tuple(tag._replace(digest=IMAGE["digest"]) for tag in APP.tags)
+PROMOTED = APP._replace(repository="a/b", digest=IMAGE["digest"], source_digest=IMAGE["digest"], tags=TAGS)
+ATTACHED = OLDER._replace(images=(PROMOTED,), actor="")
 
 
 def keep(folder: pathlib.Path, record: Record, number: int = 1) -> str:
@@ -175,6 +176,20 @@ def test_a_directory_and_images_are_told_together(tmp_path: pathlib.Path, regist
     done = keep(tmp_path, DONE)
     result = in_directory(tmp_path, **registry.options, repository="a/b", tag="1.0")
     assert [one["source_of_record"] for one in result["promotions"]] == [done, source]
+
+
+def test_neither_depth_nor_other_images_keep_the_other_records_from_being_returned(registry: RegistryServer) -> None:
+    """Whoever may push may attach anything."""
+    registry.add_image("a/b:1.0")
+    source = attach(registry, encode_record(ATTACHED))
+    gated = ATTACHED._replace(images=(PROMOTED._replace(gates=(GateResult("g", True, "error", "@@", ""),)),))
+    deep = attach(registry, encode_record(gated).replace(b'"@@"', b"[" * 500 + b"]" * 500))
+    foreign = attach(registry, encode_record(ATTACHED._replace(images=(PROMOTED, APP._replace(action="unchanged")))))
+    result = succeed("promotion_info", {**registry.options, "repository": "a/b", "tag": "1.0"})
+    assert [one["source_of_record"] for one in result["promotions"]] == [source]
+    reasons = {one["source_of_record"]: one["reason"] for one in result["unreadable"]}
+    assert set(reasons) == {deep, foreign}
+    assert "is nested too deeply" in reasons[deep] and f"speaks of {DIGEST} too" in reasons[foreign]
 
 
 def test_a_directory_needs_no_registry_and_asks_none(tmp_path: pathlib.Path, registry: RegistryServer) -> None:
