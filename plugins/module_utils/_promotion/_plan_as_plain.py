@@ -396,7 +396,7 @@ def _is_text(value: t.Any) -> bool:
 _SUMMARY: dict[str, t.Callable[[t.Any], bool]] = {
     "media_type": _is_text,
     "platforms": lambda value: isinstance(value, list) and all(map(_is_text, value)),
-    "total_size": lambda value: type(value) is int and 0 <= value < 2**63,
+    "total_size": lambda value: isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63,
     "labels": lambda value: isinstance(value, dict) and all(map(_is_text, [*value, *value.values()])),
     "created": _is_text,
 }

@@ -551,7 +551,7 @@ def test_where_no_tag_moves_nothing_is_begun(
 ) -> None:
     by_digest = image_item("team/app", digest=IMAGE_DIGEST)
     with monkeypatch.context() as patched:
-        patched.setattr(Recording, "end", lambda *_arguments, **_options: (_ for _ in ()).throw(Killed()))
+        patched.setattr(Recording, "end", killed)
         with pytest.raises(Killed):
             promote(tmp_path, source, destination, by_digest)
     assert os.listdir(tmp_path) == []
