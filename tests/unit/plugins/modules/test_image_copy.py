@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import OCI_MANIFEST
 from ansible_collections.imageops.registry.plugins.module_utils._model._version import VERSION
+from ansible_collections.imageops.registry.plugins.module_utils._module import _masking
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._record import encode_record
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._record_reading import parse_record
 from ansible_collections.imageops.registry.tests.unit.support.documents import (
@@ -316,7 +317,10 @@ def test_no_secret_gets_into_a_record(
     secret = "a-very-long-secret"
     record = {**recorded["record"], name: f"by {secret}"}
     failed = fail("image_copy", {**recorded, "username": "u", "password": secret, "record": record})
-    assert f"record.{name} has a password or token" in failed["msg"] and secret not in failed["msg"]
+    # Before ansible-core 2.22, no option may have a secret in it that its results would be searched for.
+    no_option = "the value of password also occurs in"
+    said = no_option if _masking.register_secret is None else f"record.{name} has a password or token"
+    assert said in failed["msg"] and secret not in failed["msg"]
     assert not registry.writes and not list(tmp_path.glob("*.promotion.json"))
 
 
