@@ -86,7 +86,7 @@ def failure(done: Run) -> str:
 
 
 def a_plan_is_carried_out_without_a_comparison() -> None:
-    """From a file in YAML (the guide has JSON), or as a variable; foreseen by check mode; and again, which changes nothing."""
+    """From a file (the guide has one in JSON), or as a variable; foreseen; and again, which changes nothing."""
     for form in ("yml", "variable"):
         images = items(2, form)
         plan = planned(images)
