@@ -20,9 +20,9 @@ Path = tuple[str, ...]
 DIGEST = "sha256:" + "0" * 64
 NOBODY = {"registry": "127.0.0.1:9", "plain_http": True}
 """Nobody listens there."""
-NO_MAPPING: tuple[t.Any, ...] = (0, -1, 1.5, True, [], [None], [0], [[]], "text")
+NO_MAPPING: tuple[t.Any, ...] = (0, -1, [None], [[]], "text")
 """Where options have suboptions."""
-OTHERS: tuple[t.Any, ...] = ({"a": [1]}, [[]], "\0", -1)
+OTHERS: tuple[t.Any, ...] = ({"a": [1]}, "\0")
 PATHS = ("auth_file", "ca_path", "client_cert", "client_key")
 
 
@@ -82,7 +82,7 @@ def test_a_value_of_another_kind_is_one_sentence(module: str) -> None:
             message = str(result.get("msg", ""))
             about = f"{module}: {path} as {value!r}: {message}"
             assert "Traceback" not in json.dumps(result) and "not iterable" not in message, about
-            if has_inner and value != []:
+            if has_inner:
                 assert result["failed"] and path[-1] in message, about
 
 
