@@ -24,10 +24,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / name) for name in ("registries", "integration/targets/setup_runs")]
 
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: E402
 from signing import key_of, signature_image  # noqa: E402
 
 from fleet import start, stop  # noqa: E402

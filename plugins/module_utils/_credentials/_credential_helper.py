@@ -115,6 +115,7 @@ def _started_guard() -> subprocess.Popen[bytes] | None:
     this process holds, needs nothing of that.
     """
     try:
+        # As for the helper itself.
         return subprocess.Popen(  # pylint: disable=ansible-bad-function
             ["/bin/sh", "-c", _GUARD],
             stdin=subprocess.PIPE,

@@ -15,6 +15,7 @@ from .._model._digest import algorithm_of, compute_digest
 from .._model._errors import InvalidInput
 from .._model._manifest import INDEX_TYPES, Descriptor, Manifest
 from .._model._platform import is_meant_by
+from .._model._shown import first_of
 
 SOURCE_ANNOTATION = "io.github.imageops.registry.source-index.digest"
 """Under which annotation a rewritten index names the digest of the index that it was made from."""
@@ -74,15 +75,13 @@ def _several(images: t.Sequence[Descriptor], wanted: t.Sequence[str], versions: 
     if len(platforms) == len(images):
         return PlatformMissing(reason, hint="Name one platform with its variant: " + ", ".join(platforms))
     named = [
-        f"{image.digest} ({image.platform}, os.version {versions[image.digest] or 'not given'})"
-        for image in images[:_IMAGES_NAMED]
+        f"{image.digest} ({image.platform}, os.version {versions[image.digest] or 'not given'})" for image in images
     ]
-    more = f" and {len(images) - len(named)} more" if len(images) > len(named) else ""
     differ = "they differ in os.version" if len(set(versions.values())) > 1 else "they have the same platform"
     return PlatformMissing(
         f"{reason}; {differ}",
-        hint=f"Give the digest of one of them in place of the tag: {', '.join(named)}{more}. Without flatten, all of "
-        "them are taken, as an index",
+        hint=f"Give the digest of one of them in place of the tag: {first_of(named, _IMAGES_NAMED)}. Without flatten, "
+        "all of them are taken, as an index",
     )
 
 

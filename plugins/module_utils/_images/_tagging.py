@@ -63,6 +63,12 @@ class TagOutcome(t.NamedTuple):
     """Why it can't be seen whether a delete has happened that the registry has accepted."""
 
 
+def when_moved(item: TagItem) -> TagOutcome:
+    """What will have happened to a tag when it has moved from where it was expected."""
+    previous = item.previous_digest or ""
+    return TagOutcome(item.repository, item.tag, item.digest, previous, REPLACE if previous else CREATE)
+
+
 BeforeWrite = t.Callable[[TagOutcome], None]
 """Called with what is about to be done, to raise an error where it must not be."""
 

@@ -60,6 +60,12 @@ def no_expression(text: str, error: Exception) -> str:
     return f"{shown[:_LONGEST]!r} is no regular expression{why}"
 
 
+def first_of(names: t.Sequence[str], most: int) -> str:
+    """The first of some names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
+
+
 def is_content(path: str) -> bool:
     """Whether a text looks like the content of a file, where the path of one is wanted."""
     return len(path) > _LONGEST_PATH or _CONTENT.match(path) is not None

@@ -12,12 +12,13 @@ import typing as t
 from .._end._end import End
 from .._model._actions import PROMOTE
 from .._model._errors import InvalidInput, RegistryError
+from .._model._shown import first_of
 from .._model._times import format_time, utc_now
 from .._promotion._outcomes import Outcomes
-from .._promotion._plan import Plan
+from .._promotion._plan import Place, Plan
 from .._promotion._record import Record, RecordedImage
-from .._promotion._record_referrers import Attached, Coming, Place, attach_records, records_of_images
-from .._promotion._recording import Recording, record_of
+from .._promotion._record_referrers import Attached, Coming, attach_records, records_of_images
+from .._promotion._recording import Recording, record_so_far
 from .._promotion._signing import Signer, read_signer
 from ._record_arguments import record_texts
 from ._task import Task
@@ -52,7 +53,7 @@ class Attaching:
         if self._texts is None:
             return
         if recording is None:
-            record = record_of(plan, outcomes, self._begun_at, self._texts)
+            record = record_so_far(plan, outcomes, self._begun_at, self._texts)
             record = record._replace(finished_at=format_time(utc_now()))
         elif recording.ended is not None:
             record = recording.ended
@@ -99,10 +100,9 @@ class Attaching:
         errors = {place: one for place, one in self._outcomes.items() if isinstance(one, RegistryError)}
         if errors:
             names = [f"{destination}/{repository}@{digest}" for repository, digest in errors]
-            more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
             first = next(iter(errors.values()))
             self._task.module.warn(
-                f"No record is attached to {', '.join(names[:_MOST_NAMED])}{more}, which the promotion itself doesn't "
+                f"No record is attached to {first_of(names, _MOST_NAMED)}, which the promotion itself doesn't "
                 f"need: {first}"
             )
 

@@ -12,6 +12,7 @@ import re
 import typing as t
 
 from .._model._errors import InvalidInput, printable
+from .._model._hiding import SHORTEST
 from .._promotion._first_sights import FirstSights
 from .._promotion._record_directory import open_record_directory
 from .._promotion._record_files import unfinished_records
@@ -40,8 +41,6 @@ _LOGIN_IN_URL = re.compile(
     r"|(?<=://)[^/?#\s]*@"
 )
 """A login in front of a host. What has a port there has none."""
-_SHORTEST_SECRET = 6
-"""Characters. A shorter one is a word that anybody may use."""
 
 
 def first_sights(params: Plain) -> FirstSights | None:
@@ -96,7 +95,7 @@ def record_texts(task: Task) -> RecordTexts:
     """What the caller says of a promotion. Raises :class:`InvalidInput` where a secret is in it."""
     given = {name: printable(task.params["record"][name] or "").strip() for name in RecordTexts._fields}
     for name, text in given.items():
-        if any(secret in text for secret in task.secrets() if len(secret) >= _SHORTEST_SECRET):
+        if any(secret in text for secret in task.secrets() if len(secret) >= SHORTEST):
             raise InvalidInput(
                 f"record.{name} has a password or token of this task in it, and a record is for all to read",
                 hint="Leave it out",

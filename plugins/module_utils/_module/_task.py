@@ -19,7 +19,7 @@ from .._http._requests import REQUESTS_IMPORT_ERROR
 from .._http._transport import Transport
 from .._model._deliverable import deliverable
 from .._model._errors import InvalidInput, LocalFileError, RegistryError
-from .._model._shown import loggable, shown_options
+from .._model._shown import first_of, loggable, shown_options
 from .._registry._registry import Registry
 from .._run._attachment import Attachment, take_directory
 from .._run._counters import Counters
@@ -124,9 +124,8 @@ class Task:
     def warn_of_pending(self, names: t.Sequence[str]) -> None:
         """Warn of deletes that the registry has accepted, and has not carried out."""
         if names:
-            others = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
             self.module.warn(
-                f"{self.params['registry']} has accepted to delete {', '.join(names[:_MOST_NAMED])}{others}, but still "
+                f"{self.params['registry']} has accepted to delete {first_of(names, _MOST_NAMED)}, but still "
                 "has it after 10 seconds. It may delete in the background, or keep what an index or another repository "
                 "uses. Run the task again later to see whether it is gone."
             )

@@ -12,9 +12,9 @@ import typing as t
 from .._end._deleting import as_deleting
 from .._end._end import End
 from .._end._purpose import Purpose
-from .._images._tagging import TagItem, TagOutcome, move_tags, served, verify_tags
+from .._images._tagging import TagItem, TagOutcome, move_tags, served, verify_tags, when_moved
 from .._images._untagging import delete_tags
-from .._model._actions import CREATE, REPLACE, REVERTED
+from .._model._actions import CREATE, REVERTED
 from .._model._errors import Conflict, RegistryError
 from .._model._manifest import Manifest
 from .._run._parallel import run_all
@@ -22,6 +22,7 @@ from ._items import MOVING
 from ._outcomes import Outcomes, Part
 from ._plan import Place, Plan
 from ._record import NotReverted
+from ._words import STILL_SERVED
 
 
 def go_back(destination: End, plan: Plan, outcomes: Outcomes, *, check: bool) -> None:
@@ -43,7 +44,7 @@ def go_back(destination: End, plan: Plan, outcomes: Outcomes, *, check: bool) ->
             reasons.update(t.cast("dict[Place, str]", found))
     tags = {_place(one): one for one in (*artifacts, *moved, *unsure)}
     for item in (*plan.artifact_tags, *plan.tags):
-        tags.setdefault((item.repository, item.tag), _as_moved(item))
+        tags.setdefault((item.repository, item.tag), when_moved(item))
     needed = {(one.repository, one.previous_digest) for place, one in tags.items() if reasons.get(place)}
     outcomes.replaced_tags, lost = _without(destination, outcomes.replaced_tags, needed, tags.values(), check=check)
     reasons.update(lost)
@@ -150,17 +151,12 @@ def _seen(destination: End, item: TagItem) -> TagOutcome | None:
 
     What can't be looked at, and what serves a third digest, is as well tried: that says why it can't go back.
     """
-    outcome = _as_moved(item)
+    outcome = when_moved(item)
     try:
         found = served(destination, item.repository, item.tag, item.digest, Purpose.GUARD)
     except RegistryError:
         return outcome
     return None if found == outcome.previous_digest else outcome
-
-
-def _as_moved(item: TagItem) -> TagOutcome:
-    previous = item.previous_digest or ""
-    return TagOutcome(item.repository, item.tag, item.digest, previous, REPLACE if previous else CREATE)
 
 
 def _revert_all(destination: End, outcomes: t.Sequence[TagOutcome]) -> dict[Place, str]:
@@ -189,4 +185,4 @@ def _remove(destination: End, item: TagItem) -> str:
         return str(found)
     if found.unseen is not None:
         return str(found.unseen)
-    return "The registry has accepted to remove it, and still serves it." if found.deletion_pending else ""
+    return STILL_SERVED if found.deletion_pending else ""

@@ -25,14 +25,13 @@ from .._model._manifest import EMPTY_TYPE, MAXIMUM_SIZE, OCI_MANIFEST, Manifest
 from .._run._parallel import StepGraph, run_all
 from .._run._progress import Progress
 from ._attached_records import AttachedRecord, records_of
+from ._plan import Place
 from ._record import DONE, PREDICATE_TYPE, Record, encode_record
 from ._signing import Signer
 from ._sigstore_bundle import CONTENT_ANNOTATION, DSSE, MEDIA_TYPE, PREDICATE_ANNOTATION
 from ._statement import PAYLOAD_TYPE
 from ._trust import NOBODY, Trust
 
-Place = tuple[str, str]
-"""A repository at the destination, and a digest."""
 _CREATED = "org.opencontainers.image.created"
 _EMPTY = b"{}"
 

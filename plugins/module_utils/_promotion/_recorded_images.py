@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._images._tagging import TagItem, TagOutcome
+from .._images._tagging import TagItem, TagOutcome, when_moved
 from .._model._actions import CREATE, EXISTS, FAILED, PROMOTE, REPLACE, REVERTED, UNCHANGED
 from ._items import MOVING, STOPPING
 from ._outcomes import Outcomes, Part
@@ -41,15 +41,7 @@ def expected_size(plan: Plan) -> int:
 
 def as_if_moved(tags: t.Iterable[TagItem]) -> Part[TagOutcome]:
     """What will have happened when these tags have moved."""
-    return Part(
-        tuple(
-            TagOutcome(
-                *(tag.repository, tag.tag, tag.digest, tag.previous_digest or ""),
-                REPLACE if tag.previous_digest else CREATE,
-            )
-            for tag in tags
-        )
-    )
+    return Part(tuple(map(when_moved, tags)))
 
 
 def outcome_of(record: Record, *, all_or_nothing: bool) -> str:

@@ -16,6 +16,7 @@ import os
 import typing as t
 
 from .._model._errors import LocalFileError
+from .._model._shown import first_of
 from .._model._times import format_time, utc_now
 from .._model._version import VERSION
 from .._run._folder import Folder
@@ -175,7 +176,7 @@ class Recording:
             self._file = prepare_record(self._folder, self._begun_at)
 
     def _record(self, plan: Plan, outcomes: Outcomes) -> Record:
-        record = record_of(plan, outcomes, self._begun_at, self._texts)
+        record = record_so_far(plan, outcomes, self._begun_at, self._texts)
         if self._earlier is None:
             return record
         earlier = self._earlier.record
@@ -228,7 +229,7 @@ class Recording:
         return file
 
 
-def record_of(plan: Plan, outcomes: Outcomes, begun_at: str, texts: RecordTexts) -> Record:
+def record_so_far(plan: Plan, outcomes: Outcomes, begun_at: str, texts: RecordTexts) -> Record:
     """What has happened of a plan so far, as a record that isn't finished."""
     return Record(
         plan.source,
@@ -252,9 +253,8 @@ def unfinished_sentences(paths: t.Sequence[str]) -> list[str]:
     """A sentence about promotions that were cut off, by the files of their records; none where there are none."""
     if not paths:
         return []
-    others = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
     return [
-        f"A promotion was cut off before it ended, as its record says: {', '.join(paths[:_MOST_NAMED])}{others}. "
+        f"A promotion was cut off before it ended, as its record says: {first_of(paths, _MOST_NAMED)}. "
         "Promote the same images again to finish it, or go back with the role rollback."
     ]
 

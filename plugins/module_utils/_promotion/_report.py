@@ -23,8 +23,9 @@ from .._model._actions import (
     SKIP,
     UNCHANGED,
 )
+from .._model._shown import first_of
 from ._items import COPYING, MOVED_BACK, NOT_MOVED, NOT_PUSHED, NOT_TAGGED, STOPPING, Plain
-from ._words import about_judgement, count, size
+from ._words import about_judgement, count, short, size
 
 _REASONS_TOLD = 5
 _ALIKE_TOLD = 3
@@ -32,7 +33,6 @@ _BLOCKED = "blocked by others"
 _NAMES = {PROMOTE: "promoted", SKIP: "skipped"}
 _DONE = {"uploaded": "uploaded", "mounted": "mounted", "skipped": "there already"}
 _PLANNED = {"uploaded": "to upload", "mounted": "to mount", "skipped": "there already"}
-_SHORT_DIGEST = len("sha256:") + 12
 
 
 def report(summary: Plain, *, check_mode: bool = False) -> list[str]:
@@ -71,9 +71,8 @@ def _about_kept(summary: Plain, check_mode: bool) -> list[str]:
     kept = [tag for tag in summary.get("replaced_tags", ()) if tag["action"] in (CREATE, EXISTS)]
     if not kept:
         return []
-    names = [f"{tag['repository']}:{tag['tag']}" for tag in kept[:_ALIKE_TOLD]]
-    more = f" and {len(kept) - len(names)} more" if len(kept) > len(names) else ""
-    return [f"what is replaced {'would be' if check_mode else 'is'} kept as {', '.join(names)}{more}"]
+    names = first_of([f"{tag['repository']}:{tag['tag']}" for tag in kept], _ALIKE_TOLD)
+    return [f"what is replaced {'would be' if check_mode else 'is'} kept as {names}"]
 
 
 def _about_left(summary: Plain) -> list[str]:
@@ -115,9 +114,8 @@ def problem(images: t.Sequence[Plain], not_reverted: t.Sequence[Plain] = ()) -> 
     if reverted:
         parts.append(f"{count(reverted, 'tag')} that had moved {'is' if reverted == 1 else 'are'} back")
     if not_reverted:
-        names = [f"{tag['repository']}:{tag['tag']} ({tag['reason']})" for tag in not_reverted[:_REASONS_TOLD]]
-        more = len(not_reverted) - len(names)
-        parts.append(f"not moved back: {', '.join(names)}{f' and {more} more' if more else ''}")
+        names = [f"{tag['repository']}:{tag['tag']} ({tag['reason']})" for tag in not_reverted]
+        parts.append(f"not moved back: {first_of(names, _REASONS_TOLD)}")
     return " | ".join(parts)
 
 
@@ -137,16 +135,15 @@ def _about_all(images: t.Sequence[Plain], check_mode: bool) -> str:
     """One image, or several that have the same reason."""
     if len(images) == 1:
         return _about(images[0], check_mode)
-    references = [str(image["reference"]) for image in images[:_ALIKE_TOLD]]
-    more = f" and {len(images) - len(references)} more" if len(images) > len(references) else ""
-    return f"{', '.join(references)}{more}: {images[0]['reason']}"
+    references = [str(image["reference"]) for image in images]
+    return f"{first_of(references, _ALIKE_TOLD)}: {images[0]['reason']}"
 
 
 def _about(image: Plain, check_mode: bool) -> str:
     reference, destination = image["reference"], image["destination"]
     tags = ", ".join(f"{tag['tag']} ({_about_tag(tag)})" for tag in image["tags"])
     if image["action"] == PROMOTE:
-        place = f"{destination}:{tags}" if tags else f"{destination}@{image['digest'][:_SHORT_DIGEST]}..."
+        place = f"{destination}:{tags}" if tags else f"{destination}@{short(image['digest'])}"
         artifacts = sum(1 for artifact in image["artifacts"] if artifact["action"] in COPYING)
         along = f", with {count(artifacts, 'artifact')}" if artifacts else ""
         return f"{reference} to {place}{along}; {_about_repair(image)}{_about_blobs(image, check_mode)}"
@@ -157,7 +154,7 @@ def _about(image: Plain, check_mode: bool) -> str:
 
 
 def _about_tag(tag: Plain) -> str:
-    digest = f"{tag['previous_digest'][:_SHORT_DIGEST]}..."
+    digest = short(tag["previous_digest"])
     texts = {CREATE: "new", REPLACE: f"was {digest}", EXISTS: "unchanged"}
     return texts.get(tag["action"], f"still points to {digest}")
 

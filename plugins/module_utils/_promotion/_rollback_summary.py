@@ -14,11 +14,9 @@ from ._items import Plain
 from ._recorded import NOT_RECORDED
 from ._report import problem
 from ._summary_of_tasks import sum_of_transfers
-from ._words import count
+from ._words import STILL_SERVED, count, short
 
 _Place = tuple[t.Any, t.Any]
-_PENDING = "The registry has accepted to remove it, and still serves it."
-_SHORT_DIGEST = len("sha256:") + 12
 
 
 def rollback_summary(plan: Plain, copied: Plain, removed: Plain) -> Plain:
@@ -72,9 +70,9 @@ def rollback_lines(summary: Plain, *, check_mode: bool = False) -> list[str]:
     lines = []
     for image in summary["images"]:
         moved = [tag for tag in image["tags"] if image["action"] == PROMOTE and tag["action"] == REPLACE]
-        now = image["digest"][:_SHORT_DIGEST]
+        now = short(image["digest"])
         lines += [
-            f"{back}: {image['destination']}:{tag['tag']} to {now}... (was {tag['previous_digest'][:_SHORT_DIGEST]}...)"
+            f"{back}: {image['destination']}:{tag['tag']} to {now} (was {short(tag['previous_digest'])})"
             for tag in moved
         ]
     totals = [f"{count(len(lines), 'tag')} {back}", f"{len(summary['removed'])} {gone}"]
@@ -106,7 +104,7 @@ def _reasons(plan: Plain, removed: Plain) -> dict[_Place, str]:
         reasons = {_place(one): str(one["msg"]) for one in removed["failures"]}
     else:
         reasons = {_place(tag): str(removed["msg"]) for tag in plan["created"]} if "msg" in removed else {}
-    pending = {_place(tag): _PENDING for tag in removed.get("tags", ()) if tag.get("deletion_pending") is True}
+    pending = {_place(tag): STILL_SERVED for tag in removed.get("tags", ()) if tag.get("deletion_pending") is True}
     return {**pending, **reasons}
 
 

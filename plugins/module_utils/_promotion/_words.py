@@ -9,10 +9,18 @@ from __future__ import annotations
 
 from ._items import Plain
 
+STILL_SERVED = "The registry has accepted to remove it, and still serves it."
+_SHORT_DIGEST = len("sha256:") + 12
+
 
 def count(number: int, what: str) -> str:
     """So many things of a kind."""
     return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def short(digest: str) -> str:
+    """The beginning of a digest."""
+    return f"{digest[:_SHORT_DIGEST]}..."
 
 
 def size(number: int) -> str:
