@@ -33,13 +33,14 @@ options:
           - With V(required), at least one signature must verify. Others are reported and ignored.
           - With V(if_present), an image without signatures also passes. If it has any, at least one must verify.
           - Both need O(signatures[].keys) or O(signatures[].certificates).
-          - V(none) exempts the repositories. The module then reads no signatures.
+          - V(none) exempts the repositories. The module then reads no signatures of images. Keys that are given still verify attached records.
         type: str
         choices: [required, if_present, none]
         default: required
       keys:
         description:
           - Public keys in PEM, as text or as paths of files on the host on which the module runs. One of the keys must have signed.
+            A text or file may hold several keys.
           - ECDSA (P-256, P-384, P-521), RSA (2048 bits or more) and Ed25519 are supported. Ed25519ph, which cosign 3 uses by default with Ed25519 keys,
             is not.
         type: list
@@ -58,7 +59,8 @@ options:
         type: list
         elements: str
       annotations:
-        description: Annotations that must be in what is signed, with these values.
+        description:
+          - Annotations that must be in what is signed, with these values. What YAML reads as a truth value stands for V(true) or V(false).
         type: dict
       predicate_types:
         description:

@@ -21,7 +21,7 @@ from ._public_keys import weakness
 from ._signed_content import shown
 
 _LONGEST_CHAIN = 10
-_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.*?(?=-----BEGIN |\Z)", re.DOTALL)
 _RDN = re.compile(r"(?:[^,+\\]|\\.)+")
 _ATTRIBUTE_NAMES = {
     "CN": "2.5.4.3",

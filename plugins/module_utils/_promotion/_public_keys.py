@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import typing as t
 
 from .._model._errors import InvalidInput
@@ -16,6 +17,7 @@ from . import _cryptography as lib
 
 _LEAST_RSA = 2048
 """Bits. Shorter RSA keys can be broken."""
+_PEM = re.compile(rb"-----BEGIN (?:RSA )?PUBLIC KEY-----.*?(?=-----BEGIN |\Z)", re.DOTALL)
 _PH = "An Ed25519 key verifies pure Ed25519 only; cosign 3 signs Ed25519ph unless told otherwise"
 
 
@@ -40,8 +42,16 @@ class PublicKey(t.NamedTuple):
         return _PH if isinstance(self.key, lib.ed25519.Ed25519PublicKey) else ""
 
 
+def public_keys(pem: bytes, where: str) -> tuple[PublicKey, ...]:
+    """Every public key in a PEM text: one that is replaced by another is in the same file for a while.
+
+    Raises :class:`InvalidInput`, also where only one of them can't be read; ``where`` names the option or the file.
+    """
+    return tuple(public_key(one, where) for one in _PEM.findall(pem) or [pem])
+
+
 def public_key(pem: bytes, where: str) -> PublicKey:
-    """The public key in a PEM text. Raises :class:`InvalidInput`; ``where`` names the option or the file."""
+    """The one public key in a PEM text. Raises :class:`InvalidInput`; ``where`` names the option or the file."""
     try:
         key = lib.serialization.load_pem_public_key(pem)
     except lib.UNREADABLE:

@@ -14,7 +14,7 @@ from .._model._selection import matches_any
 from . import _cryptography as lib
 from ._certificate_chain import Roots, read_certificates, read_subject
 from ._pem import read_pem
-from ._public_keys import PublicKey, public_key
+from ._public_keys import PublicKey, public_keys
 from ._trust import COSIGN_SIGN, Trust
 
 Plain = dict[str, t.Any]
@@ -54,9 +54,9 @@ def read_rules(entries: t.Sequence[Plain]) -> tuple[SignatureRule, ...]:
 def _rule(entry: Plain, where: str) -> SignatureRule:
     mode, keys, certificates = entry["mode"], entry["keys"] or [], entry["certificates"] or []
     repositories = ["*"] if entry["repositories"] is None else entry["repositories"]
-    if mode == EXEMPT:
-        return SignatureRule(tuple(repositories), mode)
     if not keys and not certificates:
+        if mode == EXEMPT:
+            return SignatureRule(tuple(repositories), mode)
         raise InvalidInput(
             f"{where}: mode {mode} needs keys or certificates to verify with",
             hint=f"Give the public keys, or exempt these repositories with mode {EXEMPT}",
@@ -68,21 +68,27 @@ def _rule(entry: Plain, where: str) -> SignatureRule:
             f"{where}: signatures can't be verified, since {lib.PROBLEM}",
             hint="Install cryptography for the Python that runs the module",
         )
+    # Where nothing has to be signed, they still tell who has signed records of promotions.
     roots = [
         one for place, text in enumerate(certificates) for one in _certificates(text, f"{where}.certificates[{place}]")
     ]
     subjects = [read_subject(text, f"{where}.subjects[{place}]") for place, text in enumerate(entry["subjects"] or [])]
     trust = Trust(
-        tuple(_key(text, f"{where}.keys[{place}]") for place, text in enumerate(keys)),
+        tuple(one for place, text in enumerate(keys) for one in _keys(text, f"{where}.keys[{place}]")),
         Roots(tuple(roots), tuple(subjects)),
-        {str(name): str(value) for name, value in (entry["annotations"] or {}).items()},
+        {str(name): _text(value) for name, value in (entry["annotations"] or {}).items()},
         tuple([COSIGN_SIGN] if entry["predicate_types"] is None else entry["predicate_types"]),
     )
     return SignatureRule(tuple(repositories), mode, trust, bool(entry["each_image"]))
 
 
-def _key(text: str, where: str) -> PublicKey:
-    return public_key(*read_pem(text, where))
+def _text(value: t.Any) -> str:
+    """The value of an annotation, which is a text. YAML makes truth values of some texts, such as ``true``."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _keys(text: str, where: str) -> tuple[PublicKey, ...]:
+    return public_keys(*read_pem(text, where))
 
 
 def _certificates(text: str, where: str) -> tuple[t.Any, ...]:

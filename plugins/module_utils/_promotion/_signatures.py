@@ -139,21 +139,29 @@ class _Trial:
         """Every signature among what refers to the digest, tried."""
         tried: list[_Tried] = []
         tagged = [descriptor for tag, descriptor in found.cosign_tags if tag.endswith(SIGNATURE_SUFFIX)]
-        for descriptor in [*tagged, *filter(_may_be_signature, found.referrers.descriptors)]:
+        for place, descriptor in enumerate([*tagged, *filter(_may_be_signature, found.referrers.descriptors)]):
             if len(tried) >= _MOST:
                 # One of those may claim to be a signature, so that none is no answer.
                 error = Unverified(f"more than {_MOST} signatures are there, and the others aren't tried")
-                return [*tried[: _MOST - 1], self._failed(_form_of(descriptor), descriptor.digest, error)]
-            tried += self._in(descriptor)
+                return [*tried[: _MOST - 1], self._failed(_form_of(descriptor.artifact_type), descriptor.digest, error)]
+            tried += self._in(descriptor, is_tagged=place < len(tagged))
         return tried[:_MOST]
 
-    def _in(self, descriptor: Descriptor) -> list[_Tried]:
-        """The signatures in one manifest. One that can't be read counts: a signature may have been in it."""
+    def _in(self, descriptor: Descriptor, *, is_tagged: bool) -> list[_Tried]:
+        """The signatures in one manifest.
+
+        One that can't be read counts, and so does what is called a signature and is none in a form that is known.
+        """
         try:
             manifest = self._registry.get_manifest(self._repository, descriptor.digest, descriptor.media_type)
             found = [(form, layer) for form, layers_of in _FORMS.items() for layer in layers_of(manifest)]
         except BAD_CONTENT as error:
-            return [self._failed(_form_of(descriptor), descriptor.digest, error)]
+            return [self._failed(_form_of(descriptor.artifact_type), descriptor.digest, error)]
+        kinds = (descriptor.artifact_type, manifest.artifact_type)
+        if not found and (is_tagged or any(map(_is_signature, kinds))):
+            form = next(map(_form_of, filter(_is_signature, kinds)), COSIGN_TAG)
+            error = Unverified("it has no signature in a form that is known")
+            return [self._failed(form, descriptor.digest, error)]
         return [self._try(form, layer, descriptor.digest) for form, layer in found[:_MOST]]
 
     def _try(self, form: str, layer: Descriptor, digest: str) -> _Tried:
@@ -185,14 +193,18 @@ _FORMS: t.Mapping[str, t.Callable[[Manifest], list[Descriptor]]] = {
 """What of a manifest is a signature in each form."""
 
 
-def _form_of(descriptor: Descriptor) -> str:
-    """The form that a list calls a referrer; that of cosign's tags where there is none."""
-    if _sigstore_bundle.is_bundle_type(descriptor.artifact_type):
+def _form_of(kind: str) -> str:
+    """The form that an artifact type names; that of cosign's tags where it names none."""
+    if _sigstore_bundle.is_bundle_of_any_version(kind):
         return SIGSTORE_BUNDLE
-    return NOTATION if descriptor.artifact_type == _notation.ARTIFACT_TYPE else COSIGN_TAG
+    return NOTATION if kind == _notation.ARTIFACT_TYPE else COSIGN_TAG
+
+
+def _is_signature(kind: str) -> bool:
+    """Whether an artifact type is that of signatures, also in a form that isn't known."""
+    return kind == _cosign_tag.ARTIFACT_TYPE or _form_of(kind) != COSIGN_TAG
 
 
 def _may_be_signature(descriptor: Descriptor) -> bool:
     """Whether a list calls a referrer a signature, or doesn't say what it is, so that its manifest has to."""
-    kind = descriptor.artifact_type
-    return kind in (*UNTYPED, _cosign_tag.ARTIFACT_TYPE) or _form_of(descriptor) != COSIGN_TAG
+    return descriptor.artifact_type in UNTYPED or _is_signature(descriptor.artifact_type)

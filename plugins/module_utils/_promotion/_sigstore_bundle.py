@@ -34,6 +34,11 @@ def is_bundle_type(media_type: str) -> bool:
     return _MEDIA_TYPES.fullmatch(media_type) is not None
 
 
+def is_bundle_of_any_version(media_type: str) -> bool:
+    """Whether it is the type of a bundle, perhaps of a version that isn't known."""
+    return media_type.startswith("application/vnd.dev.sigstore.bundle")
+
+
 def bundles(manifest: Manifest) -> list[Descriptor]:
     """The layers of a referrer that are bundles."""
     return [layer for layer in manifest.layers() if is_bundle_type(layer.media_type)]

@@ -89,6 +89,36 @@ def test_what_is_wrong_with_a_rule_is_said_with_its_place(changes: dict[str, t.A
     assert "BEGIN" not in str(caught.value).partition("Give")[0]
 
 
+def test_every_key_in_a_text_counts() -> None:
+    others = [public_pem(private_key(kind, 7)).decode() for kind in ("p384", "ed25519")]
+    together = "# old\n" + "".join([PEM, *others]).replace("\n", "\r\n")
+    (found,) = read_rules([rule(keys=[together])])
+    assert [read_rules([rule(keys=[one])])[0].trust.keys[0].name for one in (PEM, *others)] == [
+        key.name for key in found.trust.keys
+    ]
+
+
+@pytest.mark.parametrize("broken", ["-----BEGIN {0}-----\nAAAA\n-----END {0}-----\n", "-----BEGIN {0}-----\nAAAA\n"])
+@pytest.mark.parametrize(("name", "whole"), [("keys", PEM), ("certificates", CERTIFICATE)])
+def test_a_text_of_which_a_part_can_not_be_read_is_refused(name: str, whole: str, broken: str) -> None:
+    label = "PUBLIC KEY" if name == "keys" else "CERTIFICATE"
+    for text in (whole + broken.format(label), broken.format(label) + whole):
+        with pytest.raises(InvalidInput, match=rf"signatures\[0\]\.{name}\[0\]"):
+            read_rules([rule(**{name: [text]})])
+
+
+def test_keys_of_a_rule_that_exempts_are_read_and_trusted() -> None:
+    (found,) = read_rules([rule(mode="none", keys=[PEM])])
+    assert len(found.trust.keys) == 1
+    with pytest.raises(RegistryError, match="/nowhere/key.pem"):
+        read_rules([rule(mode="none", keys=["/nowhere/key.pem"])])
+
+
+def test_a_truth_value_of_yaml_is_the_text_that_was_written() -> None:
+    (found,) = read_rules([rule(keys=[PEM], annotations={"approved": True, "draft": False, "run": 12})])
+    assert found.trust.annotations == {"approved": "true", "draft": "false", "run": "12"}
+
+
 def test_a_large_file_is_no_key(tmp_path: pathlib.Path) -> None:
     large = tmp_path / "large"
     large.write_bytes(b" " * (1024 * 1024 + 1))

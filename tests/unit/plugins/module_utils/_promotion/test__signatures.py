@@ -146,6 +146,54 @@ def test_an_attached_sbom_is_no_signature_that_need_verify(images: Images) -> No
     assert images.judge().verified is False
 
 
+@pytest.mark.parametrize("what", ["index", "other layers", "no layers"])
+def test_what_stands_under_the_tag_of_signatures_in_another_form_is_one_that_does_not_verify(
+    images: Images, what: str
+) -> None:
+    made = {
+        "index": index(descriptor(images.image.content, OCI_MANIFEST)),
+        "other layers": image(),
+        "no layers": image(layers=[]),
+    }
+    images.registry.add("team/app", made[what], referrers_tag(images.image.digest) + ".sig")
+    _unknown_form(images, "cosign_tag")
+
+
+@pytest.mark.parametrize("listed", ["as it is", "untyped"])
+@pytest.mark.parametrize(
+    ("form", "kind", "layer"),
+    [
+        ("sigstore_bundle", BUNDLE, "application/vnd.dev.sigstore.bundle.v0.4+json"),
+        ("sigstore_bundle", *["application/vnd.dev.sigstore.bundle.v0.4+json"] * 2),
+        ("sigstore_bundle", BUNDLE, ""),
+        ("cosign_tag", "application/vnd.dev.cosign.artifact.sig.v1+json", BUNDLE.replace("v0.3", "v1")),
+        ("notation", NOTARY, ""),
+    ],
+)
+def test_a_referrer_that_is_called_a_signature_and_has_another_form_does_not_verify(
+    images: Images, form: str, kind: str, layer: str, listed: str
+) -> None:
+    made = signed_statement(images.image.digest, KEY, SIGN)
+    layers = [images.layer_of(made._replace(layer=made.layer._replace(media_type=layer)))] if layer else []
+    about = descriptor(images.image.content, OCI_MANIFEST)
+    found = images.registry.add("team/app", image(artifactType=kind, config=EMPTY, layers=layers, subject=about))
+    if listed == "untyped":
+        entry = Descriptor(OCI_MANIFEST, found.digest, found.size)
+        images.registry.listed[images.image.digest] = (entry,)
+    _unknown_form(images, form)
+
+
+def _unknown_form(images: Images, form: str) -> None:
+    """It is told, and passes nowhere; one that verifies beside it is enough."""
+    for mode in ("required", "if_present"):
+        found = images.judge(mode=mode)
+        assert found.verified is False and "none of the 1 signatures" in found.reason
+        (told,) = found.signatures
+        assert (told.form, told.reason) == (form, "it has no signature in a form that is known")
+    images.attach(signed_statement(images.image.digest, KEY, SIGN, predicate={"beside": "it"}))
+    assert images.judge(mode="if_present").verified is True
+
+
 def test_an_image_that_no_rule_matches_is_refused(images: Images) -> None:
     images.tag(simple_signing(images.image.digest, KEY, SIGN))
     found = images.judge(repositories=("other/*",))
