@@ -357,6 +357,7 @@ from ..module_utils._model._errors import InvalidInput
 from ..module_utils._module._connection import module_arguments
 from ..module_utils._module._image_names import image_names
 from ..module_utils._module._item_arguments import IMAGE_RULES, NAMED_IMAGES
+from ..module_utils._module._record_arguments import recorded_text
 from ..module_utils._module._results import divided, unless_failed
 from ..module_utils._module._task import Task, create_module, run
 from ..module_utils._promotion._history import attached_to, history_of, in_directory
@@ -374,7 +375,10 @@ def look(task: Task) -> dict[str, t.Any]:
         names = image_names(params)
         done, failures = divided([name._asdict() for name in names], attached_to(task.registry(), names))
         looks += [found for _place, found in done]
-    history = history_of(looks, params["environment"], params["newest"])
+    environment = params["environment"]
+    # As it was given to the promotion. Its record has it on one line.
+    wanted = None if environment is None else recorded_text(environment)
+    history = history_of(looks, wanted, params["newest"])
     result = {
         **unless_failed(failures, exists=all(found.exists for found in looks)),
         "promotions": [found.as_plain() for found in history.promotions],

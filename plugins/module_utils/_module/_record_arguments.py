@@ -100,4 +100,9 @@ def record_texts(task: Task) -> RecordTexts:
                 f"record.{name} has a password or token of this task in it, and a record is for all to read",
                 hint="Leave it out",
             )
-    return RecordTexts(**{name: _LOGIN_IN_URL.sub("", text) for name, text in given.items()})
+    return RecordTexts(**{name: recorded_text(text) for name, text in given.items()})
+
+
+def recorded_text(text: str) -> str:
+    """A text of the caller as a record has it: on one line, without blanks around it, and without a login in a URL."""
+    return _LOGIN_IN_URL.sub("", printable(text).strip())

@@ -160,8 +160,7 @@ class _Trial:
         kinds = (descriptor.artifact_type, manifest.artifact_type)
         if not found and (is_tagged or any(map(_is_signature, kinds))):
             form = next(map(_form_of, filter(_is_signature, kinds)), COSIGN_TAG)
-            error = Unverified("it has no signature in a form that is known")
-            return [self._failed(form, descriptor.digest, error)]
+            return [self._failed(form, descriptor.digest, Unverified("it has no signature in a form that is known"))]
         return [self._try(form, layer, descriptor.digest) for form, layer in found[:_MOST]]
 
     def _try(self, form: str, layer: Descriptor, digest: str) -> _Tried:

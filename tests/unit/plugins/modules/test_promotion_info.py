@@ -90,6 +90,8 @@ def test_of_one_environment_and_only_the_newest(tmp_path: pathlib.Path) -> None:
     assert sources(newest=1) == [newest]
     assert sources(environment="staging", newest=5) == [keep(tmp_path, OLDER)]
     assert sources(environment="elsewhere") == []
+    # A text with a line's end, as from a file, is the environment that a promotion with that text has recorded.
+    assert sources(environment=" staging\n") == [keep(tmp_path, OLDER)]
 
 
 def test_other_files_are_ignored_and_broken_records_are_told(tmp_path: pathlib.Path) -> None:
