@@ -90,7 +90,7 @@ def modules_are_equal() -> None:
     auth = str(private_file("empty-auth.json", "{}"))
     invocation = {"ANSIBLE_INJECT_INVOCATION": "true"}
     book = play(tasks, hosts="all")
-    done = playbook(book, {"auth": auth}, "-vvv", environment=invocation, hosts=hosts(), noise=True)
+    done = playbook(book, {"auth": auth}, "-vvv", environment=invocation, hosts=hosts(), noise=True, afresh=True)
     compared(done, "modules")
     warned = [entry for entry in done.results if entry["result"].get("warnings")]
     check(len(warned) >= 2 * len(module_options(image)), f"only {len(warned)} results have warnings")
@@ -123,7 +123,7 @@ def processes_are_equal() -> None:
     log = OUTPUT / "equal.log"
     log.unlink(missing_ok=True)
     variables = {**with_probe(), "ANSIBLE_LOG_PATH": str(log), "ANSIBLE_PIPELINING": "true"}
-    done = playbook(play(tasks, hosts="all"), {}, "-vvv", environment=variables, hosts=hosts(), noise=True)
+    done = playbook(play(tasks, hosts="all"), {}, "-vvv", environment=variables, hosts=hosts(), noise=True, afresh=True)
     compared(done, "processes")
     check("nobody reads this" not in log.read_text() + done.output, "a library's log is Ansible's")
     noisy = next(entry["result"] for entry in done.results if entry["task"] == "noisy")
@@ -134,7 +134,7 @@ def ends_in_place() -> None:
     """A crash is a sentence. A process that the module leaves behind delays nothing. Nothing is imported again."""
     tasks = [task("probe", {"way": way}, name=way, ignore_errors=True) for way in ENDS_IN_PLACE]
     began = time.monotonic()
-    done = playbook(play(tasks, hosts=WAYS[0]), {}, environment=with_probe(), hosts=hosts())
+    done = playbook(play(tasks, hosts=WAYS[0]), {}, environment=with_probe(), hosts=hosts(), afresh=True)
     check(time.monotonic() - began < 50, "it waited for the process that was left behind")
     memory, killed = (done.of(way) for way in ENDS_IN_PLACE[:2])
     check(memory["msg"] == "The machine has not enough memory for the module.", f"without memory: {memory}")

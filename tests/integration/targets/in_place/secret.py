@@ -82,7 +82,7 @@ def nothing_is_shown() -> None:
     variables = {"secret": entry["password"], "wrong": wrong, "ansible_remote_tmp": str(place / "remote")}
     try:
         with Processes() as processes, Watched(*place.iterdir()) as files:
-            done = playbook(play(tasks), variables, "-vvvv", "--diff", environment=environment, noise=True)
+            done = playbook(play(tasks), variables, "-vvvv", "--diff", environment=environment, noise=True, afresh=True)
         check(done.output.count("runs in place") == 4, f"not in place:\n{done.output}")
         check(done.of("refused")["failed"], "the wrong password is right")
         known.search("output", done.output.encode())

@@ -24,7 +24,9 @@ def told(rows: list[tuple[Plain, str]], hosts: Path, *, environment: Plain | Non
         task("registry_info", NOBODY, name=f"row {number}", ignore_errors=True, **keywords)
         for number, (keywords, _expected) in enumerate(rows)
     ]
-    done = playbook(play(tasks, hosts="here"), {}, "-vvv", hosts=hosts, environment=environment, noise=True)
+    done = playbook(
+        play(tasks, hosts="here"), {}, "-vvv", hosts=hosts, environment=environment, noise=True, afresh=True
+    )
     lines = [line for _host, line in LINE.findall(done.output)]
     check(len(lines) == len(rows), f"{len(lines)} lines of {len(rows)} tasks:\n{done.output}")
     for (keywords, expected), line in zip(rows, lines):
@@ -85,6 +87,6 @@ def without_requests_there_is_a_payload() -> None:
     check("Failed to import the required Python library (requests)" in done.of("row 0")["msg"], done.output)
     # A module that finds its libraries has nothing to say of them.
     found = task("registry_info", NOBODY, ignore_errors=True, environment={"PYTHONPATH": ""})
-    quiet = playbook(play([found], hosts="here"), {}, hosts=here, environment=environment)
+    quiet = playbook(play([found], hosts="here"), {}, hosts=here, environment=environment, afresh=True)
     check("refuses the connection" in quiet.of("registry_info")["msg"], quiet.output)
     check("hidden by" not in quiet.output, f"not silent:\n{quiet.output}")

@@ -84,9 +84,9 @@ def what_would_be_discovered_does_no_harm() -> None:
     hosts = private_file("discovers", discovers)
     payload = {**variables, "imageops_registry_in_place": False}
     environment = {"ANSIBLE_PYTHON_INTERPRETER": "auto_silent"}
-    done = playbook(PROMOTE, payload, hosts=hosts, environment=environment, expected=2, noise=True)
+    done = playbook(PROMOTE, payload, hosts=hosts, environment=environment, expected=2, noise=True, afresh=True)
     check_message("the role", done.of("Compare digests")["msg"])
-    done = playbook(PROMOTE, variables, hosts=hosts, environment=environment)
+    done = playbook(PROMOTE, variables, hosts=hosts, environment=environment, afresh=True)
     check(done.of(COPY)["changed"] is True, f"nothing was promoted:\n{done.output}")
     say(f"{PROMOTE} promotes where Ansible would discover a Python without requests")
 
@@ -96,7 +96,7 @@ def jmespath_is_for_the_filter() -> None:
     missing = private_file("without/jmespath.py", "raise ImportError('hidden by this test')\n")
     environment = {"PYTHONPATH": str(missing.parent)}
     ask = {"name": "Ask", "ansible.builtin.debug": {"msg": "{{ [] | imageops.registry.query('@') }}"}}
-    done = playbook(play([ask]), {}, environment=environment, expected=2)
+    done = playbook(play([ask]), {}, environment=environment, expected=2, afresh=True)
     message = done.of("Ask")["msg"]
     check("needs the Python library jmespath where Ansible itself runs" in message, f"the filter says: {message}")
     image = seed("dev", "single", PREFIX)[0]
@@ -112,7 +112,7 @@ def jmespath_is_for_the_filter() -> None:
             }
         ],
     }
-    done = playbook(PROMOTE, variables, environment=environment)
+    done = playbook(PROMOTE, variables, environment=environment, afresh=True)
     verified = [(entry["tag"], entry["digest"]) for entry in done.of(COPY)["tags"]]
     check(verified == [(tag, image["digest"]) for tag in ("1.0", "stable")], f"verified were {verified}")
     say("the role promotes without jmespath")

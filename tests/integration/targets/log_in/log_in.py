@@ -114,7 +114,7 @@ class Cases:
 
     def run(self, hidden: Mapping[str, str], environment: Mapping[str, str] | None = None) -> Run:
         """Run them all, with everything printed, and search that for what is hidden."""
-        done = playbook(play(self._tasks), {}, "-vvvv", environment=environment, noise=True)
+        done = playbook(play(self._tasks), {}, "-vvvv", environment=environment, noise=True, afresh=True)
         messages, problems = set(), []
         for entry in self._tasks:
             name = entry["name"]

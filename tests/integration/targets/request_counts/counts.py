@@ -272,7 +272,7 @@ def copied(what: str, options: Plain) -> str:
     return moment
 
 
-NEW = 100
+NEW = 50
 SHARED = 3
 """Of four layers: with its config, an image has five blobs, as in the benchmark's (e)."""
 

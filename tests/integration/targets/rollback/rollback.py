@@ -16,7 +16,6 @@ from openssl_signatures import Keys
 from runs import (
     COLLECTION,
     OUTPUT,
-    PROMOTE,
     REGISTRIES,
     WRITING,
     Plain,
@@ -60,33 +59,35 @@ class Promoted:
         self._images = [{"repository": image["repository"], "tag": image["tag"]} for image in seeded[:3]]
         to = f"{RUN}/{name}"
         self.app, self.web = f"{to}/app", f"{to}/web"
-        self.promote({self.app: (0, ["stable", "prod"]), self.web: (1, ["stable"])})
-        self.before = self.served()
-        self.record = self.promote({self.app: (1, ["stable", "prod"]), self.web: (2, ["stable", "new"])})
-        self.after = self.served()
+        copies = [
+            self.copying({self.app: (0, ["stable", "prod"]), self.web: (1, ["stable"])}, "first"),
+            self.copying({self.app: (1, ["stable", "prod"]), self.web: (2, ["stable", "new"])}, "second"),
+        ]
+        looks = [self.looking("before"), self.looking("after")]
+        done = call([{**one, "series": "all"} for both in zip(copies, looks) for one in both])
+        self.before, self.after = (serving(done, name) for name in ("before", "after"))
+        self.record = Path(done.of("second")["record"]["path"])
         check(all(self.before[place] != self.after[place] for place in self.after), f"{self.before}, {self.after}")
 
-    def promote(self, wanted: dict[str, tuple[int, list[str]]]) -> Path:
-        """Promote images by their numbers. Returns the file of the record."""
+    def copying(self, wanted: dict[str, tuple[int, list[str]]], name: str) -> Plain:
+        """The task that promotes images by their numbers, with a record, as the role does."""
         images = [
             {**self._images[number], "destination_repository": repository, "tags": tags}
             for repository, (number, tags) in wanted.items()
         ]
-        given = {
-            "promote_source": connection(SOURCE),
-            "promote_destination": connection(self.destination),
-            "promote_images": images,
-            "promote_record": {"path": str(self.records), "environment": "production"},
-        }
-        done = playbook(PROMOTE, given)
-        return Path(done.of("Keep what was done")["ansible_facts"]["promote_result"]["record"]["path"])
+        record = {"path": str(self.records), "environment": "production"}
+        ends = {**connection(self.destination), "source": connection(SOURCE)}
+        return task("image_copy", {**ends, "images": images, "record": record}, name=name)
+
+    def looking(self, name: str) -> Plain:
+        """The task that asks what the tags point to."""
+        tags = [(self.app, "stable"), (self.app, "prod"), (self.web, "stable"), (self.web, "new")]
+        asked = [{"repository": repository, "tag": tag} for repository, tag in tags]
+        return task("manifest_info", {**connection(self.destination), "images": asked}, name=name)
 
     def served(self) -> dict[str, str]:
         """What the tags point to."""
-        tags = [(self.app, "stable"), (self.app, "prod"), (self.web, "stable"), (self.web, "new")]
-        asked = [{"repository": repository, "tag": tag} for repository, tag in tags]
-        found = call([task("manifest_info", {**connection(self.destination), "images": asked})]).of("manifest_info")
-        return {f"{one['repository']}:{one['tag']}": one.get("digest") or "" for one in found["images"]}
+        return serving(call([self.looking("now")]), "now")
 
     def point(self, repository: str, tag: str, digest: str) -> None:
         """Have a tag point to another digest of its repository, as others may."""
@@ -104,6 +105,11 @@ class Promoted:
 
     def number_of_records(self) -> int:
         return len(list(self.records.glob("*.promotion.json")))
+
+
+def serving(done: Run, name: str) -> dict[str, str]:
+    """What tags pointed to when the task of that name has looked."""
+    return {f"{one['repository']}:{one['tag']}": one.get("digest") or "" for one in done.of(name)["images"]}
 
 
 def result(done: Run) -> Plain:
@@ -168,7 +174,7 @@ def what_moved_since_is_refused() -> None:
     made.point(app, "prod", made.before[f"{app}:prod"])
     made.point(made.web, "stable", made.after[f"{made.web}:stable"])
     third = made.before[f"{made.web}:stable"]
-    made.promote({app: (2, ["third"])})
+    call([made.copying({app: (2, ["third"])}, "third")])
     at = {**connection(made.destination), "repository": app, "tag": "third"}
     made.point(app, "stable", call([task("manifest_info", at)]).of("manifest_info")["digest"])
     before = made.served()

@@ -224,7 +224,7 @@ def watched(scene: Scene, name: str, what: str | Path, variables: Plain, expecte
         **environment,
     }
     with Processes() as processes:
-        done = playbook(what, variables, "-vvvv", "--diff", environment=env, expected=expected, noise=True)
+        done = playbook(what, variables, "-vvvv", "--diff", environment=env, expected=expected, noise=True, afresh=True)
     scene.secrets.search(f"{name}, output", done.output.encode())
     scene.secrets.search(f"{name}, results", json.dumps(done.results, ensure_ascii=False).encode())
     for line in processes.seen:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -27,6 +28,8 @@ Plain = dict[str, Any]
 
 HERE = Path(__file__).resolve().parent
 OUTPUT = Path(os.environ["OUTPUT_DIR"])
+RECORD = OUTPUT / "results.jsonl"
+"""The results of the tasks of a playbook, one a line."""
 CONFIG: Plain = json.loads((HERE.parent.parent / "integration_config.yml").read_text(encoding="utf-8"))
 REGISTRIES: dict[str, Plain] = CONFIG["registries"]
 COLLECTION = Path(os.environ["ANSIBLE_COLLECTIONS_PATH"].split(":")[0], "ansible_collections/imageops/registry")
@@ -153,43 +156,80 @@ def playbook(
     hosts: Path | None = None,
     expected: int | None = 0,
     noise: bool = False,
+    afresh: bool = False,
 ) -> Run:
     """Run a playbook with these extra variables.
 
     ``expected`` is its exit status, None for any. It must print neither a warning nor a traceback, unless ``noise``.
+    It runs in a process that has imported Ansible already, which is quicker, unless ``afresh``: for what Ansible does
+    when it starts, and for what is seen of its process.
     """
-    record = OUTPUT / "results.jsonl"
-    record.unlink(missing_ok=True)
+    RECORD.unlink(missing_ok=True)
     extra = private_file("variables.json", json.dumps(variables))
-    env = {name: value for name, value in os.environ.items() if name != "RUNS_STARTED"}
-    env.update(
-        ANSIBLE_CALLBACK_PLUGINS=str(HERE / "callbacks"),
-        ANSIBLE_CALLBACKS_ENABLED="record",
-        RECORD_FILE=str(record),
-        **(environment or {}),
-    )
-    command = ["ansible-playbook", "-i", str(hosts or inventory()), "-e", f"@{extra}", *arguments, str(name)]
+    arguments = ("-i", str(hosts or inventory()), "-e", f"@{extra}", *arguments, str(name))
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            env=env,
-            check=False,
-        )
+        env = _environment(environment or {})
+        status, output = _started(arguments, env) if afresh else _imported(tuple(env.items())).run(arguments)
     finally:
         extra.unlink()
     results = []
-    if record.exists():
-        results = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
-    if expected is not None and done.returncode != expected:
-        raise Failed(f"{name} ended with status {done.returncode}, not {expected}:\n{done.stdout}")
-    if not noise and _NOISE.search(done.stdout):
-        raise Failed(f"{name} printed a warning or a traceback:\n{done.stdout}")
-    return Run(done.returncode, done.stdout, results)
+    if RECORD.exists():
+        results = [json.loads(line) for line in RECORD.read_text(encoding="utf-8").splitlines()]
+    if expected is not None and status != expected:
+        raise Failed(f"{name} ended with status {status}, not {expected}:\n{output}")
+    if not noise and _NOISE.search(output):
+        raise Failed(f"{name} printed a warning or a traceback:\n{output}")
+    return Run(status, output, results)
+
+
+def _environment(more: Mapping[str, str]) -> dict[str, str]:
+    """That of ansible-playbook, which writes down the results of tasks."""
+    ours = {name: value for name, value in os.environ.items() if name != "RUNS_STARTED"}
+    recording = {"ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callbacks"), "ANSIBLE_CALLBACKS_ENABLED": "record"}
+    return {**ours, **recording, "RECORD_FILE": str(RECORD), **more}
+
+
+def _started(arguments: Iterable[str], environment: Mapping[str, str]) -> tuple[int, str]:
+    """The exit status, and the output, of ansible-playbook."""
+    done = subprocess.run(
+        ["ansible-playbook", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env=environment,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+class _Imported:
+    """A process that has imported Ansible, and runs one playbook at a time. It ends when we do."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._process = subprocess.Popen(
+            ["python", str(HERE / "playbooks.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+
+    def run(self, arguments: Iterable[str]) -> tuple[int, str]:
+        """The exit status, and the output, of ansible-playbook."""
+        printed = OUTPUT / "playbook.log"
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None and stdout is not None
+        print(json.dumps({"arguments": list(arguments), "output": str(printed)}), file=stdin, flush=True)
+        status = stdout.readline()
+        check(status != "", "the process that runs playbooks has ended")
+        return int(status), printed.read_text(encoding="utf-8", errors="replace")
+
+
+@cache
+def _imported(environment: tuple[tuple[str, str], ...]) -> _Imported:
+    return _Imported(dict(environment))
 
 
 def call(tasks: list[Plain], *, at_a_time: int = 1) -> Run:
