@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 from ansible.errors import AnsibleError, AnsibleFileNotFound
 
+from ..module_utils._model._shown import is_content
 from ..module_utils._promotion._items import MOVING
 from ._kept import kept, whole
 from ._module_action import ModuleAction
@@ -40,6 +41,8 @@ class PlanAction(ModuleAction):
     def _read_plan(self, path: str, name: str) -> t.Any:
         if not path:
             raise AnsibleError(f"{name} is empty. {_EXPECTED}")
+        if is_content(path):
+            raise AnsibleError(f"{name} is a text, and no path. {_EXPECTED} Of its text, from_json makes that result.")
         try:
             plan = self._loader.load_from_file(self._found(path), cache="none", unsafe=True)
         except AnsibleFileNotFound:

@@ -65,6 +65,11 @@ class ManifestOutcome(t.NamedTuple):
     unseen: RegistryError | None = None
     """Why it can't be seen whether a delete has happened that the registry has accepted."""
 
+    @property
+    def has_written(self) -> bool:
+        """Whether it was pushed, or the list of referrers of its subject was changed."""
+        return self.action == PUSH or bool(self.referrers_tag)
+
 
 class ManifestPush:
     """Pushes manifests by digest, as steps of a graph: each after those of its parts that are pushed as well.

@@ -13,7 +13,7 @@ import typing as t
 from .._blobs._placement import BlobOutcome
 from .._images._manifest_push import ManifestOutcome
 from .._images._tagging import TagOutcome
-from .._model._actions import EXISTS, PUSH
+from .._model._actions import EXISTS
 from .._model._errors import RegistryError, RepositoryMissing
 from ._items import MOVING
 from ._plan import Way
@@ -82,7 +82,7 @@ class Outcomes:
         """Whether anything was written."""
         return (
             any(blob.action != EXISTS for blob in self.blobs.done)
-            or any(manifest.action == PUSH or manifest.referrers_tag for manifest in self.manifests.done)
+            or any(manifest.has_written for manifest in self.manifests.done)
             or any(tag.action in MOVING for tag in (*self.replaced_tags.done, *self.moved))
         )
 

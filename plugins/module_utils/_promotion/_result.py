@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .._blobs._deletion import outcome_as_plain
 from .._images._manifest_push import ManifestOutcome
+from .._model._actions import UNCHANGED
 from ._image_result import image_result
 from ._items import Plain
 from ._outcomes import Outcomes
@@ -27,7 +28,7 @@ def result_of(plan: Plan, outcomes: Outcomes) -> Plain:
         "images": [
             image_result(
                 image_as_plain(plan, outcome.image._replace(tags=tuple(results.of(outcome.image)))),
-                *(outcome.action, outcome.reason, outcome.sums),
+                *(UNCHANGED if outcome.is_done_before else outcome.action, outcome.reason, outcome.sums),
             )
             for outcome in image_outcomes(plan, outcomes)
         ],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._model._actions import FAILED, MOUNT, MOUNT_OR_UPLOAD, PROMOTE, REVERTED, UPLOAD
+from .._model._actions import EXISTS, FAILED, MOUNT, MOUNT_OR_UPLOAD, PROMOTE, REVERTED, UPLOAD
 from .._model._manifest import Manifest, blobs_of
 from ._image_result import BlobSums
 from ._items import MOVED_BACK, NOT_MOVED, NOT_PUSHED, NOT_TAGGED
@@ -27,6 +27,8 @@ class ImageOutcome(t.NamedTuple):
     action: str
     reason: str
     sums: BlobSums
+    is_done_before: bool = False
+    """Whether all that was planned for it was there already: a plan may be carried out twice."""
 
 
 def image_outcomes(plan: Plan, outcomes: Outcomes) -> list[ImageOutcome]:
@@ -45,7 +47,7 @@ class _Done:
         self._plan = plan
         self._refused = outcomes.refused
         self._blobs = {(blob.repository, blob.digest): blob.action for blob in outcomes.blobs.done}
-        self._pushed = {(manifest.repository, manifest.digest) for manifest in outcomes.manifests.done}
+        self._pushed = {(one.repository, one.digest): one.has_written for one in outcomes.manifests.done}
         self._moved = {(tag.repository, tag.tag): tag.action for tag in outcomes.moved}
         self._failures: dict[str, list[Failure]] = {}
         for failure in outcomes.failures:
@@ -58,7 +60,19 @@ class _Done:
         is_promoted = image.action == PROMOTE
         reason = image.reason or (self._why_not_promoted(image, tree) if is_promoted else "")
         action = FAILED if is_promoted and reason else image.action
-        return ImageOutcome(image, action, reason, self._sums(image.item.destination_repository, tree))
+        sums = self._sums(image.item.destination_repository, tree)
+        is_done_before = action == PROMOTE and not self._has_written(image, tree)
+        return ImageOutcome(image, action, reason, sums, is_done_before)
+
+    def _has_written(self, image: PlannedImage, tree: t.Sequence[Manifest]) -> bool:
+        """Whether anything of an image was written: content of its own or of its artifacts, or a tag."""
+        repository = image.item.destination_repository
+        tags = [tag.tag for tag in image.moving_tags] + [one.tag for one in image.copied_artifacts if one.tag]
+        return (
+            any(self._moved.get((repository, tag)) != EXISTS for tag in tags)
+            or any(self._pushed.get((repository, manifest.digest)) for manifest in tree)
+            or any(self._blobs.get((repository, blob.digest), EXISTS) != EXISTS for blob in blobs_of(tree))
+        )
 
     def _sums(self, repository: str, tree: t.Sequence[Manifest]) -> BlobSums:
         sums = BlobSums()

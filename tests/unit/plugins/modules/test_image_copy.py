@@ -230,9 +230,21 @@ def test_a_plan_that_was_carried_out_is_unchanged(registry: RegistryServer, opti
     plan = succeed("image_diff_info", options)
     assert succeed("image_copy", {**options, "plan": plan})["changed"] is True
     writes = len(registry.writes)
+    for check in (False, True):
+        again = succeed("image_copy", {**options, "plan": plan}, check=check)
+        assert again["changed"] is False and len(registry.writes) == writes
+        assert [tag["action"] for tag in again["tags"]] == ["exists"]
+        assert [(image["action"], image["tags"][0]["action"]) for image in again["images"]] == [("unchanged", "exists")]
+
+
+def test_of_a_plan_that_was_carried_out_what_is_lost_since_is_promoted(
+    registry: RegistryServer, options: Plain
+) -> None:
+    plan = succeed("image_diff_info", options)
+    succeed("image_copy", {**options, "plan": plan})
+    registry.blobs.clear()
     again = succeed("image_copy", {**options, "plan": plan})
-    assert again["changed"] is False and len(registry.writes) == writes
-    assert [tag["action"] for tag in again["tags"]] == ["exists"]
+    assert again["changed"] is True and again["images"][0]["action"] == "promote"
 
 
 def test_a_plan_that_is_none(registry: RegistryServer, options: Plain) -> None:

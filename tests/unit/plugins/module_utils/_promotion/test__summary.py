@@ -68,7 +68,7 @@ def test_what_was_there_when_it_was_to_be_done_is_no_change(source: FakeRegistry
         Part(tuple(manifest._replace(action="exists") for manifest in well.manifests.done)),
         tags=Part(tuple(tag._replace(action="exists") for tag in well.tags.done)),
     )
-    assert not outcomes.changed and reasons(result_of(plan, outcomes)) == [("promote", "")]
+    assert not outcomes.changed and reasons(result_of(plan, outcomes)) == [("unchanged", "")]
     for name, action in (("blobs", "mount"), ("manifests", "push"), ("tags", "create")):
         part = getattr(outcomes, name)
         assert dataclasses.replace(outcomes, **{name: Part((part.done[0]._replace(action=action),))}).changed
