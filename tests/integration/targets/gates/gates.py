@@ -10,10 +10,10 @@ import os
 import subprocess
 import sys
 import time
-from typing import NamedTuple
 
 from killing import kill_tree
-from openssl_signatures import BUNDLE, OCI_MANIFEST, Keys, Signatures, b64, digest_of
+from made_images import RECORD, Made
+from openssl_signatures import Keys
 from runs import (
     COLLECTION,
     OUTPUT,
@@ -41,57 +41,14 @@ sys.path.append(str(COLLECTION / "tools"))
 import guide_pages
 
 SOURCE, DESTINATION = "dev", "prod"
-CONFIG = "application/vnd.oci.image.config.v1+json"
-LAYER = "application/vnd.oci.image.layer.v1.tar"
-RECORD = "https://github.com/imageops/registry/promotion/v1"
 SPDX, SLSA = "https://spdx.dev/Document", "https://slsa.dev/provenance/v1"
 PREFIX = f"gates-{time.time_ns()}"
 """New at every run: what an earlier one has promoted would be equal."""
 
 
-class Made(NamedTuple):
-    """An image, as it is made."""
-
-    repository: str
-    labels: Plain = {}
-    annotations: Plain = {}
-    platform: str = "amd64"
-    created: str = "2020-01-01T00:00:00Z"
-    layer: int = 10
-    """Bytes."""
-    tag: str = "1.0"
-    statements: tuple[tuple[str, str, Plain], ...] = ()
-    """What is attached: key, predicate type and predicate."""
-
-    def tasks(self, registry: str, keys: Keys) -> list[Plain]:
-        """The tasks that push it."""
-        layer = b"x" * self.layer
-        config = {"os": "linux", "architecture": self.platform, "created": self.created}
-        blobs = {CONFIG: json.dumps({**config, "config": {"Labels": self.labels}}).encode(), LAYER: layer}
-        descriptors = {kind: described(kind, content) for kind, content in blobs.items()}
-        document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": descriptors[CONFIG]}
-        document.update(layers=[descriptors[LAYER]], annotations=self.annotations)
-        content = json.dumps(document).encode()
-        work = Signatures(keys, content)
-        attached = [
-            work.holding([work.statement(key, kind=kind, **predicate)], BUNDLE)
-            for key, kind, predicate in self.statements
-        ]
-        there = {**connection(registry), "repository": self.repository}
-        pushed = [*blobs.values(), *work.blobs.values()]
-        tasks = [task("blob", {**there, "content_base64": b64(one)}) for one in pushed]
-        manifests = [{"digest": work.digest, "content_base64": b64(content)}, *attached]
-        tasks += [task("manifest", {**there, **one}) for one in manifests]
-        return [*tasks, task("tag", {**there, "tag": self.tag, "digest": work.digest})]
-
-    @property
-    def named(self) -> Plain:
-        """As an entry of ``images``."""
-        return {"repository": self.repository, "tag": self.tag, "destination_repository": f"{PREFIX}/{self.repository}"}
-
-
-def described(kind: str, content: bytes) -> Plain:
-    return {"mediaType": kind, "digest": digest_of(content), "size": len(content)}
+def to_destination(made: Made) -> Plain:
+    """As an entry of ``images``."""
+    return {**made.named, "destination_repository": f"{PREFIX}/{made.repository}"}
 
 
 SOURCE_LABEL, LICENCES = "org.opencontainers.image.source", "org.opencontainers.image.licenses"
@@ -170,7 +127,7 @@ def cookbook() -> None:
 
 def looking(name: str, gate: Plain, pair: tuple[Made, Made], keys: Keys, records: str) -> Plain:
     ends = {**connection(DESTINATION), "source": connection(SOURCE)}
-    options = {**ends, "images": [made.named for made in pair], "gates": [gate]}
+    options = {**ends, "images": [to_destination(made) for made in pair], "gates": [gate]}
     if name == "minimum age":
         options["record"] = {"path": records}
     if name == "soak time":
@@ -186,7 +143,7 @@ def role() -> None:
     variables = {
         "promote_source": connection(SOURCE),
         "promote_destination": connection(DESTINATION),
-        "promote_images": [good.named, bad.named],
+        "promote_images": [to_destination(good), to_destination(bad)],
         "promote_gates": [gate],
     }
     steps = [{"name": "Promote", "ansible.builtin.include_role": {"name": PROMOTE}}]
@@ -205,7 +162,7 @@ def role() -> None:
     check(blocks == diff_of(foreseen), f"check mode has shown {diff_of(foreseen)}, and then it was {blocks}")
     check([block["after"].startswith(f"tag {good.tag}: sha256:") for block in blocks] == [True], f"{blocks}")
     check(blocks[0]["after"].endswith("by the plan, gates: required labels (passed)\n"), f"{blocks}")
-    again = playbook(play(steps), {**variables, "promote_images": [good.named]})
+    again = playbook(play(steps), {**variables, "promote_images": [to_destination(good)]})
     check("1 unchanged" in said_in(again), again.output)
 
 
@@ -248,7 +205,7 @@ def killed() -> None:
     playbook(play([step for made in images for step in made.tasks(SOURCE, keys)]), {})
     gate = {"name": "numbered", "that": "labels.number != null"}
     options: Plain = {**connection(DESTINATION), "source": connection(SOURCE), "artifacts": ["none"], "gates": [gate]}
-    options["images"] = [made.named for made in images]
+    options["images"] = [to_destination(made) for made in images]
     # So it takes some seconds until all are judged.
     slowly = task("image_copy", {**options, "requests_per_second": 2})
     for moment in (1, JUDGED // 2):

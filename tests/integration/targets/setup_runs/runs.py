@@ -18,6 +18,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from terminal import Answer, run_in_terminal
+
 from access_log import mark_logs, read_requests
 from catalogue import Options
 from errors import HarnessError
@@ -157,19 +159,19 @@ def playbook(
     expected: int | None = 0,
     noise: bool = False,
     afresh: bool = False,
+    answer: Answer | None = None,
 ) -> Run:
     """Run a playbook with these extra variables.
 
     ``expected`` is its exit status, None for any. It must print neither a warning nor a traceback, unless ``noise``.
     It runs in a process that has imported Ansible already, which is quicker, unless ``afresh``: for what Ansible does
-    when it starts, and for what is seen of its process.
+    when it starts, and for what is seen of its process. With an ``answer``, it runs in a terminal, where that is typed.
     """
     RECORD.unlink(missing_ok=True)
     extra = private_file("variables.json", json.dumps(variables))
     arguments = ("-i", str(hosts or inventory()), "-e", f"@{extra}", *arguments, str(name))
     try:
-        env = _environment(environment or {})
-        status, output = _started(arguments, env) if afresh else _imported(tuple(env.items())).run(arguments)
+        status, output = _run(arguments, _environment(environment or {}), answer, afresh=afresh)
     finally:
         extra.unlink()
     results = []
@@ -187,6 +189,17 @@ def _environment(more: Mapping[str, str]) -> dict[str, str]:
     ours = {name: value for name, value in os.environ.items() if name != "RUNS_STARTED"}
     recording = {"ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callbacks"), "ANSIBLE_CALLBACKS_ENABLED": "record"}
     return {**ours, **recording, "RECORD_FILE": str(RECORD), **more}
+
+
+def _run(
+    arguments: tuple[str, ...], environment: dict[str, str], answer: Answer | None, *, afresh: bool
+) -> tuple[int, str]:
+    """The exit status, and the output, of ansible-playbook."""
+    if answer is not None:
+        return run_in_terminal(["ansible-playbook", *arguments], environment, answer)
+    if afresh:
+        return _started(arguments, environment)
+    return _imported(tuple(environment.items())).run(arguments)
 
 
 def _started(arguments: Iterable[str], environment: Mapping[str, str]) -> tuple[int, str]:
