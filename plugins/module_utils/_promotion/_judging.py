@@ -180,4 +180,10 @@ def _copied_along(judgement: Judgement, image: PlannedImage) -> Judgement:
     if kept == wanted or (kept and image.digest != image.source_digest):
         return judgement
     reason = "what verifies isn't copied with the image: let artifacts take signatures along"
+    if image.digest != image.source_digest and wanted == {image.source_digest}:
+        # No choice of artifacts takes the signature of an index along that isn't promoted itself.
+        reason = (
+            f"what verifies is about {image.source_digest}, of which platforms takes a part, and isn't copied with "
+            "that: sign the images too, let each_image ask for it, and let artifacts take their signatures along"
+        )
     return judgement._replace(verified=False, reason=reason)

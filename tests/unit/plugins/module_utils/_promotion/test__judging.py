@@ -203,6 +203,9 @@ def test_of_some_platforms_the_signature_of_the_whole_index_counts(
     (one,) = plan.images
     assert one.action == "promote" and one.digest != top.digest
     assert one.judgement is not None and [found.subject for found in one.judgement.signatures] == [top.digest]
+    plan = judged(source, destination, item, signatures=(REQUIRED,))
+    assert plan.images[0].action == "refused" and "artifacts" in plan.images[0].reason
+    assert f"is about {top.digest}, of which platforms takes a part" in plan.images[0].reason
 
 
 def test_what_a_plan_claims_of_gates_and_signatures_is_not_believed(
