@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import typing as t
 
-from .._promotion._gates import ERROR, SEVERITIES, read_gates
+from .._promotion._document import PARTS
+from .._promotion._gates import ERROR, SEVERITIES, of_unknown_keys, read_gates
 from .._promotion._judging import Conditions
 from .._promotion._plan import Plan
 from .._promotion._signature_rules import read_rules
@@ -37,9 +38,13 @@ CONDITIONS: Plain = {
 }
 
 
-def conditions(params: Plain) -> Conditions:
+def conditions(task: Task) -> Conditions:
     """The conditions of a task. Raises :class:`InvalidInput` and :class:`LocalFileError`; nothing is requested."""
-    return Conditions(read_gates(params["gates"]), read_rules(params["signatures"] or []), first_sights(params))
+    params = task.params
+    gates = read_gates(params["gates"])
+    for sentence in of_unknown_keys(gates, PARTS):
+        task.module.warn(f"The {sentence}")
+    return Conditions(gates, read_rules(params["signatures"] or []), first_sights(params))
 
 
 def warn_of_gates(task: Task, plan: Plan) -> None:

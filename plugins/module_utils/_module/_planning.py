@@ -19,7 +19,7 @@ def plan_rules(task: Task, verification: Verification) -> PlanRules:
         artifacts_of_equal=task.params["compare_artifacts"],
         depth=verification.depth,
         repair=verification.repair,
-        conditions=conditions(task.params),
+        conditions=conditions(task),
         check=task.check_mode,
         summaries=task.diff_mode,
     )

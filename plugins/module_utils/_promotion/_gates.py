@@ -113,6 +113,20 @@ def keys_named(gates: t.Iterable[Gate]) -> frozenset[str] | None:
     return found
 
 
+def of_unknown_keys(gates: t.Iterable[Gate], known: t.Collection[str]) -> list[str]:
+    """A sentence for each gate that names what no document has, such as a text in the wrong quotes: that is null."""
+    sentences = []
+    for gate in gates:
+        names = sorted((gate.keys or frozenset()).difference(known))
+        if names:
+            named = ", ".join(f'"{name}"' for name in names)
+            sentences.append(
+                f"gate {gate.name!r} names {named}, and the image document has no such key: that gives null. Text is "
+                f"written in single quotes: '{names[0]}'."
+            )
+    return sentences
+
+
 def _gate(entry: Plain, where: str) -> Gate:
     name, that = entry["name"], entry["that"]
     if not name.strip():
@@ -120,8 +134,11 @@ def _gate(entry: Plain, where: str) -> Gate:
     try:
         expression = jmespath.compile(that)
     except (ValueError, RecursionError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise InvalidInput(f"{where}.that: {that!r} is no JMESPath expression: {first}") from None
+        first = str(error).strip().splitlines()[0].partition(", for expression")[0]
+        raise InvalidInput(
+            f"{where}.that: {that!r} is no JMESPath expression: {first}",
+            hint="Write numbers, true, false and null in backticks, and text in single quotes",
+        ) from None
     _check_functions(expression.parsed, where)
     repositories = ["*"] if entry["repositories"] is None else entry["repositories"]
     return Gate(

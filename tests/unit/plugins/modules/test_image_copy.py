@@ -237,6 +237,24 @@ def test_a_plan_that_was_carried_out_is_unchanged(registry: RegistryServer, opti
         assert [(image["action"], image["tags"][0]["action"]) for image in again["images"]] == [("unchanged", "exists")]
 
 
+def test_a_plan_of_a_second_tag_that_was_carried_out_is_unchanged(registry: RegistryServer, options: Plain) -> None:
+    """Where the first tag was there before: only the second one was to move, and has."""
+    succeed("image_copy", options)
+    options = {**options, "images": [{**options["images"][0], "tags": ["1.0", "stable"]}]}
+    plan = succeed("image_diff_info", options)
+    assert succeed("image_copy", {**options, "plan": plan})["images"][0]["action"] == "promote"
+    again = succeed("image_copy", {**options, "plan": plan})
+    assert again["changed"] is False and [image["action"] for image in again["images"]] == ["unchanged"]
+
+
+def test_a_plan_of_a_signed_image_that_was_carried_out_is_unchanged(source: RegistryServer, options: Plain) -> None:
+    sign_by_tag(source, "a/b:1.0")
+    plan = succeed("image_diff_info", options)
+    assert succeed("image_copy", {**options, "plan": plan})["images"][0]["action"] == "promote"
+    again = succeed("image_copy", {**options, "plan": plan})
+    assert again["changed"] is False and [image["action"] for image in again["images"]] == ["unchanged"]
+
+
 def test_of_a_plan_that_was_carried_out_what_is_lost_since_is_promoted(
     registry: RegistryServer, options: Plain
 ) -> None:

@@ -382,9 +382,22 @@ def test_a_gate_that_only_warns(ends: Ends) -> None:
     assert f"{ends.source.host}/a/b:2.0: gate 'a gate': No team (it gave null)." in json.dumps(result["warnings"])
 
 
+def test_a_gate_that_names_no_key_of_the_document_is_told(ends: Ends) -> None:
+    """Text in the wrong quotes is a key that nothing has: null is equal to null, and such a gate would let all pass."""
+    gates = [gate('lables.team == "app"'), {**gate("labels.team == images[0].x"), "name": "known"}]
+    options = {**ends.options, "images": [{"repository": "a/b", "tag": "2.0"}], "gates": gates}
+    words = (
+        'The gate \'a gate\' names "app", "lables", and the image document has no such key: that gives null. Text is '
+        "written in single quotes: 'app'."
+    )
+    (warning,) = succeed("image_diff_info", options)["warnings"]
+    assert words in (warning if isinstance(warning, str) else warning["event"]["msg"])
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
+        ({"gates": [gate("total_size < 5")]}, "Write numbers, true, false and null in backticks"),
         ({"gates": [gate("tag ==")]}, "gates[0].that"),
         ({"gates": [gate("lenght(tag)")]}, "there is no function lenght()"),
         ({"gates": [gate("tag"), gate("digest")]}, "gates[1]: another gate is called 'a gate'"),
