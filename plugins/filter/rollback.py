@@ -41,7 +41,8 @@ def rollback_plan(
 def _read(path: str, result: t.Mapping[str, t.Any]) -> tuple[Record, str]:
     content = result.get("content")
     if not isinstance(content, str):
-        raise InvalidInput(f"record: {path} can't be read: {result.get('msg') or 'no reason is given'}")
+        hint = "" if path.startswith("/") else "Give its whole path, which begins with a slash"
+        raise InvalidInput(f"record: {path} can't be read: {result.get('msg') or 'no reason is given'}", hint=hint)
     try:
         return parse_record(base64.b64decode(content)), path.rpartition("/")[2]
     except binascii.Error:
@@ -57,9 +58,9 @@ def rollback_result(plan: Plain, copied: Plain, removed: Plain) -> Plain:
         raise AnsibleFilterError(f"rollback_result takes what rollback_plan returns: {error}") from error
 
 
-def rollback_failure(summary: Plain, plan: Plain, removed: Plain) -> str:
+def rollback_failure(summary: Plain, plan: Plain, removed: Plain, looked: Plain | None = None) -> str:
     try:
-        return rollback_problem(plan, summary, removed)
+        return rollback_problem(plan, summary, removed, looked or {})
     except (KeyError, TypeError) as error:
         raise AnsibleFilterError(f"rollback_failure takes what rollback_result returns: {error}") from error
 

@@ -79,7 +79,7 @@ EXAMPLES = r"""
 RETURN = r"""
 exists:
   description:
-    - Whether the directory and all the images exist.
+    - Whether the directory and all the images exist. A directory that doesn't exist is named in a warning.
     - Not returned together with RV(failures), because it is unknown then.
   returned: when known
   type: bool
@@ -370,6 +370,8 @@ def look(task: Task) -> dict[str, t.Any]:
             f"newest: {params['newest']} is no number of records", hint="Give 1 or more, or leave it out"
         )
     looks = [] if params["path"] is None else [in_directory(params["path"])]
+    if looks and not looks[0].exists:
+        task.module.warn(f"The directory of records {params['path']} isn't there.")
     failures: list[dict[str, t.Any]] = []
     if params["repository"] is not None or params["images"] is not None:
         names = image_names(params)

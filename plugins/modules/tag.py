@@ -255,7 +255,9 @@ from ..module_utils._module._task import Task, create_module, run
 def tag_item(entry: dict[str, t.Any], params: dict[str, t.Any]) -> TagItem:
     repository, tag = check_repository(entry["repository"], own_place(params)), check_tag(entry["tag"])
     if params["state"] == "present" and not entry["digest"]:
-        raise InvalidInput(f"no digest is given for {repository}:{tag}")
+        raise InvalidInput(
+            f"no digest is given for {repository}:{tag}", hint="Give the digest to which it is to point, or its content"
+        )
     previous = entry["previous_digest"]
     return TagItem(
         repository=repository,

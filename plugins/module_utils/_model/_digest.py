@@ -20,6 +20,8 @@ from ._shown import quoted
 
 _ENCODED_LENGTH = {"sha256": 64, "sha512": 128}
 _DIGEST = re.compile(r"(sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})", re.ASCII)
+_BEGINNING = re.compile(r"(sha256:)?[a-f0-9]{7,63}", re.ASCII)
+_WHOLE = "Reports show the beginning of digests; results and records have all of them"
 
 
 def is_digest(text: object) -> bool:
@@ -45,7 +47,10 @@ def check_digest(text: object, option: str = "") -> str:
         why = f"{algorithm} takes {_ENCODED_LENGTH[algorithm]} hexadecimal digits, this has {len(encoded)} characters"
     else:
         why = "only the digits 0-9 and a-f in lower case may follow the ':'"
-    raise InvalidInput(f"{f'{option}: ' if option else ''}malformed digest {quoted(text)}: {why}")
+    raise InvalidInput(
+        f"{f'{option}: ' if option else ''}malformed digest {quoted(text)}: {why}",
+        hint=_WHOLE if _BEGINNING.fullmatch(str(text)) else "",
+    )
 
 
 def algorithm_of(digest: str) -> str:

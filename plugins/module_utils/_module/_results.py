@@ -13,17 +13,23 @@ from .._model._errors import NoTagAlone, RegistryError, RepositoryMissing
 
 Plain = dict[str, t.Any]
 Outcome = t.TypeVar("Outcome")
+_LOWER = ("a", "an", "another", "it", "no", "the", "there")
 
 
 def failure(error: RegistryError, **place: t.Any) -> Plain:
     """One entry of ``failures``: what failed, in one sentence and in facts."""
     return {
         **place,
-        "msg": str(error),
+        "msg": _as_sentence(str(error)),
         "error": error.facts(),
         "repository_missing": isinstance(error, RepositoryMissing),
         **({"needs_delete_manifest": True} if isinstance(error, NoTagAlone) else {}),
     }
+
+
+def _as_sentence(text: str) -> str:
+    """A sentence begins with a capital letter, unless it begins with the name of an option or of a registry."""
+    return text[0].upper() + text[1:] if text.partition(" ")[0] in _LOWER else text
 
 
 def message_of(failures: t.Sequence[Plain]) -> Plain:

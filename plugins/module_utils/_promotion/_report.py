@@ -62,7 +62,7 @@ def report(summary: Plain, *, check_mode: bool = False) -> list[str]:
     ]
     requests = summary["transfer"].get("requests", 0)
     totals = f"{', '.join(told)}; {count(requests, 'request')}, {', '.join(sizes)}"
-    record = _about_record(summary.get("record") or {}, check_mode)
+    record = [*_about_record(summary.get("record") or {}, check_mode), *_about_attached(summary, check_mode)]
     return [*lines, *_about_kept(summary, check_mode), *_about_left(summary), *record, totals]
 
 
@@ -96,6 +96,12 @@ def _about_record(record: Plain, check_mode: bool) -> list[str]:
     return [f"{how}: {record['path']}{about}"]
 
 
+def _about_attached(summary: Plain, check_mode: bool) -> list[str]:
+    """How many images have a record attached, where any has."""
+    number = sum(1 for image in summary["images"] if image.get("record_attached") is True)
+    return [f"{'would be attached' if check_mode else 'attached'}: {count(number, 'record')}"] if number else []
+
+
 def problem(images: t.Sequence[Plain], not_reverted: t.Sequence[Plain] = ()) -> str:
     """Why images of a summary could not be promoted, each reason once; empty where all could.
 
@@ -109,7 +115,8 @@ def problem(images: t.Sequence[Plain], not_reverted: t.Sequence[Plain] = ()) -> 
     if len(reasons) > len(parts):
         parts.append(f"and {len(reasons) - len(parts)} more")
     if len(failed) > len(at_fault):
-        parts.append(f"{len(failed) - len(at_fault)} others were blocked by that")
+        others = len(failed) - len(at_fault)
+        parts.append(f"{count(others, 'other')} {'was' if others == 1 else 'were'} blocked by that")
     reverted = sum(1 for image in images for tag in image.get("tags", ()) if tag["action"] == REVERTED)
     if reverted:
         parts.append(f"{count(reverted, 'tag')} that had moved {'is' if reverted == 1 else 'are'} back")

@@ -81,8 +81,8 @@ def rollback_of(record: t.Any, images: t.Any, registry: str, name: str = "") -> 
     read = _record(record)
     if registry and not same_registry(read.destination, registry):
         raise InvalidInput(
-            f"record: it is about {read.destination}, and rollback_destination is {registry}",
-            hint="Give the record of a promotion to this registry, or its registry as destination",
+            f"record: it is of a promotion to {read.destination}, and rollback_destination is {registry}",
+            hint=f"Give the record of a promotion to {registry}, or {read.destination} as rollback_destination",
         )
     tags = _selected(read, wanted)
     back = [

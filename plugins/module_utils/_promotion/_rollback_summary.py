@@ -17,10 +17,18 @@ from ._summary_of_tasks import sum_of_transfers
 from ._words import STILL_SERVED, count, short
 
 _Place = tuple[t.Any, t.Any]
+_EXPECTED = (
+    " (expected_destination_digest). If that is right, change expected_destination_digest.",
+    ". Another client moved it meanwhile; compare again.",
+)
+"""How image_copy, and tag, end a sentence about a tag that points to another digest than was expected."""
+_SINCE = " by the record. It was moved since. To go back with the other tags only, name these in rollback_images."
+_DELETE_MANIFEST = " delete_manifest: true"
+"""How tag begins what to do where a tag can't be removed alone; the role has no such variable."""
 
 
 def rollback_summary(plan: Plain, copied: Plain, removed: Plain) -> Plain:
-    """What a rollback did: ``changed``, ``images``, ``removed``, ``not_reverted``, ``record``, ``transfer``.
+    """What a rollback did: ``changed``, ``images``, ``removed``, ``kept``, ``not_reverted``, ``record``, ``transfer``.
 
     ``plan`` is what was to go back, ``copied`` the result of ``image_copy`` for its images, and ``removed`` that of
     ``tag`` for the tags that the promotion had created. Either may be of a task that was skipped, or failed as a whole.
@@ -40,27 +48,30 @@ def rollback_summary(plan: Plain, copied: Plain, removed: Plain) -> Plain:
         "changed": copied.get("changed") is True or removed.get("changed") is True,
         "images": copied.get("images", []),
         "removed": gone,
+        # Nobody has asked for these: they are as they were.
+        "kept": [] if "tags" in removed or "msg" in removed or "msg" in copied else plan["created"],
         "not_reverted": [*copied.get("not_reverted", ()), *not_removed],
         "record": copied.get("record", NOT_RECORDED),
         "transfer": sum_of_transfers([copied, removed]),
     }
 
 
-def rollback_problem(plan: Plain, summary: Plain, removed: Plain) -> str:
+def rollback_problem(plan: Plain, summary: Plain, removed: Plain, looked: Plain) -> str:
     """Why tags could not go back, in sentences; empty where all could.
 
-    That a registry can't remove a tag alone is none: such tags stay, and are listed.
+    ``looked`` is the result of the look at the tags that would be removed, before anything moved. That a registry can't
+    remove a tag alone is no problem: such tags stay, and are listed.
     """
+    if "msg" in looked:
+        return _as_rollback(str(looked["msg"]))
     images = summary["images"]
     lost = [image["reference"] for image in images if image["action"] == MISSING]
     if not lost:
         return _as_rollback(problem(images)) or _problem_of_removal(removed)
     others = _as_rollback(problem([image for image in images if image["action"] != MISSING]))
-    source = plan["source"] or "their source"
     are, them = ("is", "it") if len(lost) == 1 else ("are", "them")
-    told = (
-        f"{', '.join(lost)} {are} gone. Promote {them} again from {source}, if it still has {them}, and then go back."
-    )
+    again = f"again from {plan['source']}, if it still has {them}" if plan["source"] else "again"
+    told = f"{', '.join(lost)} {are} gone. Promote {them} {again}, and then go back."
     return f"{told} | {others}" if others else told
 
 
@@ -77,6 +88,10 @@ def rollback_lines(summary: Plain, *, check_mode: bool = False) -> list[str]:
         ]
     totals = [f"{count(len(lines), 'tag')} {back}", f"{len(summary['removed'])} {gone}"]
     lines += [f"{gone}: {one['repository']}:{one['tag']}" for one in summary["removed"]]
+    lines += [
+        f"left alone: {one['repository']}:{one['tag']}, which the promotion created (rollback_created_tags is keep)"
+        for one in summary["kept"]
+    ]
     lines += [f"not reverted: {one['repository']}:{one['tag']}: {one['reason']}" for one in summary["not_reverted"]]
     if summary["record"].get("path"):
         lines.append(f"recorded ({summary['record']['outcome']}): {summary['record']['path']}")
@@ -85,10 +100,9 @@ def rollback_lines(summary: Plain, *, check_mode: bool = False) -> list[str]:
 
 def _as_rollback(sentence: str) -> str:
     """What is said of a digest that was expected, in words of a rollback: the record has named it."""
-    return sentence.replace(
-        " (expected_destination_digest). If that is right, change expected_destination_digest.",
-        " by the record. It was moved since. To go back with the other tags only, name these in rollback_images.",
-    )
+    for words in _EXPECTED:
+        sentence = sentence.replace(words, _SINCE)
+    return sentence
 
 
 def _problem_of_removal(removed: Plain) -> str:
@@ -101,7 +115,7 @@ def _problem_of_removal(removed: Plain) -> str:
 def _reasons(plan: Plain, removed: Plain) -> dict[_Place, str]:
     """Why tags that the promotion had created are still there, or may be."""
     if removed.get("failures"):
-        reasons = {_place(one): str(one["msg"]) for one in removed["failures"]}
+        reasons = {_place(one): str(one["msg"]).partition(_DELETE_MANIFEST)[0] for one in removed["failures"]}
     else:
         reasons = {_place(tag): str(removed["msg"]) for tag in plan["created"]} if "msg" in removed else {}
     pending = {_place(tag): STILL_SERVED for tag in removed.get("tags", ()) if tag.get("deletion_pending") is True}

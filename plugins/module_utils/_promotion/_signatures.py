@@ -25,6 +25,7 @@ from . import _cosign_tag, _notation, _sigstore_bundle
 from ._signature_rules import EXEMPT, IF_PRESENT, SignatureRule, rule_for
 from ._signed_content import read_signed
 from ._trust import Subject
+from ._words import count
 
 Plain = dict[str, t.Any]
 
@@ -119,7 +120,9 @@ def _problem(tried: t.Sequence[_Tried], rule: SignatureRule, digest: str) -> lis
     if not tried:
         return [f"{digest} has no signature"]
     reasons = list(dict.fromkeys(one.signature.reason for one in tried))
-    more = f" (and {len(reasons) - 1} other reasons)" if len(reasons) > 1 else ""
+    more = f" (and {count(len(reasons) - 1, 'other reason')})" if len(reasons) > 1 else ""
+    if len(tried) == 1:
+        return [f"the signature of {digest} doesn't verify: {reasons[0]}"]
     return [f"none of the {len(tried)} signatures of {digest} verifies: {reasons[0]}{more}"]
 
 

@@ -50,7 +50,7 @@ def test_a_record_in_a_file_and_as_a_result_say_the_same() -> None:
         (None, {"images": []}, "rollback_images: nothing says what goes back"),
         (PATH, {"file": READ, "record_to": 7}, "rollback_record_to: it is neither a path nor a mapping"),
         (statement_of(DONE), {"record_to": {"actor": "ci"}}, "rollback_record_to: it names no path, and "),
-        (PATH, {"file": READ, "registry": "x.example"}, "rollback_record: it is about prod.example"),
+        (PATH, {"file": READ, "registry": "x.example"}, "rollback_record: it is of a promotion to prod.example"),
     ],
 )
 def test_why_nothing_can_go_back_is_a_sentence_with_the_roles_variable(
@@ -65,7 +65,8 @@ def test_each_filter_takes_what_the_one_before_returns() -> None:
     result = FILTERS["rollback_result"](plan, {"skipped": True}, {})
     assert FILTERS["rollback_failure"](result, plan, {}) == ""
     assert FILTERS["rollback_report"](result, check_mode=True) == [
-        "0 tags would go back, 0 would be removed; 0 requests"
+        "left alone: prod/app:1.4.2, which the promotion created (rollback_created_tags is keep)",
+        "0 tags would go back, 0 would be removed; 0 requests",
     ]
 
 

@@ -134,7 +134,7 @@ def test_a_summary_is_what_the_diff_shows(registry: RegistryServer, one: str) ->
             2,
             True,
         ),
-        ({"tag": "stable"}, "no digest is given for a/b:stable.", 0, True),
+        ({"tag": "stable"}, "No digest is given for a/b:stable.", 0, True),
         (
             {"tag": "stable", "digest": "two", "content_base64": "e30="},
             "Cannot tag {place}:stable: the manifest's bytes have the digest ",

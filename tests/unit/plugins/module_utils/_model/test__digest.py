@@ -58,6 +58,13 @@ def test_anything_else_is_refused_saying_why(text: object, why: str) -> None:
         check_digest(text)
 
 
+@pytest.mark.parametrize("text", ["sha256:d92b568be950", "d92b568be950", HEX[:63]])
+def test_who_copies_what_a_report_shows_is_told_where_all_of_it_is(text: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        check_digest(text)
+    assert "results and records have all of them" in caught.value.hint
+
+
 def test_a_refused_digest_is_shown_short_and_escaped() -> None:
     with pytest.raises(InvalidInput) as caught:
         check_digest("\x1b[2J" * 1000)

@@ -198,7 +198,7 @@ def test_a_secret_is_refused_before_the_work_begins(old_core: None) -> None:
     module = Module(username="u", password="app", repository="team/app")
     module.no_log_values.add("app")
     end = ended(raising(AssertionError("work began")), module)
-    assert end.failed and "the value of password" in end.result["msg"]
+    assert end.failed and "The value of password" in end.result["msg"]
     # Ansible would cut it out of the sentence, and adds the options unless others are given.
     assert not module.no_log_values and end.result["invocation"] == {"module_args": {}}
     assert end.result["transfer"]["requests"] == 0

@@ -121,7 +121,7 @@ def test_failures_fail_the_task_with_all_that_was_done(number: int, more: str) -
     failures = [failure(NotFound(f"no {place}"), repository="a", tag=str(place)) for place in range(number)]
     end = ended(lambda task: {"changed": True, "tags": ["x"], "failures": failures})
     assert end.failed
-    assert end.result["msg"] == f"no 0.{more}"
+    assert end.result["msg"] == f"No 0.{more}"
     assert end.result["repository_missing"] is False
     assert (end.result["changed"], end.result["tags"], end.result["failures"]) == (True, ["x"], failures)
     assert "transfer" in end.result

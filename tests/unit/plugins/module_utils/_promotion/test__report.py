@@ -208,3 +208,14 @@ def test_a_report_says_where_the_promotion_is_recorded(
     summary = told(both, done(both))
     without = report(summary, check_mode=check_mode)
     assert report({**summary, "record": record}, check_mode=check_mode) == [*without[:-1], *lines, without[-1]]
+
+
+@pytest.mark.parametrize(
+    ("check_mode", "words"), [(False, "attached: 1 record"), (True, "would be attached: 1 record")]
+)
+def test_a_report_says_how_many_records_are_attached(both: Plan, check_mode: bool, words: str) -> None:
+    summary = told(both, done(both))
+    assert words not in report(summary, check_mode=check_mode)
+    summary["images"][0]["record_attached"] = True
+    summary["images"][1]["record_attached"] = False
+    assert words in report(summary, check_mode=check_mode)

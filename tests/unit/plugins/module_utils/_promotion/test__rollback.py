@@ -175,7 +175,12 @@ def test_a_record_of_a_result_says_where_it_is_from(source: t.Any, reverts: str)
         (None, ["a/b"], "prod.example", "images[0]: an entry is a mapping with repository, tag, digest"),
         (None, [{"repository": "a/b", "tags": ["1"]}], "prod.example", "images[0]: an entry is a mapping with"),
         (None, "a/b", "prod.example", "images: it is no list"),
-        (DONE, [], "other.example", "record: it is about prod.example, and rollback_destination is other.example"),
+        (
+            DONE,
+            [],
+            "other.example",
+            "record: it is of a promotion to prod.example, and rollback_destination is other.example",
+        ),
         (DONE, [{"repository": "x"}], "prod.example", "images[0]: the record says of no tag x that it was moved"),
         (
             DONE,

@@ -34,13 +34,12 @@ MOVED: Plain = {
 }
 RECORD: Plain = {"path": "/records/2.promotion.json", "outcome": "done", "finished": []}
 COPIED: Plain = {"changed": True, "images": [MOVED], "record": RECORD, "transfer": {"requests": 5}}
+HINTED = "Cannot delete: no. delete_manifest: true deletes the manifest, and with it all other tags on it."
 REMOVED: Plain = {
     "changed": True,
     "tags": [{"repository": "a/b", "tag": "9", "action": "delete", "previous_digest": DIGEST, "digest": ""}],
-    "failures": [
-        {"repository": "a/b", "tag": "10", "digest": "", "msg": "Cannot delete: no.", "needs_delete_manifest": True}
-    ],
-    "msg": "Cannot delete: no.",
+    "failures": [{"repository": "a/b", "tag": "10", "digest": "", "msg": HINTED, "needs_delete_manifest": True}],
+    "msg": HINTED,
     "transfer": {"requests": 3},
 }
 NOT_REVERTED: Plain = {
@@ -58,6 +57,7 @@ def test_what_went_back_was_removed_and_could_not_be() -> None:
         "changed": True,
         "images": [MOVED],
         "removed": [{"repository": "a/b", "tag": "9", "digest": DIGEST}],
+        "kept": [],
         "not_reverted": [NOT_REVERTED],
         "record": RECORD,
         "transfer": {"requests": 8},
@@ -85,10 +85,10 @@ def test_what_the_copy_could_not_put_back_is_among_it() -> None:
 
 def test_a_tag_that_the_registry_cannot_remove_alone_is_no_failure_and_another_one_is() -> None:
     summary = rollback_summary(PLAN, COPIED, REMOVED)
-    assert rollback_problem(PLAN, summary, REMOVED) == ""
+    assert rollback_problem(PLAN, summary, REMOVED, {}) == ""
     denied = {"repository": "a/b", "tag": "9", "digest": "", "msg": "Cannot delete: can't delete a tag alone, denied."}
     removed = {**REMOVED, "tags": [], "changed": False, "failures": [*REMOVED["failures"], denied]}
-    assert rollback_problem(PLAN, summary, removed) == denied["msg"]
+    assert rollback_problem(PLAN, summary, removed, {}) == denied["msg"]
     assert [one["reason"] for one in rollback_summary(PLAN, COPIED, removed)["not_reverted"]] == [
         denied["msg"],
         NOT_REVERTED["reason"],
@@ -100,7 +100,7 @@ def test_a_removal_that_failed_as_a_whole_leaves_every_created_tag() -> None:
     summary = rollback_summary(PLAN, COPIED, removed)
     assert summary["removed"] == []
     assert summary["not_reverted"] == [{**NOT_REVERTED, "tag": tag, "reason": removed["msg"]} for tag in ("9", "10")]
-    assert rollback_problem(PLAN, summary, removed) == (
+    assert rollback_problem(PLAN, summary, removed, {}) == (
         "The tags that the promotion created were not removed. Cannot log in to prod.example: 401."
     )
 
@@ -116,7 +116,7 @@ def test_a_tag_that_is_still_served_or_may_be_is_not_removed() -> None:
         "The registry has accepted to remove it, and still serves it.",
         unknown["msg"],
     ]
-    assert rollback_problem(PLAN, summary, removed) == unknown["msg"]
+    assert rollback_problem(PLAN, summary, removed, {}) == unknown["msg"]
 
 
 def test_only_a_removal_is_a_change_too() -> None:
@@ -130,24 +130,28 @@ def test_without_results_nothing_was_done(copied: Plain) -> None:
         "changed": False,
         "images": [],
         "removed": [],
+        "kept": [] if "msg" in copied else PLAN["created"],
         "not_reverted": [],
         "record": NOT_RECORDED,
         "transfer": {},
     }
-    assert rollback_lines(summary) == ["0 tags went back, 0 removed; 0 requests"]
-    assert rollback_problem(PLAN, summary, {}) == ""
+    left = [
+        f"left alone: a/b:{tag}, which the promotion created (rollback_created_tags is keep)" for tag in ("9", "10")
+    ]
+    assert rollback_lines(summary) == [*left * bool(summary["kept"]), "0 tags went back, 0 removed; 0 requests"]
+    assert rollback_problem(PLAN, summary, {}, {}) == ""
 
 
 def test_a_digest_that_is_gone_is_said_with_where_it_could_come_from() -> None:
     gone = {**MOVED, "action": "missing", "reason": "it isn't there"}
     summary = {"images": [gone, {**MOVED, "action": "refused", "reason": "another reason"}]}
-    assert rollback_problem(PLAN, summary, {}) == (
+    assert rollback_problem(PLAN, summary, {}, {}) == (
         f"prod.example/a/b@{OTHER_DIGEST} is gone. Promote it again from dev.example, if it still has it, and then go "
         "back. | another reason"
     )
     two = {"images": [gone, {**gone, "reference": "prod.example/c"}]}
-    assert rollback_problem({**PLAN, "source": ""}, two, {}).startswith(
-        f"prod.example/a/b@{OTHER_DIGEST}, prod.example/c are gone. Promote them again from their source, if it still"
+    assert rollback_problem({**PLAN, "source": ""}, two, {}, {}).startswith(
+        f"prod.example/a/b@{OTHER_DIGEST}, prod.example/c are gone. Promote them again, and then go back."
     )
 
 
@@ -156,6 +160,15 @@ def test_a_tag_that_moved_since_is_told_in_words_of_a_rollback() -> None:
     item = BY_DIGEST._replace(tags=("2",), expected_destination_digest=DIGEST)
     (compared,) = compare_images(registry.client, registry.client, [item])
     refused = {**MOVED, "action": "refused", "reason": compared.reason}
-    sentence = rollback_problem(PLAN, {"images": [refused]}, {})
+    sentence = rollback_problem(PLAN, {"images": [refused]}, {}, {})
     assert f"and {DIGEST} was expected by the record. It was moved since." in sentence
     assert "expected_destination_digest" not in sentence
+
+
+def test_a_created_tag_that_moved_since_is_told_in_words_of_a_rollback() -> None:
+    conflict = f"Cannot delete prod.example/a/b:9: it points to {OTHER_DIGEST}, and {DIGEST} was expected. "
+    looked = {"msg": f"{conflict}Another client moved it meanwhile; compare again.", "failed": True}
+    sentence = rollback_problem(PLAN, {"images": []}, {}, looked)
+    assert (
+        sentence.startswith(f"{conflict[:-2]} by the record. It was moved since.") and "compare again" not in sentence
+    )
