@@ -158,12 +158,13 @@ class _Trial:
         try:
             manifest = self._registry.get_manifest(self._repository, descriptor.digest, descriptor.media_type)
             found = [(form, layer) for form, layers_of in _FORMS.items() for layer in layers_of(manifest)]
-        except BAD_CONTENT as error:
-            return [self._failed(_form_of(descriptor.artifact_type), descriptor.digest, error)]
-        kinds = (descriptor.artifact_type, manifest.artifact_type)
-        if not found and (is_tagged or any(map(_is_signature, kinds))):
-            form = next(map(_form_of, filter(_is_signature, kinds)), COSIGN_TAG)
-            return [self._failed(form, descriptor.digest, Unverified("it has no signature in a form that is known"))]
+        except BAD_CONTENT as problem:
+            return [self._failed(_form_of(descriptor.artifact_type), descriptor.digest, problem)]
+        # What the manifest says of itself counts for more than what a list says of it.
+        kind = descriptor.artifact_type if manifest.artifact_type in UNTYPED else manifest.artifact_type
+        if not found and (is_tagged or _is_signature(kind)):
+            error = Unverified("it has no signature in a form that is known")
+            return [self._failed(_form_of(kind), descriptor.digest, error)]
         return [self._try(form, layer, descriptor.digest) for form, layer in found[:_MOST]]
 
     def _try(self, form: str, layer: Descriptor, digest: str) -> _Tried:

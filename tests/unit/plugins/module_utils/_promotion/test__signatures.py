@@ -183,6 +183,15 @@ def test_a_referrer_that_is_called_a_signature_and_has_another_form_does_not_ver
     _unknown_form(images, form)
 
 
+def test_a_list_that_calls_something_else_a_signature_makes_it_none(images: Images) -> None:
+    made = signed_statement(images.image.digest, KEY, SIGN)
+    other = Made(made.layer._replace(media_type="application/spdx+json"), made.content)
+    found = images.attach(other, "application/spdx+json")
+    listed = Descriptor(OCI_MANIFEST, found.digest, found.size, artifact_type=BUNDLE)
+    images.registry.listed[images.image.digest] = (listed,)
+    assert images.judge(mode="if_present") == Judgement(True)
+
+
 def _unknown_form(images: Images, form: str) -> None:
     """It is told, and passes nowhere; one that verifies beside it is enough."""
     for mode in ("required", "if_present"):
