@@ -14,7 +14,7 @@ import json
 import typing as t
 
 from .._model._deliverable import deliverable
-from .._model._errors import InvalidInput
+from .._model._errors import InvalidInput, printable
 from .._model._selection import matches_any
 
 Plain = dict[str, t.Any]
@@ -85,7 +85,8 @@ class GateResult(t.NamedTuple):
     @property
     def sentence(self) -> str:
         """Why it failed, without the image."""
-        return f"gate {self.name!r}: {self.message} (it gave {json.dumps(self.value, default=str)[:200]})"
+        value = printable(json.dumps(self.value, default=str, ensure_ascii=False))
+        return f"gate {self.name!r}: {self.message} (it gave {value[:200]})"
 
 
 def read_gates(entries: t.Sequence[Plain]) -> tuple[Gate, ...]:

@@ -83,6 +83,11 @@ def test_a_warning_refuses_nothing_and_a_message_is_kept() -> None:
     assert found.sentence == "gate 'a gate': Tags are versions here (it gave false)"
 
 
+def test_a_value_is_told_in_its_own_letters_and_on_one_line() -> None:
+    found = gate("labels.name").judge({"labels": {"name": "Gr\u00f6\u00dfe\u202e\n"}})
+    assert found.sentence.endswith('(it gave "Gr\u00f6\u00dfe \\n")')
+
+
 def test_a_long_value_is_cut() -> None:
     found = gate("repeated").judge({"repeated": ["x" * 100] * 100})
     assert isinstance(found.value, str) and len(found.value) == 1003
