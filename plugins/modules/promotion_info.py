@@ -15,9 +15,9 @@ description:
   - Returns both in one shape, newest first.
   - The module doesn't verify records. Anyone who may push to a repository can attach one. M(imageops.registry.signature_info) says who
     signed it.
-  - That the directory or an image is missing is not a failure. A record that can't be read isn't either. The task warns of it, and returns it in
+  - A missing directory or image is not a failure. A record that can't be read isn't either. The task warns of it, and returns it in
     RV(unreadable).
-  - Other files in the directory are ignored, and so is everything else that refers to an image.
+  - Other files in the directory, and other referrers of an image, are ignored.
 author:
   - imageops maintainers (@imageops)
 extends_documentation_fragment:
@@ -60,13 +60,17 @@ EXAMPLES = r"""
 - name: Show them
   ansible.builtin.debug:
     msg: >-
-      {{ item.0.finished_at or 'unfinished' }} {{ item.0.outcome }}: {{ item.1.repository }}
-      {{ item.1.tags | map(attribute='tag') | join(', ') }} is {{ item.1.digest[:19] }}
-      (was {{ item.1.tags | map(attribute='previous_digest') | select | map('truncate', 19, true, '') | unique | join(', ') or 'new' }}),
-      by {{ item.0.actor or 'unknown' }}: {{ item.0.reason or 'no reason given' }}
+      {{ item.0.finished_at or item.0.begun_at }} {{ item.0.outcome }}: {{ item.1.repository }}
+      {{ moved | map(attribute='tag') | join(', ') }} to {{ item.1.digest[:19] }}
+      (was {{ moved | map(attribute='previous_digest') | map('truncate', 19, true, '') | map('default', 'new', true) | join(', ') }}),
+      by {{ item.0.actor or 'unknown' }}:
+      {{ 'rollback of ' ~ item.0.reverts if item.0.reverts else item.0.reason or 'no reason given' }}
+  vars:
+    moved: "{{ item.1.tags | selectattr('action', 'in', ['create', 'replace']) }}"
   loop: "{{ history.promotions | subelements('images') }}"
   loop_control:
     label: "{{ item.1.reference }}"
+  when: moved != []
 
 - name: Find where an image has been promoted to
   imageops.registry.promotion_info:
@@ -85,7 +89,7 @@ exists:
   type: bool
   sample: true
 promotions:
-  description: The records, newest first. The time at which a promotion ended counts, or for an unfinished one, the time at which it began.
+  description: The records, newest first. The time at which a promotion ended counts, or if its outcome is V(begun), the time at which it began.
   returned: success
   type: list
   elements: dict
@@ -199,7 +203,7 @@ promotions:
             action:
               description:
                 - V(create), V(replace), V(exists), V(skip), V(refused), V(failed) or V(reverted).
-                - In an unfinished record, what was about to be done.
+                - In a record whose outcome is V(begun), what was about to be done.
               type: str
               sample: create
         action:
@@ -237,13 +241,13 @@ promotions:
       type: str
       sample: "2026-05-31T12:00:00Z"
     finished_at:
-      description: When it ended. Null if the record is unfinished.
+      description: When it ended. Null if the outcome is V(begun).
       type: str
       sample: "2026-05-31T12:00:09Z"
     outcome:
       description:
         - V(done), V(reverted) if every tag that had moved is back, or V(failed).
-        - V(begun) if the promotion is still running, or was cut off.
+        - V(begun) if the promotion is still running, or was interrupted.
       type: str
       sample: done
     collection_version:
@@ -251,7 +255,7 @@ promotions:
       type: str
       sample: 0.9.0
     reverts:
-      description: The record that a rollback went back from. Null for promotions.
+      description: The record that a rollback reverts. The name of its file, or the digest of an attached record. Null for promotions.
       type: str
       sample:
     not_reverted:
@@ -269,7 +273,7 @@ promotions:
       type: str
       sample: /var/lib/promotions/20260531T120000Z-5f3c9a10.promotion.json
 unreadable:
-  description: What should be a record and can't be read.
+  description: Files and referrers that should be records but can't be read.
   returned: success
   type: list
   elements: dict

@@ -259,11 +259,14 @@ def the_guide_runs() -> None:
     for name, text in guide_pages.files("plan_approve").items():
         (GUIDE / name).write_text(on_real_registries(text, image))
     done = playbook(GUIDE / "plan.yml", {})
-    (tags,) = done.of("Show for each tag what it points to, and what would be done")["msg"].values()
-    check([tag["action"] for tag in tags] == ["create", "create"], f"{tags}")
+    (shown,) = (one["msg"] for one in done.of("Show what would be promoted")["results"])
+    check([tag["action"] for tag in shown["tags"]] == ["create", "create"], f"{shown}")
+    check(shown["action"] == "promote" and shown["reason"] == "", f"{shown}")
+    reviewed = playbook(GUIDE / "carry_out.yml", {}, "--check", "--diff")
+    check(f"+tag stable: {shown['digest']}" in reviewed.output, reviewed.output)
     check(served(image) == "", "the plan has promoted something")
     playbook(GUIDE / "carry_out.yml", {})
-    check(served(image) == served(image, "stable") != "", "what was planned isn't served")
+    check(served(image) == served(image, "stable") == shown["digest"], "what was planned isn't served")
 
 
 def awx_hands_the_plan_on() -> None:
@@ -277,7 +280,7 @@ def awx_hands_the_plan_on() -> None:
         given.update({f"{side}_{key}": value for key, value in login.items()})
     trusting = {"REQUESTS_CA_BUNDLE": CONFIG["registries_ca"]}
     done = playbook(GUIDE / "awx-plan.yml", given, environment=trusting)
-    handed = done.of("Hand the plan to the next node")["ansible_stats"]["data"]
+    handed = done.of("Pass the plan to the next node")["ansible_stats"]["data"]
     check(list(handed) == ["approved_plan"], f"{list(handed)}")
     done = playbook(GUIDE / "awx-carry-out.yml", {**given, **handed}, environment=trusting)
     (promoted,) = done.of("Hand on what was done")["ansible_stats"]["data"]["promoted"]["images"]

@@ -259,7 +259,10 @@ def gates_and_signatures_judge_what_it_goes_back_to() -> None:
 
 
 def the_guide_runs() -> None:
-    """Its promotion, twice, with another image; then its rollback, and the playbook of the collection."""
+    """Its promotion, twice, with another image; then its rollback, and the playbook of the collection.
+
+    Promotions of another repository came later, into the same directory: they stay.
+    """
     directory, destination = OUTPUT / "guide", "prod"
     records = directory / "promotions"
     records.mkdir(parents=True)
@@ -270,21 +273,32 @@ def the_guide_runs() -> None:
             there = rf"\1registry: {REGISTRIES[runs]['address']}\n\1plain_http: true"
             text = re.sub(rf"^( *)registry: {registry}$", there, text, flags=re.MULTILINE)
         files[name] = text.replace("/var/lib/promotions", str(records)).replace('"1.4.2"', json.dumps(first["tag"]))
-    for image in (first, second):
-        # Both to the repository of the first.
-        text = files["promote.yml"].replace("- repository: team/app", f"- repository: {image['repository']}")
-        also = rf"\1\2\n\1destination_repository: {first['repository']}\n"
-        (directory / "promote.yml").write_text(re.sub(r"( +)(tags: \[stable\])\n", also, text))
-        playbook(directory / "promote.yml", {})
+    other = f"{first['repository']}-other"
+    for repository in (first["repository"], other):
+        for image in (first, second):
+            text = files["promote.yml"].replace("- repository: team/app", f"- repository: {image['repository']}")
+            also = rf"\1\2\n\1destination_repository: {repository}\n"
+            (directory / "promote.yml").write_text(re.sub(r"( +)(tags: \[stable\])\n", also, text))
+            playbook(directory / "promote.yml", {})
     at = {**connection(destination), "repository": first["repository"], "tag": "stable"}
-    check(call([task("manifest_info", at)]).of("manifest_info")["digest"] == second["digest"], "it isn't promoted")
-    (directory / "rollback.yml").write_text(files["rollback.yml"])
+    beside = {**at, "repository": other}
+
+    def served() -> list[str]:
+        done = call([task("manifest_info", at), task("manifest_info", beside, name="beside")])
+        return [done.of("manifest_info")["digest"], done.of("beside")["digest"]]
+
+    check(served() == [second["digest"]] * 2, "it isn't promoted")
+    (directory / "none.yml").write_text(files["rollback.yml"].replace("team/app", "team/nowhere"))
+    done = playbook(directory / "none.yml", {}, expected=2)
+    words = "says that a promotion to production moved stable of team/nowhere."
+    check(words in done.of("Stop if there is none")["msg"], done.output)
+    (directory / "rollback.yml").write_text(files["rollback.yml"].replace("team/app", first["repository"]))
     done = playbook(directory / "rollback.yml", {})
     check("1 tag went back" in done.output, done.output)
-    check(call([task("manifest_info", at)]).of("manifest_info")["digest"] == first["digest"], "it isn't back")
+    check(served() == [first["digest"], second["digest"]], "it isn't back, or more went back")
     again = playbook(directory / "rollback.yml", {})
-    check("changed=0" in again.output and len(list(records.glob("*.promotion.json"))) == 3, again.output)
-    check(call([task("manifest_info", at)]).of("manifest_info")["digest"] == first["digest"], "it moved forward again")
+    check("changed=0" in again.output and len(list(records.glob("*.promotion.json"))) == 5, again.output)
+    check(served() == [first["digest"], second["digest"]], "it moved forward again")
     back = {"repository": first["repository"], "tag": "stable", "digest": first["digest"]}
     given = {"rollback_destination": connection(destination), "rollback_images": [back]}
     check("0 tags went back" in playbook(ROLLBACK, given).output, "the playbook moved something")
