@@ -91,7 +91,7 @@ options:
   keep_replaced:
     description:
       - Whether a digest that loses a tag gets another tag before, so that a garbage collection of the registry doesn't delete it. A rollback
-        needs it.
+        needs this digest.
       - The tag is C(replaced-) and the first 12 hexadecimal digits of the digest, in the repository at the destination. None is made if such a
         tag exists already, or if another tag of O(images) serves the digest and stays. If it can't be made, the tag doesn't move.
       - Nothing removes these tags. M(imageops.registry.tag_info) lists them, M(imageops.registry.tag) removes them. No image can be copied to
@@ -182,6 +182,45 @@ EXAMPLES = r"""
     repair: true
     requests_per_second: 20
     retry_max_wait: 30
+
+- name: Write a record of the promotion, for a rollback
+  imageops.registry.image_copy:
+    registry: prod.example
+    source: {registry: dev.example:5000}
+    images:
+      - {repository: team/app, tag: "1.4.2", tags: ["1.4.2", stable]}
+    record:
+      path: /var/lib/promotions
+      environment: production
+      reason: CHG-1234
+
+- name: Copy only images with the label team=app
+  imageops.registry.image_copy:
+    registry: prod.example
+    source: {registry: dev.example:5000}
+    images:
+      - {repository: team/app, tag: "1.4.2"}
+    gates:
+      - name: owner
+        that: labels.team == 'app'
+        msg: Images need the label team=app
+
+- name: Copy only images that a key has signed
+  imageops.registry.image_copy:
+    registry: prod.example
+    source: {registry: dev.example:5000}
+    images:
+      - {repository: team/app, tag: "1.4.2"}
+    signatures:
+      - keys: [/etc/keys/release.pub]
+
+- name: Never move tags of releases, but move stable
+  imageops.registry.image_copy:
+    registry: prod.example
+    source: {registry: dev.example:5000}
+    images:
+      - {repository: team/app, tag: "1.4.2", tags: ["1.4.2", stable]}
+    immutable_tags: ['[0-9]+\.[0-9]+\.[0-9]+']
 """
 
 RETURN = r"""

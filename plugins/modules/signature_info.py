@@ -14,7 +14,7 @@ description:
     verifies them with keys and certificates.
   - Signatures are verified against the digest of the image. The module returns every signature that it finds, and the reason if it doesn't
     verify.
-  - A signature that doesn't verify is not a failure, and neither is a missing image. Check RV(images[].verified).
+  - A signature that doesn't verify is not a failure, and neither is a missing image. Check RV(images[].verified). It is V(false) for both.
   - If the signatures of an image can't be read, the task fails. Unreadable signatures don't count as missing ones.
 author:
   - imageops maintainers (@imageops)
@@ -63,10 +63,10 @@ EXAMPLES = r"""
         annotations: {approved: "yes"}
   register: found
 
-- name: Show the images that don't verify
+- name: Show the images that don't meet their rule, or don't exist
   ansible.builtin.debug:
     msg: "{{ item.repository }}:{{ item.tag }}: {{ item.reason }}"
-  loop: "{{ found.images | rejectattr('verified') }}"
+  loop: "{{ found.images | selectattr('verified', 'eq', false) }}"
 """
 
 RETURN = r"""
@@ -122,11 +122,13 @@ images:
       sample: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
     # end of generated
     verified:
-      description: Whether the signatures of the image meet its rule. Null if the rule exempts the image.
+      description: Whether the signatures of the image meet its rule. False if the image doesn't exist. Null if the rule exempts the image.
       type: bool
       sample: true
     reason:
-      description: Why they don't. Empty if they do.
+      description:
+        - Why the signatures don't meet the rule, or that the image doesn't exist.
+        - Empty if they meet the rule, and if the rule exempts the image.
       type: str
       sample: ""
     # generated: image_signatures

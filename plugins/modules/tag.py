@@ -110,6 +110,31 @@ EXAMPLES = r"""
     tag: stable
     digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
 
+- name: Point a tag to a digest, only if it still points to another one
+  imageops.registry.tag:
+    registry: registry.example:5000
+    username: ci
+    password: "{{ vault_registry_password }}"
+    repository: team/app
+    tag: stable
+    digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+    previous_digest: sha256:9d1ae52d4dd6f0c5a4d3f6f2a3bbd2ad70b1c8d5a0ef1b1f8d3cb6e2b7a10c44
+
+- name: Point several tags to digests
+  imageops.registry.tag:
+    registry: registry.example:5000
+    username: ci
+    password: "{{ vault_registry_password }}"
+    tags:
+      - repository: team/app
+        tag: stable
+        digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
+      - repository: team/api
+        tag: stable
+        digest: sha256:9d1ae52d4dd6f0c5a4d3f6f2a3bbd2ad70b1c8d5a0ef1b1f8d3cb6e2b7a10c44
+    verify: true
+
+# Fails if the registry can't delete a tag alone, such as distribution 2.8.
 - name: Remove a tag
   imageops.registry.tag:
     registry: registry.example:5000
@@ -118,6 +143,17 @@ EXAMPLES = r"""
     repository: team/app
     tag: old
     state: absent
+
+# If the registry can't delete a tag alone, this also removes all other tags of the manifest.
+- name: Remove a tag from any registry
+  imageops.registry.tag:
+    registry: registry.example:5000
+    username: ci
+    password: "{{ vault_registry_password }}"
+    repository: team/app
+    tag: old
+    state: absent
+    delete_manifest: true
 """
 
 RETURN = r"""
