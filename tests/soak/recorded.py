@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from crowd import as_options, crowd, seed
+from engine import Engine
 from faults import parse_faults
 from faults.base import Answer, Fault, Request, error_answer
 from images import Manifest, image, layer
@@ -108,8 +109,10 @@ class Kept(NamedTuple):
 class Recorded:
     """One set of images at both ends, and its record."""
 
-    def __init__(self, rig: Rig, directory: Path) -> None:
+    def __init__(self, rig: Rig, directory: Path, finisher: Engine | None = None) -> None:
+        """``finisher`` is what finishes a promotion that was killed, by default what was killed."""
         self._rig = rig
+        self._finisher = finisher or rig.engine
         self._directory = directory
         self._members = crowd(rig.prefix(), _IMAGES, _LAYER)
         self._old: dict[Tag, Manifest] = {}
@@ -156,7 +159,7 @@ class Recorded:
     def finish(self) -> None:
         """Promote to the end; the record must have all that is needed to go back. Raises :class:`Problem`."""
         unfinished = [name for name, one in self.kept().records.items() if one["outcome"] == "begun"]
-        ended = self._rig.engine.run(self._params)
+        ended = self._finisher.run(self._params)
         if not ended.succeeded:
             raise Problem(f"the run after a killed one failed:\n{ended.output[:2000]}")
         record = ended.result["record"]
@@ -230,13 +233,13 @@ class Recorded:
             client.close()
 
 
-def kill_recorded(rig: Rig, directory: Path, moments: int, number: int) -> str:
+def kill_recorded(rig: Rig, directory: Path, moments: int, number: int, finisher: Engine | None = None) -> str:
     """Kill a promotion of 30 tags at so many random moments. Returns what happened, in words.
 
-    Raises :class:`Problem`.
+    ``finisher`` finishes it each time, by default what was killed. Raises :class:`Problem`.
     """
     chance = random.Random(number)
-    recorded = Recorded(rig, directory)
+    recorded = Recorded(rig, directory, finisher)
     killed = 0
     with Reader(rig.destination_address, recorded.watched) as reader:
         for _moment in range(moments):

@@ -112,6 +112,8 @@ def a_plan_is_carried_out_without_a_comparison() -> None:
         check([served(image) for image in images] == [one["digest"] for one in plan["images"]], f"{form} isn't served")
         again = playbook(PROMOTE, given)
         check(not result(again)["changed"] and "changed=0" in again.output, again.output)
+        actions = [image["action"] for image in result(again)["images"]]
+        check(actions == ["unchanged"] * 2 and "0 promoted, 2 unchanged" in again.output, again.output)
         say(f"a plan as {form}: {len(read)} requests for manifests at the source, all HEAD")
 
 

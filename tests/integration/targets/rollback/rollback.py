@@ -155,7 +155,7 @@ def all_of_a_record() -> None:
         check(not result(again)["changed"] and "changed=0" in again.output, again.output)
         removals = [line for line in made.wrote(moment) if not line.startswith("DELETE ")]
         check(removals == [] and made.number_of_records() == 3, f"{name}: a second run wrote {made.wrote(moment)}")
-        say(f"{name}: {len(made.before) - 1} tags went back, by a record; {len(done['removed'])} was removed")
+        say(f"{name}: {len(made.before) - 1} tags went back, by a record; removed: {len(done['removed'])}")
 
 
 def some_of_a_record() -> None:
@@ -316,7 +316,7 @@ def what_is_no_record() -> None:
         ({"rollback_record": str(other)}, "rollback_record: "),
         ({"rollback_record": None}, "rollback_images: nothing says what goes back"),
         ({"rollback_created_tags": "drop"}, "rollback_created_tags must be keep or remove"),
-        ({"rollback_destination": connection(SOURCE)}, "rollback_record: it is about"),
+        ({"rollback_destination": connection(SOURCE)}, "rollback_record: it is of a promotion to"),
     ):
         done = made.back(expected=2, **variables)
         check(words in failure(done), f"{words!r} isn't in {failure(done)!r}")
