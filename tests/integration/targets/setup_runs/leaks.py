@@ -17,6 +17,9 @@ from types import TracebackType
 
 from runs import Failed, check
 
+_PAUSE = 0.02
+"""Seconds between two looks at the processes."""
+_OFTEN = 25
 JWT = re.compile(rb"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}")
 
 
@@ -84,10 +87,17 @@ class Processes:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._ended.wait(0.02):
-            for entry in os.listdir("/proc"):
-                if entry.isdigit():
-                    try:
-                        self.seen.add(Path("/proc", entry, "cmdline").read_bytes())
-                    except OSError:
-                        continue
+        """A process that has just begun may become another one: it is looked at often, and later now and then."""
+        looks: dict[str, int] = {}
+        while not self._ended.wait(_PAUSE):
+            running = [entry for entry in os.listdir("/proc") if entry.isdigit()]
+            looks = {pid: looks.get(pid, -1) + 1 for pid in running}
+            for pid, number in looks.items():
+                if number < _OFTEN or number % _OFTEN == 0:
+                    self._look(pid)
+
+    def _look(self, pid: str) -> None:
+        try:
+            self.seen.add(Path("/proc", pid, "cmdline").read_bytes())
+        except OSError:
+            return

@@ -150,7 +150,7 @@ def reported(run: Run, sentence: str) -> None:
 def garbage_collection() -> None:
     """The children of tagged indexes are gone, and the tags stand."""
     images = seed("source", "single,multi,nested,docker-list", "verify/collected")
-    promote(images)
+    copied(images)
     tasks = len(promote(images).results)
     collect_garbage()
     check(result_of(promote(images))["changed"] is False, "tags alone tell that something is missing")
@@ -301,7 +301,7 @@ def damaged() -> None:
 def by_the_role() -> None:
     """What is damaged goes through all tasks of the role."""
     images = seed("source", "multi", "verify/role")
-    promote(images)
+    copied(images)
     digest = max(images[0]["blobs"], key=lambda blob: blob["size"])["digest"]
     stored(digest).write_bytes(b"short")
     restarted()
