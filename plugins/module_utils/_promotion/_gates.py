@@ -34,6 +34,8 @@ _LONGEST_VALUE = 1000
 """Characters of a value in JSON that a result has."""
 _DEPTH = 10
 """How deep a value is in a result or record, at most."""
+_NULL, _TRUTH_VALUES = "null", ("true", "false")
+"""What JSON has as literals, and JMESPath reads as the names of keys where there are no backticks."""
 _OWN_CONTEXT = ("subexpression", "pipe", "index_expression", "projection", "value_projection", "filter_projection")
 """What evaluates its first child where it stands itself, and the others on what that gave."""
 _UNEVALUABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, RecursionError)
@@ -115,15 +117,20 @@ def keys_named(gates: t.Iterable[Gate]) -> frozenset[str] | None:
 
 
 def of_unknown_keys(gates: t.Iterable[Gate], known: t.Collection[str]) -> list[str]:
-    """A sentence for each gate that names what no document has, such as a text in the wrong quotes: that is null."""
+    """A sentence for each gate that names what no document has, such as a text in the wrong quotes: that is null.
+
+    Whoever writes ``null`` without backticks means just that.
+    """
     sentences = []
     for gate in gates:
-        names = sorted((gate.keys or frozenset()).difference(known))
+        names = sorted((gate.keys or frozenset()).difference(known, [_NULL]))
         if names:
             named = ", ".join(f'"{name}"' for name in names)
+            how = f"Text is written in single quotes: '{names[0]}'"
+            if set(names) & set(_TRUTH_VALUES):
+                how = "Truth values are written in backticks: `true`"
             sentences.append(
-                f"gate {gate.name!r} names {named}, and the image document has no such key: that gives null. Text is "
-                f"written in single quotes: '{names[0]}'."
+                f"gate {gate.name!r} names {named}, and the image document has no such key: that gives null. {how}."
             )
     return sentences
 

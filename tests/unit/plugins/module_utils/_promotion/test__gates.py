@@ -8,7 +8,11 @@ import typing as t
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import InvalidInput
 from ansible_collections.imageops.registry.plugins.module_utils._promotion import _gates
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._gates import keys_named, read_gates
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._gates import (
+    keys_named,
+    of_unknown_keys,
+    read_gates,
+)
 
 DOCUMENT: dict[str, t.Any] = {
     "labels": {"team": "app", "org.opencontainers.image.licenses": "GPL-3.0-or-later"},
@@ -151,6 +155,14 @@ def test_a_gate_is_for_the_repositories_that_its_patterns_match() -> None:
 )
 def test_what_an_expression_names_of_the_document(that: str, keys: set[str] | None) -> None:
     assert gate(that).keys == keys
+
+
+def test_what_json_has_as_literals_is_no_key_with_a_wrong_name() -> None:
+    assert of_unknown_keys([gate("labels.team != null")], DOCUMENT) == []
+    (sentence,) = of_unknown_keys([gate("labels.team == null || verified == true")], {*DOCUMENT, "verified"})
+    assert sentence.startswith("gate 'a gate' names \"true\", and") and sentence.endswith("in backticks: `true`.")
+    (sentence,) = of_unknown_keys([gate("lables.team != null")], DOCUMENT)
+    assert sentence.startswith("gate 'a gate' names \"lables\", and") and sentence.endswith("quotes: 'lables'.")
 
 
 def test_gates_together_need_what_each_of_them_needs() -> None:
