@@ -32,10 +32,14 @@ def rollback_plan(
         if isinstance(record, str):
             record, name = _read(record, file or {})
         rollback = rollback_of(record, [] if images is None else images, registry, name)
-        return {"mistake": "", **rollback._asdict(), "record": recorded_where(given, record_to, rollback)}
+        return {**_plain(rollback), "record": recorded_where(given, record_to, rollback), "mistake": ""}
     except InvalidInput as error:
         sentence = _OPTION.sub(r"rollback_\1", str(error))
-        return {**Rollback([], [], [])._asdict(), "record": {}, "mistake": sentence}
+        return {**_plain(Rollback([], [])), "record": {}, "mistake": sentence}
+
+
+def _plain(rollback: Rollback) -> Plain:
+    return {**rollback._asdict(), "to_remove": rollback.to_remove}
 
 
 def _read(path: str, result: t.Mapping[str, t.Any]) -> tuple[Record, str]:

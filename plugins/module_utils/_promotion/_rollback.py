@@ -36,13 +36,17 @@ class Rollback(t.NamedTuple):
     """The images of ``image_copy``."""
     created: list[Plain]
     """The tags that the promotion has created: ``repository``, ``tag``, ``digest``."""
-    to_remove: list[Plain]
-    """The same as the tags of ``tag``, to be removed where they still point to that digest."""
     source: str = ""
     """From which registry the record says that its images came."""
     environment: str = ""
     reverts: str = ""
     """How records name the one that is reverted."""
+
+    @property
+    def to_remove(self) -> list[Plain]:
+        """``created`` as the tags of ``tag``, to be removed where they still point to that digest."""
+        names = ("repository", "tag")
+        return [{**{name: tag[name] for name in names}, "previous_digest": tag["digest"]} for tag in self.created]
 
 
 class _Wanted(t.NamedTuple):
@@ -77,7 +81,7 @@ def rollback_of(record: t.Any, images: t.Any, registry: str, name: str = "") -> 
             raise InvalidInput(
                 "images: nothing says what goes back", hint="Give a record, or images with their digests"
             )
-        return Rollback(_images([(_Way(one.repository, one.digest, None), one.tag) for one in wanted]), [], [])
+        return Rollback(_images([(_Way(one.repository, one.digest, None), one.tag) for one in wanted]), [])
     read = _record(record)
     if registry and not same_registry(read.destination, registry):
         raise InvalidInput(
@@ -95,12 +99,7 @@ def rollback_of(record: t.Any, images: t.Any, registry: str, name: str = "") -> 
         for (repository, _tag), tag in tags.items()
         if not tag.previous_digest
     ]
-    to_remove = [
-        {"repository": tag["repository"], "tag": tag["tag"], "previous_digest": tag["digest"]} for tag in created
-    ]
-    return Rollback(
-        _images(back), created, to_remove, read.source, read.environment, printable(name or _name_of(record))
-    )
+    return Rollback(_images(back), created, read.source, read.environment, printable(name or _name_of(record)))
 
 
 def recorded_where(record: t.Any, given: t.Any, rollback: Rollback) -> Plain:

@@ -62,7 +62,7 @@ def test_all_tags_that_moved_go_back_and_must_be_where_the_record_put_them() -> 
     assert rollback.images == [APP_BACK, WEB_BACK, WEB_OTHER]
     assert rollback.created == [CREATED]
     assert rollback.to_remove == [{"repository": "prod/app", "tag": "1.4.2", "previous_digest": DIGEST}]
-    assert rollback[3:] == ("dev.example:5000", "production", "a.promotion.json")
+    assert rollback[2:] == ("dev.example:5000", "production", "a.promotion.json")
 
 
 def test_one_whose_promotion_was_cut_off_goes_back_as_well() -> None:
@@ -72,7 +72,7 @@ def test_one_whose_promotion_was_cut_off_goes_back_as_well() -> None:
 @pytest.mark.parametrize("action", ["exists", "skip", "refused", "reverted"])
 def test_other_tags_stay(action: str) -> None:
     image = APP._replace(tags=(RecordedTag("stable", OTHER_DIGEST, DIGEST, action),))
-    assert rolled(DONE._replace(images=(image,)))[:3] == ([], [], [])
+    assert rolled(DONE._replace(images=(image,)))[:2] == ([], [])
 
 
 def test_a_tag_that_failed_may_have_moved_and_goes_back_as_well() -> None:
@@ -87,13 +87,13 @@ def test_a_tag_that_failed_may_have_moved_and_goes_back_as_well() -> None:
 def test_what_has_not_moved_yet_or_is_back_as_a_whole_stays(ended: Record) -> None:
     tags = (APP.tags[0]._replace(action="reverted"), APP.tags[1]._replace(action="failed"))
     record = ended._replace(images=(APP._replace(action="failed", tags=tags),))
-    assert rolled(record)[:3] == ([], [], [])
+    assert rolled(record)[:2] == ([], [])
 
 
 def test_a_tag_of_which_no_digest_is_known_stays() -> None:
     tags = (RecordedTag("stable", OTHER_DIGEST, "", "failed"), RecordedTag("1", DIGEST, DIGEST, "failed"))
     record = DONE._replace(outcome="failed", images=(APP._replace(action="failed", digest="", tags=tags),))
-    assert rolled(record)[:3] == ([], [], [])
+    assert rolled(record)[:2] == ([], [])
 
 
 def test_what_could_not_go_back_goes_back_now() -> None:
@@ -256,13 +256,13 @@ TEXTS: Plain = {"environment": "production", "reverts": "a.promotion.json"}
 def test_a_rollback_is_recorded_beside_what_it_reverts_or_where_it_is_said(
     record: t.Any, given: t.Any, where: Plain
 ) -> None:
-    rollback = Rollback([], [], [], environment="production", reverts="a.promotion.json")
+    rollback = Rollback([], [], environment="production", reverts="a.promotion.json")
     assert recorded_where(record, given, rollback) == where
 
 
 def test_no_other_place_is_taken_for_a_record() -> None:
     with pytest.raises(InvalidInput, match="^record_to: it is neither a path nor a mapping"):
-        recorded_where(None, ["/a"], Rollback([], [], []))
+        recorded_where(None, ["/a"], Rollback([], []))
 
 
 @pytest.mark.parametrize("registry", [7, None, ["prod.example"], {"registry": "prod.example"}])
