@@ -23,7 +23,7 @@ options:
           - A directory on the host on which the module runs. It must exist. Several runs can use it at the same time.
           - M(imageops.registry.image_copy) writes each record into a file of its own, before the first tag moves, and replaces the file when
             the promotion has ended. If the record can't be written, the module fails before it writes to a registry.
-          - If the record of an earlier promotion says that it has begun, and that run was cut off, the module warns. A run of
+          - If the record of an earlier promotion says V(begun), and that run was interrupted, the module warns. A run of
             M(imageops.registry.image_copy) that moves the same tags of the same destination to the same digests finishes the record.
           - The file C(first-seen.json) in it records when each digest was first seen at its source. Gates over C(first_seen_seconds)
             need it. Whoever builds images can write any time into C(created), but can't change this file.
@@ -32,8 +32,8 @@ options:
         description:
           - Whether M(imageops.registry.image_copy) attaches a record to every image that it promotes. The record is about that image alone.
             It is a referrer of the promoted digest at the destination, and is copied with the image by later promotions.
-          - Records are attached after the tags have moved. Each digest gets one record for each O(record.environment). Without
-            O(record.environment), the registry takes its place.
+          - Records are attached after the tags have moved, to images that the run promotes. Images that are already equal get none.
+          - Each digest gets one record for each O(record.environment). Without O(record.environment), the name of the registry is used.
           - If the registry refuses the record, the module warns, and the image stays promoted.
         type: bool
         default: false
@@ -44,14 +44,15 @@ options:
           - A signed record is a Sigstore bundle, the format that cosign writes. M(imageops.registry.signature_info) verifies it with the public
             key and the predicate type V(https://github.com/imageops/registry/promotion/v1).
           - With a key, a record that is already attached counts only if this key has signed it.
-          - If M(imageops.registry.image_copy) can't use the key, it fails before it sends a request.
+          - If M(imageops.registry.image_copy) can't use the key, it fails before it sends a request. The role
+            P(imageops.registry.promote#role) then has already compared the images, and nothing is written.
           - Requires O(record.attach=true), and the Python library C(cryptography) where the module runs.
         type: str
       sign_passphrase:
         description: The passphrase of O(record.sign_with), if the key is encrypted.
         type: str
       environment:
-        description: The name of the environment that the destination is, such as V(staging). The record has it.
+        description: The name of the environment that the destination belongs to, such as V(staging). The record has it.
         type: str
       actor:
         description:

@@ -521,7 +521,7 @@ record:
       type: str
       sample: done
     finished:
-      description: The files of records whose runs were cut off, and which this run has finished.
+      description: The files of records of interrupted runs that this run has finished.
       type: list
       elements: str
       sample: []

@@ -93,7 +93,7 @@ counts:
   sample: {unchanged: 1, promote: 1, skip: 0, missing: 0, refused: 0, failed: 0}
 unfinished_records:
   description:
-    - The files of records in the directory O(record.path) whose promotions have begun, and were cut off. M(imageops.registry.image_copy)
+    - The files of records in the directory O(record.path) whose promotions were interrupted. M(imageops.registry.image_copy)
       can finish them.
     - Records of promotions that run at this moment aren't in the list.
   returned: success
