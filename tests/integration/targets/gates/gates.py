@@ -203,7 +203,7 @@ def killed() -> None:
     keys = Keys(OUTPUT / "keys")
     images = [Made(f"judged/image-{number}", labels={"number": str(number)}) for number in range(JUDGED)]
     playbook(play([step for made in images for step in made.tasks(SOURCE, keys)]), {})
-    gate = {"name": "numbered", "that": "labels.number != null"}
+    gate = {"name": "numbered", "that": "labels.number != `null`"}
     options: Plain = {**connection(DESTINATION), "source": connection(SOURCE), "artifacts": ["none"], "gates": [gate]}
     options["images"] = [to_destination(made) for made in images]
     # So it takes some seconds until all are judged.
