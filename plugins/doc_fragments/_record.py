@@ -45,7 +45,7 @@ options:
             key and the predicate type V(https://github.com/imageops/registry/promotion/v1).
           - With a key, a record that is already attached counts only if this key has signed it.
           - If M(imageops.registry.image_copy) can't use the key, it fails before it sends a request. The role
-            P(imageops.registry.promote#role) then has already compared the images, and nothing is written.
+            P(imageops.registry.promote#role) has compared the images by then, but nothing is written to a registry.
           - Requires O(record.attach=true), and the Python library C(cryptography) where the module runs.
         type: str
       sign_passphrase:
