@@ -15,6 +15,7 @@ from ansible.errors import AnsibleFilterError
 from ..module_utils._model._errors import InvalidInput
 from ..module_utils._promotion._record import Record
 from ..module_utils._promotion._record_reading import parse_record
+from ..module_utils._promotion._recording import RecordTexts
 from ..module_utils._promotion._rollback import Rollback, recorded_where, rollback_of
 from ..module_utils._promotion._rollback_summary import rollback_lines, rollback_problem, rollback_summary
 from ..plugin_utils._kept import whole
@@ -32,14 +33,16 @@ def rollback_plan(
         if isinstance(record, str):
             record, name = _read(record, file or {})
         rollback = rollback_of(record, [] if images is None else images, registry, name)
-        return {**_plain(rollback), "record": recorded_where(given, record_to, rollback), "mistake": ""}
+        return {**_plain(rollback, recorded_where(given, record_to, rollback)), "mistake": ""}
     except InvalidInput as error:
         sentence = _OPTION.sub(r"rollback_\1", str(error))
-        return {**_plain(Rollback([], [])), "record": {}, "mistake": sentence}
+        return {**_plain(Rollback([], []), {}), "mistake": sentence}
 
 
-def _plain(rollback: Rollback) -> Plain:
-    return {**rollback._asdict(), "to_remove": rollback.to_remove}
+def _plain(rollback: Rollback, record: Plain) -> Plain:
+    kept = {name: value for name, value in record.items() if name in ("path", *RecordTexts._fields)}
+    removals = kept if "path" in kept else {}
+    return {**rollback._asdict(), "to_remove": rollback.to_remove, "record": record, "removals": removals}
 
 
 def _read(path: str, result: t.Mapping[str, t.Any]) -> tuple[Record, str]:
@@ -55,16 +58,18 @@ def _read(path: str, result: t.Mapping[str, t.Any]) -> tuple[Record, str]:
         raise InvalidInput(f"record: {path} isn't the record of a promotion: {error.reason}") from None
 
 
-def rollback_result(plan: Plain, copied: Plain, removed: Plain) -> Plain:
+def rollback_result(plan: Plain, copied: Plain, removed: Plain, recorded: Plain | None = None) -> Plain:
     try:
-        return rollback_summary(plan, whole(copied), removed)
+        return rollback_summary(plan, whole(copied), removed, recorded or {})
     except (KeyError, OSError, TypeError, ValueError) as error:
         raise AnsibleFilterError(f"rollback_result takes what rollback_plan returns: {error}") from error
 
 
-def rollback_failure(summary: Plain, plan: Plain, removed: Plain, looked: Plain | None = None) -> str:
+def rollback_failure(
+    summary: Plain, plan: Plain, removed: Plain, looked: Plain | None = None, recorded: Plain | None = None
+) -> str:
     try:
-        return rollback_problem(plan, summary, removed, looked or {})
+        return rollback_problem(plan, summary, removed, looked or {}, recorded or {})
     except (KeyError, TypeError) as error:
         raise AnsibleFilterError(f"rollback_failure takes what rollback_result returns: {error}") from error
 

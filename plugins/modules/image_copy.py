@@ -88,6 +88,35 @@ options:
     type: str
     choices: [fail, continue]
     default: fail
+  record_removed:
+    description:
+      - Tags that an earlier task has removed from the destination. The record names them with the action V(reverted). The role
+        P(imageops.registry.rollback#role) gives it for tags that a promotion had created.
+      - Requires O(record.path), and that O(images) is empty.
+    type: dict
+    suboptions:
+      tags:
+        description: The tags.
+        type: list
+        elements: dict
+        required: true
+        suboptions:
+          repository:
+            description: The repository at the destination.
+            type: str
+            required: true
+          tag:
+            description: The tag.
+            type: raw
+            required: true
+          digest:
+            description: The digest that the tag pointed to.
+            type: str
+            required: true
+      into:
+        description: The path of a record in O(record.path), of a rollback at the same destination, that gets the tags. Without it, they get a
+          new record.
+        type: str
   keep_replaced:
     description:
       - Whether a digest that loses a tag gets another tag before, so that a garbage collection of the registry doesn't delete it. A rollback
@@ -707,7 +736,7 @@ from ..module_utils._module._condition_arguments import CONDITIONS
 from ..module_utils._module._connection import module_arguments
 from ..module_utils._module._copying import copy_images
 from ..module_utils._module._image_arguments import IMAGE_OPTIONS, image_items, two_registries
-from ..module_utils._module._record_arguments import RECORD
+from ..module_utils._module._record_arguments import RECORD, REMOVED, check_removed, recorded_removals
 from ..module_utils._module._task import PROGRESS, Task, create_module, run
 from ..module_utils._module._verification_arguments import VERIFICATION, verification
 
@@ -715,9 +744,14 @@ from ..module_utils._module._verification_arguments import VERIFICATION, verific
 def copy(task: Task) -> dict[str, t.Any]:
     items = image_items(task.params, two_registries(task.params))
     wanted = verification(task.params)
+    removed = check_removed(task.params)
     destination = task.registry(writing=True, pushed_to=True)
     plan, trusted = task.params["plan"], task.params["trust_plan"]
-    return copy_images(task, task.source(), destination, items, wanted, plan, trusted=trusted)
+    result = copy_images(task, task.source(), destination, items, wanted, plan, trusted=trusted)
+    if removed:
+        recorded = recorded_removals(task, destination.name, removed)
+        result.update(record=recorded.as_plain(), changed=True)
+    return result
 
 
 ARGUMENTS = module_arguments(
@@ -726,6 +760,7 @@ ARGUMENTS = module_arguments(
         **VERIFICATION,
         **CONDITIONS,
         **RECORD,
+        **REMOVED,
         **PROGRESS,
         "plan": {"type": "dict"},
         "trust_plan": {"type": "bool", "default": False},

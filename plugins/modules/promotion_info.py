@@ -203,7 +203,7 @@ promotions:
             action:
               description:
                 - V(create), V(replace), V(exists), V(skip), V(refused), V(failed) or V(reverted).
-                - In a record whose outcome is V(begun), what was about to be done.
+                - In a record whose outcome is C(begun), what was about to be done.
               type: str
               sample: create
         action:

@@ -27,11 +27,12 @@ _DELETE_MANIFEST = " delete_manifest: true"
 """How tag begins what to do where a tag can't be removed alone; the role has no such variable."""
 
 
-def rollback_summary(plan: Plain, copied: Plain, removed: Plain) -> Plain:
+def rollback_summary(plan: Plain, copied: Plain, removed: Plain, recorded: Plain) -> Plain:
     """What a rollback did: ``changed``, ``images``, ``removed``, ``kept``, ``not_reverted``, ``record``, ``transfer``.
 
     ``plan`` is what was to go back, ``copied`` the result of ``image_copy`` for its images, and ``removed`` that of
-    ``tag`` for the tags that the promotion had created. Either may be of a task that was skipped, or failed as a whole.
+    ``tag`` for the tags that the promotion had created, ``recorded`` that of the task that recorded these. Each may be
+    of a task that was skipped, or failed as a whole.
     """
     reasons = _reasons(plan, removed)
     gone = [
@@ -51,12 +52,18 @@ def rollback_summary(plan: Plain, copied: Plain, removed: Plain) -> Plain:
         # Nobody has asked for these: they are as they were.
         "kept": [] if "tags" in removed or "msg" in removed or "msg" in copied else plan["created"],
         "not_reverted": [*copied.get("not_reverted", ()), *not_removed],
-        "record": copied.get("record", NOT_RECORDED),
+        "record": _record_of(copied, recorded),
         "transfer": sum_of_transfers([copied, removed]),
     }
 
 
-def rollback_problem(plan: Plain, summary: Plain, removed: Plain, looked: Plain) -> str:
+def _record_of(copied: Plain, recorded: Plain) -> Plain:
+    """The record of the rollback. Where only tags were removed, it is that of these."""
+    found: Plain = copied.get("record") or NOT_RECORDED
+    return found if found["outcome"] else recorded.get("record") or found
+
+
+def rollback_problem(plan: Plain, summary: Plain, removed: Plain, looked: Plain, recorded: Plain) -> str:
     """Why tags could not go back, in sentences; empty where all could.
 
     ``looked`` is the result of the look at the tags that would be removed, before anything moved. That a registry can't
@@ -67,7 +74,7 @@ def rollback_problem(plan: Plain, summary: Plain, removed: Plain, looked: Plain)
     images = summary["images"]
     lost = [image["reference"] for image in images if image["action"] == MISSING]
     if not lost:
-        return _as_rollback(problem(images)) or _problem_of_removal(removed)
+        return _as_rollback(problem(images)) or _problem_of_removal(removed) or _problem_of_record(recorded)
     others = _as_rollback(problem([image for image in images if image["action"] != MISSING]))
     are, them = ("is", "it") if len(lost) == 1 else ("are", "them")
     again = f"again from {plan['source']}, if it still has {them}" if plan["source"] else "again"
@@ -110,6 +117,10 @@ def _problem_of_removal(removed: Plain) -> str:
         reasons = [str(one["msg"]) for one in removed["failures"] if one.get("needs_delete_manifest") is not True]
         return " | ".join(dict.fromkeys(reasons))
     return f"The tags that the promotion created were not removed. {removed['msg']}" if "msg" in removed else ""
+
+
+def _problem_of_record(recorded: Plain) -> str:
+    return f"The tags that were removed are not recorded. {recorded['msg']}" if "msg" in recorded else ""
 
 
 def _reasons(plan: Plain, removed: Plain) -> dict[_Place, str]:

@@ -120,6 +120,11 @@ def failure(done: Run) -> str:
     return str(done.of("Fail where tags could not go back")["msg"])
 
 
+def created_by(made: Promoted) -> str:
+    """The tag that the second promotion created."""
+    return f"{made.web}:new"
+
+
 def all_of_a_record() -> None:
     """Foreseen by check mode; once; and the digests are those of before, which is recorded.
 
@@ -150,6 +155,9 @@ def all_of_a_record() -> None:
         check(Path(done["record"]["path"]).parent == made.records, f"{done['record']}")
         check((own["reverts"], own["outcome"]) == (made.record.name, "done"), f"{own}")
         check(own["environment"] == "production" and made.number_of_records() == 3, f"{own}")
+        of_new = [tag for image in own["images"] for tag in image["tags"] if tag["tag"] == "new"]
+        gone = [{"tag": "new", "previous_digest": "", "digest": entry["digest"], "action": "reverted"}]
+        check(of_new == (gone if name in REMOVES_TAGS else []), f"{own}")
         moment = mark()
         again = made.back(rollback_created_tags="remove")
         check(not result(again)["changed"] and "changed=0" in again.output, again.output)
@@ -204,9 +212,21 @@ def created_tags_stay_unless_they_are_to_go() -> None:
     """And where one was moved since, nothing goes back."""
     made = Promoted(DESTINATIONS[0], "created")
     done = result(made.back())
-    created = f"{made.web}:new"
-    check(made.served() == {**made.before, created: made.after[created]}, f"{made.served()}")
+    check(made.served() == {**made.before, created_by(made): made.after[created_by(made)]}, f"{made.served()}")
+    check(done["kept"] == [{"repository": made.web, "tag": "new", "digest": made.after[created_by(made)]}], f"{done}")
     check(done["not_reverted"] == [] and done["removed"] == [], f"{done}")
+    for name in (one for one in DESTINATIONS if one in REMOVES_TAGS):
+        made = Promoted(name, "created-only")
+        entry = {"repository": made.web, "tag": "new"}
+        done = result(made.back(rollback_created_tags="remove", rollback_images=[entry]))
+        check(made.served() == {**made.after, created_by(made): ""}, f"{made.served()}")
+        own = json.loads(Path(done["record"]["path"]).read_text())["predicate"]
+        check(
+            (own["reverts"], own["outcome"], own["environment"]) == (made.record.name, "done", "production"), f"{own}"
+        )
+        check(made.number_of_records() == 3 and own["images"][0]["tags"][0]["action"] == "reverted", f"{own}")
+        again = made.back(rollback_created_tags="remove", rollback_images=[entry])
+        check("changed=0" in again.output and made.number_of_records() == 3, again.output)
     made = Promoted(DESTINATIONS[0], "created-moved")
     made.point(made.web, "new", made.before[f"{made.web}:stable"])
     before = made.served()

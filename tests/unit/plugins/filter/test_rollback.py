@@ -31,7 +31,8 @@ def test_a_record_in_a_file_and_as_a_result_say_the_same() -> None:
     assert of_file["mistake"] == "" and of_file["images"] and of_file["created"]
     assert of_file["record"] == {"path": "/records", "environment": "production", "reverts": "a.promotion.json"}
     as_result = FILTERS["rollback_plan"](statement_of(DONE), [], "prod.example")
-    assert as_result == {**of_file, "record": {}, "reverts": ""}
+    assert of_file["removals"] == of_file["record"]
+    assert as_result == {**of_file, "record": {}, "removals": {}, "reverts": ""}
     assert FILTERS["rollback_plan"](statement_of(DONE)) == as_result
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import typing as t
 
@@ -442,3 +443,44 @@ def test_no_part_of_a_login_is_in_a_record(recorded: Plain, given: str, kept: st
     done = succeed("image_copy", {**recorded, "record": {**recorded["record"], **texts}})
     record = parse_record(pathlib.Path(done["record"]["path"]).read_bytes())
     assert [record.job, record.reason, record.actor, record.environment] == [kept] * 4
+
+
+@pytest.fixture
+def removals(options: Plain, tmp_path: pathlib.Path) -> Plain:
+    tags = [{"repository": "a/b", "tag": "new", "digest": OTHER_DIGEST}]
+    record = {"path": str(tmp_path), "environment": "production", "reverts": "first.promotion.json"}
+    return {**options, "images": [], "record": record, "record_removed": {"tags": tags}}
+
+
+def test_tags_that_were_removed_are_recorded(registry: RegistryServer, removals: Plain, tmp_path: pathlib.Path) -> None:
+    foreseen = succeed("image_copy", removals, check=True)
+    assert foreseen["record"] == {"path": None, "outcome": "done", "finished": []} and not list(tmp_path.iterdir())
+    done = succeed("image_copy", removals)
+    (file,) = tmp_path.iterdir()
+    assert done["record"] == {"path": str(file), "outcome": "done", "finished": []} and done["changed"] is True
+    predicate = json.loads(file.read_text())["predicate"]
+    tag = {"tag": "new", "previous_digest": "", "digest": OTHER_DIGEST, "action": "reverted"}
+    assert predicate["reverts"] == "first.promotion.json" and predicate["images"][0]["tags"] == [tag]
+    assert registry.requests == []
+    removals["record_removed"]["into"] = str(file)
+    succeed("image_copy", removals)
+    assert len(json.loads(file.read_text())["predicate"]["images"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"record": None}, "record_removed: it is for a task without images, with record.path"),
+        ({"images": [{"repository": "a/b", "tag": "1.0"}]}, "record_removed: it is for a task without images"),
+        ({"record_removed": {"tags": [{"repository": "a/b", "tag": "x", "digest": "y"}]}}, "record_removed.tags[0]"),
+        ({"record_removed": {"tags": [], "into": None}}, ""),
+    ],
+)
+def test_what_is_recorded_as_removed_is_checked(
+    registry: RegistryServer, removals: Plain, changes: Plain, words: str
+) -> None:
+    if words:
+        assert words in fail("image_copy", {**removals, **changes})["msg"]
+    else:
+        assert succeed("image_copy", {**removals, **changes})["changed"] is False
+    assert registry.requests == []

@@ -52,7 +52,7 @@ NOT_REVERTED: Plain = {
 
 
 def test_what_went_back_was_removed_and_could_not_be() -> None:
-    summary = rollback_summary(PLAN, COPIED, REMOVED)
+    summary = rollback_summary(PLAN, COPIED, REMOVED, {})
     assert summary == {
         "changed": True,
         "images": [MOVED],
@@ -80,16 +80,16 @@ def test_what_went_back_was_removed_and_could_not_be() -> None:
 
 def test_what_the_copy_could_not_put_back_is_among_it() -> None:
     one = {**NOT_REVERTED, "tag": "1", "previous_digest": OTHER_DIGEST}
-    assert rollback_summary(PLAN, {**COPIED, "not_reverted": [one]}, {})["not_reverted"] == [one]
+    assert rollback_summary(PLAN, {**COPIED, "not_reverted": [one]}, {}, {})["not_reverted"] == [one]
 
 
 def test_a_tag_that_the_registry_cannot_remove_alone_is_no_failure_and_another_one_is() -> None:
-    summary = rollback_summary(PLAN, COPIED, REMOVED)
-    assert rollback_problem(PLAN, summary, REMOVED, {}) == ""
+    summary = rollback_summary(PLAN, COPIED, REMOVED, {})
+    assert rollback_problem(PLAN, summary, REMOVED, {}, {}) == ""
     denied = {"repository": "a/b", "tag": "9", "digest": "", "msg": "Cannot delete: can't delete a tag alone, denied."}
     removed = {**REMOVED, "tags": [], "changed": False, "failures": [*REMOVED["failures"], denied]}
-    assert rollback_problem(PLAN, summary, removed, {}) == denied["msg"]
-    assert [one["reason"] for one in rollback_summary(PLAN, COPIED, removed)["not_reverted"]] == [
+    assert rollback_problem(PLAN, summary, removed, {}, {}) == denied["msg"]
+    assert [one["reason"] for one in rollback_summary(PLAN, COPIED, removed, {})["not_reverted"]] == [
         denied["msg"],
         NOT_REVERTED["reason"],
     ]
@@ -97,10 +97,10 @@ def test_a_tag_that_the_registry_cannot_remove_alone_is_no_failure_and_another_o
 
 def test_a_removal_that_failed_as_a_whole_leaves_every_created_tag() -> None:
     removed = {"failed": True, "changed": False, "msg": "Cannot log in to prod.example: 401."}
-    summary = rollback_summary(PLAN, COPIED, removed)
+    summary = rollback_summary(PLAN, COPIED, removed, {})
     assert summary["removed"] == []
     assert summary["not_reverted"] == [{**NOT_REVERTED, "tag": tag, "reason": removed["msg"]} for tag in ("9", "10")]
-    assert rollback_problem(PLAN, summary, removed, {}) == (
+    assert rollback_problem(PLAN, summary, removed, {}, {}) == (
         "The tags that the promotion created were not removed. Cannot log in to prod.example: 401."
     )
 
@@ -110,22 +110,22 @@ def test_a_tag_that_is_still_served_or_may_be_is_not_removed() -> None:
     tags = [{**deleted, "tag": "9", "deletion_pending": True}, {**deleted, "tag": "10", "digest": ""}]
     unknown = {"repository": "a/b", "tag": "10", "digest": "", "msg": "Cannot read: 400."}
     removed = {"changed": True, "tags": tags, "failures": [unknown], "msg": unknown["msg"]}
-    summary = rollback_summary(PLAN, {"changed": False, "images": []}, removed)
+    summary = rollback_summary(PLAN, {"changed": False, "images": []}, removed, {})
     assert summary["removed"] == [] and summary["changed"] is True
     assert [one["reason"] for one in summary["not_reverted"]] == [
         "The registry has accepted to remove it, and still serves it.",
         unknown["msg"],
     ]
-    assert rollback_problem(PLAN, summary, removed, {}) == unknown["msg"]
+    assert rollback_problem(PLAN, summary, removed, {}, {}) == unknown["msg"]
 
 
 def test_only_a_removal_is_a_change_too() -> None:
-    assert rollback_summary(PLAN, {"changed": False, "images": []}, REMOVED)["changed"] is True
+    assert rollback_summary(PLAN, {"changed": False, "images": []}, REMOVED, {})["changed"] is True
 
 
 @pytest.mark.parametrize("copied", [{}, {"skipped": True, "changed": False}, {"failed": True, "msg": "no login"}])
 def test_without_results_nothing_was_done(copied: Plain) -> None:
-    summary = rollback_summary(PLAN, copied, {})
+    summary = rollback_summary(PLAN, copied, {}, {})
     assert summary == {
         "changed": False,
         "images": [],
@@ -139,18 +139,18 @@ def test_without_results_nothing_was_done(copied: Plain) -> None:
         f"left alone: a/b:{tag}, which the promotion created (rollback_created_tags is keep)" for tag in ("9", "10")
     ]
     assert rollback_lines(summary) == [*left * bool(summary["kept"]), "0 tags went back, 0 removed; 0 requests"]
-    assert rollback_problem(PLAN, summary, {}, {}) == ""
+    assert rollback_problem(PLAN, summary, {}, {}, {}) == ""
 
 
 def test_a_digest_that_is_gone_is_said_with_where_it_could_come_from() -> None:
     gone = {**MOVED, "action": "missing", "reason": "it isn't there"}
     summary = {"images": [gone, {**MOVED, "action": "refused", "reason": "another reason"}]}
-    assert rollback_problem(PLAN, summary, {}, {}) == (
+    assert rollback_problem(PLAN, summary, {}, {}, {}) == (
         f"prod.example/a/b@{OTHER_DIGEST} is gone. Promote it again from dev.example, if it still has it, and then go "
         "back. | another reason"
     )
     two = {"images": [gone, {**gone, "reference": "prod.example/c"}]}
-    assert rollback_problem({**PLAN, "source": ""}, two, {}, {}).startswith(
+    assert rollback_problem({**PLAN, "source": ""}, two, {}, {}, {}).startswith(
         f"prod.example/a/b@{OTHER_DIGEST}, prod.example/c are gone. Promote them again, and then go back."
     )
 
@@ -160,7 +160,7 @@ def test_a_tag_that_moved_since_is_told_in_words_of_a_rollback() -> None:
     item = BY_DIGEST._replace(tags=("2",), expected_destination_digest=DIGEST)
     (compared,) = compare_images(registry.client, registry.client, [item])
     refused = {**MOVED, "action": "refused", "reason": compared.reason}
-    sentence = rollback_problem(PLAN, {"images": [refused]}, {}, {})
+    sentence = rollback_problem(PLAN, {"images": [refused]}, {}, {}, {})
     assert f"and {DIGEST} was expected by the record. It was moved since." in sentence
     assert "expected_destination_digest" not in sentence
 
@@ -168,7 +168,20 @@ def test_a_tag_that_moved_since_is_told_in_words_of_a_rollback() -> None:
 def test_a_created_tag_that_moved_since_is_told_in_words_of_a_rollback() -> None:
     conflict = f"Cannot delete prod.example/a/b:9: it points to {OTHER_DIGEST}, and {DIGEST} was expected. "
     looked = {"msg": f"{conflict}Another client moved it meanwhile; compare again.", "failed": True}
-    sentence = rollback_problem(PLAN, {"images": []}, {}, looked)
+    sentence = rollback_problem(PLAN, {"images": []}, {}, looked, {})
     assert (
         sentence.startswith(f"{conflict[:-2]} by the record. It was moved since.") and "compare again" not in sentence
     )
+
+
+def test_the_record_is_that_of_what_went_back_or_of_what_was_removed() -> None:
+    recorded = {"record": {**RECORD, "path": "/records/3.promotion.json"}, "changed": True}
+    assert rollback_summary(PLAN, COPIED, REMOVED, recorded)["record"] == RECORD
+    nothing = {"changed": False, "images": [], "record": NOT_RECORDED}
+    summary = rollback_summary(PLAN, nothing, REMOVED, recorded)
+    assert summary["record"] == recorded["record"]
+    assert rollback_problem(PLAN, summary, REMOVED, {}, recorded) == ""
+    failed = {"failed": True, "msg": "No space left."}
+    assert rollback_summary(PLAN, nothing, REMOVED, failed)["record"] == NOT_RECORDED
+    told = rollback_problem(PLAN, summary, REMOVED, {}, failed)
+    assert told == "The tags that were removed are not recorded. No space left."

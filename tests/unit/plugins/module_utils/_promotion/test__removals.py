@@ -1,0 +1,120 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import pathlib
+import typing as t
+
+import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._model._errors import InvalidInput, LocalFileError
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._record import (
+    Record,
+    RecordedImage,
+    RecordedTag,
+    encode_record,
+)
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._record_files import (
+    RecordFile,
+    Unfinished,
+    continue_record,
+)
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._record_reading import parse_record
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._recorded import Recorded
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._recorded_images import returning_tags
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._recording import RecordTexts
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._removals import RemovedTag, record_removed
+from ansible_collections.imageops.registry.plugins.module_utils._run._folder import Folder
+from ansible_collections.imageops.registry.tests.unit.support.documents import DIGEST, OTHER_DIGEST
+
+REGISTRY = "prod.example"
+TEXTS = RecordTexts("production", "ci", "", "CHG-1", "first.promotion.json")
+GONE = RemovedTag("team/app", "new", DIGEST)
+BACK = RecordedImage(
+    f"{REGISTRY}/team/app@{OTHER_DIGEST}",
+    "team/app",
+    OTHER_DIGEST,
+    OTHER_DIGEST,
+    (RecordedTag("stable", DIGEST, OTHER_DIGEST, "replace"),),
+    "promote",
+)
+STANDING = Record(REGISTRY, REGISTRY, (BACK,), "2026-11-30T05:00:00Z", "done", finished_at="2026-11-30T05:00:01Z")
+NAME = "20261130T050000Z-00000000.promotion.json"
+
+
+def recorded(path: pathlib.Path, *removed: RemovedTag, **more: t.Any) -> Recorded:
+    return record_removed(str(path), REGISTRY, TEXTS, removed, **more)
+
+
+def standing(path: pathlib.Path, record: Record = STANDING) -> str:
+    (path / NAME).write_bytes(encode_record(record))
+    return str(path / NAME)
+
+
+def test_tags_that_are_gone_get_a_record(tmp_path: pathlib.Path) -> None:
+    found = recorded(tmp_path, GONE)
+    assert found.outcome == "done" and os.listdir(tmp_path) == [os.path.basename(found.path)]
+    record = parse_record(pathlib.Path(found.path).read_bytes())
+    assert (record.source, record.destination, record.outcome) == (REGISTRY, REGISTRY, "done")
+    assert (record.environment, record.actor, record.reason, record.reverts) == ("production", "ci", "CHG-1", TEXTS[4])
+    (image,) = record.images
+    assert image.tags == (RecordedTag("new", "", DIGEST, "reverted"),) and not image.is_subject
+    # Who goes back from it has nothing to do: there is no digest that the tag could get.
+    assert record.finished_at == record.begun_at and returning_tags(record) == {}
+
+
+def test_they_are_in_the_record_of_what_went_back(tmp_path: pathlib.Path) -> None:
+    into = standing(tmp_path)
+    assert recorded(tmp_path, GONE, into=into) == Recorded(into, "done")
+    found = parse_record(pathlib.Path(into).read_bytes())
+    assert found.images[0] == BACK and found.images[1].tags[0].tag == "new"
+    assert found.finished_at > STANDING.finished_at and found.begun_at == STANDING.begun_at
+    assert os.listdir(tmp_path) == [NAME]
+
+
+@pytest.mark.parametrize("with_record", [False, True])
+def test_check_mode_writes_nothing(tmp_path: pathlib.Path, with_record: bool) -> None:
+    into = standing(tmp_path) if with_record else ""
+    assert recorded(tmp_path, GONE, into=into, check=True) == Recorded(outcome="done")
+    assert os.listdir(tmp_path) == [NAME] * with_record
+    assert not into or parse_record(pathlib.Path(into).read_bytes()) == STANDING
+
+
+@pytest.mark.parametrize(
+    ("name", "record"),
+    [
+        ("/elsewhere/" + NAME, STANDING),
+        ("", STANDING._replace(destination="other.example")),
+    ],
+)
+def test_another_record_is_none_of_this_rollback(tmp_path: pathlib.Path, name: str, record: Record) -> None:
+    file = standing(tmp_path, record)
+    for into in (name or file, f"{tmp_path}/missing.promotion.json"):
+        with pytest.raises(InvalidInput, match="is no record of prod.example in"):
+            recorded(tmp_path, GONE, into=into)
+
+
+def test_a_record_that_another_run_has_is_not_replaced(tmp_path: pathlib.Path) -> None:
+    into = standing(tmp_path)
+    folder = Folder.open(str(tmp_path))
+    assert folder is not None
+    file = continue_record(folder, Unfinished(NAME, STANDING))
+    assert file is not None
+    with pytest.raises(LocalFileError, match="can't be replaced") as caught:
+        recorded(tmp_path, GONE, into=into)
+    assert "Another run may have it" in caught.value.hint
+    file.close()
+    folder.close()
+
+
+def test_what_cannot_be_written_leaves_nothing(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_arguments: t.Any) -> t.NoReturn:
+        raise LocalFileError("no space left")
+
+    with pytest.raises(LocalFileError, match="No such file or directory"):
+        recorded(tmp_path / "none", GONE)
+    monkeypatch.setattr(RecordFile, "end", full)
+    with pytest.raises(LocalFileError, match="no space left"):
+        recorded(tmp_path, GONE)
+    assert os.listdir(tmp_path) == []
