@@ -123,7 +123,7 @@ def check_refusal(case: Case, done: Run) -> None:
         option = name.partition(": ")[2]
         check(entry["status"] == "failed", f"{entry['task']}: {entry['status']}")
         message = entry["result"]["msg"]
-        for part in (f"the value of {option} also occurs", "auth_file", "ansible-core before 2.22"):
+        for part in (f"The value of {option} also occurs", "auth_file", "ansible-core before 2.22"):
             check(part in message, f"{entry['task']}: {message}")
         check("********" not in message, f"{entry['task']}: {message}")
         shown = json.dumps({key: value for key, value in entry["result"].items() if key != "invocation"})
@@ -185,7 +185,7 @@ def handed_on() -> None:
         if refused:
             check(not writes(moment, name), f"{name} saw {writes(moment, name)}")
             message = done.of("Compare digests")["msg"]
-            check("auth_file" in message and "the value of password" in message, f"{name}: {message}")
+            check("auth_file" in message and "The value of password" in message, f"{name}: {message}")
         else:
             whole = WRITTEN.read_text(encoding="utf-8")
             check(not any(cut in whole for cut in CUT), f"{name}: {whole}")
@@ -215,7 +215,7 @@ def computed_digest() -> None:
         done = playbook(whole, {})
         if MASKED:
             result = done.of(module)
-            check(result["failed"] and "the value of password also occurs" in result["msg"], f"{module}: {result}")
+            check(result["failed"] and "The value of password also occurs" in result["msg"], f"{module}: {result}")
             check(not writes(moment, "digits"), f"{module}: it saw {writes(moment, 'digits')}")
         else:
             check(wanted in WRITTEN.read_text(encoding="utf-8"), f"{module}: {WRITTEN.read_text(encoding='utf-8')}")

@@ -349,7 +349,7 @@ def test_no_secret_gets_into_a_record(
     record = {**recorded["record"], name: f"by {secret}"}
     failed = fail("image_copy", {**recorded, "username": "u", "password": secret, "record": record})
     # Before ansible-core 2.22, no option may have a secret in it that its results would be searched for.
-    no_option = "the value of password also occurs in"
+    no_option = "The value of password also occurs in"
     said = no_option if _masking.register_secret is None else f"record.{name} has a password or token"
     assert said in failed["msg"] and secret not in failed["msg"]
     assert not registry.writes and not list(tmp_path.glob("*.promotion.json"))
