@@ -45,8 +45,10 @@ class Rollback(t.NamedTuple):
     @property
     def to_remove(self) -> list[Plain]:
         """``created`` as the tags of ``tag``, to be removed where they still point to that digest."""
-        names = ("repository", "tag")
-        return [{**{name: tag[name] for name in names}, "previous_digest": tag["digest"]} for tag in self.created]
+        return [
+            {"repository": tag["repository"], "tag": tag["tag"], "previous_digest": tag["digest"]}
+            for tag in self.created
+        ]
 
 
 class _Wanted(t.NamedTuple):

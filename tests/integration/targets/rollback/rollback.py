@@ -161,8 +161,10 @@ def all_of_a_record() -> None:
         moment = mark()
         again = made.back(rollback_created_tags="remove")
         check(not result(again)["changed"] and "changed=0" in again.output, again.output)
-        removals = [line for line in made.wrote(moment) if not line.startswith("DELETE ")]
-        check(removals == [] and made.number_of_records() == 3, f"{name}: a second run wrote {made.wrote(moment)}")
+        wrote = made.wrote(moment)
+        # Only where a tag stays, its removal is tried again.
+        tried = [] if name in REMOVES_TAGS else [line for line in wrote if line.startswith("DELETE ")]
+        check(wrote == tried and made.number_of_records() == 3, f"{name}: a second run wrote {wrote}")
         say(f"{name}: {len(made.before) - 1} tags went back, by a record; removed: {len(done['removed'])}")
 
 

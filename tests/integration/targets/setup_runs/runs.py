@@ -30,7 +30,7 @@ Plain = dict[str, Any]
 
 HERE = Path(__file__).resolve().parent
 OUTPUT = Path(os.environ["OUTPUT_DIR"])
-RECORD = OUTPUT / "results.jsonl"
+RESULTS = OUTPUT / "results.jsonl"
 """The results of the tasks of a playbook, one a line."""
 CONFIG: Plain = json.loads((HERE.parent.parent / "integration_config.yml").read_text(encoding="utf-8"))
 REGISTRIES: dict[str, Plain] = CONFIG["registries"]
@@ -167,7 +167,7 @@ def playbook(
     It runs in a process that has imported Ansible already, which is quicker, unless ``afresh``: for what Ansible does
     when it starts, and for what is seen of its process. With an ``answer``, it runs in a terminal, where that is typed.
     """
-    RECORD.unlink(missing_ok=True)
+    RESULTS.unlink(missing_ok=True)
     extra = private_file("variables.json", json.dumps(variables))
     arguments = ("-i", str(hosts or inventory()), "-e", f"@{extra}", *arguments, str(name))
     try:
@@ -175,8 +175,8 @@ def playbook(
     finally:
         extra.unlink()
     results = []
-    if RECORD.exists():
-        results = [json.loads(line) for line in RECORD.read_text(encoding="utf-8").splitlines()]
+    if RESULTS.exists():
+        results = [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
     if expected is not None and status != expected:
         raise Failed(f"{name} ended with status {status}, not {expected}:\n{output}")
     if not noise and _NOISE.search(output):
@@ -188,7 +188,7 @@ def _environment(more: Mapping[str, str]) -> dict[str, str]:
     """That of ansible-playbook, which writes down the results of tasks."""
     ours = {name: value for name, value in os.environ.items() if name != "RUNS_STARTED"}
     recording = {"ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callbacks"), "ANSIBLE_CALLBACKS_ENABLED": "record"}
-    return {**ours, **recording, "RECORD_FILE": str(RECORD), **more}
+    return {**ours, **recording, "RECORD_FILE": str(RESULTS), **more}
 
 
 def _run(

@@ -23,6 +23,8 @@ NOBODY = {"registry": "127.0.0.1:9", "plain_http": True}
 NO_MAPPING: tuple[t.Any, ...] = (0, -1, [None], [[]], "text")
 """Where options have suboptions."""
 OTHERS: tuple[t.Any, ...] = ({"a": [1]}, "\0")
+OF_TYPE: dict[str, tuple[t.Any, ...]] = {"int": (-1,), "float": (-1,), "list": ([[]],)}
+"""More of them, by the type of an option."""
 PATHS = ("auth_file", "ca_path", "client_cert", "client_key")
 
 
@@ -73,7 +75,7 @@ def test_a_value_of_another_kind_is_one_sentence(module: str) -> None:
     spec = spec_of(module)
     for path, option in distinct_options()[module]:
         has_inner = bool(option.get("options"))
-        for value in NO_MAPPING if has_inner else OTHERS:
+        for value in NO_MAPPING if has_inner else (*OTHERS, *OF_TYPE.get(option.get("type", ""), ())):
             options = with_value(spec, path, value, usual(spec))
             try:
                 result = run_module(module, options, check=True)
