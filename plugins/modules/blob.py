@@ -260,9 +260,9 @@ transfer:
 import typing as t
 
 from ..module_utils._blobs._blob_diff import blob_diff
+from ..module_utils._blobs._blob_group import BlobGroup, group_as_plain
 from ..module_utils._blobs._deletion import is_change
 from ..module_utils._blobs._placement import (
-    BlobGroup,
     BlobOutcome,
     SourceOf,
     delete_blobs,
@@ -272,7 +272,7 @@ from ..module_utils._blobs._placement import (
 from ..module_utils._blobs._transfer import BlobSource, ContentSource, FileSource, RegistrySource
 from ..module_utils._model._digest import algorithm_of, check_digest
 from ..module_utils._model._errors import ContentMismatch, InvalidInput, RegistryError
-from ..module_utils._module._blob_groups import blob_as_plain, blob_groups, group_as_plain
+from ..module_utils._module._blob_groups import blob_as_plain, blob_groups
 from ..module_utils._module._connection import module_arguments
 from ..module_utils._module._content import decoded
 from ..module_utils._module._item_arguments import BLOB_GROUPS
@@ -358,7 +358,7 @@ def report(groups: t.Sequence[BlobGroup], outcomes: t.Sequence[BlobOutcome | Reg
                 entries.append(blob_as_plain(outcome))
                 if outcome.unseen is not None:
                     failures.append(failure(outcome.unseen, repository=group.repository, digest=digest))
-        blobs.append(group_as_plain(group, entries))
+        blobs.append({**group_as_plain(group), "blobs": entries})
     changed = any(is_change(entry) for group in blobs for entry in group["blobs"])
     return {"changed": changed, "blobs": blobs, "failures": failures}
 

@@ -176,9 +176,10 @@ transfer:
 
 import typing as t
 
+from ..module_utils._blobs._blob_group import group_as_plain
 from ..module_utils._blobs._placement import look_for_blobs, missing_blobs
 from ..module_utils._model._errors import RegistryError
-from ..module_utils._module._blob_groups import blob_groups, group_as_plain
+from ..module_utils._module._blob_groups import blob_groups
 from ..module_utils._module._connection import module_arguments
 from ..module_utils._module._item_arguments import BLOB_GROUPS
 from ..module_utils._module._results import failure, unless_failed
@@ -200,16 +201,7 @@ def look(task: Task) -> dict[str, t.Any]:
             else:
                 entries.append({"digest": digest, "exists": outcome is not None, "size": outcome or 0})
         blobs.append({"repository": group.repository, "blobs": entries})
-    missing = [
-        group_as_plain(
-            group,
-            [
-                {"digest": digest, "size": size, **({"replace": True} if digest in group.replace else {})}
-                for digest, size in group.blobs
-            ],
-        )
-        for group in missing_blobs(groups, found)
-    ]
+    missing = [group_as_plain(group) for group in missing_blobs(groups, found)]
     task.check_secrets(blobs)
     return {**unless_failed(failures, exists=not missing), "blobs": blobs, "missing": missing, "failures": failures}
 

@@ -19,6 +19,7 @@ from .._model._errors import RegistryError
 from .._model._manifest import Descriptor
 from .._run._parallel import Step, StepGraph, run_all
 from .._run._progress import Progress
+from ._blob_group import BlobGroup
 from ._deletion import TEN_SECONDS, Deletions, Patience, settled
 from ._look import look_at_blob, not_replaced
 from ._missing_repositories import MissingRepositories
@@ -31,18 +32,6 @@ _MANY_LOOKS = 3
 
 _SMALL = 1024 * 1024
 """Bytes. To send so much takes no longer than to look first whether it is there."""
-
-
-class BlobGroup(t.NamedTuple):
-    """Blobs of one repository: the shape in which they are handed from task to task."""
-
-    repository: str
-    source_repository: str
-    mount_from: tuple[str, ...]
-    blobs: tuple[tuple[str, int | None], ...]
-    """Digest, and size in bytes; None where it isn't known."""
-    replace: frozenset[str] = frozenset()
-    """Digests of those that are sent although they are there: what is there was seen to be damaged."""
 
 
 class BlobOutcome(t.NamedTuple):

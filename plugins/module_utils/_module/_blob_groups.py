@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import typing as t
 
+from .._blobs._blob_group import BlobGroup
 from .._blobs._deletion import outcome_as_plain
-from .._blobs._placement import BlobGroup, BlobOutcome
+from .._blobs._placement import BlobOutcome
 from .._model._digest import check_digest
 from .._model._errors import InvalidInput, at_entry
 from .._model._manifest import MAXIMUM_BLOB_SIZE
@@ -63,16 +64,6 @@ def _each_once(blobs: t.Sequence[tuple[str, int | None]]) -> tuple[tuple[str, in
             raise InvalidInput(f"{digest} is given twice, with the sizes {known} and {size}")
         sizes[digest] = size if known is None else known
     return tuple(sizes.items())
-
-
-def group_as_plain(group: BlobGroup, blobs: list[Plain]) -> Plain:
-    """A group in the shape in which it is handed from task to task."""
-    return {
-        "repository": group.repository,
-        "source_repository": group.source_repository,
-        "mount_from": list(group.mount_from),
-        "blobs": blobs,
-    }
 
 
 def blob_as_plain(outcome: BlobOutcome) -> Plain:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import typing as t
 
+from .._blobs._blob_group import BlobGroup
 from .._blobs._missing_repositories import MissingRepositories
-from .._blobs._placement import BlobGroup
 from .._end._end import End
 from .._end._remembering import remembering
 from .._images._contents import Depth

@@ -12,7 +12,7 @@ import functools
 import itertools
 import typing as t
 
-from .._blobs._placement import BlobGroup
+from .._blobs._blob_group import BlobGroup
 from .._images._artifacts import Artifact
 from .._images._contents import Missing
 from .._images._tagging import TagItem

@@ -14,7 +14,7 @@ import base64
 import contextlib
 import typing as t
 
-from .._blobs._placement import BlobGroup
+from .._blobs._blob_group import BlobGroup, group_as_plain
 from .._images._artifacts import ACTIONS as ACTIONS_OF_ARTIFACTS
 from .._images._artifacts import Artifact
 from .._images._contents import Missing
@@ -69,7 +69,7 @@ def as_plain(plan: Plan, *, contents: bool = True) -> Plain:
     """The plan as ``image_diff_info`` returns it; without ``contents``, without the bytes of manifests."""
     return {
         "images": [image_as_plain(plan, image) for image in plan.images],
-        "blobs": [_plain_group(group) for group in plan.blobs],
+        "blobs": [group_as_plain(group) for group in plan.blobs],
         "manifests": [_plain_manifest(planned, contents) for planned in plan.manifests],
         "artifact_tags": [_plain_tag(tag, contents) for tag in plan.artifact_tags],
         "tags": [
@@ -109,18 +109,6 @@ def _plain_judgement(judgement: Judgement | None) -> Plain:
     if judgement is None:
         return {"verified": None, "signatures": []}
     return {"verified": judgement.verified, "signatures": judgement.as_plain()["signatures"]}
-
-
-def _plain_group(group: BlobGroup) -> Plain:
-    return {
-        "repository": group.repository,
-        "source_repository": group.source_repository,
-        "mount_from": list(group.mount_from),
-        "blobs": [
-            {"digest": digest, "size": size, **_if_any("replace", digest in group.replace)}
-            for digest, size in group.blobs
-        ],
-    }
 
 
 def _plain_manifest(planned: PlannedManifest, contents: bool) -> Plain:

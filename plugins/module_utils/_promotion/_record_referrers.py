@@ -14,7 +14,8 @@ from __future__ import annotations
 import json
 import typing as t
 
-from .._blobs._placement import BlobGroup, BlobPlacement
+from .._blobs._blob_group import BlobGroup
+from .._blobs._placement import BlobPlacement
 from .._blobs._transfer import ContentSource
 from .._end._end import End
 from .._images._manifest_push import ManifestItem, ManifestPush

@@ -7,6 +7,7 @@ import threading
 import typing as t
 
 import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._blobs._blob_group import BlobGroup
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._deletion import (
     Deletions,
     Patience,
@@ -16,7 +17,6 @@ from ansible_collections.imageops.registry.plugins.module_utils._blobs._deletion
     unseen,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._placement import (
-    BlobGroup,
     BlobOutcome,
     delete_blobs,
 )

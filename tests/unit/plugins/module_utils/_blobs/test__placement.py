@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import typing as t
 
+from ansible_collections.imageops.registry.plugins.module_utils._blobs._blob_group import BlobGroup
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._missing_repositories import MissingRepositories
-from ansible_collections.imageops.registry.plugins.module_utils._blobs._placement import BlobGroup, BlobPlacement
+from ansible_collections.imageops.registry.plugins.module_utils._blobs._placement import BlobPlacement
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._transfer import ContentSource
 from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (

@@ -9,8 +9,8 @@ import typing as t
 import urllib.parse
 
 import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._blobs._blob_group import BlobGroup
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._placement import (
-    BlobGroup,
     BlobOutcome,
     delete_blobs,
     look_for_blobs,

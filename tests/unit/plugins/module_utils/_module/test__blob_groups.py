@@ -6,7 +6,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.imageops.registry.plugins.module_utils._blobs._placement import BlobGroup
+from ansible_collections.imageops.registry.plugins.module_utils._blobs._blob_group import BlobGroup
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import InvalidInput
 from ansible_collections.imageops.registry.plugins.module_utils._module._blob_groups import blob_groups
 
