@@ -24,6 +24,7 @@ from ansible.utils.display import Display
 from . import _core_internals
 from ._child import NOT_BOUND, Child, NoChild, Outcome
 from ._child_process import ModuleRun
+from ._environment import environment_of
 from ._imported import module
 from ._in_place_conditions import VARIABLE
 from ._orphan import ansible_of_worker, end_process, is_orphaned
@@ -97,13 +98,11 @@ class InPlace(ActionBase):
         self, module_name: str, module_args: dict[str, t.Any], task_vars: dict[str, t.Any]
     ) -> tuple[t.Any, str]:
         code = module(self._name)
-        environment: dict[str, t.Any] = {}
-        self._compute_environment_string(environment)
         self._run = ModuleRun(
             main=code.main,
             arguments=_core_internals.encoded(module_args, module_name),
             directory=self._loader.get_basedir(),
-            environment={str(name): str(value) for name, value in environment.items()},
+            environment=environment_of(self),
             ansible=ansible_of_worker(),
             tied=bool(self._attended),
         )

@@ -21,6 +21,7 @@ from ansible.plugins import connection as connection_plugins
 from ansible.plugins.action import ActionBase
 
 from . import _core_internals
+from ._environment import environment_of
 from ._imported import problem
 from ._orphan import parent_of
 
@@ -107,12 +108,10 @@ def _why_limited(action: ActionBase, host_vars: dict[str, t.Any]) -> str:
 
 
 def _why_other_environment(action: ActionBase) -> str:
-    environment: dict[str, t.Any] = {}
-    action._compute_environment_string(environment)
-    for name in environment:
-        if not _NAME.fullmatch(str(name)):
-            return f"environment sets {str(name)!r}, which is no name of a variable"
-        if any(fnmatch.fnmatchcase(str(name), pattern) for pattern in _FOR_NEW_PROCESSES):
+    for name in environment_of(action):
+        if not _NAME.fullmatch(name):
+            return f"environment sets {name!r}, which is no name of a variable"
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in _FOR_NEW_PROCESSES):
             return f"environment sets {name}"
     return ""
 

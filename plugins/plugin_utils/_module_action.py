@@ -25,6 +25,7 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ._environment import environment_of
 from ._imported import import_module
 from ._in_place import InPlace
 from ._in_place_conditions import why_payload
@@ -115,11 +116,9 @@ class ModuleAction(ActionBase):
 
     def _mistake_in_environment(self) -> str:
         """What no process can have in its environment, wherever the module runs; empty where there is nothing."""
-        environment: dict[str, t.Any] = {}
-        self._compute_environment_string(environment)
-        for name, value in environment.items():
+        for name, value in environment_of(self).items():
             if "\0" in f"{name}{value}":
-                shown = str(name).replace("\0", "\\0")
+                shown = name.replace("\0", "\\0")
                 return f"environment: {shown} has a null character in it, which no environment can hold. Take it out."
         return ""
 
