@@ -140,16 +140,20 @@ def _path(params: Plain) -> str:
 
 def record_texts(task: Task) -> RecordTexts:
     """What the caller says of a promotion. Raises :class:`InvalidInput` where a secret is in it."""
-    given = {name: printable(task.params["record"][name] or "").strip() for name in RecordTexts._fields}
+    given = {name: _on_one_line(task.params["record"][name] or "") for name in RecordTexts._fields}
     for name, text in given.items():
         if any(secret in text for secret in task.secrets() if len(secret) >= SHORTEST):
             raise InvalidInput(
                 f"record.{name} has a password or token of this task in it, and a record is for all to read",
                 hint="Leave it out",
             )
-    return RecordTexts(**{name: recorded_text(text) for name, text in given.items()})
+    return RecordTexts(**{name: _LOGIN_IN_URL.sub("", text) for name, text in given.items()})
 
 
 def recorded_text(text: str) -> str:
     """A text of the caller as a record has it: on one line, without blanks around it, and without a login in a URL."""
-    return _LOGIN_IN_URL.sub("", printable(text).strip())
+    return _LOGIN_IN_URL.sub("", _on_one_line(text))
+
+
+def _on_one_line(text: str) -> str:
+    return printable(text).strip()
