@@ -118,7 +118,7 @@ def needs() -> list[Need]:
         Need(
             "plugins/action/{}.py",
             lambda name: text_of(f"plugins/action/{name}.py").endswith(MAIN),
-            "add the action plugin of {}, with its main; copy that of tag_info if it reads, that of tag if it writes",
+            "add the action plugin of {}, with its main; copy that of tag_info",
         ),
         Need(
             "tests/unit/plugins/modules/test_{}.py",

@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-from ..plugin_utils._attended_module import AttendedModule
 from ..plugin_utils._linted import main_of
 from ..plugin_utils._plan_action import PlanAction
 
 
-class ActionModule(PlanAction, AttendedModule):
+class ActionModule(PlanAction):
     """The controller's side of the module ``image_copy``."""
 
 

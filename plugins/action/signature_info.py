@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
+from ..plugin_utils._attended_module import AttendedModule
 from ..plugin_utils._linted import main_of
-from ..plugin_utils._module_action import ModuleAction
 
 
-class ActionModule(ModuleAction):
+class ActionModule(AttendedModule):
     """The controller's side of the module ``signature_info``."""
 
 

@@ -1,13 +1,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the modules have in common that Ansible watches over while they run."""
+"""What modules that write have in common: what happens when they are stopped, and how their progress is shown."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The attributes of modules with an action plugin, and the option of those of them that send blobs."""
+    """The attributes of these modules, and the option of those of them that send blobs."""
 
     DOCUMENTATION = r"""
 attributes:

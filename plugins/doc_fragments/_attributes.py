@@ -69,7 +69,7 @@ attributes:
     support: full
     platforms: posix
   action:
-    description: Has an action plugin on the controller, which starts the module.
+    description: Has an action plugin on the controller, which watches over the module.
     support: full
   # end of generated
 """

@@ -25,7 +25,7 @@ extends_documentation_fragment:
 attributes:
   # generated: started
   action:
-    description: Has an action plugin on the controller, which starts the module.
+    description: Has an action plugin on the controller, which watches over the module.
     support: full
   # end of generated
 options:

@@ -599,6 +599,8 @@ def export(task: Task, path: str, form: str) -> Plain:
     )
     items = image_items(params, ends)
     names = names_to_write(params)
+    if not task.check_mode:
+        task.attachment.require()
     layout = open_layout(
         path, form, task.counters, writing=True, jobs=params["jobs"], names=names, verify=params["verify"]
     )

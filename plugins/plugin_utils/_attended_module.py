@@ -50,7 +50,7 @@ display = Display()
 
 
 class AttendedModule(ModuleAction):
-    """Runs the module of the same name, and watches over it, unless it only looks or was detached by ``async``."""
+    """Runs the module of the same name, and watches over it, unless it is detached by ``async``."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Run the module. A worker that is left over starts nothing any more, and doesn't come back from here."""
@@ -63,14 +63,12 @@ class AttendedModule(ModuleAction):
                 end_process()
 
     def _execute(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        if self._task.check_mode:
-            return super()._execute(task_vars)
         name = f"ansible-imageops-{secrets.token_hex(16)}"
         places = [
             self._connection._shell.join_path(parent, name)
             for parent in self.get_shell_option("system_tmpdirs") or _SYSTEM_TMPDIRS
         ]
-        watcher = _Watcher(self._on_copied_connection(), places, self._host(task_vars))
+        watcher = _Watcher(self._on_copied_connection(), places, self._label(task_vars))
         self._task.environment.append({VARIABLE: SEPARATOR.join(places)})
         returned = False
         handlers: dict[int, t.Any] = {}
@@ -96,9 +94,6 @@ class AttendedModule(ModuleAction):
             watcher.end(cancel=not returned)
         return result
 
-    def _attended(self, task_vars: dict[str, t.Any]) -> str:
-        return "" if self._task.check_mode else f"{self._host(task_vars)}: {self._task.action}"
-
     def _on_copied_connection(self) -> AttendedModule:
         """This, for commands beside the module. Connection and become plugin remember the command that they run."""
         other = copy.copy(self)
@@ -110,12 +105,12 @@ class AttendedModule(ModuleAction):
 class _Watcher:
     """Looks in on a module until it ends."""
 
-    def __init__(self, action: AttendedModule, places: list[str], host: str) -> None:
+    def __init__(self, action: AttendedModule, places: list[str], label: str) -> None:
         self._action = action
         self._places = [action._connection._shell.quote(place) for place in places]
         self._silent = bool(action._task.no_log)
-        self._name = f"{host}: {action._task.action}"
-        self._lines = ProgressLines(self._name)
+        self._label = label
+        self._lines = ProgressLines(label)
         self._over = threading.Event()
         self._cancelled = False
         self._warned = False
@@ -178,6 +173,6 @@ class _Watcher:
         if not self._warned and not self._over.is_set():
             self._warned = True
             display.warning(
-                f"{self._name}: the module can't be looked in on while it runs. It ends by itself where that doesn't "
+                f"{self._label}: the module can't be looked in on while it runs. It ends by itself where that doesn't "
                 f"succeed for {LEASE_SECONDS:.0f} seconds: {why}"
             )

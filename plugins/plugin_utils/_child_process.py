@@ -33,16 +33,13 @@ class ModuleRun(t.NamedTuple):
     environment: t.Mapping[str, str]
     ansible: int
     """The process whose worker forks this one."""
-    tied: bool
-    """Whether it may move a tag only while somebody waits for it, and says how far it is."""
 
     def run(self, pipes: Pipes) -> int:
         """Run the module in this process, which ends afterwards. Returns its exit status."""
         _separate(pipes)
         os.chdir(self.directory)
         _change_environment(self.environment)
-        if self.tied:
-            tie(Tie(_holder(self.ansible), _teller(pipes.state)))
+        tie(Tie(_holder(self.ansible), _teller(pipes.state)))
         status = 1
         try:
             _core_internals.run_main(self.main, self.arguments)

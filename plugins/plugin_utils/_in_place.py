@@ -71,8 +71,8 @@ class InPlace(ActionBase):
 
     _supports_check_mode = True
 
-    def __init__(self, action: ActionBase, name: str, *, attended: str) -> None:
-        """``attended`` is the prefix of progress lines, for a module that moves tags only while somebody waits."""
+    def __init__(self, action: ActionBase, name: str, label: str) -> None:
+        """``label`` is what progress lines begin with."""
         super().__init__(
             action._task,
             action._connection,
@@ -82,7 +82,7 @@ class InPlace(ActionBase):
             action._shared_loader_obj,
         )
         self._name = name
-        self._attended = attended
+        self._label = label
         self._run: ModuleRun | None = None
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
@@ -104,7 +104,6 @@ class InPlace(ActionBase):
             directory=self._loader.get_basedir(),
             environment=environment_of(self),
             ansible=ansible_of_worker(),
-            tied=bool(self._attended),
         )
         return _core_internals.built(sys.executable), code.__file__
 
@@ -128,7 +127,7 @@ class InPlace(ActionBase):
         }
 
     def _outcome(self) -> Outcome:
-        report = ProgressReport(self._attended, silent=bool(self._task.no_log or not self._attended))
+        report = ProgressReport(self._label, silent=bool(self._task.no_log))
 
         def look() -> None:
             if is_orphaned():

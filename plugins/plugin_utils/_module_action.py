@@ -130,11 +130,11 @@ class ModuleAction(ActionBase):
         return not reason
 
     def _execute_in_place(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        return InPlace(self, self._name(), attended=self._attended(task_vars)).run(task_vars=task_vars)
+        return InPlace(self, self._name(), self._label(task_vars)).run(task_vars=task_vars)
 
-    def _attended(self, task_vars: dict[str, t.Any]) -> str:
-        """What lines about the module begin with while it runs in place; empty where nobody watches over it."""
-        return ""
+    def _label(self, task_vars: dict[str, t.Any]) -> str:
+        """What lines about the module begin with while it runs."""
+        return f"{self._host(task_vars)}: {self._task.action}"
 
     def _host(self, task_vars: dict[str, t.Any]) -> str:
         """The name of the host that the task runs on."""

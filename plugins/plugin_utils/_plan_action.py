@@ -15,13 +15,13 @@ from ansible.errors import AnsibleError, AnsibleFileNotFound
 
 from ..module_utils._model._shown import is_content
 from ..module_utils._promotion._items import MOVING
+from ._attended_module import AttendedModule
 from ._kept import kept, whole
-from ._module_action import ModuleAction
 
 _EXPECTED = "Give the result of image_diff_info, or the path of a file with it in JSON or YAML on the controller."
 
 
-class PlanAction(ModuleAction):
+class PlanAction(AttendedModule):
     """Runs a module whose results, and whose option ``plan``, may be large. Only in a role of the collection."""
 
     def _arguments_in_role(self, arguments: dict[str, t.Any], prefix: str) -> dict[str, t.Any]:

@@ -112,7 +112,10 @@ class Task:
 
         ``pushed_to`` says that it is looked at for what has to be pushed to it, now or by another task.
         """
-        return self._open(self.params, writing and not self.check_mode, pushed_to)
+        writing = writing and not self.check_mode
+        if writing:
+            self.attachment.require()
+        return self._open(self.params, writing, pushed_to)
 
     def source(self) -> Registry:
         """The registry at the other end, which is only read. Raises :class:`InvalidInput` where there is none."""

@@ -84,11 +84,13 @@ class Attachment:
         self._looked_at = 0.0
         self._written: dict[str, t.Any] = {}
         self._tie = _tie
+        self._problem: LocalFileError | None = None
 
     def open(self) -> None:
         """Make the directory, and watch over the lease.
 
-        Raises :class:`Detached` where the task was cancelled before, :class:`LocalFileError` where none can be made.
+        Raises :class:`Detached` where the task was cancelled before. Without a place that takes the directory, there is
+        no bond: :meth:`require` says why.
         """
         if self._tie and self._show:
             threading.Thread(target=self._report, args=(self._tie,), name="attachment", daemon=True).start()
@@ -99,8 +101,18 @@ class Attachment:
         except (FileExistsError, FileNotFoundError) as error:
             self._remove()
             raise Detached(_CANCELLED) from error
+        if self._problem:
+            return
         self._renewed_at = self._looked_at = time.monotonic()
         threading.Thread(target=self._watch, name="attachment", daemon=True).start()
+
+    def require(self) -> None:
+        """Raise :class:`LocalFileError` where Ansible wants a bond, and there is none. Called before a write.
+
+        What only reads does without.
+        """
+        if self._problem:
+            raise self._problem
 
     def _make_directory(self) -> None:
         """Raises what says that the task was cancelled: FileExistsError before, FileNotFoundError in the middle."""
@@ -122,7 +134,8 @@ class Attachment:
             except OSError as error:
                 self._remove()
                 problems.append(f"{place}: {error.strerror}")
-        raise LocalFileError(
+        self._places = []
+        self._problem = LocalFileError(
             f"the directory by which Ansible watches over this task can't be made: {'; '.join(problems)}",
             hint="One of ansible_system_tmpdirs must be a directory on the host in which everybody may write",
         )

@@ -818,6 +818,13 @@ IN_PLACE = (
         f"{_IN_CHILD}a_child_is_held_until_ansible_is_killed_although_its_worker_lives",
     ),
     Guard(
+        "what writes does not begin where Ansible could not end it",
+        "_module/_task.py",
+        "self.attachment.require()",
+        "pass",
+        "../plugins/module_utils/_module/test__task.py::test_what_writes_does_not_begin_where_ansible_could_not_end_it",
+    ),
+    Guard(
         "a module in place is no controller",
         "../plugin_utils/_core_internals.py",
         "_internal.is_controller = False",

@@ -1,10 +1,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Plays that are stopped in the middle of a long copy, in every way there is: 20 seconds later nothing goes on."""
+"""Plays that are stopped in the middle of a long copy, or while a module that only reads waits for a credential helper,
+in every way there is: 20 seconds later nothing goes on."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -33,12 +35,15 @@ from fault_control import FaultControl
 
 HERE = Path(__file__).resolve().parent
 SOURCE, DESTINATION = "dev", "faulty"
+LOGIN = "prod-htpasswd"
 TAG = "1.0"
 LAYERS = 30
 DELAY = 500
 """Milliseconds each way. With one job, a copy of so many layers takes about a minute."""
 TIMEOUT = 25
 """Seconds of the cases that end by themselves: less than the copy takes."""
+TIMEOUT_ASKING = 15
+"""The same of those that ask a helper: less than it is given."""
 PREFIX = f"attached/{time.time_ns()}"
 """New at every run: what an earlier one has left there would be taken for copied."""
 SHOWN = re.compile(
@@ -48,16 +53,17 @@ SHOWN = re.compile(
 
 
 class Case(NamedTuple):
-    """A copy that is stopped: where the module runs, how it is stopped, and what copies."""
+    """A task that is stopped: where the module runs, how it is stopped, and what copies, or asks a helper."""
 
     host: str
     stop: str
     role: bool = False
     progress: bool = True
+    asks: bool = False
 
     @property
     def name(self) -> str:
-        return f"{self.host}-{self.stop}{'-role' if self.role else ''}".lower()
+        return f"{self.host}-{self.stop}{'-role' if self.role else ''}{'-asks' if self.asks else ''}".lower()
 
 
 CASES = [
@@ -72,6 +78,18 @@ CASES = [
     # The worker of the controller, too: only the lease is left.
     Case("far", "everything"),
 ]
+
+
+ASKING = [
+    Case("localhost", "SIGINT", asks=True),
+    Case("localhost", "SIGKILL", asks=True),
+    Case("localhost", "everything", asks=True),
+    Case("far", "SIGTERM", asks=True),
+    Case("far", "SIGKILL", asks=True),
+    Case("far", "everything", asks=True),
+    Case("far", "timeout", asks=True),
+]
+"""Stopped while a credential helper is asked, which would be given 30 seconds."""
 
 
 def copying(case: Case, image: Plain) -> Plain:
@@ -89,7 +107,17 @@ def copying(case: Case, image: Plain) -> Plain:
     return task("image_copy", options, timeout=TIMEOUT if case.stop == "timeout" else 0)
 
 
-def start(case: Case, image: Plain) -> Running:
+def asking(case: Case, auth_file: str) -> Plain:
+    """Looks whether a registry takes the credential; or, in check mode, what a module that writes would do."""
+    options = {**connection(LOGIN, None), "auth_file": auth_file}
+    timeout = TIMEOUT_ASKING if case.stop == "timeout" else 0
+    if case.stop == "SIGTERM":
+        absent = {**options, "repository": "attached", "tag": TAG, "state": "absent"}
+        return {**task("tag", absent, timeout=timeout), "check_mode": True}
+    return task("registry_info", options, timeout=timeout)
+
+
+def start(case: Case, task_of_it: Plain, **environment: str) -> Running:
     here = f"ansible_python_interpreter={sys.executable}"
     # In place there is no lease: the target in_place stops what runs so.
     hosts = private_file(
@@ -97,8 +125,8 @@ def start(case: Case, image: Plain) -> Running:
         f"localhost ansible_connection=local imageops_registry_in_place=false {here}\n"
         f"far ansible_connection=apart {here}\n",
     )
-    plays: list[Plain] = [{"hosts": case.host, "gather_facts": False, "tasks": [copying(case, image)]}]
-    return begin(case.name, plays, hosts, ANSIBLE_CONNECTION_PLUGINS=str(HERE / "connection"))
+    plays: list[Plain] = [{"hosts": case.host, "gather_facts": False, "tasks": [task_of_it]}]
+    return begin(case.name, plays, hosts, ANSIBLE_CONNECTION_PLUGINS=str(HERE / "connection"), **environment)
 
 
 def stop(case: Case, running: Running) -> None:
@@ -123,12 +151,12 @@ def stopped_plays() -> None:
     all_running: dict[Case, Running] = {}
     try:
         # Those that end after a time begin alone, so that they copy something in it on a slow machine, too.
-        all_running = {case: start(case, image) for case in CASES if case.stop == "timeout"}
+        all_running = {case: start(case, copying(case, image)) for case in CASES if case.stop == "timeout"}
         shown = [running for case, running in all_running.items() if case.progress]
         while not all(SHOWN.search(running.errors.read_text()) for running in shown):
             check(all(running.process.poll() is None for running in shown), "a time-out came before the first blob")
             time.sleep(0.1)
-        all_running |= {case: start(case, image) for case in CASES if case.stop != "timeout"}
+        all_running |= {case: start(case, copying(case, image)) for case in CASES if case.stop != "timeout"}
         waiting = dict(all_running)
         while waiting:
             for case, running in list(waiting.items()):
@@ -168,4 +196,40 @@ def stopped_plays() -> None:
         check(shown == case.progress, f"{case.name}: {whole}")
 
 
-main([stopped_plays])
+def stopped_helpers() -> None:
+    """Each is stopped when its helper has been asked, which a file says."""
+    helpers = {"credHelpers": {REGISTRIES[LOGIN]["address"]: "asleep"}}
+    auth_file = str(private_file("asleep.json", json.dumps(helpers)))
+    all_running: dict[Case, Running] = {}
+    asked = {case: private_file(f"asked-{case.name}", "") for case in ASKING}
+    path = f"{HERE / 'helpers'}:{os.environ['PATH']}"
+    try:
+        # Those that end after a time begin alone, as those that copy.
+        for case, file in sorted(asked.items(), key=lambda pair: pair[0].stop != "timeout"):
+            all_running[case] = start(case, asking(case, auth_file), PATH=path, ASLEEP=str(file))
+            while case.stop == "timeout" and not file.read_text():
+                check(all_running[case].process.poll() is None, f"{case.name}: the time-out came first")
+                time.sleep(0.1)
+        waiting = dict(all_running)
+        while waiting:
+            for case, running in list(waiting.items()):
+                by_itself = running.process.poll() is not None
+                if case.stop == "timeout":
+                    if by_itself:
+                        check(running.process.returncode == 2, f"{case.name}: {running.printed()}")
+                        del waiting[case]
+                else:
+                    check(not by_itself, f"{case.name} ended by itself:\n{running.printed()}")
+                    if asked[case].read_text():
+                        stop(case, running)
+                        del waiting[case]
+            time.sleep(0.1)
+        all_stopped = time.monotonic()
+        for running in all_running.values():
+            say(f"{running.name}: nothing runs after {running.wait_until_nothing_runs(all_stopped):.1f} s")
+    finally:
+        for running in all_running.values():
+            running.end()
+
+
+main([stopped_helpers, stopped_plays])

@@ -57,7 +57,7 @@ class Node:
         self.commands: list[str] = []
         self._answer = answer
         self._connection = types.SimpleNamespace(_shell=types.SimpleNamespace(quote=shlex.quote))
-        self._task = types.SimpleNamespace(no_log=False, action="blob")
+        self._task = types.SimpleNamespace(no_log=False)
 
     def _low_level_execute_command(self, command: str) -> dict[str, t.Any]:
         self.commands.append(command)
@@ -75,7 +75,7 @@ def nothing(_command: str) -> dict[str, t.Any]:
 
 
 def watcher_of(node: Node, *places: object) -> _Watcher:
-    return _Watcher(t.cast(AttendedModule, node), [str(place) for place in places], "web1")
+    return _Watcher(t.cast(AttendedModule, node), [str(place) for place in places], "web1: blob")
 
 
 @pytest.fixture(autouse=True)

@@ -50,12 +50,11 @@ def run(
     directory: pathlib.Path,
     *,
     environment: t.Mapping[str, str] | None = None,
-    tied: bool = False,
     ansible: int | None = None,
 ) -> Ran:
     arguments = _core_internals.encoded(dict(PLAIN), "probe")
     states = bytearray()
-    work = ModuleRun(main, arguments, str(directory), environment or {}, ansible or os.getppid(), tied)
+    work = ModuleRun(main, arguments, str(directory), environment or {}, ansible or os.getppid())
     with Child(work.run) as child:
         outcome = child.outcome(states.extend, lambda: None)
     return Ran(outcome, bytes(states))
@@ -164,10 +163,9 @@ def checked() -> None:
 
 
 def test_a_tag_moves_only_while_worker_and_ansible_live(tmp_path: pathlib.Path) -> None:
-    assert run(checked, tmp_path, tied=True).result["said"] == "go on"
-    said = run(checked, tmp_path, tied=True, ansible=1 << 30).result["said"]
+    assert run(checked, tmp_path).result["said"] == "go on"
+    said = run(checked, tmp_path, ansible=1 << 30).result["said"]
     assert "the Ansible that started the task has ended" in said
-    assert run(checked, tmp_path, tied=False, ansible=1 << 30).result["said"] == "go on"
 
 
 @pytest.mark.parametrize("show", [True, False])
@@ -181,7 +179,7 @@ def test_how_far_it_is_is_handed_over(tmp_path: pathlib.Path, monkeypatch: pytes
         bond.close()
         exit_with()
 
-    lines = run(main, tmp_path, tied=True).states.splitlines()
+    lines = run(main, tmp_path).states.splitlines()
     assert len(lines) == int(show)
     if show:
         assert json.loads(lines[0])["bytes_moved"] == 5

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import pathlib
 import sys
 import typing as t
 
@@ -22,6 +23,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._module._connect
 from ansible_collections.imageops.registry.plugins.module_utils._module._masking import SecretInResult
 from ansible_collections.imageops.registry.plugins.module_utils._module._results import failure
 from ansible_collections.imageops.registry.plugins.module_utils._module._task import Task, create_module, run
+from ansible_collections.imageops.registry.plugins.module_utils._run._attachment import VARIABLE
 from ansible_collections.imageops.registry.tests.unit.support.module_stand_in import Ended, Module, ended, raising
 from ansible_collections.imageops.registry.tests.unit.support.scripted_server import ScriptedServer
 
@@ -68,6 +70,23 @@ def test_what_a_registry_tells_its_users_is_one_warning_without_secrets(server: 
 
     assert ended(work, module).failed is (status == 500)
     assert module.warned == [f'The registry {server.host} says: "Ends soon"; "You are ********"']
+
+
+@pytest.mark.parametrize(("writing", "check"), [(True, False), (True, True), (False, False)])
+def test_what_writes_does_not_begin_where_ansible_could_not_end_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, writing: bool, check: bool
+) -> None:
+    monkeypatch.setenv(VARIABLE, f"{tmp_path}/missing/bond")
+    module = Module(registry="r.example", search_auth_files=False)
+    module.check_mode = check
+
+    def work(task: Task) -> dict[str, t.Any]:
+        task.registry(writing=writing)
+        return {}
+
+    end = ended(work, module)
+    assert end.failed is (writing and not check)
+    assert not end.failed or "by which Ansible watches over this task can't be made" in end.result["msg"]
 
 
 def test_nothing_is_warned_of_where_a_secret_must_not_be_cut_out() -> None:

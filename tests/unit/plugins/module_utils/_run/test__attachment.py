@@ -54,6 +54,7 @@ def test_the_directory_is_private_and_gone_in_the_end(tmp_path: pathlib.Path) ->
     directory = tmp_path / "bond"
     bond = attachment(directory)
     bond.open()
+    bond.require()
     bond.check()
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700 and (directory / "lease").is_file()
     bond.close()
@@ -120,16 +121,19 @@ def test_a_place_that_takes_no_file_is_passed_over(tmp_path: pathlib.Path, monke
     bond.close()
 
 
-def test_that_no_place_takes_the_directory_is_told(tmp_path: pathlib.Path) -> None:
+def test_where_no_place_takes_the_directory_only_what_writes_is_refused(tmp_path: pathlib.Path) -> None:
     bond = attachment(f"{tmp_path}/a/bond:{tmp_path}/b/bond")
+    bond.open()
+    bond.check()
     with pytest.raises(LocalFileError, match="a/bond: No such file or directory; .*/b/bond: No such file"):
-        bond.open()
+        bond.require()
     bond.close()
 
 
 def test_without_a_directory_there_is_no_bond() -> None:
     bond = attachment("")
     bond.open()
+    bond.require()
     bond.check()
     bond.close()
 
