@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._model._errors import RegistryError
 from .._model._manifest import Descriptor, Manifest
 from .._run._counters import Counters
 from ._body import Body
@@ -91,6 +92,9 @@ class End(t.Protocol):
 
     def is_unsure(self, repository: str, tag: str) -> bool:
         """Whether :meth:`head_manifest` took a tag for absent that is denied, so that it may be there."""
+
+    def denial_of(self, repository: str, tag: str) -> RegistryError | None:
+        """The denial of a tag that :meth:`head_manifest` took for absent; None where its absence was proven."""
 
     def get_manifest(self, repository: str, reference: str, media_type: str = "") -> Manifest:
         """The exact bytes of a manifest, of at most 4 MiB, parsed; verified where ``reference`` is a digest.

@@ -23,6 +23,9 @@ class Referrers(t.NamedTuple):
     repository may never do so, and a tag that is denied may be there."""
     doubt: RegistryError | None = None
     """Why it isn't known what there is: a page was answered in place of a list. For a source, that is an error."""
+    unread: RegistryError | None = None
+    """Where nothing is listed: what was denied or failed, so that something may be listed there. Whoever concludes
+    something from there being nothing takes it for an error."""
 
 
 def referrers_tag(digest: str) -> str:

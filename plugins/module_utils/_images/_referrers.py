@@ -31,6 +31,9 @@ class Found(t.NamedTuple):
     exists: bool
     referrers: Referrers
     cosign_tags: tuple[tuple[str, Descriptor], ...]
+    unread: RegistryError | None = None
+    """What was denied or failed where nothing was found, so that something may be there. Whoever concludes something
+    from there being nothing takes it for an error."""
 
 
 _NOTHING = Found("", False, Referrers((), ""), ())
@@ -154,7 +157,7 @@ def referrers_of(registry: End, places: t.Sequence[tuple[str, str]]) -> list[Fou
     answers: dict[int, list[tuple[Question, t.Any]]] = {}
     for question, answer in zip(questions, run_all(Question.ask, questions, registry.jobs)):
         answers.setdefault(question.place, []).append((question, answer))
-    return _completed(registry, places, [_found(answers[place]) for place in range(len(places))])
+    return _completed(registry, places, [_found(registry, answers[place]) for place in range(len(places))])
 
 
 def _completed(
@@ -186,7 +189,7 @@ def _completed(
     return [completed(repository, answer) for (repository, _digest), answer in zip(places, answers)]
 
 
-def _found(answers: t.Sequence[tuple[t.Any, t.Any]]) -> Found | RegistryError:
+def _found(registry: End, answers: t.Sequence[tuple[t.Any, t.Any]]) -> Found | RegistryError:
     found = _NOTHING._replace(exists=True)
     for question, answer in answers:
         found = found._replace(digest=question.digest)
@@ -195,9 +198,11 @@ def _found(answers: t.Sequence[tuple[t.Any, t.Any]]) -> Found | RegistryError:
         if isinstance(answer, Referrers):
             if answer.doubt is not None:
                 return answer.doubt
-            found = found._replace(referrers=answer)
+            found = found._replace(referrers=answer, unread=found.unread or answer.unread)
         elif answer is not None:
             found = found._replace(cosign_tags=(*found.cosign_tags, (question.tag, answer)))
+        else:
+            found = found._replace(unread=found.unread or registry.denial_of(question.repository, question.tag))
     return found
 
 

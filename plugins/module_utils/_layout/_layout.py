@@ -242,6 +242,10 @@ class Layout:
             listed = {found: entry for found, entry in listed.items() if found not in broken}
         return Referrers(tuple(sorted(listed.values(), key=lambda entry: entry.digest)), API)
 
+    def denial_of(self, repository: str, tag: str) -> RegistryError | None:
+        """None: nothing in a layout is denied."""
+        return None
+
     def is_unsure(self, repository: str, tag: str) -> bool:
         """Never: whoever can read the layout can read all of it."""
         return False

@@ -50,11 +50,14 @@ class Referrer(t.NamedTuple):
 
 
 def find_referrers_of(registry: End, repository: str, digests: t.Sequence[str]) -> list[Referrer]:
-    """What refers to these digests; raises what keeps a list from being read."""
+    """What refers to these digests; raises what keeps a list or a tag from being read."""
     found: list[tuple[str, str, Descriptor]] = []
     for digest, answer in zip(digests, referrers_of(registry, [(repository, digest) for digest in digests])):
         if isinstance(answer, RegistryError):
             raise answer
+        if answer.unread is not None:
+            # A gate may rest on something not being there.
+            raise answer.unread
         found += [(digest, *entry) for entry in _entries(answer)]
     refuse_too_many(registry, repository, digests[0], len(found))
     outcomes = run_all(lambda entry: _read(registry, repository, *entry), found, registry.jobs)

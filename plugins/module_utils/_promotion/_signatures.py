@@ -14,9 +14,10 @@ import datetime
 import typing as t
 
 from .._end._end import End
+from .._end._purpose import Purpose
 from .._images._inspection import read_tree
 from .._images._listing import ImageName
-from .._images._referrers import SIGNATURE_SUFFIX, UNTYPED, Found, referrers_of
+from .._images._referrers import SIGNATURE_SUFFIX, UNTYPED, Found, cosign_tags, referrers_of
 from .._model._actions import COSIGN_TAG, NOTATION, SIGSTORE_BUNDLE
 from .._model._errors import BAD_CONTENT, NoSignature, NotFound, RegistryError, Unverified
 from .._model._manifest import Descriptor, Manifest
@@ -98,9 +99,11 @@ def judge_one(
         if isinstance(found, RegistryError):
             raise found
         subject = Subject(one.descriptor, one.content)
+        if rule.mode == IF_PRESENT:
+            found = _with_hidden(registry, repository, found)
         tried = _Trial(registry, repository, subject, rule, now).all_of(found)
         signatures += [trial.signature for trial in tried]
-        problems += _problem(tried, rule, one.digest)
+        problems += _problem(tried, rule, one.digest, found.unread)
     return Judgement(not problems, tuple(signatures), "; ".join(problems))
 
 
@@ -111,10 +114,24 @@ class _Tried(t.NamedTuple):
     claims: bool = True
 
 
-def _problem(tried: t.Sequence[_Tried], rule: SignatureRule, digest: str) -> list[str]:
-    """Why the signatures of one digest aren't enough, if they aren't."""
+def _with_hidden(registry: End, repository: str, found: Found) -> Found:
+    """What refers to a digest, and cosign's tag as well where only GET finds it: HEAD may be answered by a cache."""
+    known = [tag for tag, _descriptor in found.cosign_tags]
+    for tag in cosign_tags(found.digest):
+        if tag.endswith(SIGNATURE_SUFFIX) and tag not in known:
+            hidden = registry.head_manifest(repository, tag, Purpose.GUARD)
+            if hidden is not None:
+                return found._replace(cosign_tags=(*found.cosign_tags, (tag, hidden)))
+            return found._replace(unread=found.unread or registry.denial_of(repository, tag))
+    return found
+
+
+def _problem(tried: t.Sequence[_Tried], rule: SignatureRule, digest: str, unread: RegistryError | None) -> list[str]:
+    """Why the signatures of one digest aren't enough, if they aren't. Others may be in what couldn't be read."""
     if any(one.signature.verified for one in tried):
         return []
+    if unread is not None:
+        return [f"whether {digest} is signed can't be told: {unread}".rstrip(".")]
     if not any(one.claims for one in tried) and rule.mode == IF_PRESENT:
         return []
     if not tried:

@@ -27,27 +27,37 @@ class Denials:
         self._list_tags = list_tags
         self._pushed_to = pushed_to
         self._unsure: set[tuple[str, str]] = set()
+        self._unproven: dict[tuple[str, str], AccessDenied] = {}
 
     def is_unsure(self, repository: str, tag: str) -> bool:
         """Whether a tag was taken for absent although the registry doesn't say whether it is there."""
         return (repository, tag) in self._unsure
+
+    def of(self, repository: str, tag: str) -> AccessDenied | None:
+        """The denial of a tag that was taken for absent; None where the list of tags, which lacks it, proves that."""
+        return self._unproven.get((repository, tag))
 
     def is_absent(self, repository: str, error: AccessDenied, reference: str = "") -> bool:
         """Whether what was denied isn't there, or is as good as that to who pushes. ``reference`` is a manifest's."""
         if isinstance(error, NotGranted):
             # It may as well be the password.
             return False
+        tag = "" if is_digest(reference) else reference
+        if tag:
+            self._unproven[repository, tag] = error
         if is_said_to_be_absent(error):
             return True
-        tag = "" if is_digest(reference) else reference
         if error.status == 403 and tag:
             try:
-                return tag not in self._list_tags(repository)
+                is_listed = tag in self._list_tags(repository)
             except NotFound:
                 return True
             except RegistryError:
                 # The list says nothing more.
                 pass
+            else:
+                self._unproven.pop((repository, tag), None)
+                return not is_listed
         if not self._pushed_to or (error.status == 401 and self._transport.credential_for(repository).is_anonymous):
             # Who has forgotten to log in has to be told.
             return False

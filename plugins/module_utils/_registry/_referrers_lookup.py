@@ -47,7 +47,8 @@ class ReferrersLookup:
     """Looks for referrers in one registry, and remembers of each repository whether it has the API.
 
     ``scope_of`` says with which right a repository is read. ``read`` is the answer to GET of a manifest by its tag,
-    which is no page; it raises :class:`NotFound`, also for a tag that is denied and taken for absent.
+    which is no page; it raises :class:`NotFound`, also for a tag that is denied and taken for absent; ``denial_of`` is
+    that denial.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class ReferrersLookup:
         *,
         scope_of: t.Callable[[str], Scopes],
         read: t.Callable[[str, str], Response],
+        denial_of: t.Callable[[str, str], RegistryError | None],
         pushed_to: bool,
     ) -> None:
         self._transport = transport
@@ -65,8 +67,11 @@ class ReferrersLookup:
         self._names = names
         self._scope_of = scope_of
         self._read = read
+        self._denial_of = denial_of
         self._pushed_to = pushed_to
         self._has_api: dict[str, bool] = {}
+        self._api_denied: dict[str, RegistryError] = {}
+        """By repository, where that was taken for a sign that there is no API."""
         self._listing: set[str] = set()
         """Repositories of which the API has listed something."""
         self._locks: dict[str, threading.Lock] = {}
@@ -78,11 +83,11 @@ class ReferrersLookup:
             return found
         try:
             tagged = self._tagged(repository, digest)
-        except RegistryError:
+        except RegistryError as error:
             # The API has answered. What goes wrong with a second look, which most registries don't need, is no reason
             # to fail: a refusal of the tag, a registry that is down for a moment, or a broken list of another client.
-            return found
-        return tagged if tagged.descriptors else found
+            return found._replace(unread=error)
+        return tagged if tagged.descriptors else found._replace(unread=tagged.unread)
 
     def has_api(self, repository: str) -> bool:
         """Whether the registry answers the question for referrers there."""
@@ -103,9 +108,12 @@ class ReferrersLookup:
             with self._locks.setdefault(repository, threading.Lock()):
                 if repository not in self._has_api:
                     return self._asked(repository, digest)
-        if not self._has_api[repository]:
-            return self._tagged(repository, digest)
-        return self._asked(repository, digest)
+        if self._has_api[repository]:
+            return self._asked(repository, digest)
+        tagged = self._tagged(repository, digest)
+        if tagged.found_by or repository not in self._api_denied:
+            return tagged
+        return tagged._replace(unread=self._api_denied[repository])
 
     def _asked(self, repository: str, digest: str) -> Referrers:
         what = f"list the referrers of {self._names.manifest(repository, digest)}"
@@ -175,13 +183,16 @@ class ReferrersLookup:
             found = self._tagged(repository, digest)
         except RegistryError:
             if absent:
-                return Referrers((), "")
+                return Referrers((), "", unread=error)
             raise error from None
         if isinstance(error, LoginWanted) and not found.found_by:
             return found._replace(doubt=error)
         if found.proven and not absent:
             self._has_api[repository] = False
-        return found
+        if found.found_by:
+            return found
+        self._api_denied[repository] = error
+        return found._replace(unread=error)
 
     def _tagged(self, repository: str, digest: str) -> Referrers:
         """The list under the tag; not proven where that is denied, and taken for absent because it is pushed to."""
@@ -189,7 +200,8 @@ class ReferrersLookup:
         try:
             response = self._read(repository, tag)
         except NotFound as error:
-            return Referrers((), "", proven=error.status == 404 or not self._pushed_to)
+            proven = error.status == 404 or not self._pushed_to
+            return Referrers((), "", proven=proven, unread=self._denial_of(repository, tag))
         what = f"read {self._names.manifest(repository, tag)}"
         try:
             media_type = told_type(response.body, response.headers.get("Content-Type", ""))

@@ -131,6 +131,7 @@ class Registry:
             self._names,
             scope_of=self._scope,
             read=lambda repository, tag: self._manifest_answer(repository, tag, ACCEPT),
+            denial_of=self._denials.of,
             pushed_to=pushed_to,
         )
 
@@ -533,6 +534,10 @@ class Registry:
     def is_unsure(self, repository: str, tag: str) -> bool:
         """Where the registry denies what isn't there, as :class:`Denials` says."""
         return self._denials.is_unsure(repository, tag)
+
+    def denial_of(self, repository: str, tag: str) -> RegistryError | None:
+        """Where the registry denies what isn't there, as :class:`Denials` says."""
+        return self._denials.of(repository, tag)
 
     def _described_by_get(self, repository: str, reference: str, *, guarded: bool = False) -> Descriptor | None:
         try:

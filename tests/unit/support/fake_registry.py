@@ -48,6 +48,12 @@ class FakeRegistry:
         self.accepted: dict[str, str] = {}
         """The types by which manifests were asked for, by reference."""
         self.unsure: set[tuple[str, str]] = set()
+        self.denied: dict[str, RegistryError] = {}
+        """The denials of tags that are taken for absent."""
+        self.unread: dict[str, RegistryError] = {}
+        """What kept a list of referrers from being proven, by subject."""
+        self.hidden_from_head: set[str] = set()
+        """Tags that HEAD finds only where GET is asked as well: for a guard."""
         self.guarded: set[str] = set()
         """What was looked for with a guard on it, as ``repository reference``."""
         self.referrers_api = True
@@ -92,6 +98,9 @@ class FakeRegistry:
     def is_unsure(self, repository: str, tag: str) -> bool:
         return (repository, tag) in self.unsure
 
+    def denial_of(self, repository: str, tag: str) -> RegistryError | None:
+        return self.denied.get(tag)
+
     def lacks_repository(self, repository: str) -> bool:
         self._call("TAGS", repository, "")
         return all(name != repository for name, _reference in self.manifests)
@@ -100,6 +109,8 @@ class FakeRegistry:
         if purpose is Purpose.GUARD:
             self.guarded.add(f"{repository} {reference}")
         found = self._call("HEAD", repository, reference)
+        if reference in self.hidden_from_head and purpose is not Purpose.GUARD:
+            return None
         if reference in self.head_says:
             return self.head_says[reference]
         return self.found.get(reference) if found is None else found.descriptor
@@ -135,7 +146,7 @@ class FakeRegistry:
         tagged = self.manifests.get((repository, referrers_tag(digest)))
         if tagged is not None and not self._proven:
             return Referrers(tuple(tagged.children()), "tag_schema")
-        return Referrers(tuple(found.values()), "api", proven=self._proven)
+        return Referrers(tuple(found.values()), "api", proven=self._proven, unread=self.unread.get(digest))
 
     _proven = False
 

@@ -191,6 +191,19 @@ def test_what_a_config_does_not_tell_is_null(repository: Repository, content: by
     assert (found["created"], found["age_seconds"], found["platform"], found["labels"]) == (None, None, None, {})
 
 
+@pytest.mark.parametrize("part", ["referrers", "promotions"])
+def test_where_a_tag_or_a_list_is_denied_no_gate_sees_that_nothing_is_there(repository: Repository, part: str) -> None:
+    made = repository.image("amd64", "2026-05-30T12:00:00Z", {})
+    tag = referrers_tag(made.digest) + ".att"
+    repository.registry.denied[tag] = AccessDenied("DENIED").within(f"look for dev.example/team/app:{tag}")
+    with pytest.raises(AccessDenied, match=r"Cannot look for dev.example/team/app:.*\.att: DENIED"):
+        repository.of(made).part(part)
+    repository.registry.denied.clear()
+    repository.registry.unread[made.digest] = AccessDenied("DENIED").within("list the referrers")
+    with pytest.raises(AccessDenied, match="Cannot list the referrers: DENIED"):
+        repository.of(made).part(part)
+
+
 def test_only_what_is_asked_for_is_read_and_each_once(repository: Repository) -> None:
     one = repository.image("amd64", "2026-05-30T12:00:00Z", {})
     top = repository.registry.add("team/app", index(descriptor(one.content, OCI_MANIFEST)))

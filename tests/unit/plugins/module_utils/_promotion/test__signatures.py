@@ -136,6 +136,41 @@ def test_a_signature_that_does_not_verify_is_refused_where_it_need_not_be_there(
     assert images.judge(mode="if_present").verified is True
 
 
+@pytest.mark.parametrize("mode", ["if_present", "required"])
+@pytest.mark.parametrize("where", [".sig", ".att", ".sbom"])
+def test_a_tag_that_is_denied_is_no_proof_that_there_is_no_signature(images: Images, mode: str, where: str) -> None:
+    tag = referrers_tag(images.image.digest) + where
+    images.registry.denied[tag] = AccessDenied("DENIED").within(f"look for r.example/team/app:{tag}")
+    found = images.judge(mode=mode)
+    assert found.verified is False
+    assert found.reason == (
+        f"whether {images.image.digest} is signed can't be told: Cannot look for r.example/team/app:{tag}: DENIED"
+    )
+    images.attach(signed_statement(images.image.digest, KEY, SIGN))
+    assert images.judge(mode=mode).verified is True
+
+
+@pytest.mark.parametrize("mode", ["if_present", "required"])
+def test_a_list_that_was_denied_or_failed_is_no_proof_that_there_is_no_signature(images: Images, mode: str) -> None:
+    error = AccessDenied("DENIED").within(f"list the referrers of {images.image.digest}")
+    images.registry.unread[images.image.digest] = error
+    found = images.judge(mode=mode)
+    assert (found.verified, found.reason.endswith("DENIED")) == (False, True)
+    # Each image has to be known, where each has to be signed.
+    top = images.registry.add("team/app", index(descriptor(images.image.content, OCI_MANIFEST)))
+    assert images.judge(top, mode=mode, each_image=True).verified is False
+    assert images.judge(top, mode="if_present").verified is True
+
+
+def test_where_a_signature_need_not_be_there_a_head_that_finds_none_is_not_believed(images: Images) -> None:
+    """Caches answer HEAD from what they have, and GET from the registry behind them."""
+    made = images.tag(simple_signing(images.image.digest, OTHER, SIGN))
+    tag = referrers_tag(images.image.digest) + ".sig"
+    images.registry.hidden_from_head.add(tag)
+    assert images.judge(mode="if_present").verified is False
+    assert [one.digest for one in images.judge(mode="if_present").signatures] == [made.digest]
+
+
 def test_an_attached_sbom_is_no_signature_that_need_verify(images: Images) -> None:
     kind = "https://spdx.dev/Document"
     images.attach(signed_statement(images.image.digest, OTHER, SIGN, predicateType=kind))

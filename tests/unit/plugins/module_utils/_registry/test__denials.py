@@ -51,6 +51,7 @@ def test_a_denial_that_says_that_nothing_is_there_is_believed(server: ScriptedSe
     server.expect("HEAD", ONE, 403).expect("GET", ONE, 403, body).expect("GET", ONE, 403, body)
     client = registry(server)
     assert client.head_manifest("a/b", "1") is None
+    assert isinstance(client.denial_of("a/b", "1"), AccessDenied)
     with pytest.raises(NotFound, match=f"Cannot read {server.host}/a/b:1: "):
         client.get_manifest("a/b", "1")
 
@@ -64,6 +65,9 @@ def test_a_tag_that_is_denied_and_not_in_the_list_is_not_there(
     client = connect(server)
     assert client.head_manifest("a/b", "1") is None
     assert not client.is_unsure("a/b", "1")
+    # Only a list of tags without it proves that it isn't there.
+    assert (client.denial_of("a/b", "1") is None) == (tags[0] == 200)
+    assert client.denial_of("a/b", "2") is None
 
 
 @pytest.mark.parametrize("connect", [registry, pushed_to])

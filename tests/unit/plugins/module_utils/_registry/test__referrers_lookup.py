@@ -84,10 +84,17 @@ def test_an_api_that_lists_nothing_and_no_list_under_the_tag_prove_nothing(serve
     assert registry(server).list_referrers("a/b", MANIFEST_DIGEST) == Referrers((), "api", proven=False)
 
 
+def unread_in(found: Referrers) -> str:
+    """Of an empty list of the API, the operation that failed: whoever rests on nothing being there has to know."""
+    assert found.unread is not None
+    assert found._replace(unread=None) == Referrers((), "api", proven=False)
+    return found.unread.operation.split()[0]
+
+
 def test_an_api_that_lists_nothing_is_no_error_where_the_tag_is_denied(server: ScriptedServer) -> None:
     server.expect("GET", REFERRERS, 200, index(), INDEX_TYPE).expect("GET", TAGGED, 403, DENIED)
     server.expect("GET", "/v2/a/b/tags/list", 403, DENIED)
-    assert registry(server).list_referrers("a/b", MANIFEST_DIGEST) == Referrers((), "api", proven=False)
+    assert unread_in(registry(server).list_referrers("a/b", MANIFEST_DIGEST)) == "read"
 
 
 @pytest.mark.parametrize("status", [200, 404, 403])
@@ -124,13 +131,13 @@ def test_an_api_that_lists_nothing_is_no_error_where_the_tag_can_not_be_read(
     server: ScriptedServer, status: int, answer: t.Any
 ) -> None:
     server.expect("GET", REFERRERS, 200, index(), INDEX_TYPE).expect("GET", TAGGED, status, answer, INDEX_TYPE)
-    assert registry(server).list_referrers("a/b", MANIFEST_DIGEST) == Referrers((), "api", proven=False)
+    assert unread_in(registry(server).list_referrers("a/b", MANIFEST_DIGEST)) == "read"
 
 
 def test_a_list_of_referrers_of_a_withdrawn_type_is_no_error_where_the_api_answers(server: ScriptedServer) -> None:
     foreign = {"Content-Type": "application/vnd.oci.artifact.manifest.v1+json"}
     server.expect("GET", REFERRERS, 200, index(), INDEX_TYPE).expect("GET", TAGGED, 200, b"{}", foreign)
-    assert registry(server).list_referrers("a/b", MANIFEST_DIGEST) == Referrers((), "api", proven=False)
+    assert unread_in(registry(server).list_referrers("a/b", MANIFEST_DIGEST)) == "read"
 
 
 def test_an_api_that_has_listed_something_is_believed(server: ScriptedServer) -> None:
@@ -155,6 +162,29 @@ def test_an_account_that_is_denied_the_api_and_nothing_else_finds_the_list_under
     client = registry(server)
     assert found_in(client.list_referrers("a/b", MANIFEST_DIGEST)) == ["a/signature"]
     assert client.list_referrers("a/b", OTHER_DIGEST) == Referrers((), "")
+
+
+@pytest.mark.parametrize("body", [DENIED, errors("MANIFEST_UNKNOWN"), b""])
+def test_that_the_api_was_denied_is_kept_with_every_empty_list(server: ScriptedServer, body: t.Any) -> None:
+    server.expect("GET", REFERRERS, 403, body).expect("GET", TAGGED, 404)
+    if body == errors("MANIFEST_UNKNOWN"):
+        # That is said of the digest, so the API is asked again.
+        server.expect("GET", OTHER_REFERRERS, 403, body)
+    server.expect("GET", "/v2/a/b/manifests/" + referrers_tag(OTHER_DIGEST), 404)
+    client = registry(server)
+    for digest in (MANIFEST_DIGEST, OTHER_DIGEST):
+        found = client.list_referrers("a/b", digest)
+        assert found_in(found) == [] and isinstance(found.unread, AccessDenied)
+        assert found.unread.operation.startswith("list the referrers of ")
+
+
+def test_a_list_under_a_tag_that_is_denied_in_a_repository_without_a_list_of_tags_may_be_there(
+    server: ScriptedServer,
+) -> None:
+    server.expect("GET", REFERRERS, 404).expect("GET", TAGGED, 403, DENIED)
+    server.expect("GET", "/v2/a/b/tags/list", 404, errors("NAME_UNKNOWN"))
+    found = registry(server).list_referrers("a/b", MANIFEST_DIGEST)
+    assert found_in(found) == [] and isinstance(found.unread, AccessDenied)
 
 
 @pytest.mark.parametrize("scheme", ["", "Basic", "Bearer"])
