@@ -91,7 +91,8 @@ def divided(arguments: Iterable[str], known: Collection[str]) -> tuple[list[str]
             # ansible-test knows a directory by the slash at its end.
             files.append(f"{one.rstrip('/')}/" if path.is_dir() else one)
         else:
-            raise Failed(f"There is no check and no file {one}. The checks are: {'; '.join(known)}")
+            names_of_all = dict.fromkeys((*known, "actionlint"))
+            raise Failed(f"There is no check and no file {one}. The checks are: {'; '.join(names_of_all)}")
     whole = [name for name in names if name not in TAKING_FILES]
     if files and whole:
         raise Failed(f"{whole[0]} looks at the whole repository. These take files: {'; '.join(TAKING_FILES)}")
@@ -126,7 +127,7 @@ def lint(arguments: list[str]) -> int:
     core = pythons.cores()[-1]
     making.venvs(core, pythons.LINT)
     core_venv, lint_venv = making.venv(core), making.venv(pythons.LINT)
-    is_wanted = "actionlint" in arguments or not set(arguments) & set(checks(core_venv, lint_venv, None))
+    is_wanted = "actionlint" in arguments or not arguments
     every = checks(core_venv, lint_venv, go_programs.actionlint() if is_wanted else None)
     chosen, files = divided(arguments, every)
 

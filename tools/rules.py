@@ -72,7 +72,7 @@ def headers() -> Iterator[str]:
         with path.open("rb") as stream:
             start = stream.read(2000)
         if (path.suffix in WITH_HEADER or start.startswith(b"#!")) and HEADER.encode() not in start:
-            yield f"{name}: its first lines lack '{HEADER}GPL-3.0-or-later'"
+            yield f"{name}: add '{HEADER}GPL-3.0-or-later' to its first lines, as a comment"
 
 
 def long_lines() -> Iterator[str]:
@@ -199,7 +199,7 @@ def package() -> Iterator[str]:
     }
     for name in sorted(built ^ wanted):
         if name in built:
-            yield f"galaxy.yml: build_ignore lacks {name}, which users have no need of"
+            yield f"galaxy.yml: add {name} to build_ignore, because users don't need it"
         else:
             yield f"galaxy.yml: {name} is missing in the package"
     yield from leaving(ROOT, built & wanted)

@@ -36,6 +36,7 @@ def main() -> int:
         only = pythons.chosen()
         environments = [only] if only else [pythons.TARGET, *pythons.cores()]
         tested = [] if what == "integration" else environments
+        used = list(tested)
         cores = [] if what == "unit" else pythons.cores()
         making.venvs(*cores, *tested, *([] if what == "unit" else [pythons.REGISTRIES, pythons.LINT]))
         # What takes longest first: the measured core.
@@ -51,6 +52,7 @@ def main() -> int:
                 making.system_packages(integration.PROGRAMS)
             integration.build_optional()
             streams = integration.streams(cores, arguments)
+            used += [stream.core for stream in streams]
             running.side_by_side(
                 integration.run_targets,
                 [(label(stream.core), stream, making.venv(stream.core), count) for stream in streams],
@@ -58,7 +60,7 @@ def main() -> int:
             )
         status = count.close()
         durations = common.shown(running.write_durations("test"))
-        everything = "; ".join(map(label, environments))
+        everything = "; ".join(dict.fromkeys(map(label, used)))
         say(f"Tested with {everything}. How long each part took: {durations}")
         say(f"{count.passed} passed, {count.failed} failed")
     return status

@@ -50,3 +50,8 @@ def test_what_makes_no_sense_is_a_sentence(arguments: list[str], sentence: str) 
     with pytest.raises(Failed) as said:
         lint.divided(arguments, EVERY)
     assert str(said.value).startswith(sentence)
+
+
+def test_a_wrong_name_lists_the_check_that_is_built_only_when_it_is_asked_for() -> None:
+    with pytest.raises(Failed, match=r"The checks are: mypy; actionlint$"):
+        lint.divided(["myyp"], ["mypy"])
