@@ -177,7 +177,7 @@ transfer:
 import typing as t
 
 from ..module_utils._blobs._blob_group import group_as_plain
-from ..module_utils._blobs._placement import look_for_blobs, missing_blobs
+from ..module_utils._blobs._missing_blobs import look_for_blobs, missing_blobs
 from ..module_utils._model._errors import RegistryError
 from ..module_utils._module._blob_groups import blob_groups
 from ..module_utils._module._connection import module_arguments

@@ -283,8 +283,9 @@ import typing as t
 
 from ..module_utils._blobs._deletion import is_change, outcome_as_plain, unseen
 from ..module_utils._images._contents import verify_pushed
+from ..module_utils._images._manifest_deletion import delete_manifests
 from ..module_utils._images._manifest_diff import manifest_diff
-from ..module_utils._images._manifest_push import ManifestItem, delete_manifests, push_manifests
+from ..module_utils._images._manifest_push import ManifestItem, push_manifests
 from ..module_utils._model._digest import check_digest
 from ..module_utils._model._errors import InvalidInput, at_entry
 from ..module_utils._model._manifest import Manifest

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import typing as t
 
+MAXIMUM_MOUNTS_TRIED = 3
+"""Repositories that a blob is mounted from, one after the other, before it is sent."""
+
 
 class BlobGroup(t.NamedTuple):
     """Blobs of one repository: the shape in which they are handed from task to task."""

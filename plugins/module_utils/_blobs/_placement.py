@@ -10,22 +10,18 @@ from __future__ import annotations
 import threading
 import typing as t
 
-from .._end._deleting import Deleting
 from .._end._end import End
-from .._end._purpose import Purpose
 from .._end._upload_session import UploadSession
-from .._model._actions import ABSENT, DELETE, EXISTS, MOUNT, MOUNT_OR_UPLOAD, UPLOAD
+from .._model._actions import EXISTS, MOUNT, MOUNT_OR_UPLOAD, UPLOAD
 from .._model._errors import RegistryError
 from .._model._manifest import Descriptor
-from .._run._parallel import Step, StepGraph, run_all
+from .._run._parallel import Step, StepGraph
 from .._run._progress import Progress
-from ._blob_group import BlobGroup
-from ._deletion import TEN_SECONDS, Deletions, Patience, settled
+from ._blob_group import MAXIMUM_MOUNTS_TRIED, BlobGroup
 from ._look import look_at_blob, not_replaced
 from ._missing_repositories import MissingRepositories
 from ._transfer import BlobSource, WatchedSource, abandon_upload, size_of, size_to_skip, upload_blob
 
-_MAXIMUM_MOUNTS_TRIED = 3
 _MANY_LOOKS = 3
 """So many, and it pays to ask whether the repository is there at all."""
 
@@ -47,38 +43,6 @@ class BlobOutcome(t.NamedTuple):
     """Whether the registry has accepted the delete, and the blob is still there."""
     unseen: RegistryError | None = None
     """Why it can't be seen whether a delete has happened that the registry has accepted."""
-
-
-def look_for_blobs(registry: End, groups: t.Sequence[BlobGroup]) -> list[int | None | RegistryError]:
-    """HEAD every blob of every group, in their order: the size in bytes, None where it isn't there, or an error."""
-
-    def look(pair: tuple[str, str]) -> int | None:
-        return registry.head_blob(*pair, Purpose.PUSH)
-
-    pairs = [(group.repository, digest) for group in groups for digest, _size in group.blobs]
-    distinct = list(dict.fromkeys(pairs))
-    found = dict(zip(distinct, run_all(look, distinct, registry.jobs)))
-    return [found[pair] for pair in pairs]
-
-
-def missing_blobs(groups: t.Sequence[BlobGroup], found: t.Sequence[int | None | RegistryError]) -> list[BlobGroup]:
-    """What is not there, in groups to be handed on, with repositories of the registry that do have it."""
-    outcomes = iter(found)
-    rows = [(group, digest, size, next(outcomes)) for group in groups for digest, size in group.blobs]
-    holders: dict[str, list[str]] = {}
-    for group, digest, _size, outcome in rows:
-        if isinstance(outcome, int):
-            holders.setdefault(digest, []).append(group.repository)
-    gathered: dict[tuple[str, str, tuple[str, ...]], dict[str, int | None]] = {}
-    replaced: dict[tuple[str, str, tuple[str, ...]], set[str]] = {}
-    for group, digest, size, outcome in rows:
-        if outcome is None or (digest in group.replace and isinstance(outcome, int)):
-            candidates = dict.fromkeys([*group.mount_from, *holders.get(digest, ())])
-            candidates.pop(group.repository, None)
-            key = (group.repository, group.source_repository, tuple(candidates)[:_MAXIMUM_MOUNTS_TRIED])
-            gathered.setdefault(key, {})[digest] = size
-            replaced.setdefault(key, set()).update({digest} & group.replace)
-    return [BlobGroup(*key, tuple(blobs.items()), frozenset(replaced[key])) for key, blobs in gathered.items()]
 
 
 SourceOf = t.Callable[[BlobGroup, str], BlobSource]
@@ -278,7 +242,7 @@ class BlobPlacement:
             action = MOUNT_OR_UPLOAD if candidates else UPLOAD
             outcome = BlobOutcome(wanted.repository, digest, size, action)
         else:
-            outcome = self._mount_or_upload(digest, wanted, source, size, list(candidates)[:_MAXIMUM_MOUNTS_TRIED])
+            outcome = self._mount_or_upload(digest, wanted, source, size, list(candidates)[:MAXIMUM_MOUNTS_TRIED])
         copies.holders.append(wanted.repository)
         return outcome
 
@@ -380,29 +344,3 @@ def place_blobs(
     steps = BlobPlacement(destination, source_of, check=check, progress=progress).add_to(graph, groups)
     graph.run(destination.jobs)
     return [step.outcome for step in steps]
-
-
-def delete_blobs(
-    registry: Deleting, groups: t.Sequence[BlobGroup], *, check: bool, patience: Patience = TEN_SECONDS
-) -> list[BlobOutcome | RegistryError]:
-    """Delete blobs from the repositories of their groups, and see that they are gone; outcomes in their order."""
-    deletions: Deletions[tuple[str, str]] = Deletions(registry.jobs, patience)
-
-    def delete(place: tuple[str, str]) -> BlobOutcome:
-        repository, digest = place
-        size = registry.head_blob(repository, digest)
-        if size is None:
-            return BlobOutcome(repository, digest, 0, ABSENT)
-        if not check:
-            deletions.delete(
-                place,
-                lambda: registry.delete_blob(repository, digest),
-                lambda: registry.head_blob(repository, digest) is not None,
-                f"delete blob {digest} from {registry.name}/{repository}",
-            )
-        return BlobOutcome(repository, digest, max(size, 0), DELETE)
-
-    places = [(group.repository, digest) for group in groups for digest, _size in group.blobs]
-    outcomes = run_all(delete, places, registry.jobs)
-    pending = deletions.settle()
-    return [settled(outcome, place, pending) for place, outcome in zip(places, outcomes)]

@@ -7,6 +7,7 @@ import threading
 import typing as t
 
 import pytest
+from ansible_collections.imageops.registry.plugins.module_utils._blobs._blob_deletion import delete_blobs
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._blob_group import BlobGroup
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._deletion import (
     Deletions,
@@ -18,14 +19,13 @@ from ansible_collections.imageops.registry.plugins.module_utils._blobs._deletion
 )
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._placement import (
     BlobOutcome,
-    delete_blobs,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._end._last_look import LastLook, no_look
 from ansible_collections.imageops.registry.plugins.module_utils._end._purpose import Purpose
 from ansible_collections.imageops.registry.plugins.module_utils._end._referrers import referrers_tag
+from ansible_collections.imageops.registry.plugins.module_utils._images._manifest_deletion import delete_manifests
 from ansible_collections.imageops.registry.plugins.module_utils._images._manifest_push import (
     ManifestOutcome,
-    delete_manifests,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._images._referrers_index import list_under_subject
 from ansible_collections.imageops.registry.plugins.module_utils._images._tagging import TagItem, TagOutcome

@@ -12,9 +12,6 @@ import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._blob_group import BlobGroup
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._placement import (
     BlobOutcome,
-    delete_blobs,
-    look_for_blobs,
-    missing_blobs,
     place_blobs,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._transfer import (
@@ -41,7 +38,6 @@ from ansible_collections.imageops.registry.plugins.module_utils._model._errors i
     ProtocolViolation,
     RegistryError,
     UnexpectedAnswer,
-    Unsupported,
     UploadGone,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._registry._registry import Registry
@@ -694,70 +690,6 @@ def test_blobs_are_placed_by_many_threads(serve: Serve) -> None:
     assert {request.target: request.body for request in server.requests if request.method == "PUT"} == {
         put(digest): data for digest, data in blobs.items()
     }
-
-
-# Looking and deleting ------------------------------------------------------------------------------------------------
-
-
-def test_each_blob_is_looked_for_once(server: ScriptedServer) -> None:
-    server.expect("HEAD", blob(), 200, length="9").expect("HEAD", blob(SMALL_DIGEST), 404)
-    server.expect("HEAD", blob(repository="c"), 403).expect("GET", blob(repository="c"), 403)
-    groups = [group((DIGEST, None), (SMALL_DIGEST, 5), (DIGEST, 9)), group((DIGEST, 9), repository="c")]
-    found = look_for_blobs(registry(server), groups)
-    assert found[:3] == [9, None, 9]
-    assert isinstance(found[3], AccessDenied)
-
-
-def test_what_is_missing_is_handed_on_with_where_it_can_be_mounted_from() -> None:
-    groups = [
-        group((DIGEST, 9), (SMALL_DIGEST, 5), repository="a", source="s/a", mount_from=("m", "a")),
-        group((DIGEST, 9), repository="b"),
-        group((DIGEST, 9), repository="c"),
-        group((SMALL_DIGEST, None), (EMPTY_DIGEST, 0), repository="d"),
-    ]
-    found = [None, None, 9, AccessDenied("no"), None, -1]
-    assert missing_blobs(groups, found) == [
-        group((DIGEST, 9), repository="a", source="s/a", mount_from=("m", "b")),
-        group((SMALL_DIGEST, 5), repository="a", source="s/a", mount_from=("m",)),
-        group((SMALL_DIGEST, None), repository="d"),
-    ]
-
-
-def test_where_a_missing_blob_can_be_mounted_from_is_cut_after_three() -> None:
-    groups = [group((DIGEST, 9), repository=name) for name in "abcdef"]
-    assert missing_blobs(groups, [None, 9, 9, 9, 9, 9]) == [
-        group((DIGEST, 9), repository="a", mount_from=("b", "c", "d"))
-    ]
-
-
-@pytest.mark.parametrize("check", [True, False])
-def test_blobs_are_deleted_where_they_are(server: ScriptedServer, check: bool) -> None:
-    server.expect("HEAD", blob(), 200, length="9")
-    if not check:
-        server.expect("DELETE", blob(), 202)
-    server.expect("HEAD", blob(SMALL_DIGEST), 404)
-    server.expect("HEAD", blob(EMPTY_DIGEST), 200, length=None)
-    if not check:
-        server.expect("DELETE", blob(EMPTY_DIGEST), 405)
-        server.expect("HEAD", blob(), 404)
-    outcomes = delete_blobs(
-        registry(server), [group((DIGEST, None), (SMALL_DIGEST, None), (EMPTY_DIGEST, None))], check=check
-    )
-    assert outcomes[:2] == [BlobOutcome("a/b", DIGEST, 9, "delete"), BlobOutcome("a/b", SMALL_DIGEST, 0, "absent")]
-    if check:
-        assert outcomes[2] == BlobOutcome("a/b", EMPTY_DIGEST, 0, "delete")
-    else:
-        assert isinstance(outcomes[2], RegistryError)
-
-
-def test_a_delete_after_which_the_blob_is_still_there_is_an_error(server: ScriptedServer) -> None:
-    # Registries without deletes may answer so.
-    server.expect("HEAD", blob(), 200, length="9").expect("DELETE", blob(), 404).expect("HEAD", blob(), 200, length="9")
-    server.expect("HEAD", blob(SMALL_DIGEST), 200, length="5").expect("DELETE", blob(SMALL_DIGEST), 404)
-    server.expect("HEAD", blob(SMALL_DIGEST), 404)
-    refused, gone = delete_blobs(registry(server), [group((DIGEST, None), (SMALL_DIGEST, None))], check=False)
-    assert isinstance(refused, Unsupported) and "isn't there, although it is" in str(refused)
-    assert gone == BlobOutcome("a/b", SMALL_DIGEST, 5, "delete")
 
 
 def test_a_mount_that_fails_for_a_while_is_tried_once(server: ScriptedServer) -> None:

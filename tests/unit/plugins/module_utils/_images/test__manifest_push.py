@@ -17,7 +17,6 @@ from ansible_collections.imageops.registry.plugins.module_utils._images._manifes
     ManifestItem,
     ManifestOutcome,
     ManifestPush,
-    delete_manifests,
     push_manifests,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
@@ -29,7 +28,6 @@ from ansible_collections.imageops.registry.plugins.module_utils._model._errors i
     ReferencesMissing,
     RegistryError,
     UnexpectedAnswer,
-    Unsupported,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import (
     DOCKER_MANIFEST,
@@ -253,35 +251,6 @@ def test_repositories_are_worked_on_side_by_side_and_outcomes_keep_their_order()
     ]
 
 
-@pytest.mark.parametrize("check", [True, False])
-def test_manifests_are_deleted_where_they_are(check: bool) -> None:
-    registry = FakeRegistry()
-    manifest = registry.add("a", image(), "1", "2")
-    outcomes = delete_manifests(registry.client, [("a", IMAGE_DIGEST), ("b", IMAGE_DIGEST)], check=check)
-    assert outcomes == [
-        ManifestOutcome("a", IMAGE_DIGEST, OCI_MANIFEST, len(IMAGE), "delete"),
-        ManifestOutcome("b", IMAGE_DIGEST, "", 0, "absent"),
-    ]
-    assert registry.manifests == ({("a", name): manifest for name in (IMAGE_DIGEST, "1", "2")} if check else {})
-    assert registry.writes == ([] if check else [f"DELETE a {IMAGE_DIGEST}"])
-
-
-def test_a_delete_after_which_the_manifest_is_still_there_is_an_error() -> None:
-    registry = FakeRegistry()
-    digest = registry.add("a", image()).digest
-    registry.delete_manifest = lambda repository, reference: False
-    (outcome,) = delete_manifests(registry.client, [("a", digest)], check=False)
-    assert isinstance(outcome, Unsupported)
-    assert str(outcome).startswith(f"Cannot delete r.example/a@{digest}: the registry answers that it isn't there")
-
-
-def test_a_delete_that_is_not_allowed_is_an_outcome() -> None:
-    registry = FakeRegistry()
-    registry.add("a", image())
-    registry.failing[f"DELETE a {IMAGE_DIGEST}"] = Unsupported("deletes are off")
-    assert isinstance(delete_manifests(registry.client, [("a", IMAGE_DIGEST)], check=False)[0], Unsupported)
-
-
 def test_manifests_keep_their_bytes() -> None:
     content = IMAGE + b"\n\n"
     registry = FakeRegistry()
@@ -432,16 +401,6 @@ def test_a_list_that_can_not_be_kept_is_an_error_of_its_referrer() -> None:
     assert actions(outcomes) == ["push", AccessDenied]
 
 
-def test_a_referrer_that_was_deleted_leaves_the_list() -> None:
-    registry = FakeRegistry()
-    registry.referrers_api = False
-    push_manifests(registry.client, [ManifestItem("a", REFERRER_DIGEST, content=REFERRER)], None, check=False)
-    delete_manifests(registry.client, [("a", REFERRER_DIGEST)], check=True)
-    assert len(registry.manifests["a", LIST_TAG].children()) == 1
-    delete_manifests(registry.client, [("a", REFERRER_DIGEST)], check=False)
-    assert registry.manifests["a", LIST_TAG].children() == []
-
-
 class WrittenOver(FakeRegistry):
     """Somebody who had read the list of referrers writes it over, after we have looked whether ours is in it."""
 
@@ -499,31 +458,6 @@ def test_what_is_listed_twice_is_told_once() -> None:
     assert registry.written_over
     assert registry.writes.count(f"PUT a {LIST_TAG}") == 2
     assert isinstance(outcome, ManifestOutcome) and len(outcome.given_up) == 1
-
-
-def test_several_referrers_that_are_deleted_leave_the_list_at_once() -> None:
-    registry = FakeRegistry(jobs=4)
-    registry.referrers_api = False
-    others = [
-        encoded(image(artifactType=f"a/{number}", subject=descriptor(IMAGE, OCI_MANIFEST))) for number in range(3)
-    ]
-    items = [ManifestItem("a", compute_digest(content), content=content) for content in others]
-    push_manifests(registry.client, items, None, check=False)
-    registry.calls.clear()
-    outcomes = delete_manifests(registry.client, [("a", item.digest) for item in items], check=False)
-    assert [outcome.referrers_tag for outcome in outcomes if isinstance(outcome, ManifestOutcome)] == [LIST_TAG] * 3
-    assert registry.manifests["a", LIST_TAG].children() == []
-    assert [call for call in registry.writes if call.startswith("PUT")] == [f"PUT a {LIST_TAG}"]
-
-
-def test_a_list_that_can_not_be_written_does_not_hide_the_delete() -> None:
-    registry = FakeRegistry()
-    registry.referrers_api = False
-    push_manifests(registry.client, [ManifestItem("a", REFERRER_DIGEST, content=REFERRER)], None, check=False)
-    registry.failing[f"PUT a {LIST_TAG}"] = AccessDenied("no")
-    (outcome,) = delete_manifests(registry.client, [("a", REFERRER_DIGEST)], check=False)
-    assert isinstance(outcome, ManifestOutcome)
-    assert (outcome.action, outcome.referrers_tag, len(outcome.given_up)) == ("delete", "", 1)
 
 
 def test_what_has_a_subject_that_could_not_be_pushed_is_not_pushed() -> None:
