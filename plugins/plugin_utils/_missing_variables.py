@@ -10,7 +10,8 @@ from __future__ import annotations
 import difflib
 import typing as t
 
-_NEAR = 0.85
+NEAR = 0.85
+"""How alike two names of variables are, at least, of which one is perhaps meant (0 to 1)."""
 
 
 def sentence(needed: t.Sequence[str], given: t.Sequence[str]) -> str:
@@ -22,7 +23,7 @@ def sentence(needed: t.Sequence[str], given: t.Sequence[str]) -> str:
     names = " and ".join(filter(None, (", ".join(missing[:-1]), missing[-1])))
     parts = [f"{names} {'is' if len(missing) == 1 else 'are'} missing."]
     for name in missing:
-        near = difflib.get_close_matches(name, others, n=1, cutoff=_NEAR)
+        near = difflib.get_close_matches(name, others, n=1, cutoff=NEAR)
         if near:
             parts.append(f"{near[0]} isn't known: perhaps {name} is meant.")
     return " ".join(parts)

@@ -17,27 +17,16 @@ import re
 import typing as t
 from collections.abc import Mapping
 
+from ..module_utils._module._connection import ONE_END
 from ..module_utils._module._shapes import kind_of, misshapen
+from ._missing_variables import NEAR
 from ._missing_variables import sentence as what_is_missing
 
 Plain = dict[str, t.Any]
 
-CONNECTION_OPTIONS = (
-    "registry",
-    "username",
-    "password",
-    "token",
-    "auth_file",
-    "search_auth_files",
-    "plain_http",
-    "validate_certs",
-    "ca_path",
-    "client_cert",
-    "client_key",
-    "trusted_realm_hosts",
-)
+CONNECTION_OPTIONS = tuple(ONE_END)
 """What a source and a destination may hold."""
-_OTHER_NAMES = ("authfile", "verify_ssl", "ca_cert")
+_OTHER_NAMES = tuple(alias for option in ONE_END.values() for alias in option.get("aliases", ()))
 """What modules, and so ``module_defaults`` of a play, call some of them besides."""
 _PLACE = re.compile(
     r"(?P<option>[a-z_]+)(?:\.(?P<suboption>[a-z_]+))?(?:[\[.][\]\[a-z_0-9.]+)?"
@@ -45,7 +34,6 @@ _PLACE = re.compile(
 )
 """An option, and where in it, that a sentence of a module begins with."""
 _ON_ERROR: Plain = {"type": "str", "choices": ["fail", "continue"]}
-_NEAR = 0.85
 _IN_A_FILE = "On the command line, give it in a file, with -e @variables.yml."
 _NEVER_EMPTY = ("username", "token", "auth_file", "ca_path", "client_cert", "client_key")
 """Looked at here as well, since the role transfer comes to its destination late. Templates are left to modules."""
@@ -71,7 +59,7 @@ class RoleVariables(t.NamedTuple):
         found = []
         for name in self._names():
             if name not in self.defaults:
-                near = difflib.get_close_matches(name, known, n=1, cutoff=_NEAR)
+                near = difflib.get_close_matches(name, known, n=1, cutoff=NEAR)
                 if near and self._is_default(near[0]):
                     found.append((name, near[0]))
         return found

@@ -221,6 +221,14 @@ class Registry:
                     self._lacks[repository] = isinstance(response.error(), RepositoryMissing)
             return self._lacks[repository]
 
+    def is_unsure(self, repository: str, tag: str) -> bool:
+        """Where the registry denies what isn't there, as :class:`Denials` says."""
+        return self._denials.is_unsure(repository, tag)
+
+    def denial_of(self, repository: str, tag: str) -> RegistryError | None:
+        """Where the registry denies what isn't there, as :class:`Denials` says."""
+        return self._denials.of(repository, tag)
+
     # Blobs ------------------------------------------------------------------------------------------------------------
 
     def head_blob(self, repository: str, digest: str, purpose: Purpose = Purpose.REPORT) -> int | None:
@@ -530,14 +538,6 @@ class Registry:
         if response.status == 404:
             return False
         raise refused_delete(response).within(what)
-
-    def is_unsure(self, repository: str, tag: str) -> bool:
-        """Where the registry denies what isn't there, as :class:`Denials` says."""
-        return self._denials.is_unsure(repository, tag)
-
-    def denial_of(self, repository: str, tag: str) -> RegistryError | None:
-        """Where the registry denies what isn't there, as :class:`Denials` says."""
-        return self._denials.of(repository, tag)
 
     def _described_by_get(self, repository: str, reference: str, *, guarded: bool = False) -> Descriptor | None:
         try:

@@ -254,10 +254,6 @@ def test_what_the_role_itself_decides_by_is_checked() -> None:
     assert mistake(promote_on_error="continue") == ""
 
 
-def test_ends_may_hold_what_modules_take() -> None:
-    assert set(CONNECTION_OPTIONS) == set(_connection.ONE_END)
-
-
 @pytest.mark.parametrize("role", NAMES)
 def test_the_specification_leaves_types_and_choices_to_the_checks(role: str) -> None:
     """ansible-core answers another type, or no choice, with the whole specification."""
