@@ -13,9 +13,8 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ..module_utils._model._errors import InvalidInput
-from ..module_utils._promotion._record import Record
+from ..module_utils._promotion._record import Record, RecordTexts
 from ..module_utils._promotion._record_reading import parse_record
-from ..module_utils._promotion._recording import RecordTexts
 from ..module_utils._promotion._rollback import Rollback, recorded_where, rollback_of
 from ..module_utils._promotion._rollback_summary import rollback_lines, rollback_problem, rollback_summary
 from ..plugin_utils._kept import whole

@@ -261,10 +261,9 @@ import typing as t
 
 from ..module_utils._blobs._blob_deletion import delete_blobs
 from ..module_utils._blobs._blob_diff import blob_diff
-from ..module_utils._blobs._blob_group import BlobGroup, group_as_plain
+from ..module_utils._blobs._blob_group import BlobGroup, BlobOutcome, group_as_plain
 from ..module_utils._blobs._deletion import is_change
 from ..module_utils._blobs._placement import (
-    BlobOutcome,
     SourceOf,
     outcomes_by_group,
     place_blobs,

@@ -736,7 +736,8 @@ from ..module_utils._module._condition_arguments import CONDITIONS
 from ..module_utils._module._connection import module_arguments
 from ..module_utils._module._copying import copy_images
 from ..module_utils._module._image_arguments import IMAGE_OPTIONS, image_items, two_registries
-from ..module_utils._module._record_arguments import RECORD, REMOVED, check_removed, recorded_removals
+from ..module_utils._module._record_arguments import RECORD
+from ..module_utils._module._record_keeping import REMOVED, check_removed, recorded_removals
 from ..module_utils._module._task import PROGRESS, Task, create_module, run
 from ..module_utils._module._verification_arguments import VERIFICATION, verification
 

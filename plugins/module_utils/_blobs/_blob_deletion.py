@@ -13,9 +13,8 @@ from .._end._deleting import Deleting
 from .._model._actions import ABSENT, DELETE
 from .._model._errors import RegistryError
 from .._run._parallel import run_all
-from ._blob_group import BlobGroup
+from ._blob_group import BlobGroup, BlobOutcome
 from ._deletion import TEN_SECONDS, Deletions, Patience, settled
-from ._placement import BlobOutcome
 
 
 def delete_blobs(

@@ -3,11 +3,13 @@
 
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
 
-"""Blobs that belong together: those that one repository wants from the same places."""
+"""Blobs that belong together: those that one repository wants from the same places. And what happens to each."""
 
 from __future__ import annotations
 
 import typing as t
+
+from .._model._errors import RegistryError
 
 MAXIMUM_MOUNTS_TRIED = 3
 """Repositories that a blob is mounted from, one after the other, before it is sent."""
@@ -23,6 +25,21 @@ class BlobGroup(t.NamedTuple):
     """Digest, and size in bytes; None where it isn't known."""
     replace: frozenset[str] = frozenset()
     """Digests of those that are sent although they are there: what is there was seen to be damaged."""
+
+
+class BlobOutcome(t.NamedTuple):
+    """What happened to one blob, or in check mode what would."""
+
+    repository: str
+    digest: str
+    size: int
+    action: str
+    given_up: tuple[str, ...] = ()
+    """Mounts and forms of upload that were tried in vain, in words."""
+    deletion_pending: bool = False
+    """Whether the registry has accepted the delete, and the blob is still there."""
+    unseen: RegistryError | None = None
+    """Why it can't be seen whether a delete has happened that the registry has accepted."""
 
 
 def group_as_plain(group: BlobGroup) -> dict[str, t.Any]:

@@ -17,7 +17,7 @@ from .._model._errors import RegistryError
 from .._model._manifest import Descriptor
 from .._run._parallel import Step, StepGraph
 from .._run._progress import Progress
-from ._blob_group import MAXIMUM_MOUNTS_TRIED, BlobGroup
+from ._blob_group import MAXIMUM_MOUNTS_TRIED, BlobGroup, BlobOutcome
 from ._look import look_at_blob, not_replaced
 from ._missing_repositories import MissingRepositories
 from ._transfer import BlobSource, WatchedSource, abandon_upload, size_of, size_to_skip, upload_blob
@@ -28,21 +28,6 @@ _MANY_LOOKS = 3
 
 _SMALL = 1024 * 1024
 """Bytes. To send so much takes no longer than to look first whether it is there."""
-
-
-class BlobOutcome(t.NamedTuple):
-    """What happened to one blob, or in check mode what would."""
-
-    repository: str
-    digest: str
-    size: int
-    action: str
-    given_up: tuple[str, ...] = ()
-    """Mounts and forms of upload that were tried in vain, in words."""
-    deletion_pending: bool = False
-    """Whether the registry has accepted the delete, and the blob is still there."""
-    unseen: RegistryError | None = None
-    """Why it can't be seen whether a delete has happened that the registry has accepted."""
 
 
 SourceOf = t.Callable[[BlobGroup, str], BlobSource]

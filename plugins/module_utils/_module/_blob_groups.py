@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import typing as t
 
-from .._blobs._blob_group import BlobGroup
+from .._blobs._blob_group import BlobGroup, BlobOutcome
 from .._blobs._deletion import outcome_as_plain
-from .._blobs._placement import BlobOutcome
 from .._model._digest import check_digest
 from .._model._errors import InvalidInput, at_entry
 from .._model._manifest import MAXIMUM_BLOB_SIZE

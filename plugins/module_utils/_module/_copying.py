@@ -28,7 +28,7 @@ from .._promotion._result import result_of
 from ._attaching import Attaching
 from ._condition_arguments import warn_of_gates
 from ._planning import plan_rules
-from ._record_arguments import recording
+from ._record_keeping import recording
 from ._task import Task
 from ._verification_arguments import TAGS_ONLY, Verification
 

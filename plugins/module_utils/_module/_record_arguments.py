@@ -3,24 +3,19 @@
 
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
 
-"""What is kept of promotions, as an option. It pairs with the doc fragment ``_record``."""
+"""What is kept of promotions, as an option, and what tasks read there. It pairs with the doc fragment ``_record``."""
 
 from __future__ import annotations
 
-import contextlib
 import re
 import typing as t
 
-from .._model._digest import check_digest
-from .._model._errors import InvalidInput, at_entry, printable
+from .._model._errors import InvalidInput, printable
 from .._model._hiding import SHORTEST
-from .._model._reference import check_repository, check_tag
 from .._promotion._first_sights import FirstSights
+from .._promotion._record import RecordTexts
 from .._promotion._record_directory import open_record_directory
-from .._promotion._record_files import unfinished_records
-from .._promotion._recorded import Recorded
-from .._promotion._recording import Recording, RecordTexts, recording_in, unfinished_sentences
-from .._promotion._removals import RemovedTag, record_removed
+from .._promotion._record_files import unfinished_records, unfinished_sentences
 from ._task import Task
 
 Plain = dict[str, t.Any]
@@ -39,25 +34,6 @@ RECORD: Plain = {
         },
     }
 }
-REMOVED: Plain = {
-    "record_removed": {
-        "type": "dict",
-        "options": {
-            "tags": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": {
-                    "repository": {"type": "str", "required": True},
-                    "tag": {"type": "raw", "required": True},
-                    "digest": {"type": "str", "required": True},
-                },
-            },
-            "into": {"type": "str"},
-        },
-    }
-}
-"""Tags that others have removed."""
 _LOGIN_IN_URL = re.compile(
     # A password may have any character that should be escaped: up to the last '@' of the path, else of the whole URL.
     r"(?<=//)(?!\[)[^/?#@:\s]*:(?!\d*(?:[/?#\s]|\Z))(?:[^?#\s]*@|\S*@)"
@@ -71,51 +47,9 @@ def first_sights(params: Plain) -> FirstSights | None:
 
     Whoever has made a plan that is trusted has noted what it met.
     """
-    path = _path(params)
+    path = record_path(params)
     is_noted = params.get("plan") is not None and params.get("trust_plan", False)
     return FirstSights(path) if path and not is_noted else None
-
-
-@contextlib.contextmanager
-def recording(task: Task) -> t.Iterator[Recording | None]:
-    """The record of what a task is about to do; None where nobody asks for one. It warns of what it finds.
-
-    Raises :class:`LocalFileError` where the directory isn't there.
-    """
-    path = _path(task.params)
-    if not path:
-        yield None
-        return
-    with recording_in(path, record_texts(task), check=task.check_mode) as found:
-        try:
-            yield found
-        finally:
-            for sentence in found.warnings():
-                task.module.warn(sentence)
-
-
-def check_removed(params: Plain) -> list[RemovedTag]:
-    """The tags of ``record_removed``. Raises :class:`InvalidInput`."""
-    given = params["record_removed"]
-    if given is None:
-        return []
-    if params["images"] or not _path(params):
-        raise InvalidInput(
-            "record_removed: it is for a task without images, with record.path",
-            hint="Give images: [], and the directory in record.path",
-        )
-    found = []
-    for position, entry in enumerate(given["tags"]):
-        with at_entry("record_removed.tags", position):
-            place = check_repository(entry["repository"]), check_tag(entry["tag"])
-            found.append(RemovedTag(*place, check_digest(entry["digest"])))
-    return found
-
-
-def recorded_removals(task: Task, registry: str, removed: t.Sequence[RemovedTag]) -> Recorded:
-    """Record tags that others have removed. Raises :class:`InvalidInput` and :class:`LocalFileError`."""
-    into = task.params["record_removed"]["into"] or ""
-    return record_removed(_path(task.params), registry, record_texts(task), removed, into, check=task.check_mode)
 
 
 def unfinished(task: Task) -> list[str]:
@@ -123,7 +57,7 @@ def unfinished(task: Task) -> list[str]:
 
     Raises :class:`LocalFileError`.
     """
-    path = _path(task.params)
+    path = record_path(task.params)
     if not path:
         return []
     with open_record_directory(path) as folder:
@@ -134,7 +68,8 @@ def unfinished(task: Task) -> list[str]:
     return paths
 
 
-def _path(params: Plain) -> str:
+def record_path(params: Plain) -> str:
+    """The directory of records; empty where none is given."""
     return (params.get("record") or {}).get("path") or ""
 
 

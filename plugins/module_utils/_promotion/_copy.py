@@ -10,8 +10,9 @@ from __future__ import annotations
 import itertools
 import typing as t
 
+from .._blobs._blob_group import BlobOutcome
 from .._blobs._missing_repositories import MissingRepositories
-from .._blobs._placement import BlobOutcome, BlobPlacement, outcomes_by_group
+from .._blobs._placement import BlobPlacement, outcomes_by_group
 from .._blobs._transfer import RegistrySource
 from .._end._end import End
 from .._images._contents import Depth, verify_pushed

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .._blobs._placement import BlobOutcome
+from .._blobs._blob_group import BlobOutcome
 from .._images._manifest_push import ManifestOutcome
 from .._images._tagging import TagOutcome
 from .._model._actions import EXISTS

@@ -34,6 +34,17 @@ TAG_ACTIONS = (CREATE, REPLACE, EXISTS, SKIP, REFUSED, FAILED, REVERTED)
 _SUBJECT_ACTIONS = (PROMOTE, FAILED)
 
 
+class RecordTexts(t.NamedTuple):
+    """What the caller says of a promotion. Empty where it says nothing."""
+
+    environment: str = ""
+    actor: str = ""
+    job: str = ""
+    reason: str = ""
+    reverts: str = ""
+    """The record that is reverted: the name of its file, or the digest of what is attached."""
+
+
 class RecordedTag(t.NamedTuple):
     """A tag of an image at the destination."""
 

@@ -21,11 +21,14 @@ import time
 import typing as t
 
 from .._model._errors import InvalidInput, LocalFileError
+from .._model._shown import first_of
 from .._run._folder import Folder, named_errors
 from ._record import BEGUN, Record, encode_record
 from ._record_reading import LARGEST, parse_record
 
 SUFFIX = ".promotion.json"
+_MOST_NAMED = 20
+"""Records that one sentence names."""
 _NAME = re.compile(rf"[0-9]{{8}}T[0-9]{{6}}Z-[0-9a-f]{{8}}{re.escape(SUFFIX)}")
 """When it began, and what tells it from others of that moment."""
 _BEGUN, _ENDED = "begun", "ended"
@@ -177,6 +180,16 @@ def unfinished_records(folder: Folder) -> tuple[list[Unfinished], list[str]]:
         if record is not None and record.outcome == BEGUN:
             found.append(Unfinished(name, record))
     return found, problems
+
+
+def unfinished_sentences(paths: t.Sequence[str]) -> list[str]:
+    """A sentence about promotions that were cut off, by the files of their records; none where there are none."""
+    if not paths:
+        return []
+    return [
+        f"A promotion was cut off before it ended, as its record says: {first_of(paths, _MOST_NAMED)}. "
+        "Promote the same images again to finish it, or go back with the role rollback."
+    ]
 
 
 def record_names(folder: Folder) -> list[str]:

@@ -16,13 +16,12 @@ import os
 import typing as t
 
 from .._model._errors import LocalFileError
-from .._model._shown import first_of
 from .._model._times import format_time, utc_now
 from .._model._version import VERSION
 from .._run._folder import Folder
 from ._outcomes import Outcomes
 from ._plan import Plan
-from ._record import BEGUN, DONE, Record
+from ._record import BEGUN, DONE, Record, RecordTexts
 from ._record_directory import open_record_directory
 from ._record_files import (
     RecordFile,
@@ -33,6 +32,7 @@ from ._record_files import (
     prepare_record,
     record_names,
     unfinished_records,
+    unfinished_sentences,
 )
 from ._recorded import Recorded
 from ._recorded_images import (
@@ -47,20 +47,6 @@ from ._recorded_images import (
     recorded_images,
 )
 from ._whole import Whole
-
-_MOST_NAMED = 20
-"""Records that one sentence names."""
-
-
-class RecordTexts(t.NamedTuple):
-    """What the caller says of a promotion. Empty where it says nothing."""
-
-    environment: str = ""
-    actor: str = ""
-    job: str = ""
-    reason: str = ""
-    reverts: str = ""
-    """The record that is reverted: the name of its file, or the digest of what is attached."""
 
 
 class Recording:
@@ -247,16 +233,6 @@ def recording_in(path: str, texts: RecordTexts, *, check: bool) -> t.Iterator[Re
     """The record of a promotion in a directory. Raises :class:`LocalFileError` where the directory isn't there."""
     with open_record_directory(path) as folder, contextlib.closing(Recording(folder, texts, check=check)) as recording:
         yield recording
-
-
-def unfinished_sentences(paths: t.Sequence[str]) -> list[str]:
-    """A sentence about promotions that were cut off, by the files of their records; none where there are none."""
-    if not paths:
-        return []
-    return [
-        f"A promotion was cut off before it ended, as its record says: {first_of(paths, _MOST_NAMED)}. "
-        "Promote the same images again to finish it, or go back with the role rollback."
-    ]
 
 
 def _expected(outcomes: Outcomes, moving: Plan | Whole) -> Outcomes:

@@ -19,11 +19,10 @@ from .._model._errors import InvalidInput, LocalFileError
 from .._model._times import format_time, utc_now
 from .._model._version import VERSION
 from .._run._folder import Folder
-from ._record import DONE, Record, RecordedImage, RecordedTag
+from ._record import DONE, Record, RecordedImage, RecordedTag, RecordTexts
 from ._record_directory import open_record_directory
 from ._record_files import RecordFile, Unfinished, continue_record, prepare_record, read_record
 from ._recorded import Recorded
-from ._recording import RecordTexts
 
 
 class RemovedTag(t.NamedTuple):

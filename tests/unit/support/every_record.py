@@ -19,13 +19,13 @@ from ansible_collections.imageops.registry.plugins.module_utils._promotion._copy
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._gates import read_gates
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._judging import Conditions
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._record import Record
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._record import Record, RecordTexts
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._record_reading import parse_record
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._recorded_images import (
     outcome_of,
     recorded_images,
 )
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._recording import RecordTexts, recording_in
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._recording import recording_in
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._signature_rules import SignatureRule
 from ansible_collections.imageops.registry.plugins.module_utils._run._progress import Progress
 

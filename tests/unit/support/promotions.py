@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.imageops.registry.plugins.module_utils._blobs._placement import BlobOutcome
+from ansible_collections.imageops.registry.plugins.module_utils._blobs._blob_group import BlobOutcome
 from ansible_collections.imageops.registry.plugins.module_utils._end._end import End
 from ansible_collections.imageops.registry.plugins.module_utils._images._manifest_push import ManifestOutcome
 from ansible_collections.imageops.registry.plugins.module_utils._images._tagging import TagItem, TagOutcome

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._blob_deletion import delete_blobs
-from ansible_collections.imageops.registry.plugins.module_utils._blobs._blob_group import BlobGroup
-from ansible_collections.imageops.registry.plugins.module_utils._blobs._placement import BlobOutcome
+from ansible_collections.imageops.registry.plugins.module_utils._blobs._blob_group import BlobGroup, BlobOutcome
 from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import RegistryError, Unsupported
 from ansible_collections.imageops.registry.plugins.module_utils._registry._registry import Registry

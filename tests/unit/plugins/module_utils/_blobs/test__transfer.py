@@ -9,9 +9,8 @@ import typing as t
 import urllib.parse
 
 import pytest
-from ansible_collections.imageops.registry.plugins.module_utils._blobs._blob_group import BlobGroup
+from ansible_collections.imageops.registry.plugins.module_utils._blobs._blob_group import BlobGroup, BlobOutcome
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._placement import (
-    BlobOutcome,
     place_blobs,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._blobs._transfer import (

@@ -21,6 +21,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._promotion._item
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._record import (
     Record,
     RecordedBytes,
+    RecordTexts,
     encode_record,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._record_files import RecordFile
@@ -28,7 +29,6 @@ from ansible_collections.imageops.registry.plugins.module_utils._promotion._reco
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._recorded import Recorded
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._recording import (
     Recording,
-    RecordTexts,
     recording_in,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._run._progress import Progress

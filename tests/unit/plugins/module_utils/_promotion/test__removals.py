@@ -13,6 +13,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._promotion._reco
     Record,
     RecordedImage,
     RecordedTag,
+    RecordTexts,
     encode_record,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._record_files import (
@@ -23,7 +24,6 @@ from ansible_collections.imageops.registry.plugins.module_utils._promotion._reco
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._record_reading import parse_record
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._recorded import Recorded
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._recorded_images import returning_tags
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._recording import RecordTexts
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._removals import RemovedTag, record_removed
 from ansible_collections.imageops.registry.plugins.module_utils._run._folder import Folder
 from ansible_collections.imageops.registry.tests.unit.support.documents import DIGEST, OTHER_DIGEST
