@@ -117,6 +117,13 @@ options:
         description: The path of a record in O(record.path), of a rollback at the same destination, that gets the tags. Without it, they get a
           new record.
         type: str
+      was_begun:
+        description:
+          - Whether the outcome of the record in O(record.reverts) was V(begun) before the rollback. If the rollback finished that record, it is
+            updated. Tags that its promotion created, and that are gone from the registry, get the action V(reverted). The outcome is
+            V(reverted) if every tag is back.
+        type: bool
+        default: false
   keep_replaced:
     description:
       - Whether a digest that loses a tag gets another tag before, so that a garbage collection of the registry doesn't delete it. A rollback
@@ -737,7 +744,7 @@ from ..module_utils._module._connection import module_arguments
 from ..module_utils._module._copying import copy_images
 from ..module_utils._module._image_arguments import IMAGE_OPTIONS, image_items, two_registries
 from ..module_utils._module._record_arguments import RECORD
-from ..module_utils._module._record_keeping import REMOVED, check_removed, recorded_removals
+from ..module_utils._module._record_keeping import REMOVED, check_removed, recorded_removals, reverted_is_ended
 from ..module_utils._module._task import PROGRESS, Task, create_module, run
 from ..module_utils._module._verification_arguments import VERIFICATION, verification
 
@@ -752,6 +759,8 @@ def copy(task: Task) -> dict[str, t.Any]:
     if removed:
         recorded = recorded_removals(task, destination.name, removed)
         result.update(record=recorded.as_plain(), changed=True)
+    if reverted_is_ended(task, destination):
+        result.update(changed=True)
     return result
 
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
+from .._end._end import End
 from .._model._digest import check_digest
 from .._model._errors import InvalidInput, at_entry
 from .._model._reference import check_repository, check_tag
 from .._promotion._recorded import Recorded
 from .._promotion._recording import Recording, recording_in
-from .._promotion._removals import RemovedTag, record_removed
+from .._promotion._removals import RemovedTag, end_of_created, record_removed
 from ._record_arguments import record_path, record_texts
 from ._task import Task
 
@@ -36,6 +37,7 @@ REMOVED: Plain = {
                 },
             },
             "into": {"type": "str"},
+            "was_begun": {"type": "bool", "default": False},
         },
     }
 }
@@ -82,3 +84,14 @@ def recorded_removals(task: Task, registry: str, removed: t.Sequence[RemovedTag]
     """Record tags that others have removed. Raises :class:`InvalidInput` and :class:`LocalFileError`."""
     into = task.params["record_removed"]["into"] or ""
     return record_removed(record_path(task.params), registry, record_texts(task), removed, into, check=task.check_mode)
+
+
+def reverted_is_ended(task: Task, destination: End) -> bool:
+    """Have the record that was reverted know which tags are gone. Returns whether it has changed.
+
+    In check mode nothing is asked or written. Raises :class:`LocalFileError`.
+    """
+    given = task.params["record_removed"]
+    if given is None or not given["was_begun"] or task.check_mode:
+        return False
+    return end_of_created(destination, record_path(task.params), record_texts(task).reverts)

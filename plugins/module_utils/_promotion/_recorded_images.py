@@ -116,11 +116,25 @@ def is_undone(plan: Plan, record: Record) -> bool:
 def gone_back(record: Record) -> Record:
     """A record whose tags point again to what they pointed to before; ``reverted`` where these are all that moved.
 
-    Tags that were created stay, or are removed by others.
+    Tags that were created stay, or are removed after that: :func:`without_created`.
     """
 
     def one(image: RecordedImage) -> RecordedImage:
         tags = tuple(tag._replace(action=REVERTED) if tag.action == REPLACE else tag for tag in image.tags)
+        return image if tags == image.tags else image._replace(tags=tags, action=FAILED)
+
+    record = record._replace(images=tuple(map(one, record.images)))
+    return record._replace(outcome=FAILED if moving_tags(record) else REVERTED)
+
+
+def without_created(record: Record, gone: t.Container[Place]) -> Record:
+    """A record of which tags that were created are gone; ``reverted`` where all that moved is back then."""
+
+    def one(image: RecordedImage) -> RecordedImage:
+        tags = tuple(
+            tag._replace(action=REVERTED) if tag.action == CREATE and (image.repository, tag.tag) in gone else tag
+            for tag in image.tags
+        )
         return image if tags == image.tags else image._replace(tags=tags, action=FAILED)
 
     record = record._replace(images=tuple(map(one, record.images)))

@@ -5,7 +5,8 @@
 
 """Tags that a rollback has removed, in its record: in that of the tags that went back, else in one of its own.
 
-Such a tag is one that a promotion had created, and that is back where it was: there is none.
+Such a tag is one that a promotion had created, and that is back where it was: there is none. Where that promotion was
+cut off, and the rollback has ended its record, that record gets to know it as well.
 """
 
 from __future__ import annotations
@@ -14,15 +15,25 @@ import contextlib
 import os
 import typing as t
 
-from .._model._actions import REVERTED, UNCHANGED
-from .._model._errors import InvalidInput, LocalFileError
+from .._end._end import End
+from .._end._purpose import Purpose
+from .._model._actions import CREATE, FAILED, REVERTED, UNCHANGED
+from .._model._errors import InvalidInput, LocalFileError, RegistryError
 from .._model._times import format_time, utc_now
 from .._model._version import VERSION
 from .._run._folder import Folder
 from ._record import DONE, Record, RecordedImage, RecordedTag, RecordTexts
 from ._record_directory import open_record_directory
-from ._record_files import RecordFile, Unfinished, continue_record, prepare_record, read_record
+from ._record_files import (
+    RecordFile,
+    Unfinished,
+    continue_record,
+    is_name_given_here,
+    prepare_record,
+    read_record,
+)
 from ._recorded import Recorded
+from ._recorded_images import without_created
 
 
 class RemovedTag(t.NamedTuple):
@@ -61,6 +72,34 @@ def record_removed(
         with contextlib.closing(_file(folder, now, into, earlier)) as file:
             file.end(record)
             return Recorded(file.path, record.outcome)
+
+
+def end_of_created(destination: End, path: str, name: str) -> bool:
+    """Have the record of a promotion that was cut off know that tags which it created are gone.
+
+    ``name`` is that of its file in the directory, which a rollback has ended already. Only what the registry says is
+    gone is noted. Returns whether the record has changed. Raises :class:`LocalFileError`.
+    """
+    with open_record_directory(path) as folder:
+        record = read_record(folder, name) if is_name_given_here(name) else None
+        if record is None or record.outcome != FAILED or record.destination != destination.name:
+            return False
+        created = [(image.repository, tag.tag) for image in record.images for tag in image.tags if tag.action == CREATE]
+        gone = {place for place in created if _is_gone(destination, *place)}
+        file = continue_record(folder, Unfinished(name, record)) if gone else None
+        if file is None:
+            return False
+        with contextlib.closing(file):
+            file.end(without_created(record, gone)._replace(finished_at=format_time(utc_now())))
+        return True
+
+
+def _is_gone(destination: End, repository: str, tag: str) -> bool:
+    try:
+        found = destination.head_manifest(repository, tag, Purpose.GUARD)
+    except RegistryError:
+        return False
+    return found is None and not destination.is_unsure(repository, tag)
 
 
 def _earlier(folder: Folder, registry: str, into: str) -> Record:

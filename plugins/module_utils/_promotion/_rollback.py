@@ -18,7 +18,7 @@ from .._model._digest import check_digest
 from .._model._errors import InvalidInput, Unverified, at_entry, printable
 from .._model._reference import check_repository, check_tag, same_registry
 from ._items import Plain
-from ._record import Record, RecordedTag
+from ._record import BEGUN, Record, RecordedTag
 from ._record_files import is_name_given_here
 from ._record_reading import record_in, record_of
 from ._recorded_images import returning_tags
@@ -41,6 +41,8 @@ class Rollback(t.NamedTuple):
     environment: str = ""
     reverts: str = ""
     """How records name the one that is reverted."""
+    unfinished: bool = False
+    """Whether that one's promotion was cut off."""
 
     @property
     def to_remove(self) -> list[Plain]:
@@ -101,7 +103,8 @@ def rollback_of(record: t.Any, images: t.Any, registry: str, name: str = "") -> 
         for (repository, _tag), tag in tags.items()
         if not tag.previous_digest
     ]
-    return Rollback(_images(back), created, read.source, read.environment, printable(name or _name_of(record)))
+    reverts = printable(name or _name_of(record))
+    return Rollback(_images(back), created, read.source, read.environment, reverts, read.outcome == BEGUN)
 
 
 def recorded_where(record: t.Any, given: t.Any, rollback: Rollback) -> Plain:

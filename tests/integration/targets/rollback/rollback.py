@@ -168,6 +168,33 @@ def all_of_a_record() -> None:
         say(f"{name}: {len(made.before) - 1} tags went back, by a record; removed: {len(done['removed'])}")
 
 
+def a_promotion_that_was_cut_off() -> None:
+    """Its record ends as what the registry has: reverted if all is back, also what was never created."""
+    for name in DESTINATIONS:
+        for existed in (True, False):
+            if not existed and name not in REMOVES_TAGS:
+                continue
+            made = Promoted(name, "cut-off-whole" if existed else "cut-off")
+            statement = json.loads(made.record.read_text())
+            statement["predicate"].update(outcome="begun", finished_at=None)
+            made.record.write_text(json.dumps(statement, indent=1))
+            if not existed:
+                gone = {"state": "absent", "repository": made.web, "tag": "new"}
+                call([task("tag", {**connection(name), **gone})])
+            done = result(made.back(rollback_created_tags="remove"))
+            ended = json.loads(made.record.read_text())["predicate"]
+            actions = {tag["tag"]: tag["action"] for image in ended["images"] for tag in image["tags"]}
+            is_back = name in REMOVES_TAGS
+            check(ended["outcome"] == ("reverted" if is_back else "failed"), f"{name}: {ended}")
+            wanted = {"stable": "reverted", "prod": "reverted", "new": "reverted" if is_back else "create"}
+            check(actions == wanted and bool(ended["finished_at"]), f"{name}: {ended}")
+            check(done["changed"] and made.number_of_records() == 3, f"{name}: {done}")
+            written = made.record.read_text()
+            again = made.back(rollback_created_tags="remove")
+            check(not result(again)["changed"] and "changed=0" in again.output, again.output)
+            check(made.record.read_text() == written and made.number_of_records() == 3, f"{name}: written again")
+
+
 def some_of_a_record() -> None:
     """One image of it, one tag; or without it, to a digest that is named."""
     made = Promoted(DESTINATIONS[0], "some")
@@ -348,6 +375,7 @@ def what_is_no_record() -> None:
 main(
     [
         all_of_a_record,
+        a_promotion_that_was_cut_off,
         some_of_a_record,
         what_moved_since_is_refused,
         created_tags_stay_unless_they_are_to_go,

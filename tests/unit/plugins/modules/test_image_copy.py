@@ -12,7 +12,12 @@ from ansible_collections.imageops.registry.plugins.module_utils._model._digest i
 from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import OCI_MANIFEST
 from ansible_collections.imageops.registry.plugins.module_utils._model._version import VERSION
 from ansible_collections.imageops.registry.plugins.module_utils._module import _masking
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._record import encode_record
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._record import (
+    Record,
+    RecordedImage,
+    RecordedTag,
+    encode_record,
+)
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._record_reading import parse_record
 from ansible_collections.imageops.registry.tests.unit.support.documents import (
     CONFIG,
@@ -465,6 +470,25 @@ def test_tags_that_were_removed_are_recorded(registry: RegistryServer, removals:
     removals["record_removed"]["into"] = str(file)
     succeed("image_copy", removals)
     assert len(json.loads(file.read_text())["predicate"]["images"]) == 2
+
+
+def test_the_record_of_a_promotion_that_was_cut_off_knows_which_tags_are_gone(
+    registry: RegistryServer, removals: Plain, tmp_path: pathlib.Path
+) -> None:
+    file = tmp_path / "20261130T050000Z-00000000.promotion.json"
+    tags = (RecordedTag("new", "", OTHER_DIGEST, "create"),)
+    image = RecordedImage("dev.example/a/b:1", "a/b", OTHER_DIGEST, OTHER_DIGEST, tags, "promote")
+    ended = {"outcome": "failed", "finished_at": "2026-11-30T05:00:01Z"}
+    record = Record("dev.example", removals["registry"], (image,), "2026-11-30T05:00:00Z", **ended)
+    file.write_bytes(encode_record(record))
+    removals["record"]["reverts"] = file.name
+    removals["record_removed"].update(tags=[], was_begun=True)
+    assert succeed("image_copy", removals, check=True)["changed"] is False
+    assert parse_record(file.read_bytes()) == record and registry.requests == []
+    assert succeed("image_copy", removals)["changed"] is True
+    found = parse_record(file.read_bytes())
+    assert (found.outcome, [tag.action for tag in found.images[0].tags]) == ("reverted", ["reverted"])
+    assert succeed("image_copy", removals)["changed"] is False
 
 
 @pytest.mark.parametrize(

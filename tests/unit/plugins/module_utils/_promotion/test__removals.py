@@ -8,7 +8,11 @@ import pathlib
 import typing as t
 
 import pytest
-from ansible_collections.imageops.registry.plugins.module_utils._model._errors import InvalidInput, LocalFileError
+from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (
+    AccessDenied,
+    InvalidInput,
+    LocalFileError,
+)
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._record import (
     Record,
     RecordedImage,
@@ -24,9 +28,14 @@ from ansible_collections.imageops.registry.plugins.module_utils._promotion._reco
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._record_reading import parse_record
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._recorded import Recorded
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._recorded_images import returning_tags
-from ansible_collections.imageops.registry.plugins.module_utils._promotion._removals import RemovedTag, record_removed
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._removals import (
+    RemovedTag,
+    end_of_created,
+    record_removed,
+)
 from ansible_collections.imageops.registry.plugins.module_utils._run._folder import Folder
-from ansible_collections.imageops.registry.tests.unit.support.documents import DIGEST, OTHER_DIGEST
+from ansible_collections.imageops.registry.tests.unit.support.documents import DIGEST, OTHER_DIGEST, image
+from ansible_collections.imageops.registry.tests.unit.support.fake_registry import FakeRegistry
 
 REGISTRY = "prod.example"
 TEXTS = RecordTexts("production", "ci", "", "CHG-1", "first.promotion.json")
@@ -118,3 +127,58 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path: pathlib.Path, monkeypat
     with pytest.raises(LocalFileError, match="no space left"):
         recorded(tmp_path, GONE)
     assert os.listdir(tmp_path) == []
+
+
+def cut_off(*others: RecordedTag) -> Record:
+    """The record of a promotion that was cut off and that a rollback has ended: tags that it created may be there."""
+    created = (RecordedTag("new", "", DIGEST, "create"), RecordedTag("newer", "", DIGEST, "create"))
+    tags = (RecordedTag("stable", OTHER_DIGEST, DIGEST, "reverted"), *created, *others)
+    one = RecordedImage("dev.example/team/app:1", "team/app", DIGEST, DIGEST, tags, "failed")
+    return Record("dev.example", REGISTRY, (one,), "2026-11-30T05:00:00Z", "failed", finished_at="2026-11-30T05:00:01Z")
+
+
+def ended(path: pathlib.Path, registry: FakeRegistry, name: str = NAME) -> tuple[bool, str, list[str]]:
+    """Whether the record has changed, its outcome, and the actions of its tags."""
+    changed = end_of_created(registry.client, str(path), name)
+    record = parse_record((path / NAME).read_bytes())
+    return changed, record.outcome, [tag.action for tag in record.images[0].tags]
+
+
+def test_a_promotion_that_was_cut_off_is_reverted_when_what_it_created_is_gone(tmp_path: pathlib.Path) -> None:
+    standing(tmp_path, cut_off())
+    registry = FakeRegistry(REGISTRY)
+    there = registry.add("team/app", image(), "newer")
+    assert ended(tmp_path, registry) == (True, "failed", ["reverted", "reverted", "create"])
+    assert ended(tmp_path, registry) == (False, "failed", ["reverted", "reverted", "create"])
+    del registry.manifests["team/app", "newer"]
+    assert ended(tmp_path, registry) == (True, "reverted", ["reverted", "reverted", "reverted"])
+    assert ended(tmp_path, registry) == (False, "reverted", ["reverted", "reverted", "reverted"])
+    assert registry.guarded == {"team/app new", "team/app newer"} and there.digest
+    assert parse_record((tmp_path / NAME).read_bytes()).finished_at > cut_off().finished_at
+    assert os.listdir(tmp_path) == [NAME]
+
+
+def test_what_the_registry_does_not_say_is_not_gone(tmp_path: pathlib.Path) -> None:
+    standing(tmp_path, cut_off())
+    registry = FakeRegistry(REGISTRY)
+    registry.failing["HEAD team/app new"] = AccessDenied("DENIED")
+    registry.unsure.add(("team/app", "newer"))
+    assert ended(tmp_path, registry) == (False, "failed", ["reverted", "create", "create"])
+
+
+@pytest.mark.parametrize(
+    ("record", "name"),
+    [
+        (cut_off()._replace(outcome="begun", finished_at=""), NAME),
+        (cut_off()._replace(outcome="done"), NAME),
+        (cut_off()._replace(destination="other.example"), NAME),
+        (cut_off(), "../" + NAME),
+        (cut_off(), "sha256:" + "0" * 64),
+        (cut_off(), "20261130T050000Z-11111111.promotion.json"),
+    ],
+)
+def test_no_other_record_is_ended(tmp_path: pathlib.Path, record: Record, name: str) -> None:
+    standing(tmp_path, record)
+    registry = FakeRegistry(REGISTRY)
+    assert ended(tmp_path, registry, name) == (False, record.outcome, ["reverted", "create", "create"])
+    assert not registry.calls

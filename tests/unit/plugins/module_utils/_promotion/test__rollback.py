@@ -62,7 +62,8 @@ def test_all_tags_that_moved_go_back_and_must_be_where_the_record_put_them() -> 
     assert rollback.images == [APP_BACK, WEB_BACK, WEB_OTHER]
     assert rollback.created == [CREATED]
     assert rollback.to_remove == [{"repository": "prod/app", "tag": "1.4.2", "previous_digest": DIGEST}]
-    assert rollback[2:] == ("dev.example:5000", "production", "a.promotion.json")
+    assert rollback[2:] == ("dev.example:5000", "production", "a.promotion.json", False)
+    assert rolled(BOTH._replace(outcome="begun", finished_at="")).unfinished is True
 
 
 def test_one_whose_promotion_was_cut_off_goes_back_as_well() -> None:
