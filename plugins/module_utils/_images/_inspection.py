@@ -151,18 +151,34 @@ def too_large(registry: End, repository: str, digest: str) -> RegistryError:
     )
 
 
-def read_config(registry: End, repository: str, manifest: Manifest) -> dict[str, t.Any]:
-    """The config of an image, verified; empty where it is no JSON object or larger than 4 MiB."""
+class Config(t.NamedTuple):
+    """The config of an image."""
+
+    document: dict[str, t.Any]
+    """Parsed. Empty where it can't be."""
+    problem: str = ""
+    """Why it can't be."""
+
+
+def look_at_config(registry: End, repository: str, manifest: Manifest) -> Config:
+    """The config of an image, verified, or why it isn't parsed. Raises what keeps it from being read."""
     config = manifest.config
-    if config is None or config.size > _MAXIMUM_CONFIG:
-        return {}
+    if config is None:
+        return Config({}, "it has no config")
+    if config.size > _MAXIMUM_CONFIG:
+        return Config({}, f"its config has {config.size} bytes, and at most {_MAXIMUM_CONFIG} are read")
     source = RegistrySource(registry, repository, config.digest)
     pieces = verified_pieces(source, config.digest, config.size)
     try:
         document = json.loads(b"".join(pieces).decode("utf-8"))
     except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
+        document = None
+    return Config(document) if isinstance(document, dict) else Config({}, "its config is no JSON object")
+
+
+def read_config(registry: End, repository: str, manifest: Manifest) -> dict[str, t.Any]:
+    """The config of an image, verified; empty where it is no JSON object or larger than 4 MiB."""
+    return look_at_config(registry, repository, manifest).document
 
 
 def labels_of(config: t.Mapping[str, t.Any]) -> dict[str, str]:

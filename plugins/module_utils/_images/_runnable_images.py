@@ -12,15 +12,22 @@ import typing as t
 from .._end._end import End
 from .._model._actions import ARTIFACT, IMAGE, INDEX
 from .._model._errors import RegistryError
-from .._model._manifest import MANIFEST_TYPES, Descriptor, Manifest, format_platform
+from .._model._manifest import DOCKER_MANIFEST, MANIFEST_TYPES, Descriptor, Manifest, format_platform
 from .._model._times import parse_time
 from .._run._parallel import run_all
-from ._inspection import labels_of, read_config
+from ._inspection import labels_of, look_at_config
 from ._platform_choice import ATTESTATION_TYPE
 
 Plain = dict[str, t.Any]
 
 _CONFIG_TYPES = ("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json")
+
+_STATEMENT = "application/vnd.in-toto+json"
+_NO_PLATFORM = "unknown/unknown"
+"""What BuildKit says of attestations."""
+
+_TAKEN_FOR_CONFIG_TYPES = ("application/octet-stream", "application/json", "text/html")
+"""What old registries and clients said of configs; Docker runs such images."""
 
 
 class RunnableImage(t.NamedTuple):
@@ -30,6 +37,8 @@ class RunnableImage(t.NamedTuple):
     platform: str
     config: Plain
     """Parsed. Empty where it is no JSON object, or larger than 4 MiB."""
+    problem: str = ""
+    """Why its config isn't parsed, so that nothing of that can be told."""
 
     @property
     def created(self) -> str:
@@ -58,20 +67,42 @@ def kind_of(manifest: Manifest) -> str:
 
 
 def runnable_images(registry: End, repository: str, tree: t.Sequence[Manifest]) -> list[RunnableImage]:
-    """The images in a tree that was read, the last of which is the top; in the index's order. Configs are read."""
+    """The images in a tree that was read, the last of which is the top; in the index's order. Configs are read.
+
+    What a runtime would run counts as an image, whatever its manifest or the index calls it.
+    """
     known = {manifest.digest: manifest for manifest in tree}
     found = [(known[child.digest], child) for child in _leaves(tree[-1], known)]
 
     def read(entry: tuple[Manifest, Descriptor]) -> RunnableImage:
         manifest, descriptor = entry
-        config = read_config(registry, repository, manifest)
-        return RunnableImage(manifest, descriptor.platform or format_platform(config), config)
+        config, problem = look_at_config(registry, repository, manifest)
+        return RunnableImage(manifest, descriptor.platform or format_platform(config), config, problem)
 
-    images = run_all(read, [entry for entry in found if kind_of(entry[0]) == IMAGE], registry.jobs)
+    images = run_all(read, [entry for entry in found if _can_be_run(entry[0])], registry.jobs)
     for image in images:
         if isinstance(image, RegistryError):
             raise image
     return t.cast("list[RunnableImage]", images)
+
+
+def _can_be_run(manifest: Manifest) -> bool:
+    """Whether a runtime takes it for an image, as kindly as any of them: none looks at the artifact type."""
+    config = manifest.config
+    if config is None:
+        return False
+    return manifest.media_type == DOCKER_MANIFEST or config.media_type in (*_CONFIG_TYPES, *_TAKEN_FOR_CONFIG_TYPES)
+
+
+def _is_attestation(descriptor: Descriptor, manifest: Manifest) -> bool:
+    """Whether an entry of an index is an attestation, and no image that is only called one.
+
+    Runtimes choose by the platform, and know nothing of the annotation.
+    """
+    if ATTESTATION_TYPE not in descriptor.annotations:
+        return False
+    layers = manifest.layers()
+    return descriptor.platform == _NO_PLATFORM or all(layer.media_type == _STATEMENT for layer in layers)
 
 
 def _leaves(top: Manifest, known: t.Mapping[str, Manifest]) -> list[Descriptor]:
@@ -81,7 +112,7 @@ def _leaves(top: Manifest, known: t.Mapping[str, Manifest]) -> list[Descriptor]:
     while open_:
         descriptor = open_.pop(0)
         manifest = known.get(descriptor.digest)
-        if manifest is None or ATTESTATION_TYPE in descriptor.annotations:
+        if manifest is None or _is_attestation(descriptor, manifest):
             continue
         if manifest.is_index:
             open_ += [child for child in manifest.children() if child.media_type in MANIFEST_TYPES]

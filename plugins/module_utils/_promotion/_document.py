@@ -18,7 +18,6 @@ from .._end._end import End
 from .._images._inspection import read_tree
 from .._images._listing import ImageName
 from .._images._runnable_images import RunnableImage, kind_of, runnable_images
-from .._model._actions import ARTIFACT
 from .._model._manifest import Manifest, blobs_of
 from .._model._times import age_of, format_time, parse_time
 from ._attached_records import AttachedRecord, records_among
@@ -81,9 +80,12 @@ class ImageDocument:
     @functools.cached_property
     def images(self) -> list[RunnableImage]:
         """The images that can be run."""
-        if kind_of(self._manifest) == ARTIFACT:
-            return []
         return runnable_images(self._registry, self._repository, self.tree)
+
+    @property
+    def problem(self) -> str:
+        """Why something that :data:`CONFIG_PARTS` are told from couldn't be read; empty where all was."""
+        return next((f"{image.manifest.digest}: {image.problem}" for image in self.images if image.problem), "")
 
     @functools.cached_property
     def referrers(self) -> list[Referrer]:
@@ -181,3 +183,5 @@ PARTS: t.Mapping[str, t.Callable[[ImageDocument], t.Any]] = {
     "now": lambda document: format_time(document._now),
 }
 """The keys of the document, in the order in which they are documented, and how each is told."""
+CONFIG_PARTS = frozenset(["images", "platforms", "created", "age_seconds", "labels"])
+"""Those that are told from the configs of images."""

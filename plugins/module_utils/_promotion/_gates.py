@@ -68,6 +68,14 @@ class Gate(t.NamedTuple):
             return GateResult(self.name, False, self.severity, _bounded(value), self.message)
         return GateResult(self.name, value is True, self.severity, _bounded(value), self.message)
 
+    def names(self, keys: t.AbstractSet[str]) -> bool:
+        """Whether the expression may see one of these parts of the document."""
+        return self.keys is None or not self.keys.isdisjoint(keys)
+
+    def not_evaluated(self, reason: str) -> GateResult:
+        """A failure: what the expression names couldn't be read, so that it would judge what isn't there."""
+        return GateResult(self.name, False, self.severity, _bounded(reason), self.message)
+
 
 class GateResult(t.NamedTuple):
     """What a gate said of an image."""

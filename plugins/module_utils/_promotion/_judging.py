@@ -22,7 +22,7 @@ from .._model._errors import RegistryError
 from .._model._manifest import Manifest
 from .._model._times import utc_now
 from .._run._parallel import run_all
-from ._document import ImageDocument, Surroundings
+from ._document import CONFIG_PARTS, ImageDocument, Surroundings
 from ._first_sights import FirstSights, Sight
 from ._gates import Gate, GateResult, keys_named
 from ._plan import Plan, PlannedImage
@@ -134,15 +134,19 @@ class _Judge:
     def _gates(self, image: PlannedImage, gates: t.Sequence[Gate], judgement: Judgement | None) -> list[GateResult]:
         if not gates:
             return []
-        document = self._document(image, judgement, keys_named(gates))
-        return [gate.judge(document) for gate in gates]
+        document = self._document(image, judgement)
+        parts = document.as_plain(keys_named(gates))
+        return [
+            gate.not_evaluated(document.problem) if gate.names(CONFIG_PARTS) and document.problem else gate.judge(parts)
+            for gate in gates
+        ]
 
-    def _document(self, image: PlannedImage, judgement: Judgement | None, names: t.Collection[str] | None) -> Plain:
+    def _document(self, image: PlannedImage, judgement: Judgement | None) -> ImageDocument:
         item = image.item
         tags = [{"tag": tag.tag, "digest": tag.previous_digest or None} for tag in image.tags]
         where = {"registry": self._destination.name, "repository": item.destination_repository, "tags": tags}
         signatures = [] if judgement is None else judgement.as_plain()["signatures"]
-        document = ImageDocument(
+        return ImageDocument(
             self._source,
             ImageName(item.repository, item.tag, item.digest),
             self._manifest(image, image.digest),
@@ -150,7 +154,6 @@ class _Judge:
             Surroundings(self.now, self._trust(image), signatures, where, self._first_seen(image)),
             self._known(image),
         )
-        return document.as_plain(names)
 
     def _trust(self, image: PlannedImage) -> Trust:
         """Who may have signed records of promotions: whom the rule of the repository trusts."""

@@ -17,7 +17,11 @@ from ansible_collections.imageops.registry.plugins.module_utils._model._errors i
     NotFound,
     RegistryError,
 )
-from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import OCI_MANIFEST, Manifest
+from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import (
+    DOCKER_MANIFEST,
+    OCI_MANIFEST,
+    Manifest,
+)
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._document import (
     PARTS,
     ImageDocument,
@@ -202,6 +206,31 @@ def test_where_a_tag_or_a_list_is_denied_no_gate_sees_that_nothing_is_there(repo
     repository.registry.unread[made.digest] = AccessDenied("DENIED").within("list the referrers")
     with pytest.raises(AccessDenied, match="Cannot list the referrers: DENIED"):
         repository.of(made).part(part)
+
+
+def test_what_a_runtime_would_run_is_an_image_whatever_it_is_called(repository: Repository) -> None:
+    config = repository.config(os="linux", architecture="amd64", config={"Labels": {"team": "evil"}})
+    layer = repository.blob(b"layer", "application/vnd.oci.image.layer.v1.tar+gzip")
+    called = repository.registry.add("team/app", image(artifactType="a/sbom", config=config, layers=[layer]))
+    assert [one["labels"] for one in repository.of(called).part("images")] == [{"team": "evil"}]
+    assert repository.of(called).part("labels") == {"team": "evil"}
+    for kind in ("application/octet-stream", "application/json", "text/html"):
+        made = image(config={**config, "mediaType": kind}, layers=[layer])
+        assert repository.of(repository.registry.add("team/app", made)).part("platforms") == ["linux/amd64"]
+    made = image(config={**config, "mediaType": "a/b"}, layers=[layer], mediaType=DOCKER_MANIFEST)
+    assert repository.of(repository.registry.add("team/app", made)).part("platforms") == ["linux/amd64"]
+    listed = {"annotations": {"vnd.docker.reference.type": "attestation-manifest"}}
+    amd64 = {"os": "linux", "architecture": "amd64"}
+    for platform in ({"platform": amd64}, {}):
+        made = image(config=config, layers=[layer], annotations={"n": str(platform)})
+        hidden = repository.registry.add("team/app", made)
+        top = repository.registry.add("team/app", index(descriptor(hidden.content, OCI_MANIFEST, **platform, **listed)))
+        assert repository.of(top).part("platforms") == ["linux/amd64"]
+        assert repository.of(top).part("labels") == {"team": "evil"}
+    statement = image(config=config, layers=[repository.blob(b"{}", "application/vnd.in-toto+json")])
+    real = repository.registry.add("team/app", statement)
+    top = repository.registry.add("team/app", index(descriptor(real.content, OCI_MANIFEST, **listed)))
+    assert repository.of(top).part("images") == []
 
 
 def test_only_what_is_asked_for_is_read_and_each_once(repository: Repository) -> None:

@@ -162,6 +162,34 @@ def test_a_warning_promotes(source: FakeRegistry, destination: FakeRegistry) -> 
     assert plan.images[0].action == "promote" and not plan.images[0].gates[0].passed
 
 
+@pytest.mark.parametrize(
+    ("content", "size", "problem"),
+    [
+        (b"{}", 4 * 1024 * 1024 + 1, "its config has 4194305 bytes, and at most 4194304 are read"),
+        (b"[]", 2, "its config is no JSON object"),
+        (b'{"config": {"Labels": {"licence": "AGPL"}}', 0, "its config is no JSON object"),
+    ],
+)
+def test_a_gate_over_what_a_config_would_say_never_passes_unseen(
+    source: FakeRegistry, destination: FakeRegistry, content: bytes, size: int, problem: str
+) -> None:
+    source.add_blob(content, "team/app")
+    config = descriptor(content, "application/vnd.oci.image.config.v1+json", size=size or len(content))
+    made = source.add("team/app", image(config=config), "odd")
+    told = f"{made.digest}: {problem}"
+    index_of = source.add("team/app", index(descriptor(made.content, OCI_MANIFEST)), "all")
+    blind = ("!contains(not_null(labels.licence, ''), 'AGPL')", "length(images) >= `0`", "`true` || @", "!created")
+    for tag in ("odd", "all"):
+        item = image_item("team/app", tag=tag, tags=(tag,))
+        (one,) = judged(source, destination, item, gates=gates(*blind, "kind != 'x'")).images
+        assert one.action == "refused" and told in one.reason
+        assert [(found.passed, found.value) for found in one.gates] == [(False, told)] * 4 + [(True, True)]
+        (one,) = judged(source, destination, item, gates=gates(*blind, severity="warning")).images
+        assert one.action == "promote" and not any(found.passed for found in one.gates)
+        assert judged(source, destination, item, gates=gates("total_size > `0`")).images[0].action == "promote"
+    assert index_of.digest
+
+
 def test_what_can_not_be_read_fails_the_image(source: FakeRegistry, destination: FakeRegistry) -> None:
     source.failing[f"GET team/app {compute_digest(CONFIG)}"] = ConnectionFailed("no answer")
     plan = judged(source, destination, ITEM, OTHER_ITEM, gates=gates("labels.team == 'app' || `true`"))
