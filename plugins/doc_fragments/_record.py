@@ -13,9 +13,10 @@ class ModuleDocFragment:
 options:
   record:
     description:
-      - What is kept of promotions. One dictionary can be given to all modules that take it; each module uses what concerns it.
+      - Where promotions are recorded, and what a record says. All modules with this option take the same dictionary. Each uses the keys
+        that it needs.
       - M(imageops.registry.image_copy) writes a record of each promotion that changes something. A record says what was replaced, who
-        did it, why, and how it ended. A guide has the format.
+        did it, why, and how it ended. The guide about promotion records describes the format.
     type: dict
     suboptions:
       path:
@@ -52,22 +53,22 @@ options:
         description: The passphrase of O(record.sign_with), if the key is encrypted.
         type: str
       environment:
-        description: The name of the environment that the destination belongs to, such as V(staging). The record has it.
+        description: The name of the environment that the destination belongs to, such as V(staging). It is in the record.
         type: str
       actor:
         description:
-          - Who promotes, as the caller says it. The record has it.
+          - Who promotes. It is in the record.
           - A record never has the name of the user or of the machine that runs Ansible, unless you give it here.
         type: str
       job:
-        description: What promotes, such as the address of a CI job. The record has it, without a login in the address.
+        description: What promotes, such as the address of a CI job. It is in the record, without a login in the address.
         type: str
       reason:
-        description: Why it is promoted, such as the number of a change request. The record has it.
+        description: Why it is promoted, such as the number of a change request. It is in the record.
         type: str
       reverts:
         description:
-          - What this promotion reverts, if it is a rollback. The name of the file of a record, without its directory, or the digest of an
-            attached record. The role P(imageops.registry.rollback#role) gives it.
+          - The record that this promotion reverts, if it is a rollback. Either the name of its file, without the directory, or the digest of
+            the attached record. The role P(imageops.registry.rollback#role) sets this option.
         type: str
 """

@@ -53,7 +53,7 @@ options:
         of their entries is refused. Other keys of the result, such as C(changed) and C(transfer), are ignored.
       - The module doesn't compare the images again. It checks what may have changed since, and what the plan claims, see O(trust_plan).
         Each tag is checked once more right before it moves. With O(verify), the pushed content is checked, too.
-      - The module judges the images in the plan again, by O(gates) and O(signatures) of this task. It doesn't believe what the plan says
+      - The module checks the images in the plan again, with O(gates) and O(signatures) of this task. It doesn't believe what the plan says
         about them.
       - If the source serves another digest by now, or no longer has it, or if a tag at the destination points to another digest than in
         the plan, the image is refused, and its reason says what has changed. Then make a new plan. If a tag already points to the planned
