@@ -19,7 +19,7 @@ from .._model._manifest import Descriptor, Manifest, blobs_of
 from ._items import MOVING, Plain
 from ._outcomes import Outcomes
 from ._plan import Place, Plan, PlannedImage
-from ._plan_as_plain import image_as_plain
+from ._plan_as_plain import judged_as_plain
 from ._words import about_judgement, count, size
 
 Hide = t.Callable[[str], str]
@@ -215,7 +215,7 @@ class _Block:
         return lines
 
     def _judgement_lines(self) -> list[str]:
-        lines = about_judgement(image_as_plain(self._plan, self._image))
+        lines = about_judgement(judged_as_plain(self._image))
         return list(map(self._shown, lines or [f"by the plan, {line}" for line in self._image.claims]))
 
     def _shown(self, text: str) -> str:

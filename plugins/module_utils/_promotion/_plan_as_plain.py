@@ -31,7 +31,7 @@ from ._gates import GateResult
 from ._items import ACTIONS, STOPPING, ImageItem, Plain
 from ._plain_shapes import HINT, Entry, Shape, each, fields, meant
 from ._plan import Place, Plan, PlannedImage, PlannedManifest, Told
-from ._signatures import Judgement, Signature
+from ._signatures import Signature
 from ._words import about_judgement
 
 _PARTS = ("images", "blobs", "manifests", "artifact_tags", "tags")
@@ -98,17 +98,17 @@ def image_as_plain(plan: Plan, image: PlannedImage) -> Plain:
         "layers_left_out": [{name: getattr(layer, name) for name in _LAYER} for layer in image.layers_left_out],
         "artifacts": [{name: getattr(artifact, name) for name in _ARTIFACT} for artifact in image.artifacts],
         "artifacts_compared": image.artifacts_compared,
-        "gates": [result._asdict() for result in image.gates],
-        **_plain_judgement(image.judgement),
+        **judged_as_plain(image),
         "missing": [entry._asdict() for entry in image.missing],
     }
 
 
-def _plain_judgement(judgement: Judgement | None) -> Plain:
-    """What signatures are worth. Why they aren't enough is the reason of the image."""
+def judged_as_plain(image: PlannedImage) -> Plain:
+    """What gates said of an image, and what its signatures are worth. Why they aren't enough is its reason."""
+    gates, judgement = [result._asdict() for result in image.gates], image.judgement
     if judgement is None:
-        return {"verified": None, "signatures": []}
-    return {"verified": judgement.verified, "signatures": judgement.as_plain()["signatures"]}
+        return {"gates": gates, "verified": None, "signatures": []}
+    return {"gates": gates, "verified": judgement.verified, "signatures": judgement.as_plain()["signatures"]}
 
 
 def _plain_manifest(planned: PlannedManifest, contents: bool) -> Plain:

@@ -19,6 +19,7 @@ UTILS = ROOT / "plugins" / "module_utils"
 SMALL = ("registry_info", "repository_info", "tag_info")
 """They read what isn't content: names, and answers of the registry."""
 JUDGING = ("image_archive", "image_copy", "image_diff_info", "image_info", "promotion_info", "signature_info")
+WRITING = ("blob", "image_archive", "image_copy", "manifest", "tag")
 NOT_JUDGING = tuple(name for name in MODULES if name not in JUDGING)
 
 
@@ -49,6 +50,12 @@ def test_a_small_module_ships_nothing_that_handles_content(module: str) -> None:
 @pytest.mark.parametrize("module", NOT_JUDGING)
 def test_a_module_that_compares_and_judges_no_images_ships_no_promotion(module: str) -> None:
     assert "_promotion" not in packages(module)
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name not in WRITING])
+def test_a_module_that_only_reads_ships_nothing_that_writes(module: str) -> None:
+    writing = {"_blobs/_placement", "_blobs/_blob_deletion", "_images/_manifest_push", "_images/_manifest_deletion"}
+    assert names(module).isdisjoint({*writing, "_promotion/_copy", "_promotion/_recording"})
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name != "image_archive"])
