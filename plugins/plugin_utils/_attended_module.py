@@ -32,11 +32,8 @@ from ._bond_commands import cancel_command, look_command
 from ._module_action import ModuleAction
 from ._orphan import end_process, is_orphaned
 from ._progress_line import ProgressLines
+from ._progress_report import FIRST_LOOK, PAUSE, show_line
 
-_FIRST_LOOK = 2.0
-"""Seconds. What ends sooner costs no round trip."""
-_PAUSE = 2.5
-"""Seconds between two looks."""
 _PARENT_PAUSE = 0.5
 """Seconds between two looks whether Ansible is still there."""
 _PATIENCE = 5.0
@@ -132,7 +129,7 @@ class _Watcher:
         self._thread.join(_PATIENCE)
 
     def _watch(self) -> None:
-        next_look = time.monotonic() + _FIRST_LOOK
+        next_look = time.monotonic() + FIRST_LOOK
         orphaned = False
         while not self._over.wait(_PARENT_PAUSE):
             orphaned = is_orphaned()
@@ -141,7 +138,7 @@ class _Watcher:
                 break
             if time.monotonic() >= next_look:
                 self._look()
-                next_look = time.monotonic() + _PAUSE
+                next_look = time.monotonic() + PAUSE
         if self._cancelled:
             self._cancel()
         # The task gets the time to remove its temporary files from the host, and then ends the process itself.
@@ -159,9 +156,8 @@ class _Watcher:
             self._warn(f"exit status {answer['rc']} {answer['stderr'].strip() or answer['stdout'].strip()}".rstrip())
             return
         line = self._lines.line(answer["stdout"], time.monotonic())
-        if line and not self._silent:
-            # Callbacks for machines write to standard output, and a line in between would break their JSON.
-            display.display(line, stderr=True)
+        if not self._silent:
+            show_line(line)
 
     def _cancel(self) -> None:
         # Where that doesn't succeed, the lease runs out.

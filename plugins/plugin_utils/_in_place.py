@@ -14,12 +14,10 @@ from __future__ import annotations
 import json
 import signal
 import sys
-import time
 import typing as t
 
 from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 
 from . import _core_internals
 from ._child import NOT_BOUND, Child, NoChild, Outcome
@@ -28,42 +26,7 @@ from ._environment import environment_of
 from ._imported import module
 from ._in_place_conditions import VARIABLE
 from ._orphan import ansible_of_worker, end_process, is_orphaned
-from ._progress_line import ProgressLines
-
-FIRST_LOOK = 2.0
-"""Seconds after which it is shown for the first time how far the module is."""
-PAUSE = 2.5
-"""Seconds between two lines."""
-
-display = Display()
-
-
-class ProgressReport:
-    """Shows the states that a child hands over, a line for the latest one every few seconds."""
-
-    def __init__(self, name: str, *, silent: bool) -> None:
-        self._lines = ProgressLines(name)
-        self._silent = silent
-        self._received = b""
-        self._latest = b""
-        self._next = time.monotonic() + FIRST_LOOK
-
-    def take(self, piece: bytes) -> None:
-        """Some bytes of states, each a line."""
-        *whole, self._received = (self._received + piece).split(b"\n")
-        if whole:
-            self._latest = whole[-1]
-
-    def show(self) -> None:
-        """Show the latest state, where it is time to."""
-        now = time.monotonic()
-        if self._silent or now < self._next:
-            return
-        self._next = now + PAUSE
-        line = self._lines.line(self._latest.decode("ascii", "replace"), now)
-        if line:
-            # Callbacks for machines write to standard output, and a line in between would break their JSON.
-            display.display(line, stderr=True)
+from ._progress_report import ProgressReport
 
 
 class InPlace(ActionBase):

@@ -17,7 +17,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import Detached
 from ansible_collections.imageops.registry.plugins.module_utils._run._attachment import Attachment
 from ansible_collections.imageops.registry.plugins.module_utils._run._progress import Progress
-from ansible_collections.imageops.registry.plugins.plugin_utils import _attended_module
+from ansible_collections.imageops.registry.plugins.plugin_utils import _attended_module, _progress_report
 from ansible_collections.imageops.registry.plugins.plugin_utils._attended_module import AttendedModule, _Watcher
 from ansible_collections.imageops.registry.plugins.plugin_utils._bond_commands import cancel_command, look_command
 
@@ -81,8 +81,8 @@ def watcher_of(node: Node, *places: object) -> _Watcher:
 @pytest.fixture(autouse=True)
 def _without_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_attended_module, "_PARENT_PAUSE", 0.01)
-    monkeypatch.setattr(_attended_module, "_FIRST_LOOK", 0.0)
-    monkeypatch.setattr(_attended_module, "_PAUSE", 0.0)
+    monkeypatch.setattr(_attended_module, "FIRST_LOOK", 0.0)
+    monkeypatch.setattr(_attended_module, "PAUSE", 0.0)
     monkeypatch.setattr(_attended_module, "_PATIENCE", 60.0)
 
 
@@ -154,7 +154,7 @@ def failing_looks(monkeypatch: pytest.MonkeyPatch, answers: list[Answer]) -> tup
         assert stderr, "callbacks for machines have standard output for themselves"
         shown.append(line)
 
-    monkeypatch.setattr(_attended_module.display, "display", show)
+    monkeypatch.setattr(_progress_report.display, "display", show)
     all_answered = threading.Event()
 
     def answer(command: str) -> dict[str, t.Any]:
