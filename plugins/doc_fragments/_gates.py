@@ -46,6 +46,7 @@ options:
         description:
           - Shell-style patterns of repositories at the source, such as V(team/*). V(*) also matches V(/).
           - By default, the gate applies to all repositories.
+          - An empty list, and a pattern that can't match a repository, such as one with a port or a tag, fail the task.
         type: list
         elements: str
 """

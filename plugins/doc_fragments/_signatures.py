@@ -26,6 +26,7 @@ options:
         description:
           - Shell-style patterns of repositories, such as V(team/*). V(*) also matches V(/).
           - By default, the rule applies to all repositories.
+          - An empty list, and a pattern that can't match a repository, such as one with a port or a tag, fail the task.
         type: list
         elements: str
       mode:

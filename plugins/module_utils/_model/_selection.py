@@ -16,12 +16,35 @@ from ._reference import check_repository, check_tag
 from ._semver import Range, Version, parse_version
 from ._shown import no_expression
 
+_OF_REPOSITORIES = re.compile(r"(?:[a-z0-9._/*?-]|\[[^\]\s]+\])+", re.ASCII)
+"""What can match a repository: its characters, and those of patterns."""
 _DIGEST_TAG = re.compile(r"(?:sha256|sha512)-[a-f0-9]{64}(?:\..+)?", re.ASCII)
 
 
 def matches_any(repository: str, patterns: t.Iterable[str]) -> bool:
     """Whether one of the patterns matches: in shell style, in which ``*`` matches ``/`` too."""
     return any(fnmatch.fnmatchcase(repository, pattern) for pattern in patterns)
+
+
+def read_repository_patterns(patterns: t.Sequence[str] | None, option: str) -> tuple[str, ...]:
+    """The patterns for :func:`matches_any`, all repositories where none are given.
+
+    Raises :class:`InvalidInput` for none at all, and for one that matches no repository: what it is for would never
+    apply, and nobody would notice. ``option`` is where they come from.
+    """
+    if patterns is None:
+        return ("*",)
+    if not patterns:
+        raise InvalidInput(
+            f"{option}: the list is empty, so that nothing would match", hint="Leave it out for all repositories"
+        )
+    for position, pattern in enumerate(patterns):
+        if not _OF_REPOSITORIES.fullmatch(pattern):
+            raise InvalidInput(
+                f"{option}[{position}]: {pattern!r} matches no repository",
+                hint="Give the repository without the registry and the tag, in lower case, such as team/*",
+            )
+    return tuple(patterns)
 
 
 class Patterns:

@@ -60,6 +60,11 @@ def misshapen(spec: Plain, given: t.Any, place: str = "") -> str:
         values = {spelling: given[spelling] for spelling in spellings if given.get(spelling) is not None}
         if option.get("required") and not values:
             return f"{place}{name} must be given."
+        if place and not values and option.get("default") is not None and any(one in given for one in spellings):
+            # Of the options themselves, null is as if they weren't given; ansible-core fails for suboptions.
+            sentence = _misshapen(name, place + name, option, None)
+            if sentence:
+                return f"{sentence} Leave it out to get the default."
         found = (_misshapen(name, place + spelling, option, value) for spelling, value in values.items())
         sentence = next(filter(None, found), "")
         if sentence:
@@ -140,7 +145,7 @@ def _misshapen(name: str, place: str, option: Plain, value: t.Any) -> str:
 
 def _is_of(kind: str, value: t.Any) -> bool:
     """Whether ansible-core takes the value for a truth value or a number."""
-    if isinstance(value, (Mapping, list)):
+    if value is None or isinstance(value, (Mapping, list)):
         return False
     if kind == "bool":
         return str(value).strip().lower() in _TRUTH_VALUES
@@ -159,6 +164,8 @@ def _other(kind: str, value: t.Any) -> str:
 
 
 def _of_list(name: str, place: str, option: Plain, value: t.Any) -> str:
+    if value is None:
+        return f"{place} must be {_wanted(name, option)}, and null was given."
     if isinstance(value, list):
         element = {**option, "type": option.get("elements", "raw")}
         found = (_of_element(name, f"{place}[{position}]", element, entry) for position, entry in enumerate(value))

@@ -15,7 +15,7 @@ import typing as t
 
 from .._model._deliverable import deliverable
 from .._model._errors import InvalidInput, printable
-from .._model._selection import matches_any
+from .._model._selection import matches_any, read_repository_patterns
 
 Plain = dict[str, t.Any]
 
@@ -156,13 +156,12 @@ def _gate(entry: Plain, where: str) -> Gate:
             hint="Write numbers, true, false and null in backticks, and text in single quotes",
         ) from None
     _check_functions(expression.parsed, where)
-    repositories = ["*"] if entry["repositories"] is None else entry["repositories"]
     return Gate(
         name,
         expression,
         entry["msg"] or f"{that} isn't true",
         entry["severity"],
-        tuple(repositories),
+        read_repository_patterns(entry["repositories"], f"{where}.repositories"),
         _root_keys(expression.parsed),
     )
 

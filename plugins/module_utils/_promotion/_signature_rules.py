@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from .._model._errors import InvalidInput
-from .._model._selection import matches_any
+from .._model._selection import matches_any, read_repository_patterns
 from . import _cryptography as lib
 from ._certificate_chain import Roots, read_certificates, read_subject
 from ._pem import read_pem
@@ -53,10 +53,10 @@ def read_rules(entries: t.Sequence[Plain]) -> tuple[SignatureRule, ...]:
 
 def _rule(entry: Plain, where: str) -> SignatureRule:
     mode, keys, certificates = entry["mode"], entry["keys"] or [], entry["certificates"] or []
-    repositories = ["*"] if entry["repositories"] is None else entry["repositories"]
+    repositories = read_repository_patterns(entry["repositories"], f"{where}.repositories")
     if not keys and not certificates:
         if mode == EXEMPT:
-            return SignatureRule(tuple(repositories), mode)
+            return SignatureRule(repositories, mode)
         raise InvalidInput(
             f"{where}: mode {mode} needs keys or certificates to verify with",
             hint=f"Give the public keys, or exempt these repositories with mode {EXEMPT}",
@@ -79,7 +79,7 @@ def _rule(entry: Plain, where: str) -> SignatureRule:
         {str(name): _text(value) for name, value in (entry["annotations"] or {}).items()},
         tuple([COSIGN_SIGN] if entry["predicate_types"] is None else entry["predicate_types"]),
     )
-    return SignatureRule(tuple(repositories), mode, trust, bool(entry["each_image"]))
+    return SignatureRule(repositories, mode, trust, bool(entry["each_image"]))
 
 
 def _text(value: t.Any) -> str:

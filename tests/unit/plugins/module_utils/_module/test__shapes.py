@@ -38,6 +38,19 @@ SPEC = {
     "flatten": {"type": "bool"},
     "verify": {"type": "str", "choices": ["tag", "manifests", "blobs"]},
     "depth": {"type": "str", "choices": ["1", "2"]},
+    "rules": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "mode": {"type": "str", "choices": ["required", "none"], "default": "required"},
+            "each": {"type": "bool", "default": False, "aliases": ["every"]},
+            "number": {"type": "int", "default": 1},
+            "places": {"type": "list", "elements": "str", "default": ["*"]},
+            "more": {"type": "dict", "default": {}},
+            "text": {"type": "str", "default": "x"},
+            "keys": {"type": "list", "elements": "str"},
+        },
+    },
 }
 RULES: dict[str, t.Any] = {
     "required_together": [("username", "password")],
@@ -46,6 +59,7 @@ RULES: dict[str, t.Any] = {
     "required_if": [("state", "exported", ["images"])],
 }
 ENTRY = {"repository": "team/app", "tag": "1"}
+NULL = "null was given. Leave it out to get the default."
 
 
 @pytest.mark.parametrize(
@@ -61,6 +75,7 @@ ENTRY = {"repository": "team/app", "tag": "1"}
         {"jobs": 4.0, "wait": 2, "flatten": 0, "verify": None},
         {"jobs": "4.0", "wait": True, "flatten": False},
         {"images": [dict(ENTRY, tag=["1"])]},
+        {"rules": [{"keys": None, "text": None}, {}]},
     ],
 )
 def test_shapes_that_are_right_or_that_ansible_converts_are_taken(given: dict[str, t.Any]) -> None:
@@ -86,6 +101,12 @@ AN_ENTRY = 'must be a mapping such as {repository: team/app, tag: "1.4.2"}, and'
             f"images {A_LIST} text was given. Convert it with the filter from_json, or, on the command line, give it "
             "in a file, with -e @variables.yml.",
         ),
+        ({"rules": [{}, {"mode": None}]}, f"rules[1].mode must be required or none, and {NULL}"),
+        ({"rules": [{"each": None}]}, f"rules[0].each must be true or false, and {NULL}"),
+        ({"rules": [{"every": None}]}, f"rules[0].each must be true or false, and {NULL}"),
+        ({"rules": [{"number": None}]}, f"rules[0].number must be a whole number, and {NULL}"),
+        ({"rules": [{"places": None}]}, f"rules[0].places must be a list, and {NULL}"),
+        ({"rules": [{"more": None}]}, f"rules[0].more must be a mapping, and {NULL}"),
         ({"images": 5}, f"images {A_LIST} a number was given."),
         ({"images": True}, f"images {A_LIST} a truth value was given."),
         ({"images": [ENTRY, "team/app:1"]}, f"images[1] {AN_ENTRY} text was given. {AS_ENTRIES}"),

@@ -126,7 +126,11 @@ def test_a_gate_is_for_the_repositories_that_its_patterns_match() -> None:
     found = gate("tag", repositories=["team/*", "base"])
     assert [found.applies_to(name) for name in ("team/a/b", "base", "other", "Team/a")] == [True, True, False, False]
     assert gate("tag").applies_to("whatever/there/is")
-    assert not gate("tag", repositories=[]).applies_to("team/app")
+    # One that applies nowhere would be off, and nobody would notice.
+    with pytest.raises(InvalidInput, match=r"gates\[0\].repositories: the list is empty"):
+        gate("tag", repositories=[])
+    with pytest.raises(InvalidInput, match=r"gates\[0\].repositories\[1\]: 'Team/\*' matches no repository"):
+        gate("tag", repositories=["base", "Team/*"])
 
 
 @pytest.mark.parametrize(

@@ -131,3 +131,30 @@ def test_without_cryptography_a_rule_that_needs_it_is_refused(monkeypatch: pytes
     with pytest.raises(InvalidInput, match="cryptography can't be imported"):
         read_rules([rule(keys=[PEM])])
     assert read_rules([rule(mode="none")])
+
+
+@pytest.mark.parametrize(
+    ("repositories", "words"),
+    [
+        ([], "signatures[0].repositories: the list is empty, so that nothing would match"),
+        (["team/*", ""], "signatures[0].repositories[1]: '' matches no repository"),
+        (["r.example:5000/team/*"], "signatures[0].repositories[0]: 'r.example:5000/team/*' matches no repository"),
+        (["team/app:1.0"], "in lower case, such as team/*"),
+        (["team/App"], "matches no repository"),
+        ([" team/*"], "matches no repository"),
+        (["team/[a"], "matches no repository"),
+    ],
+)
+@pytest.mark.parametrize("given", [{"keys": [PEM]}, {"mode": "none"}])
+def test_a_rule_that_could_never_decide_is_refused(
+    repositories: list[str], words: str, given: dict[str, t.Any]
+) -> None:
+    """Otherwise the next one would decide, which may exempt all others."""
+    with pytest.raises(InvalidInput) as caught:
+        read_rules([rule(repositories=repositories, **given), rule(mode="none")])
+    assert words in str(caught.value)
+
+
+def test_patterns_may_have_all_that_shell_style_has() -> None:
+    (found,) = read_rules([rule(repositories=["team-?/[a-c]*_x.y", "[!z]*"], keys=[PEM])])
+    assert found.decides("team-1/b_x.y") and found.decides("other") and not found.decides("zoo")
