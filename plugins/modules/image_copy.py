@@ -40,7 +40,7 @@ attributes:
         the labels that differ. Then come layers, other content and artifacts, as counts and sums of bytes, and gates and signatures.
       - With C(-v), it also lists the digests of new manifests and blobs.
       - To describe an image, the module reads its manifests and at most one config, at the destination for each tag that moves.
-      - Of a plan that this task doesn't judge itself, it quotes what the plan says of gates and signatures, as C(by the plan).
+      - If the task doesn't check gates or signatures of a plan itself, the diff quotes what the plan says about them, as C(by the plan).
 options:
   source:
     required: true

@@ -60,7 +60,7 @@ EXAMPLES = r"""
 - name: Show the age of each, in days
   ansible.builtin.debug:
     msg: "{{ item.document.reference }}: {{ item.document.age_seconds // 86400 }}"
-  loop: "{{ found.images | selectattr('exists') }}"
+  loop: "{{ found.images | selectattr('exists') | rejectattr('document.age_seconds', 'none') }}"
 """
 
 RETURN = r"""
