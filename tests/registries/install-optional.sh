@@ -4,9 +4,15 @@
 
 # Build with Go what is optional: the registries distribution 3 (deletes tags) and olareg (referrers API), and the client oras.
 # Usage: install-optional.sh [DIRECTORY]
+#        install-optional.sh cosign [DIRECTORY]      the client cosign alone, which takes about ten minutes
 
 set -eu
 
+cosign=
+if [ "${1:-}" = cosign ]; then
+    cosign=1
+    shift
+fi
 directory=${1:-${REGISTRIES_OPTIONAL:-${XDG_CACHE_HOME:-$HOME/.cache}/imageops-registries}}
 
 command -v go >/dev/null || { echo "install-optional.sh: Go is needed to build the optional registries." >&2; exit 2; }
@@ -27,6 +33,11 @@ build() {
 
 mkdir -p "$directory"
 directory=$(cd "$directory" && pwd)
+if [ "$cosign" ]; then
+    build cosign github.com/sigstore/cosign/v3 v3.0.2 github.com/sigstore/cosign/v3/cmd/cosign
+    echo "installed cosign v3.0.2 in $directory"
+    exit
+fi
 build distribution3 github.com/distribution/distribution/v3 v3.1.1 github.com/distribution/distribution/v3/cmd/registry
 build olareg github.com/olareg/olareg v0.2.2 github.com/olareg/olareg/cmd/olareg
 build oras oras.land/oras v1.3.0 oras.land/oras/cmd/oras

@@ -37,7 +37,7 @@ from ._record import (
     subjects_of,
 )
 from ._signatures import Signature
-from ._statement import Statement, parse_statement
+from ._statement import STATEMENT_TYPE, Statement, parse_statement
 
 LARGEST = 64 * 1024 * 1024
 """Bytes of a record in a file. A thousand images with a dozen gates each take about 4 MB."""
@@ -61,6 +61,8 @@ def record_in(statement: Statement, *, partly: bool = False) -> Record:
 
     With ``partly``, what isn't there is empty: who only shows a record can do without. Raises :class:`InvalidInput`.
     """
+    if statement.type != STATEMENT_TYPE:
+        raise InvalidInput(f"the statement is of the type {quoted(statement.type)}, not {STATEMENT_TYPE}")
     if statement.predicate_type != PREDICATE_TYPE:
         raise InvalidInput(f"the predicate type is {quoted(statement.predicate_type)}, not {PREDICATE_TYPE}")
     record = record_of(statement.predicate, partly=partly)

@@ -17,7 +17,7 @@ import typing as t
 from .._model._errors import InvalidInput
 from . import _cryptography as lib
 from ._pem import read_pem
-from ._public_keys import PublicKey, curve_hash, name_of, weakness
+from ._public_keys import PublicKey, name_of, weakness
 from ._sigstore_bundle import MEDIA_TYPE
 from ._statement import PAYLOAD_TYPE, signed_bytes
 
@@ -44,12 +44,15 @@ class Signer(t.NamedTuple):
         return json.dumps(document, separators=(",", ":")).encode("ascii")
 
     def _signature(self, signed: bytes) -> bytes:
-        """ECDSA with the hash of the curve, in DER; RSA as PKCS#1 v1.5 with SHA-256; Ed25519 pure."""
+        """ECDSA with SHA-256, in DER; RSA as PKCS#1 v1.5 with SHA-256; Ed25519 pure.
+
+        On every curve SHA-256: with the curve's own, cosign 3 doesn't verify it.
+        """
         public = self.public.key
         if isinstance(public, lib.rsa.RSAPublicKey):
             return t.cast(bytes, self.key.sign(signed, lib.padding.PKCS1v15(), lib.hashes.SHA256()))
         if isinstance(public, lib.ec.EllipticCurvePublicKey):
-            return t.cast(bytes, self.key.sign(signed, lib.ec.ECDSA(curve_hash(public))))
+            return t.cast(bytes, self.key.sign(signed, lib.ec.ECDSA(lib.hashes.SHA256())))
         return t.cast(bytes, self.key.sign(signed))
 
 

@@ -3,7 +3,7 @@
 
 # This module util is PRIVATE to the collection. It can have breaking changes at any time.
 
-"""Statements about digests (in-toto attestation framework, Statement v1), in the envelope DSSE."""
+"""Statements about digests (in-toto attestation framework, Statement v1 and v0.1), in the envelope DSSE."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from ._signed_content import decode, member, parse_object, shown
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+_STATEMENT_TYPES = (STATEMENT_TYPE, "https://in-toto.io/Statement/v0.1")
+"""Those that are read. The older one has the same members; ``cosign attest`` and BuildKit write it."""
 
 
 class Envelope(t.NamedTuple):
@@ -35,6 +37,7 @@ class Statement(t.NamedTuple):
     subjects: tuple[t.Mapping[str, t.Any], ...]
     predicate_type: str
     predicate: t.Mapping[str, t.Any]
+    type: str = STATEMENT_TYPE
 
     def about(self, digest: str) -> t.Mapping[str, t.Any]:
         """The subject that has this digest. Subjects match by digest alone. Raises :class:`Unverified`."""
@@ -72,8 +75,9 @@ def parse_statement(payload: bytes, limit: int = MAXIMUM_SIZE) -> Statement:
 
 def read_statement(document: t.Mapping[str, t.Any]) -> Statement:
     """The statement in plain data. Raises :class:`Unverified`."""
-    if document.get("_type") != STATEMENT_TYPE:
-        raise Unverified(f"the statement is of the type {shown(document.get('_type'))}, not {STATEMENT_TYPE!r}")
+    kind = document.get("_type")
+    if kind not in _STATEMENT_TYPES:
+        raise Unverified(f"the statement is of the type {shown(kind)}, not {STATEMENT_TYPE!r}")
     subjects = member(document, "subject", list, "the statement")
     for subject in subjects:
         digests = subject.get("digest") if isinstance(subject, dict) else None
@@ -84,4 +88,5 @@ def read_statement(document: t.Mapping[str, t.Any]) -> Statement:
         tuple(subjects),
         member(document, "predicateType", str, "the statement"),
         predicate if isinstance(predicate, dict) else {},
+        kind,
     )

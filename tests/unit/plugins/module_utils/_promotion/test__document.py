@@ -86,9 +86,9 @@ def repository() -> Repository:
     return Repository()
 
 
-def envelope(kind: str) -> dict[str, t.Any]:
+def envelope(kind: str, version: str = "v1") -> dict[str, t.Any]:
     """An envelope with a statement that nobody has signed."""
-    statement = {"_type": "https://in-toto.io/Statement/v1", "subject": [], "predicateType": kind}
+    statement = {"_type": f"https://in-toto.io/Statement/{version}", "subject": [], "predicateType": kind}
     payload = json.dumps(statement).encode()
     return {
         "payloadType": "application/vnd.in-toto+json",
@@ -262,7 +262,8 @@ def test_referrers_of_the_image_and_its_children_say_what_they_state(repository:
     bundle = json.dumps({"dsseEnvelope": envelope("https://slsa.dev/provenance/v1")}).encode()
     read = repository.attach(child, artifactType=BUNDLE, layers=[repository.blob(bundle, BUNDLE)])
     attestations = [
-        repository.blob(json.dumps(envelope(kind)).encode(), DSSE) for kind in (SPDX, "https://cyclonedx.org/bom")
+        repository.blob(json.dumps(envelope(kind, "v0.1")).encode(), DSSE)
+        for kind in (SPDX, "https://cyclonedx.org/bom")
     ]
     tagged = repository.registry.add("team/app", image(layers=attestations), referrers_tag(top.digest) + ".att")
     plain = repository.of(top).part("referrers")

@@ -286,6 +286,12 @@ def test_a_statement_may_be_about_several_and_of_another_type_where_that_counts(
     assert _sigstore_bundle.statement_in(made.content).predicate == {"who": "builder"}
 
 
+def test_a_statement_of_the_older_type_counts_as_well() -> None:
+    """``cosign attest`` writes it."""
+    made = signed_statement(DIGEST, KEY, SIGN, _type="https://in-toto.io/Statement/v0.1")
+    assert by_bundle(made, trusting())
+
+
 def test_older_types_of_bundles_are_read_and_others_are_none() -> None:
     made = signed_statement(DIGEST, KEY, SIGN)
     for version in ("0.1", "0.2", "0.3"):

@@ -20,6 +20,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._model._manifest
 from ansible_collections.imageops.registry.plugins.module_utils._promotion import _cryptography, _sigstore_bundle
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._public_keys import public_key
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._signing import Signer, read_signer
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._statement import signed_bytes
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._trust import Subject, Trust
 from ansible_collections.imageops.registry.tests.unit.support.documents import OTHER_DIGEST, encoded, image
 from ansible_collections.imageops.registry.tests.unit.support.signing import (
@@ -31,6 +32,8 @@ from ansible_collections.imageops.registry.tests.unit.support.signing import (
     public_pem,
     statement,
 )
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 
 CONTENT = encoded(image())
 SUBJECT = Subject(Descriptor(OCI_MANIFEST, compute_digest(CONTENT), len(CONTENT)), CONTENT)
@@ -62,6 +65,14 @@ def test_what_every_kind_of_key_signs_verifies_with_its_public_key_alone(kind: s
     assert _sigstore_bundle.verify(bundle, SUBJECT, trust) == trust.keys[0].name
     with pytest.raises(Unverified, match="doesn't verify"):
         _sigstore_bundle.verify(bundle, SUBJECT, trusting(private_key(kind, 1)))
+
+
+@pytest.mark.parametrize("kind", ["p256", "p384", "p521"])
+def test_every_curve_signs_with_the_hash_that_cosign_verifies(kind: str) -> None:
+    key = private_key(kind)
+    envelope = json.loads(signer(private_pem(key)).bundle(STATEMENT))["dsseEnvelope"]
+    made = base64.b64decode(envelope["signatures"][0]["sig"])
+    key.public_key().verify(made, signed_bytes(STATEMENT), ec.ECDSA(hashes.SHA256()))
 
 
 @pytest.mark.parametrize("kind", ["p256", "ed25519", "rsa2048"])
