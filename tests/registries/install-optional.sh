@@ -34,7 +34,9 @@ build() {
 mkdir -p "$directory"
 directory=$(cd "$directory" && pwd)
 if [ "$cosign" ]; then
-    build cosign github.com/sigstore/cosign/v3 v3.0.2 github.com/sigstore/cosign/v3/cmd/cosign
+    # With `go install`: a module of our own would load the whole graph of modules, of which proxies don't serve all.
+    GOBIN="$work" go install github.com/sigstore/cosign/v3/cmd/cosign@v3.0.2 2>"$work/log" || { cat "$work/log" >&2; exit 2; }
+    mv "$work/cosign" "$directory/cosign"
     echo "installed cosign v3.0.2 in $directory"
     exit
 fi
