@@ -165,7 +165,7 @@ images:
           sample: {schemaVersion: 2, mediaType: application/vnd.oci.image.index.v1+json, manifests: []}
         images:
           description:
-            - Each image that can run, which are all with the config of an image. For an index, these are its children without attestations.
+            - Each image that can run, which is each manifest with the config of an image. For an index, its children without attestations.
             - C(config) is null if the config has more than 4 MiB or is no JSON object. What is read from it isn't known then, and a gate that
               names it fails.
           type: list

@@ -12,7 +12,7 @@ version_added: 0.9.0
 description:
   - Reads the records of promotions that were written to a directory, and those that are attached to images (GET referrers, end-12 of the OCI
     distribution specification).
-  - Returns both in one shape, newest first.
+  - Returns the records of both in the same form, newest first.
   - The module doesn't verify records. Anyone who may push to a repository can attach one. M(imageops.registry.signature_info) says who
     signed it.
   - A missing directory or image is not a failure. A record that can't be read isn't either. The task warns of it, and returns it in
@@ -89,7 +89,9 @@ exists:
   type: bool
   sample: true
 promotions:
-  description: The records, newest first. The time at which a promotion ended counts, or if its outcome is V(begun), the time at which it began.
+  description:
+    - The records, newest first. They are sorted by the time at which the promotion ended. If the outcome is V(begun), it is the time at which
+      the promotion began.
   returned: success
   type: list
   elements: dict
@@ -124,7 +126,7 @@ promotions:
       source_of_record: /var/lib/promotions/20260531T120000Z-5f3c9a10.promotion.json
   contains:
     source:
-      description: The registry that the images came from, as RV(promotions[].source.registry).
+      description: The registry that the images came from.
       type: dict
       contains:
         registry:
@@ -225,15 +227,15 @@ promotions:
           elements: dict
           sample: []
     actor:
-      description: Who promoted, as the caller said. Null if it didn't.
+      description: Who promoted, as the caller of the promotion said. Null if nothing was given.
       type: str
       sample: ci
     job:
-      description: The job that promoted, as the caller said. Null if it didn't.
+      description: The job that promoted, as the caller said. Null if nothing was given.
       type: str
       sample: https://ci.example/jobs/7
     reason:
-      description: Why, as the caller said. Null if it didn't.
+      description: The reason, as the caller said. Null if nothing was given.
       type: str
       sample: CHG-1234
     begun_at:
