@@ -17,6 +17,7 @@ import time
 import warnings
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.imageops.registry.plugins.module_utils._run._attachment import take_directory
 
 DOCUMENTATION = """
 module: probe
@@ -30,6 +31,8 @@ def surroundings(module: AnsibleModule) -> None:
     os.umask(umask)
     ignored = [number.name for number in signal.Signals if signal.getsignal(number) is signal.SIG_IGN]
     own = ("_", "SHLVL", "PWD", "OLDPWD")
+    # As every module does, first of all.
+    take_directory()
     module.exit_json(
         cwd=os.getcwd(),
         environment={name: value for name, value in os.environ.items() if name not in own},
