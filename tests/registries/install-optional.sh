@@ -4,13 +4,13 @@
 
 # Build with Go what is optional: the registries distribution 3 (deletes tags) and olareg (referrers API), and the client oras.
 # Usage: install-optional.sh [DIRECTORY]
-#        install-optional.sh cosign [DIRECTORY]      the client cosign alone, which takes about ten minutes
+#        install-optional.sh signing [DIRECTORY]     the clients cosign and notation, which takes about ten minutes
 
 set -eu
 
-cosign=
-if [ "${1:-}" = cosign ]; then
-    cosign=1
+signing=
+if [ "${1:-}" = signing ]; then
+    signing=1
     shift
 fi
 directory=${1:-${REGISTRIES_OPTIONAL:-${XDG_CACHE_HOME:-$HOME/.cache}/imageops-registries}}
@@ -33,11 +33,12 @@ build() {
 
 mkdir -p "$directory"
 directory=$(cd "$directory" && pwd)
-if [ "$cosign" ]; then
+if [ "$signing" ]; then
+    build notation github.com/notaryproject/notation v1.3.2 github.com/notaryproject/notation/cmd/notation
     # With `go install`: a module of our own would load the whole graph of modules, of which proxies don't serve all.
     GOBIN="$work" go install github.com/sigstore/cosign/v3/cmd/cosign@v3.0.2 2>"$work/log" || { cat "$work/log" >&2; exit 2; }
     mv "$work/cosign" "$directory/cosign"
-    echo "installed cosign v3.0.2 in $directory"
+    echo "installed cosign v3.0.2 and notation v1.3.2 in $directory"
     exit
 fi
 build distribution3 github.com/distribution/distribution/v3 v3.1.1 github.com/distribution/distribution/v3/cmd/registry

@@ -3,7 +3,7 @@
 
 """The program cosign: it verifies records that this collection signs, and this collection what cosign signs.
 
-Optional: ``tests/registries/install-optional.sh cosign`` builds it with Go, which takes about ten minutes.
+Optional: ``tests/registries/install-optional.sh signing`` builds it with Go, which takes about ten minutes.
 """
 
 from __future__ import annotations
@@ -160,4 +160,4 @@ def statements() -> None:
 if os.access(PROGRAM, os.X_OK):
     main([records, signatures, annotations, statements])
 else:
-    say("left out: cosign isn't there (tests/registries/install-optional.sh cosign)")
+    say("left out: cosign isn't there (tests/registries/install-optional.sh signing)")
