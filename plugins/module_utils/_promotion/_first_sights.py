@@ -21,7 +21,7 @@ from .._model._errors import LocalFileError
 from .._model._times import format_time, parse_time
 from .._run._folder import Folder
 from .._run._local_path import absolute, check_is_file, relative_hint
-from ._record_directory import open_record_directory
+from ._record_directory import no_tag_moved, open_record_directory
 
 _FILE, _LOCK = "first-seen.json", ".first-seen.lock"
 _LARGEST = 256 * 1024 * 1024
@@ -54,7 +54,7 @@ class FirstSights:
         names = dict.fromkeys(map(_name, sights))
         if all(name in self._known for name in names):
             return
-        with self._locked() as folder:
+        with no_tag_moved(), self._locked() as folder:
             known = dict(self._known) if self._is_as_it_was_read() else self._read()
             known.update((name, format_time(now)) for name in names if name not in known)
             # With an indentation, it would take several times as long.
@@ -62,7 +62,7 @@ class FirstSights:
             self._known = known
 
     def _read(self) -> dict[str, str]:
-        with self._failures("read"):
+        with no_tag_moved(), self._failures("read"):
             check_is_file(self._path)
             try:
                 with open(self._path, "rb") as file:

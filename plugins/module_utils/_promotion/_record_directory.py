@@ -22,6 +22,18 @@ def find_record_directory(path: str) -> Folder | None:
 
 
 @contextlib.contextmanager
+def no_tag_moved() -> t.Iterator[None]:
+    """Say of a :class:`LocalFileError` what it means before tags move, and where to look, if it says nothing itself."""
+    try:
+        yield
+    except LocalFileError as error:
+        error.hint = error.hint or (
+            "No tag has moved. See that the directory of record.path has room, and its files can be read and written"
+        )
+        raise
+
+
+@contextlib.contextmanager
 def open_record_directory(path: str) -> t.Iterator[Folder]:
     """The directory, as the user gave it. Raises :class:`LocalFileError` where it isn't there or can't be opened."""
     folder = find_record_directory(path)

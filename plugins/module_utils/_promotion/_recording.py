@@ -22,7 +22,7 @@ from .._run._folder import Folder
 from ._outcomes import Outcomes
 from ._plan import Plan
 from ._record import BEGUN, DONE, Record, RecordTexts
-from ._record_directory import open_record_directory
+from ._record_directory import no_tag_moved, open_record_directory
 from ._record_files import (
     RecordFile,
     Unfinished,
@@ -76,6 +76,10 @@ class Recording:
 
         Raises :class:`LocalFileError` where that can't be, and where the plan reverts a promotion that still runs.
         """
+        with no_tag_moved():
+            self._prepare(plan)
+
+    def _prepare(self, plan: Plan) -> None:
         self._refuse_running()
         covered = [one for one in self._unfinished if covers(plan, one.record, self._texts.reverts)]
         self._covered = [one for one in covered if self._folder.may_replace(one.name)]
@@ -99,7 +103,8 @@ class Recording:
             record = self._record(plan, _expected(outcomes, whole))
             # One in which no tag moves could never be told from one that is finished.
             if moving_tags(record):
-                self._file.begin(record)
+                with no_tag_moved():
+                    self._file.begin(record)
 
     def end(self, plan: Plan, outcomes: Outcomes, *, all_or_nothing: bool) -> None:
         """Record what has happened. That this can't be is a problem, and no error: the tags have moved."""

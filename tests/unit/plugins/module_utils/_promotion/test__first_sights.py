@@ -85,8 +85,9 @@ def test_a_directory_that_is_not_there_is_an_error_when_something_is_kept(tmp_pa
 
 def test_a_directory_in_its_place_is_an_error(tmp_path: pathlib.Path) -> None:
     (tmp_path / "first-seen.json").mkdir()
-    with pytest.raises(LocalFileError, match="is no file"):
+    with pytest.raises(LocalFileError, match="is no file") as caught:
         FirstSights(str(tmp_path))
+    assert "record.path" in caught.value.hint
 
 
 def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,8 +97,9 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: pathlib.Path, monkeypat
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fsync)
-    with pytest.raises(LocalFileError, match="No space left on device"):
+    with pytest.raises(LocalFileError, match="No space left on device") as caught:
         FirstSights(str(tmp_path)).note([OTHER], LATER)
+    assert caught.value.hint.startswith("No tag has moved. See that the directory of record.path has room")
     monkeypatch.undo()
     assert FirstSights(str(tmp_path)).first(OTHER) is None
     assert list(json.loads((tmp_path / "first-seen.json").read_text())) == [_first_sights._name(ONE)]

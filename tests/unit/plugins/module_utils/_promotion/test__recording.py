@@ -353,9 +353,23 @@ def test_a_full_disk_is_an_error_before_anything_is_written(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fsync)
-    with pytest.raises(LocalFileError, match="No space left on device"):
+    with pytest.raises(LocalFileError, match="No space left on device") as caught:
         promote(tmp_path, source, destination, BY_TAG)
     assert not destination.writes and os.listdir(tmp_path) == []
+    assert caught.value.hint.startswith("No tag has moved. See that the directory of record.path has room")
+
+
+def test_a_record_that_cannot_begin_is_an_error_before_the_first_tag_moves(
+    tmp_path: pathlib.Path, source: FakeRegistry, destination: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def replace(*_arguments: t.Any, **_options: t.Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(LocalFileError, match="No space left on device") as caught:
+        promote(tmp_path, source, destination, BY_TAG)
+    assert caught.value.hint.startswith("No tag has moved.") and os.listdir(tmp_path) == []
+    assert not {"PUT team/app 1", "PUT team/app stable"} & set(destination.writes)
 
 
 def test_an_end_that_cannot_be_recorded_is_told_and_the_record_says_begun(
