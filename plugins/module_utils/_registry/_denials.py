@@ -12,7 +12,7 @@ import typing as t
 from .._http._transport import Transport
 from .._model._digest import is_digest
 from .._model._errors import AccessDenied, NotFound, NotGranted, RegistryError
-from ._refusals import is_said_to_be_absent
+from ._refusals import is_denial_in_other_words, is_said_to_be_absent
 
 
 class Denials:
@@ -27,15 +27,20 @@ class Denials:
         self._list_tags = list_tags
         self._pushed_to = pushed_to
         self._unsure: set[tuple[str, str]] = set()
-        self._unproven: dict[tuple[str, str], AccessDenied] = {}
+        self._unproven: dict[tuple[str, str], RegistryError] = {}
 
     def is_unsure(self, repository: str, tag: str) -> bool:
         """Whether a tag was taken for absent although the registry doesn't say whether it is there."""
         return (repository, tag) in self._unsure
 
-    def of(self, repository: str, tag: str) -> AccessDenied | None:
+    def of(self, repository: str, tag: str) -> RegistryError | None:
         """The denial of a tag that was taken for absent; None where the list of tags, which lacks it, proves that."""
         return self._unproven.get((repository, tag))
+
+    def note(self, repository: str, reference: str, error: RegistryError) -> None:
+        """Take in the answer that something isn't there: a registry may hide so what an account may not see."""
+        if not is_digest(reference) and is_denial_in_other_words(error):
+            self._unproven[repository, reference] = error
 
     def is_absent(self, repository: str, error: AccessDenied, reference: str = "") -> bool:
         """Whether what was denied isn't there, or is as good as that to who pushes. ``reference`` is a manifest's."""

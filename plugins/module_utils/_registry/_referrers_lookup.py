@@ -37,7 +37,7 @@ from .._model._manifest import (
 from ._names import Names
 from ._pages import Pages, check_fruitful
 from ._paths import referrers_path
-from ._refusals import as_doubt, is_said_to_be_absent
+from ._refusals import as_doubt, is_denial_in_other_words, is_said_to_be_absent
 
 _MAXIMUM_REFERRERS = 10000
 _NO_DIGEST = "sha256:" + "0" * 64
@@ -125,7 +125,7 @@ class ReferrersLookup:
             return listed
         tagged = self._tagged(repository, digest)
         if not tagged.found_by:
-            return tagged._replace(doubt=listed)
+            return tagged._replace(doubt=listed, unread=tagged.unread or self._api_denied.get(repository))
         # Clients keep lists here, and would not where there is an API.
         self._has_api[repository] = False
         return tagged
@@ -143,6 +143,8 @@ class ReferrersLookup:
                 error = response.error().within(what)
                 if response.status in (401, 403, 429) or response.is_temporary() or number:
                     raise error
+                if is_denial_in_other_words(error):
+                    self._api_denied[repository] = error
                 if not self._has_api.get(repository):
                     return self._without_api(repository, response, error)
                 if not _is_unknown(error):
@@ -201,7 +203,8 @@ class ReferrersLookup:
             response = self._read(repository, tag)
         except NotFound as error:
             proven = error.status == 404 or not self._pushed_to
-            return Referrers((), "", proven=proven, unread=self._denial_of(repository, tag))
+            denied = error if is_denial_in_other_words(error) else self._denial_of(repository, tag)
+            return Referrers((), "", proven=proven, unread=denied)
         what = f"read {self._names.manifest(repository, tag)}"
         try:
             media_type = told_type(response.body, response.headers.get("Content-Type", ""))

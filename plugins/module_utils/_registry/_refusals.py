@@ -35,6 +35,8 @@ from .._model._errors import (
 from .._model._manifest import DOCKER_LIST, DOCKER_MANIFEST, INDEX_TYPES, Manifest
 
 _ABSENT_CODES = {"BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN", "NOT_FOUND"}
+_DENIAL_CODES = {"DENIED", "UNAUTHORIZED"}
+_POLICY_STATUSES = (412, 451)
 _DIGEST_IN_TEXT = re.compile(r"sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128}")
 _TYPE_REFUSED = re.compile(
     r"(?:unsupported|unknown|unrecogni[sz]ed|invalid|not supported|not allowed)\b.*\b(?:media|content)[ -]?type"
@@ -81,6 +83,16 @@ def named_errors(pieces: t.Iterator[bytes], what: str) -> t.Iterator[bytes]:
 def is_said_to_be_absent(error: RegistryError) -> bool:
     """Whether a registry that denies something gives away that it isn't there."""
     return bool({*_ABSENT_CODES, "NAME_UNKNOWN"} & set(error.codes))
+
+
+def is_denial_in_other_words(error: RegistryError) -> bool:
+    """Whether an answer that passes for "it isn't there" speaks of a right or a policy, so that it may be there.
+
+    What is denied outright is looked into otherwise.
+    """
+    if error.status in (401, 403):
+        return False
+    return error.status in _POLICY_STATUSES or bool(_DENIAL_CODES & set(error.codes))
 
 
 def as_absent(error: RegistryError) -> RegistryError:

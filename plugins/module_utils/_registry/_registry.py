@@ -542,7 +542,8 @@ class Registry:
     def _described_by_get(self, repository: str, reference: str, *, guarded: bool = False) -> Descriptor | None:
         try:
             return self._manifest(repository, reference, guarded=guarded).descriptor
-        except NotFound:
+        except NotFound as error:
+            self._denials.note(repository, reference, error)
             return None
 
 

@@ -7,6 +7,7 @@ import typing as t
 
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._credentials._credential import ANONYMOUS, Credential
+from ansible_collections.imageops.registry.plugins.module_utils._end._purpose import Purpose
 from ansible_collections.imageops.registry.plugins.module_utils._end._referrers import referrers_tag
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (
     AccessDenied,
@@ -68,6 +69,16 @@ def test_a_tag_that_is_denied_and_not_in_the_list_is_not_there(
     # Only a list of tags without it proves that it isn't there.
     assert (client.denial_of("a/b", "1") is None) == (tags[0] == 200)
     assert client.denial_of("a/b", "2") is None
+
+
+@pytest.mark.parametrize(("body", "hidden"), [(DENIED, True), (errors("MANIFEST_UNKNOWN"), False), (b"", False)])
+def test_a_tag_that_is_not_found_in_the_words_of_a_denial_is_not_there_and_may_be_hidden(
+    server: ScriptedServer, body: t.Any, hidden: bool
+) -> None:
+    server.expect("HEAD", ONE, 404).expect("GET", ONE, 404, body)
+    client = registry(server)
+    assert client.head_manifest("a/b", "1", Purpose.GUARD) is None
+    assert (client.denial_of("a/b", "1") is not None) == hidden
 
 
 @pytest.mark.parametrize("connect", [registry, pushed_to])

@@ -178,6 +178,26 @@ def test_that_the_api_was_denied_is_kept_with_every_empty_list(server: ScriptedS
         assert found.unread.operation.startswith("list the referrers of ")
 
 
+@pytest.mark.parametrize(
+    ("status", "body"), [(404, DENIED), (404, errors("UNAUTHORIZED")), (400, DENIED), (412, b""), (451, b"")]
+)
+def test_no_api_in_the_words_of_a_denial_is_kept_with_every_empty_list(
+    server: ScriptedServer, status: int, body: t.Any
+) -> None:
+    server.expect("GET", REFERRERS, status, body).expect("GET", TAGGED, 404)
+    server.expect("GET", "/v2/a/b/manifests/" + referrers_tag(OTHER_DIGEST), 404)
+    client = registry(server)
+    for digest in (MANIFEST_DIGEST, OTHER_DIGEST):
+        found = client.list_referrers("a/b", digest)
+        assert found_in(found) == [] and found.unread is not None and found.unread.status == status
+
+
+def test_a_list_under_a_tag_that_is_not_found_in_the_words_of_a_denial_may_be_there(server: ScriptedServer) -> None:
+    server.expect("GET", REFERRERS, 404).expect("GET", TAGGED, 404, DENIED)
+    found = registry(server).list_referrers("a/b", MANIFEST_DIGEST)
+    assert found_in(found) == [] and isinstance(found.unread, NotFound)
+
+
 def test_a_list_under_a_tag_that_is_denied_in_a_repository_without_a_list_of_tags_may_be_there(
     server: ScriptedServer,
 ) -> None:
