@@ -87,12 +87,15 @@ def records_of(
 ) -> list[AttachedRecord | BrokenRecord]:
     """The records that are attached to an image, however the promotion ended, and what claims to be one.
 
-    With ``partly``, what a record doesn't say is empty; otherwise, one that isn't whole is broken. Raises what keeps
-    the list of referrers, or one of them, from being read.
+    With ``partly``, what a record doesn't say is empty, and a list that is denied is like an empty one. Otherwise,
+    a record that isn't whole is broken. Raises what keeps the list of referrers, or one of them, from being read.
     """
     listed = registry.list_referrers(repository, manifest.digest)
     if listed.doubt is not None:
         raise listed.doubt
+    if listed.unread is not None and not partly:
+        # Whoever asks what there is must not be told that there is nothing.
+        raise listed.unread
     refuse_too_many(registry, repository, manifest.digest, len(listed.descriptors))
     reader = _Reader(registry, repository, manifest, trust, partly)
 

@@ -151,6 +151,14 @@ def test_the_records_of_an_image(registry: RegistryServer) -> None:
     assert not registry.writes
 
 
+@pytest.mark.parametrize("status", [403, 451])
+def test_records_that_may_not_be_listed_are_not_told_as_none(registry: RegistryServer, status: int) -> None:
+    registry.add_image("a/b:1.0")
+    registry.on("GET", "/v2/a/b/referrers/.*", answer(status))
+    told = fail("promotion_info", {**registry.options, "images": [{"repository": "a/b", "tag": "1.0"}]})
+    assert f"Cannot list the referrers of {registry.host}/a/b@sha256:" in told["msg"]
+
+
 def test_many_images_of_which_one_is_not_there_one_fails_and_one_has_what_is_no_record(
     registry: RegistryServer,
 ) -> None:
