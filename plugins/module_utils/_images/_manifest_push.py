@@ -16,12 +16,7 @@ from .._end._end import End
 from .._end._purpose import Purpose
 from .._end._referrers import referrers_tag
 from .._model._actions import EXISTS, PUSH
-from .._model._errors import (
-    Conflict,
-    NotFound,
-    ReferencesMissing,
-    RegistryError,
-)
+from .._model._errors import Conflict, NotFound, ReferencesMissing, RegistryError, doing
 from .._model._manifest import OCI_INDEX, OCI_MANIFEST, Descriptor, Manifest
 from .._run._parallel import AT_ONCE, Step, StepGraph, run_all
 from ._referrers_index import Listing, list_under_subject
@@ -323,11 +318,8 @@ def _manifest_of(item: ManifestItem, source: End | None, what: str) -> Manifest:
     if isinstance(item.content, Manifest):
         return item.content
     if item.content is not None:
-        try:
+        with doing(what):
             return Manifest.parse(item.content, item.media_type, item.digest)
-        except RegistryError as error:
-            error.within(what)
-            raise
     if source is None:
         raise NotFound("neither its content nor a source to read it from is given").within(what)
     return source.get_manifest(item.source_repository or item.repository, item.digest, item.media_type)

@@ -15,7 +15,7 @@ from .._end._end import End
 from .._end._last_look import LastLook
 from .._end._purpose import Purpose
 from .._model._actions import ABSENT, CREATE, DELETE, EXISTS, REPLACE
-from .._model._errors import Conflict, NotFound, ReferencesMissing, RegistryError
+from .._model._errors import Conflict, NotFound, ReferencesMissing, RegistryError, doing
 from .._model._manifest import Manifest
 from .._run._parallel import run_all
 from ._refused_tags import may_be_immutable, what_to_check
@@ -296,8 +296,5 @@ def _manifest_of(registry: End, item: TagItem) -> Manifest:
             raise
     if isinstance(item.content, Manifest):
         return item.content
-    try:
+    with doing(f"tag {registry.name}/{item.repository}:{item.tag}"):
         return Manifest.parse(item.content, "", item.digest)
-    except RegistryError as error:
-        error.within(f"tag {registry.name}/{item.repository}:{item.tag}")
-        raise

@@ -23,7 +23,15 @@ from .._end._upload_form import UploadForm
 from .._end._upload_session import UploadSession
 from .._model._actions import API
 from .._model._digest import has_digest, is_digest
-from .._model._errors import InvalidInput, LocalFileError, NotFound, ReferencesMissing, RegistryError, Unsupported
+from .._model._errors import (
+    InvalidInput,
+    LocalFileError,
+    NotFound,
+    ReferencesMissing,
+    RegistryError,
+    Unsupported,
+    doing,
+)
 from .._model._manifest import (
     INDEX_TYPES,
     MANIFEST_TYPES,
@@ -188,14 +196,11 @@ class Layout:
             found = self._described(reference) if is_digest(reference) else self._named(repository, reference)
         if found is None:
             raise NotFound("it isn't there").within(what)
-        try:
+        with doing(what):
             pieces = self._store.open(found.digest, 0)
             if pieces is None:
                 raise NotFound(f"the layout is incomplete, {found.digest} isn't in it")
             return Manifest.parse(_joined(pieces), found.media_type, found.digest, media_type)
-        except RegistryError as error:
-            error.within(what)
-            raise
 
     def put_manifest(self, repository: str, reference: str, manifest: Manifest, last_look: LastLook = no_look) -> bool:
         """The manifest is a referrer of its subject from then on."""
@@ -205,13 +210,10 @@ class Layout:
             raise ReferencesMissing(
                 f"the layout is missing what the manifest refers to: {', '.join(missing[:5])}", digests=missing
             ).within(what)
-        try:
+        with doing(what):
             if self._readable(manifest.descriptor) is None:
                 self._store.add(manifest.digest, manifest.size, [manifest.content])
                 self._right.add(manifest.digest)
-        except RegistryError as error:
-            error.within(what)
-            raise
         last_look()
         with self._lock:
             self._all()[manifest.digest] = manifest.descriptor
@@ -283,11 +285,8 @@ class Layout:
     def put_upload(self, session: UploadSession, digest: str, body: bytes | Body = b"") -> None:
         """Verified before others see the blob."""
         pieces = [body] if isinstance(body, bytes) else body
-        try:
+        with doing(f"write blob {digest} to {self.name}"):
             self._store.add(digest, len(body), pieces)
-        except RegistryError as error:
-            error.within(f"write blob {digest} to {self.name}")
-            raise
         self._right.add(digest)
 
     def patch_upload(self, session: UploadSession, body: bytes | Body) -> UploadSession:

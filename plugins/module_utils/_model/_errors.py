@@ -128,6 +128,16 @@ class InvalidInput(RegistryError):
 
 
 @contextlib.contextmanager
+def doing(operation: str) -> t.Iterator[None]:
+    """Name the operation that fails here, see :meth:`RegistryError.within`."""
+    try:
+        yield
+    except RegistryError as error:
+        error.within(operation)
+        raise
+
+
+@contextlib.contextmanager
 def at_entry(name: str, position: int) -> t.Iterator[None]:
     """Name the entry of a list in which a mistake is."""
     try:

@@ -14,7 +14,7 @@ from .._http._response import Response
 from .._http._scopes import Scopes
 from .._http._transport import Transport
 from .._http._url import without_query
-from .._model._errors import ConnectionFailed, ProtocolViolation, RegistryError, TLSFailed
+from .._model._errors import ConnectionFailed, ProtocolViolation, TLSFailed, doing
 from .._model._manifest import bare_media_type
 from ._paths import API_PATH
 
@@ -32,23 +32,17 @@ class Asker:
 
         ``what`` is the operation, as errors name it. Raises :class:`ProtocolViolation` where no registry answers.
         """
-        try:
+        with doing(what):
             response = self._transport.exchange(method, path, scopes, **options)
             if path.startswith("/") and path != API_PATH:
                 # Absolute URLs were named by the registry.
                 self._check_identity(response)
-        except RegistryError as error:
-            error.within(what)
-            raise
         return response
 
     def ask_anonymously(self, what: str, path: str) -> Response:
         """The answer to GET without a login, whoever gives it."""
-        try:
+        with doing(what):
             return self._transport.exchange_anonymously("GET", path)
-        except RegistryError as error:
-            error.within(what)
-            raise
 
     def _check_identity(self, response: Response) -> None:
         """Raise :class:`ProtocolViolation` where no registry answers.

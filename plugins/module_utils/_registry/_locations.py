@@ -14,7 +14,7 @@ from .._end._upload_session import UploadSession
 from .._http._response import Response
 from .._http._transport import Transport
 from .._http._url import Origin, origin_of, resolve
-from .._model._errors import ProtocolViolation, RegistryError
+from .._model._errors import ProtocolViolation, doing
 from .._model._manifest import bare_media_type
 
 _RANGE = re.compile(r"(?:bytes=)?0-(\d{1,18})", re.ASCII)
@@ -45,15 +45,12 @@ class Locations:
         location = response.headers.get("Location", "")
         if not location:
             raise ProtocolViolation("the registry's answer has no Location").within(what)
-        try:
+        with doing(what):
             url = self.followed(response, location)
             if self._transport.leads_astray(url):
                 raise ProtocolViolation(
                     f"the registry names a place for uploads at a local address, {origin_of(url).host}"
                 )
-        except RegistryError as error:
-            error.within(what)
-            raise
         received = sent
         match = _RANGE.fullmatch(response.headers.get("Range", ""))
         if match is not None and (sent or int(match.group(1))):

@@ -14,7 +14,7 @@ import typing as t
 from .._http._response import Response
 from .._http._scopes import Scopes
 from .._http._url import misled, origin_of
-from .._model._errors import ProtocolViolation, RegistryError
+from .._model._errors import ProtocolViolation, doing
 from ._asking import Asker
 from ._locations import Locations
 
@@ -83,12 +83,9 @@ class Pages:
             url = self._next_page(response, following, what)
 
     def _next_page(self, response: Response, following: str, what: str) -> str:
-        try:
+        with doing(what):
             url = self._locations.followed(response, following)
             foreign = origin_of(url) != self._locations.own
-        except RegistryError as error:
-            error.within(what)
-            raise
         if foreign:
             raise ProtocolViolation(
                 "the registry's next page is on another host",

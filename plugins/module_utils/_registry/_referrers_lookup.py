@@ -24,6 +24,7 @@ from .._model._errors import (
     NotFound,
     ProtocolViolation,
     RegistryError,
+    doing,
 )
 from .._model._manifest import (
     INDEX_TYPES,
@@ -206,15 +207,12 @@ class ReferrersLookup:
             denied = error if is_denial_in_other_words(error) else self._denial_of(repository, tag)
             return Referrers((), "", proven=proven, unread=denied)
         what = f"read {self._names.manifest(repository, tag)}"
-        try:
+        with doing(what):
             media_type = told_type(response.body, response.headers.get("Content-Type", ""))
             # On some registries the tag resolves to the subject itself.
             if media_type not in INDEX_TYPES or compute_digest(response.body, algorithm_of(digest)) == digest:
                 return Referrers((), "")
             listed = parse_referrers(response.body)
-        except RegistryError as error:
-            error.within(what)
-            raise
         if len(listed.entries) > _MAXIMUM_REFERRERS:
             raise ProtocolViolation(f"the list has more than {_MAXIMUM_REFERRERS} referrers").within(what)
         self._note_unnamed(self._names.manifest(repository, digest), listed)

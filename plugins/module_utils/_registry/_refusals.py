@@ -31,6 +31,7 @@ from .._model._errors import (
     TLSFailed,
     Unsupported,
     UploadGone,
+    doing,
 )
 from .._model._manifest import DOCKER_LIST, DOCKER_MANIFEST, INDEX_TYPES, Manifest
 
@@ -73,11 +74,8 @@ def check_own_answer(response: Response, what: str) -> None:
 
 def named_errors(pieces: t.Iterator[bytes], what: str) -> t.Iterator[bytes]:
     """The pieces of a body; errors while it is read name the operation."""
-    try:
+    with doing(what):
         yield from pieces
-    except RegistryError as error:
-        error.within(what)
-        raise
 
 
 def is_said_to_be_absent(error: RegistryError) -> bool:

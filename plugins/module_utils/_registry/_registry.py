@@ -35,6 +35,7 @@ from .._model._errors import (
     RegistryError,
     RepositoryMissing,
     TLSFailed,
+    doing,
 )
 from .._model._manifest import ACCEPT, MANIFEST_TYPES, MAXIMUM_SIZE, Descriptor, Manifest, accept, bare_media_type
 from .._model._reference import check_repository
@@ -170,14 +171,11 @@ class Registry:
             return ApiCheck(False, needs_login, False, schemes, version)
         if not needs_login:
             return ApiCheck(True, False, False, schemes, version)
-        try:
+        with doing(what):
             credential = self._transport.credential_for(repository)
             if credential.is_anonymous:
                 return ApiCheck(True, True, False, schemes, version)
             self._transport.learn_from(anonymous, repository)
-        except RegistryError as error:
-            error.within(what)
-            raise
         response = self._asker.ask(what, "GET", API_PATH, NOTHING, repository=repository)
         if response.status != 200:
             raise response.error().within(what)
@@ -327,11 +325,8 @@ class Registry:
         response = self._manifest_answer(repository, reference, accept(media_type), guarded=guarded)
         said = response.headers.get("Docker-Content-Digest", "")
         digest = reference if is_digest(reference) else ""
-        try:
+        with doing(what):
             manifest = Manifest.parse(response.body, response.headers.get("Content-Type", ""), digest, media_type)
-        except RegistryError as error:
-            error.within(what)
-            raise
         if not digest and is_digest(said) and algorithm_of(said) == "sha256" and said != manifest.digest:
             raise ProtocolViolation(
                 f"the registry says that the digest is {said}, the bytes have {manifest.digest}"
@@ -394,11 +389,8 @@ class Registry:
 
         def look() -> None:
             last_look()
-            try:
+            with doing(what):
                 self._before_tag()
-            except RegistryError as error:
-                error.within(what)
-                raise
 
         return look
 

@@ -12,6 +12,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._model._errors i
     ReferencesMissing,
     RegistryError,
     RepositoryMissing,
+    doing,
 )
 
 
@@ -35,6 +36,13 @@ def test_the_innermost_operation_stays() -> None:
     error = RegistryError("x")
     assert error.within("read blob") is error
     assert error.within("promote").operation == "read blob"
+
+
+def test_an_operation_is_named_where_something_nearer_has_not() -> None:
+    for nearer, named in (("", "tag a"), ("push a", "push a")):
+        with pytest.raises(RegistryError) as caught, doing("tag a"):
+            raise RegistryError("it failed").within(nearer)
+        assert caught.value.operation == named
 
 
 def test_codes_are_in_upper_case() -> None:
