@@ -5,6 +5,7 @@
 
 Usage: bench.py [--only a,c] [--rounds N] [--quick]
        bench.py judging [--images N] [--rounds N]      what gates and signatures cost
+       bench.py records [--images N] [--rounds N]      what records cost
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ PEERS = (
     Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "imageops-peers",
 )
 
+OTHERS = {"judging": "judging.py", "records": "recording.py"}
+"""What is measured without other tools, by the first argument."""
+
 
 def main() -> int:
     with common.lock():
@@ -38,8 +42,9 @@ def main() -> int:
         del env["PYTHONDONTWRITEBYTECODE"]  # a user's Ansible has its plugins compiled, too
         env["PATH"] = os.pathsep.join([env["PATH"], *map(str, PEERS)])
         scripts, arguments = COPY / "tests" / "benchmark", sys.argv[1:]
-        if arguments[:1] == ["judging"]:
-            return running.run_in_front([python, scripts / "judging.py", "--core", core, *arguments[1:]], env)
+        if arguments and arguments[0] in OTHERS:
+            script = scripts / OTHERS[arguments[0]]
+            return running.run_in_front([python, script, "--core", core, *arguments[1:]], env)
         command = [python, scripts / "benchmark.py", "--core", core, "--docs", common.ROOT / "docs"]
         command += ["--directory", common.BUILD / "bench", *arguments]
         return running.run_in_front(command, env)

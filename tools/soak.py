@@ -45,8 +45,8 @@ def main() -> int:
         ]
         status = running.run_in_front(command, running.environment_for(core))
         # A schedule is played again to look at it alone.
-        is_again = any(argument.startswith("--again") for argument in sys.argv[1:])
-        return status if status or is_again else large_layer(newest, core)
+        is_all = not any(argument.startswith(("--again", "--help", "-h")) for argument in sys.argv[1:])
+        return large_layer(newest, core) if is_all and not status else status
 
 
 def large_layer(environment: Environment, venv: Path) -> int:
