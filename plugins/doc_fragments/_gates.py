@@ -49,4 +49,6 @@ options:
           - An empty list, and a pattern that can't match a repository, such as one with a port or a tag, fail the task.
         type: list
         elements: str
+requirements:
+  - jmespath, for O(gates)
 """

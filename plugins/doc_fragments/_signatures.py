@@ -73,4 +73,6 @@ options:
         description: Whether every image of an index also needs its own signature.
         type: bool
         default: false
+requirements:
+  - cryptography 37.0.0 or newer, for O(signatures)
 """

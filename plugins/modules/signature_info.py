@@ -26,8 +26,6 @@ extends_documentation_fragment:
 options:
   signatures:
     required: true
-requirements:
-  - cryptography
 seealso:
   - module: imageops.registry.referrer_info
   - module: imageops.registry.image_copy
