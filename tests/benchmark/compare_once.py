@@ -15,9 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve()
 # Where ansible_collections is, and what the soak has.
-sys.path[:0] = [str(HERE.parents[5]), str(HERE.parents[1] / "soak")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[5]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "soak"))
 
 from ansible_collections.imageops.registry.plugins.modules import image_diff_info
 

@@ -18,6 +18,8 @@ _DIGEST = re.compile(r"@(?:sha[0-9]+:[^@]*|[a-z0-9+._-]+:[0-9a-fA-F]{32,})\Z", r
 _CONTENT = re.compile(r".*?(?:[\r\n\0]|-----BEGIN )|\s*(?:[{\[]|LS0tLS1|eyJ|M[A-P][A-Za-z0-9+/]{60,}={0,2}\Z)")
 """What is no path: lines, PEM, JSON, either in base64, and keys in base64 (DER)."""
 _LONGEST_PATH = 4096
+_MOST_LOGGED = 20
+"""Entries of a list in the system's log."""
 
 
 def without_secrets(text: str, secrets: t.Iterable[str]) -> str:
@@ -80,6 +82,16 @@ def shown_options(value: t.Any, paths: t.Collection[str], name: str = "") -> t.A
     if not isinstance(value, str):
         return value
     return HIDDEN if name in paths and is_content(value) else without_login(value)
+
+
+def abridged(value: t.Any) -> t.Any:
+    """Plain values with the first entries of each list, and how many more there are: what is read in a log."""
+    if isinstance(value, dict):
+        return {key: abridged(inner) for key, inner in value.items()}
+    if not isinstance(value, (list, tuple)):
+        return value
+    found = [abridged(inner) for inner in value[:_MOST_LOGGED]]
+    return [*found, f"and {len(value) - _MOST_LOGGED} more"] if len(value) > _MOST_LOGGED else found
 
 
 def loggable(value: t.Any) -> t.Any:

@@ -19,7 +19,7 @@ from .._http._requests import REQUESTS_IMPORT_ERROR
 from .._http._transport import Transport
 from .._model._deliverable import deliverable
 from .._model._errors import InvalidInput, LocalFileError, RegistryError
-from .._model._shown import first_of, loggable, shown_options
+from .._model._shown import abridged, first_of, loggable, shown_options
 from .._registry._registry import Registry
 from .._run._attachment import Attachment, take_directory
 from .._run._counters import Counters
@@ -71,10 +71,13 @@ class CheckedModule(AnsibleModule):
             self.params = without_unreadable(self.argument_spec, self.params)
 
     def _log_invocation(self) -> None:
-        """Have the system's log say what was called, without any secret that is inside of a dictionary."""
+        """Have the system's log say what was called, without any secret that is inside of a dictionary.
+
+        It gets the first entries of each list: nobody reads a thousand images there, and they take long to write.
+        """
         given, self.params = (
             self.params,
-            loggable(shown_options(without_no_log(self.params, self.argument_spec), PATHS)),
+            loggable(shown_options(without_no_log(abridged(self.params), self.argument_spec), PATHS)),
         )
         try:
             super()._log_invocation()  # type: ignore[no-untyped-call]  # ansible-core has no types

@@ -15,7 +15,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._model._actions 
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import LocalFileError, RegistryError
 from ansible_collections.imageops.registry.plugins.module_utils._model._platform import check_platform
 from ansible_collections.imageops.registry.plugins.module_utils._model._selection import tag_selection
-from ansible_collections.imageops.registry.plugins.module_utils._model._shown import without_secrets
+from ansible_collections.imageops.registry.plugins.module_utils._model._shown import abridged, without_secrets
 from ansible_collections.imageops.registry.plugins.module_utils._module._archive_arguments import _checked
 from ansible_collections.imageops.registry.plugins.module_utils._module._image_arguments import _artifacts
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import distinct_images
@@ -72,3 +72,11 @@ def test_the_content_of_a_file_in_the_place_of_a_download_is_not_shown() -> None
 
 def test_a_secret_that_is_part_of_another_leaves_nothing_of_it() -> None:
     assert without_secrets("word, a word-in-full, other", ["word", "word-in-full", ""]) == "********, a ********, other"
+
+
+def test_a_log_gets_the_first_entries_of_each_list() -> None:
+    images = [{"repository": f"team/{number}", "tags": list(range(21))} for number in range(22)]
+    shown = abridged({"images": images, "registry": "prod.example", "tags": ("a", "b")})
+    assert shown["registry"] == "prod.example" and shown["tags"] == ["a", "b"]
+    assert shown["images"][19:] == [{"repository": "team/19", "tags": [*range(20), "and 1 more"]}, "and 2 more"]
+    assert len(images) == 22
