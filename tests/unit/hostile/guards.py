@@ -789,7 +789,7 @@ RECORDS = (
     Guard(
         "the system's log has no secret that is inside of a dictionary",
         "_module/_task.py",
-        "shown_options(without_no_log(self.params, self.argument_spec), PATHS)",
+        "shown_options(without_no_log(abridged(self.params), self.argument_spec), PATHS)",
         "self.params",
         "../plugins/modules/test_attached_records.py::test_no_secret_is_returned_logged_or_pushed",
     ),
