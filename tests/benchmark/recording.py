@@ -24,15 +24,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+# The harness is programs of its own, and no package that could be imported otherwise.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "registries"))
+
+from fleet import start, stop
+from images import image, layer
+from seeding import Pusher
+from specification import Specification
+from state import State
+
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "registries")]
-
-from fleet import start, stop  # noqa: E402
-from images import image, layer  # noqa: E402
-from seeding import Pusher  # noqa: E402
-from specification import Specification  # noqa: E402
-from state import State  # noqa: E402
-
 ENDS = ("source", "destination")
 REPOSITORIES = 20
 

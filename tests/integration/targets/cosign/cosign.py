@@ -10,37 +10,19 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from pathlib import Path
-from typing import NamedTuple
 
 from openssl_signatures import Keys
-from runs import CONFIG, OUTPUT, REGISTRIES, Plain, call, check, connection, main, say, seed, task
+from program_images import Image, promoted, reasons, seeded
+from runs import CONFIG, OUTPUT, REGISTRIES, check, main, say
 
 PROGRAM = Path(CONFIG["registries_optional"], "cosign")
 RECORD = "https://github.com/imageops/registry/promotion/v1"
 SOURCE = "dev"
-RUN = time.time_ns()
-"""New at every run: what an earlier one has promoted would be equal."""
 KEYS = ("p256", "p384", "rsa", "ed25519")
 PASSWORD = "of keys that cosign has taken in"
 FORMS = {"sigstore_bundle": "true", "cosign_tag": "false"}
 """What signature_info calls them, and whether cosign is told to write the new one."""
-
-
-class Image(NamedTuple):
-    registry: str
-    repository: str
-    tag: str
-    digest: str
-
-    @property
-    def name(self) -> str:
-        """As cosign takes it."""
-        return f"{REGISTRIES[self.registry]['address']}/{self.repository}@{self.digest}"
-
-    def place(self) -> Plain:
-        return {**connection(self.registry), "repository": self.repository, "tag": self.tag}
 
 
 def cosign(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -61,22 +43,6 @@ def verification(what: str, key: object, image: Image, *arguments: object) -> su
     return cosign(what, *own, *arguments, image.name)
 
 
-def run(step: Plain) -> Plain:
-    return call([step]).of(step["name"])
-
-
-def made(name: str) -> Image:
-    seeded = seed(SOURCE, "single", f"cosign/{RUN}/{name}")[0]
-    return Image(SOURCE, seeded["repository"], seeded["tag"], seeded["digest"])
-
-
-def promoted(image: Image, destination: str, **options: object) -> Image:
-    """It at another registry, in the repository of the same name."""
-    entry = {"repository": image.repository, "tag": image.tag}
-    run(task("image_copy", {**connection(destination), "source": connection(SOURCE), "images": [entry], **options}))
-    return image._replace(registry=destination)
-
-
 def destinations() -> list[str]:
     """One without an API for referrers, and one that has it, where that was built."""
     return [name for name in ("no-delete", "olareg") if name in REGISTRIES]
@@ -91,14 +57,6 @@ def signed(image: Image, keys: Keys, key: str, command: str, *arguments: object)
     check(not done.returncode, f"{command}, {key}: {done.stderr}")
 
 
-def reasons(image: Image, rule: Plain) -> list[str]:
-    """Why the signatures of an image don't verify; an empty text for one that does."""
-    found = run(task("signature_info", {**image.place(), "signatures": [rule]}))
-    told = [one["reason"] for one in found["signatures"]]
-    check(found["verified"] is ("" in told), f"{found}")
-    return told
-
-
 def records() -> None:
     """``cosign verify-attestation`` takes a record for a statement that its key has signed, and no other key."""
     keys = Keys(OUTPUT / "keys")
@@ -106,7 +64,7 @@ def records() -> None:
     for destination in destinations():
         for key in KEYS:
             record = {"attach": True, "environment": "staging", "sign_with": str(keys.path(f"{key}.key"))}
-            there = promoted(made(f"record/{destination}/{key}"), destination, record=record)
+            there = promoted(seeded(SOURCE, f"record/{destination}/{key}"), destination, record=record)
             good = verification("verify-attestation", keys.path(f"{key}.pub"), there, *arguments)
             check(not good.returncode, f"{destination}, {key}: {good.stderr}")
             other = verification("verify-attestation", keys.path("stranger.pub"), there, *arguments)
@@ -118,7 +76,7 @@ def signatures() -> None:
     keys = Keys(OUTPUT / "keys")
     for form, bundle in FORMS.items():
         for key in KEYS:
-            image, rule = made(f"{form}/{key}"), {"keys": [str(keys.path(f"{key}.pub"))]}
+            image, rule = seeded(SOURCE, f"{form}/{key}"), {"keys": [str(keys.path(f"{key}.pub"))]}
             signed(image, keys, key, "sign", f"--new-bundle-format={bundle}")
             check("" not in reasons(image, {"keys": [str(keys.path("stranger.pub"))]}), f"{form}, {key}: a stranger")
             (told,) = reasons(image, rule)
@@ -140,14 +98,14 @@ def annotations() -> None:
     keys = Keys(OUTPUT / "keys")
     rule = {"keys": [str(keys.path("p256.pub"))], "annotations": {"approved": "yes"}}
     for form, expected in (("cosign_tag", ""), ("sigstore_bundle", "the annotation approved isn't signed")):
-        image = made(f"annotated/{form}")
+        image = seeded(SOURCE, f"annotated/{form}")
         signed(image, keys, "p256", "sign", f"--new-bundle-format={FORMS[form]}", "--annotations", "approved=yes")
         check(reasons(image, rule) == [expected], f"{form}: {reasons(image, rule)}")
 
 
 def statements() -> None:
     """What ``cosign attest`` signs counts as a signature only where its predicate type is named."""
-    keys, image, kind = Keys(OUTPUT / "keys"), made("attested"), "https://example.com/review/v1"
+    keys, image, kind = Keys(OUTPUT / "keys"), seeded(SOURCE, "attested"), "https://example.com/review/v1"
     predicate = OUTPUT / "predicate.json"
     predicate.write_text('{"reviewed": true}', encoding="utf-8")
     signed(image, keys, "p256", "attest", "--type", kind, "--predicate", predicate)

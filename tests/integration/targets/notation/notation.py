@@ -12,33 +12,15 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
-from typing import NamedTuple
 
 from openssl_signatures import Keys
-from runs import CONFIG, OUTPUT, REGISTRIES, Plain, call, check, connection, main, say, seed, task
+from program_images import Image, promoted, reasons, seeded
+from runs import CONFIG, OUTPUT, REGISTRIES, check, main, say
 
 PROGRAM = Path(CONFIG["registries_optional"], "notation")
 SOURCE = "dev"
 SIGNER = "C=DE, O=Example, CN=release"
-RUN = time.time_ns()
-"""New at every run: what an earlier one has promoted would be equal."""
-
-
-class Image(NamedTuple):
-    registry: str
-    repository: str
-    tag: str
-    digest: str
-
-    @property
-    def name(self) -> str:
-        """As notation takes it."""
-        return f"{REGISTRIES[self.registry]['address']}/{self.repository}@{self.digest}"
-
-    def place(self) -> Plain:
-        return {**connection(self.registry), "repository": self.repository, "tag": self.tag}
 
 
 def configured() -> Keys:
@@ -72,24 +54,11 @@ def notation(what: str, image: Image, *arguments: str) -> subprocess.CompletedPr
     return subprocess.run(command, capture_output=True, text=True, check=False, env=env)
 
 
-def run(step: Plain) -> Plain:
-    return call([step]).of(step["name"])
-
-
 def signed(registry: str, name: str, *arguments: str) -> Image:
-    seeded = seed(registry, "single", f"notation/{RUN}/{name}")[0]
-    image = Image(registry, seeded["repository"], seeded["tag"], seeded["digest"])
+    image = seeded(registry, name)
     done = notation("sign", image, *arguments)
     check(not done.returncode, f"{registry}, {name}: {done.stderr}")
     return image
-
-
-def reasons(image: Image, rule: Plain) -> list[str]:
-    """Why the signatures of an image don't verify; an empty text for one that does."""
-    found = run(task("signature_info", {**image.place(), "signatures": [rule]}))
-    told = [one["reason"] for one in found["signatures"]]
-    check(found["verified"] is ("" in told), f"{found}")
-    return told
 
 
 def registries() -> dict[str, list[str]]:
@@ -122,20 +91,17 @@ def other_envelope() -> None:
     check("cose" in told.lower(), told)
 
 
-def promoted() -> None:
+def copied() -> None:
     """A signature that is required is copied with the image, and notation verifies it at the destination."""
     rule = {"certificates": [str(configured().path("root.crt"))], "subjects": [SIGNER]}
     for source, arguments in registries().items():
         image = signed(source, f"promoted/{source}", *arguments)
         for destination in ("no-delete", *(name for name in registries() if name != source)):
-            entry = {"repository": image.repository, "tag": image.tag}
-            ends = {**connection(destination), "source": connection(source)}
-            run(task("image_copy", {**ends, "images": [entry], "signatures": [rule]}))
-            done = notation("verify", image._replace(registry=destination))
+            done = notation("verify", promoted(image, destination, signatures=[rule]))
             check(not done.returncode, f"{source} to {destination}: {done.stderr}")
 
 
 if os.access(PROGRAM, os.X_OK):
-    main([verified, other_envelope, promoted])
+    main([verified, other_envelope, copied])
 else:
     say("left out: notation isn't there (tests/registries/install-optional.sh signing)")
