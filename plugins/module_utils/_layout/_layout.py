@@ -22,7 +22,7 @@ from .._end._referrers import Referrers, referrers_tag
 from .._end._upload_form import UploadForm
 from .._end._upload_session import UploadSession
 from .._model._actions import API
-from .._model._digest import has_digest, is_digest
+from .._model._digest import is_digest
 from .._model._errors import (
     InvalidInput,
     LocalFileError,
@@ -34,22 +34,16 @@ from .._model._errors import (
 )
 from .._model._manifest import (
     INDEX_TYPES,
-    MANIFEST_TYPES,
     MAXIMUM_SIZE,
-    NONDISTRIBUTABLE_TYPES,
-    WITHDRAWN_TYPES,
     Descriptor,
     Manifest,
-    subject_digest,
 )
 from .._model._reference import check_repository
 from .._run._counters import Counters
+from ._contents import Contents
 from ._index import LAYOUT, LayoutIndex, check_layout
 from ._names import REF_NAME, name_of, read_names
 from ._store import INDEX_FILE, LAYOUT_FILE, Store
-
-_MAXIMUM_DEPTH = 8
-_MAXIMUM_MANIFESTS = 100000
 
 _OF_A_DIGEST = re.compile(r"sha(?:256|512)-[0-9a-f]{64}", re.ASCII)
 """Tags that say to what they belong: those of cosign, and of the tag schema."""
@@ -86,7 +80,6 @@ class Layout:
         self._writing = writing
         self._names = names or {}
         self._others: dict[str, dict[str, None]] | None = None
-        self._verify = verify
         self.name = store.path
         self.jobs = jobs
         self.retries = 0
@@ -94,11 +87,8 @@ class Layout:
         self.upload_form = UploadForm()
         self._lock = threading.RLock()
         self._broken: set[str] = set()
-        self._right: set[str] = set()
-        self._whole: set[str] = set()
-        self._known: dict[str, Descriptor] | None = None
-        self._subjects: dict[str, dict[str, Descriptor]] | None = None
         self._index = self._read_index()
+        self._contents = Contents(store, self._index, writing=writing, verify=verify)
 
     def _read_index(self) -> LayoutIndex:
         layout = self._store.read(LAYOUT_FILE, MAXIMUM_SIZE)
@@ -131,12 +121,12 @@ class Layout:
     @property
     def changed(self) -> bool:
         """Whether there is something to commit: other entries, or the rest of what wasn't whole."""
-        return self._index.changed or any(self._is_whole(digest, 1) for digest in self._broken)
+        return self._index.changed or any(self._contents.is_whole(digest) for digest in self._broken)
 
     def keep(self, repository: str, digest: str) -> None:
         """Give an image a name by its digest: one without tags would be lost among the blobs."""
         with self._lock:
-            found = self._reachable(digest)
+            found = self._contents.find(digest)
             if found is not None:
                 self._index.tag(self._names.get((repository, digest)) or name_of(repository, digest), found)
 
@@ -149,22 +139,8 @@ class Layout:
                 self._broken.clear()
 
     def images(self) -> list[Descriptor]:
-        """The entries that are images of their own: nothing that belongs to another one.
-
-        That are referrers, what cosign and the tag schema tag, and, in layouts of oras, the images of an index.
-        """
-        known = self._all()
-        tags = {referrers_tag(digest) for digest in known}
-        inner = {child.digest for found in known.values() for child in self._children(found)}
-        images = []
-        for entry in self._index.entries:
-            names = read_names(entry.annotations)
-            belongs = any(name.tag.partition(".")[0] in tags for name in names) or (not names and entry.digest in inner)
-            if entry.media_type in MANIFEST_TYPES and not belongs:
-                subject = self._manifest("", entry.digest).subject
-                if subject is None or subject.digest not in known:
-                    images.append(entry)
-        return images
+        """The entries that are images of their own: nothing that belongs to another one."""
+        return self._contents.images()
 
     # Manifests --------------------------------------------------------------------------------------------------------
 
@@ -175,50 +151,42 @@ class Layout:
     def head_manifest(self, repository: str, reference: str, purpose: Purpose = Purpose.REPORT) -> Descriptor | None:
         """For a writer, what isn't whole isn't there."""
         with self._lock:
-            found = self._reachable(reference) if is_digest(reference) else self._named(repository, reference)
+            found = self._contents.find(reference) if is_digest(reference) else self._named(repository, reference)
         if found is None:
             return None
-        if self._writing and not self._is_whole(found.digest, 1):
+        if self._writing and not self._contents.is_whole(found.digest):
             self._broken.add(found.digest)
             return None
         return Descriptor(found.media_type, found.digest, found.size)
 
     def get_manifest(self, repository: str, reference: str, media_type: str = "") -> Manifest:
         """Verified under a tag, too. For a writer, what isn't whole isn't there."""
-        if self._writing and self.head_manifest(repository, reference) is None:
-            raise NotFound("it isn't there").within(f"read {self._shown(repository, reference)}")
-        return self._manifest(repository, reference, media_type)
-
-    def _manifest(self, repository: str, reference: str, media_type: str = "") -> Manifest:
-        """The same, whether or not all is there that it leads to."""
         what = f"read {self._shown(repository, reference)}"
+        if self._writing and self.head_manifest(repository, reference) is None:
+            raise NotFound("it isn't there").within(what)
+        if is_digest(reference):
+            return self._contents.manifest(reference, what, media_type)
         with self._lock:
-            found = self._described(reference) if is_digest(reference) else self._named(repository, reference)
+            found = self._named(repository, reference)
         if found is None:
             raise NotFound("it isn't there").within(what)
-        with doing(what):
-            pieces = self._store.open(found.digest, 0)
-            if pieces is None:
-                raise NotFound(f"the layout is incomplete, {found.digest} isn't in it")
-            return Manifest.parse(_joined(pieces), found.media_type, found.digest, media_type)
+        return self._contents.read(found, what, media_type)
 
     def put_manifest(self, repository: str, reference: str, manifest: Manifest, last_look: LastLook = no_look) -> bool:
         """The manifest is a referrer of its subject from then on."""
         what = f"write {self._shown(repository, reference)}"
-        missing = [part.digest for part in _needed(manifest) if not self._has(part)]
+        missing = self._contents.missing_of(manifest)
         if missing:
             raise ReferencesMissing(
                 f"the layout is missing what the manifest refers to: {', '.join(missing[:5])}", digests=missing
             ).within(what)
         with doing(what):
-            if self._readable(manifest.descriptor) is None:
+            if self._contents.readable(manifest.digest) is None:
                 self._store.add(manifest.digest, manifest.size, [manifest.content])
-                self._right.add(manifest.digest)
+                self._contents.note_verified(manifest.digest)
         last_look()
         with self._lock:
-            self._all()[manifest.digest] = manifest.descriptor
-            if self._subjects is not None:
-                _note_referrer(self._subjects, manifest)
+            self._contents.take_in(manifest)
             artifact_type = _artifact_type(manifest)
             if not is_digest(reference):
                 self._index.tag(self._name(repository, reference), manifest.descriptor, artifact_type)
@@ -233,13 +201,11 @@ class Layout:
         index: what that refers to can't be known.
         """
         with self._lock:
-            if self._subjects is None:
-                self._subjects = self._read_subjects()
-            listed = dict(self._subjects.get(digest, {}))
+            listed = self._contents.referrers_of(digest)
             for descriptor in self._tagged_referrers(repository, digest):
                 listed.setdefault(descriptor.digest, descriptor)
         if self._writing:
-            broken = {found for found in listed if not self._is_whole(found, 1)}
+            broken = {found for found in listed if not self._contents.is_whole(found)}
             self._broken |= broken
             listed = {found: entry for found, entry in listed.items() if found not in broken}
         return Referrers(tuple(sorted(listed.values(), key=lambda entry: entry.digest)), API)
@@ -265,7 +231,7 @@ class Layout:
     def head_blob(self, repository: str, digest: str, purpose: Purpose = Purpose.REPORT) -> int | None:
         """With ``verify``, what is damaged isn't there."""
         size = self._store.size(digest)
-        return None if size is None or not self._is_right(digest) else size
+        return None if size is None or not self._contents.is_right(digest) else size
 
     def get_blob(self, repository: str, digest: str, offset: int = 0) -> tuple[t.Iterator[bytes], int]:
         """From ``offset`` on, always."""
@@ -287,7 +253,7 @@ class Layout:
         pieces = [body] if isinstance(body, bytes) else body
         with doing(f"write blob {digest} to {self.name}"):
             self._store.add(digest, len(body), pieces)
-        self._right.add(digest)
+        self._contents.note_verified(digest)
 
     def patch_upload(self, session: UploadSession, body: bytes | Body) -> UploadSession:
         """Raises :class:`Unsupported`: its upload form is whole."""
@@ -334,126 +300,11 @@ class Layout:
                         self._others.setdefault(place, {})[found.repository] = None
         return list(self._others.get(repository, ()))
 
-    def _described(self, digest: str) -> Descriptor:
-        return (self._known or {}).get(digest, Descriptor("", digest, 0))
-
-    def _reachable(self, digest: str) -> Descriptor | None:
-        return self._all().get(digest)
-
-    def _all(self) -> dict[str, Descriptor]:
-        """All manifests that the index leads to, by digest. A writer goes on where one can't be read."""
-        with self._lock:
-            if self._known is None:
-                self._known = {}
-                try:
-                    for entry in self._index.entries:
-                        self._reach(entry, self._known, 1)
-                except RegistryError:
-                    # A part of them must not be taken for all of them by who asks next.
-                    self._known = None
-                    raise
-            return self._known
-
-    def _reach(self, entry: Descriptor, known: dict[str, Descriptor], depth: int) -> None:
-        if entry.digest in known or entry.media_type not in MANIFEST_TYPES:
-            return
-        if depth > _MAXIMUM_DEPTH or len(known) >= _MAXIMUM_MANIFESTS:
-            raise InvalidInput(
-                f"it has more than {_MAXIMUM_DEPTH} levels of indexes, or {_MAXIMUM_MANIFESTS} manifests"
-            ).within(f"read {self.name}")
-        known[entry.digest] = Descriptor(entry.media_type, entry.digest, entry.size)
-        for child in self._children(entry):
-            self._reach(child, known, depth + 1)
-
-    def _children(self, entry: Descriptor) -> list[Descriptor]:
-        manifest = self._readable(entry) if entry.media_type in INDEX_TYPES else None
-        return [] if manifest is None else manifest.children()
-
-    def _readable(self, entry: Descriptor) -> Manifest | None:
-        """A manifest, or None where it isn't there; to a writer what is damaged isn't there, either."""
-        try:
-            return self._manifest("", entry.digest)
-        except NotFound:
-            return None
-        except RegistryError:
-            if not self._writing:
-                raise
-            return None
-
-    def _read_subjects(self) -> dict[str, dict[str, Descriptor]]:
-        """What refers to each digest. A reader needs all entries of the index, not all that they lead to."""
-        subjects: dict[str, dict[str, Descriptor]] = {}
-        entries = {entry.digest for entry in self._index.entries}
-        for found in list(self._all().values()):
-            manifest = self._readable(found)
-            if manifest is not None:
-                _note_referrer(subjects, manifest)
-            elif not self._writing and found.digest in entries:
-                raise LocalFileError(
-                    f"{self.name} is incomplete: {found.digest}, which its {INDEX_FILE} names, isn't in it"
-                )
-        for entry in () if self._writing else self._index.entries:
-            # Nothing copies these; but who asks what refers to an image is told of them.
-            if entry.media_type in WITHDRAWN_TYPES:
-                subject = subject_digest(_joined(self._store.open(entry.digest, 0) or ()))
-                subjects.setdefault(subject, {})[entry.digest] = entry
-        return subjects
-
     def _tagged_referrers(self, repository: str, digest: str) -> list[Descriptor]:
         found = self._named(repository, referrers_tag(digest)) if repository else None
         if found is None or found.media_type not in INDEX_TYPES or found.digest == digest:
             return []
-        return self._children(found)
-
-    def _has(self, part: Descriptor) -> bool:
-        """Whether a blob or manifest is there with its size, and with ``verify`` with its digest."""
-        return self._store.size(part.digest) == part.size and self._is_right(part.digest)
-
-    def _is_right(self, digest: str) -> bool:
-        if not self._verify or digest in self._right:
-            return True
-        pieces = self._store.open(digest, 0)
-        if pieces is None or not has_digest(pieces, digest):
-            return False
-        self._right.add(digest)
-        return True
-
-    def _is_whole(self, digest: str, depth: int) -> bool:
-        """Whether a manifest can be read, and all is there that it leads to."""
-        if digest in self._whole:
-            return True
-        if depth > _MAXIMUM_DEPTH:
-            return False
-        manifest = self._readable(Descriptor("", digest, 0))
-        if manifest is None:
-            return False
-        children = [part.digest for part in _needed(manifest) if part.media_type in MANIFEST_TYPES]
-        blobs = [part for part in _needed(manifest) if part.media_type not in MANIFEST_TYPES]
-        if not all(map(self._has, blobs)) or not all(self._is_whole(child, depth + 1) for child in children):
-            return False
-        self._whole.add(digest)
-        return True
-
-
-def _note_referrer(subjects: dict[str, dict[str, Descriptor]], manifest: Manifest) -> None:
-    if manifest.subject is not None:
-        subjects.setdefault(manifest.subject.digest, {})[manifest.digest] = manifest.descriptor._replace(
-            artifact_type=manifest.artifact_type, annotations=manifest.annotations
-        )
-
-
-def _needed(manifest: Manifest) -> list[Descriptor]:
-    """What must be there with a manifest: all but layers that may not be distributed."""
-    return [part for part in manifest.descriptors() if part.media_type not in NONDISTRIBUTABLE_TYPES]
-
-
-def _joined(pieces: t.Iterable[bytes | memoryview]) -> bytes:
-    content = bytearray()
-    for piece in pieces:
-        content += piece
-        if len(content) > MAXIMUM_SIZE:
-            break
-    return bytes(content)
+        return self._contents.children(found)
 
 
 def _artifact_type(manifest: Manifest) -> str:

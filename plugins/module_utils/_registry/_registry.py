@@ -21,9 +21,8 @@ from .._end._purpose import Purpose
 from .._end._referrers import Referrers
 from .._end._upload_form import UploadForm
 from .._end._upload_session import UploadSession
-from .._http._challenges import parse_challenges
 from .._http._response import Response
-from .._http._scopes import CATALOG, NOTHING, Scopes
+from .._http._scopes import CATALOG, Scopes
 from .._http._transport import Transport
 from .._http._url import origin_of, with_digest
 from .._model._digest import algorithm_of, check_digest, is_digest
@@ -34,24 +33,23 @@ from .._model._errors import (
     ProtocolViolation,
     RegistryError,
     RepositoryMissing,
-    TLSFailed,
     doing,
 )
-from .._model._manifest import ACCEPT, MANIFEST_TYPES, MAXIMUM_SIZE, Descriptor, Manifest, accept, bare_media_type
+from .._model._manifest import ACCEPT, Descriptor, Manifest
 from .._model._reference import check_repository
 from ._absence import Absence
-from ._asking import Asker, is_of_api
+from ._api_check import ApiCheck, check_api
+from ._asking import Asker
 from ._blob_reads import BlobReads
 from ._denials import Denials
-from ._locations import Locations, content_range, number, size_of
+from ._locations import Locations, content_range, size_of
+from ._manifest_reads import ManifestReads
 from ._names import Names
 from ._pages import Pages
-from ._paths import API_PATH, CATALOG_PATH, blob_path, manifest_path, tags_path, uploads_path
+from ._paths import CATALOG_PATH, blob_path, manifest_path, tags_path, uploads_path
 from ._referrers_lookup import ReferrersLookup
 from ._refusals import (
-    as_absent,
     check_no_page,
-    check_own_answer,
     explain_mount,
     explain_place,
     named_errors,
@@ -65,18 +63,6 @@ from ._refusals import (
 _OCTETS = {"Content-Type": "application/octet-stream"}
 _UPLOAD_TIMEOUT = 300.0
 """Seconds of silence that the end of an upload may take: the registry then hashes and moves what it got."""
-
-
-class ApiCheck(t.NamedTuple):
-    """The answer of ``/v2/``."""
-
-    is_registry: bool
-    needs_login: bool
-    logged_in: bool
-    schemes: tuple[str, ...]
-    version_header: str
-    credential_source: str = ""
-    """Where the credential comes from, if one was looked for and found in a file or by a helper."""
 
 
 class Registry:
@@ -104,14 +90,9 @@ class Registry:
     ) -> None:
         self._transport = transport
         self._writing = writing
-        self._is_written = writing or pushed_to
-        """Whether it is what a task changes, or would: then guards rest on what it says."""
         self._before_tag = before_tag
         self._sent: set[tuple[str, str]] = set()
-        """What was pushed here, by repository and reference: that this isn't there is never believed to HEAD."""
-        self._read: tuple[str, str] | None = None
-        """A manifest that GET has found, by repository and digest."""
-        self._absent_manifests = Absence(self._head_finds_manifests)
+        """The blobs that were pushed here, by repository: that one isn't there is never believed to HEAD."""
         self._absent_blobs = Absence()
         self._lacking: dict[str, threading.Lock] = {}
         self._lacks: dict[str, bool] = {}
@@ -126,12 +107,19 @@ class Registry:
         self._pages = Pages(self._asker, self._locations)
         self._blob_reads = BlobReads(self._asker, scope_of=self._scope, size_by_head=self.head_blob)
         self._denials = Denials(transport, self.list_tags, pushed_to=pushed_to)
+        self._manifests = ManifestReads(
+            self._asker,
+            self._names,
+            self._denials,
+            scope_of=self._scope,
+            is_written=writing or pushed_to,
+        )
         self._referrers = ReferrersLookup(
             transport,
             self._pages,
             self._names,
             scope_of=self._scope,
-            read=lambda repository, tag: self._manifest_answer(repository, tag, ACCEPT),
+            read=lambda repository, tag: self._manifests.answer(repository, tag, ACCEPT),
             denial_of=self._denials.of,
             pushed_to=pushed_to,
         )
@@ -151,35 +139,8 @@ class Registry:
     # The registry -----------------------------------------------------------------------------------------------------
 
     def check_api(self, repository: str = "") -> ApiCheck:
-        """end-1, GET ``/v2/``: is this a registry, does it need a login, and does it take the credential?
-
-        The credential is that for ``repository``, or, where that is empty, for the registry. What is no registry is an
-        answer. Raises :class:`AuthenticationFailed` or :class:`AccessDenied` where the credential is refused, and
-        :class:`TLSFailed` where TLS is expected, and plain HTTP was spoken.
-        """
-        what = f"check the API of {self.name}"
-        anonymous = self._asker.ask_anonymously(what, API_PATH)
-        schemes = tuple(
-            dict.fromkeys(challenge.scheme for challenge in parse_challenges(anonymous.header_list("WWW-Authenticate")))
-        )
-        version = anonymous.headers.get("Docker-Distribution-Api-Version", "")
-        problem = anonymous.error() if anonymous.status == 400 else None
-        if isinstance(problem, TLSFailed):
-            raise problem.within(what)
-        needs_login = anonymous.status == 401
-        if not is_of_api(anonymous) or (needs_login and not schemes):
-            return ApiCheck(False, needs_login, False, schemes, version)
-        if not needs_login:
-            return ApiCheck(True, False, False, schemes, version)
-        with doing(what):
-            credential = self._transport.credential_for(repository)
-            if credential.is_anonymous:
-                return ApiCheck(True, True, False, schemes, version)
-            self._transport.learn_from(anonymous, repository)
-        response = self._asker.ask(what, "GET", API_PATH, NOTHING, repository=repository)
-        if response.status != 200:
-            raise response.error().within(what)
-        return ApiCheck(True, True, True, schemes, version, credential.source)
+        """end-1, GET ``/v2/``: see :func:`.check_api`."""
+        return check_api(self._transport, self._asker, repository)
 
     def list_repositories(self) -> list[str]:
         """GET ``/v2/_catalog``, all pages: Docker's extension, which many registries don't offer.
@@ -274,91 +235,17 @@ class Registry:
     # Manifests --------------------------------------------------------------------------------------------------------
 
     def head_manifest(self, repository: str, reference: str, purpose: Purpose = Purpose.REPORT) -> Descriptor | None:
-        """end-3, HEAD.
-
-        GET is asked where HEAD is refused, and where it doesn't give the digest, or the size. That something isn't
-        there is confirmed as :class:`Absence` says.
-        """
-        what = f"look for {self._names.manifest(repository, reference)}"
-        path = manifest_path(repository, reference)
-        try:
-            response = self._asker.ask(what, "HEAD", path, self._scope(repository), headers={"Accept": ACCEPT})
-        except AccessDenied as error:
-            if self._denials.is_absent(repository, error, reference):
-                return None
-            raise
-        guarded = purpose is Purpose.GUARD and self._is_written and not is_digest(reference)
-        if guarded:
-            check_own_answer(response, what)
-        if response.is_temporary() or response.is_by_proxy:
-            raise response.error().within(what)
-        if response.status == 404 and not response.is_foreign:
-            return self._absent_manifests.confirm(
-                lambda: self._described_by_get(repository, reference, guarded=guarded),
-                Purpose.GUARD if (repository, reference) in self._sent else purpose,
-            )
-        if response.status != 200:
-            # An answer to HEAD has no body that would say why.
-            return self._described_by_get(repository, reference, guarded=guarded)
-        self._absent_manifests.found()
-        described = _described_by_head(response, reference, what)
-        return described or self._described_by_get(repository, reference, guarded=guarded)
-
-    def _head_finds_manifests(self) -> bool | None:
-        """Whether HEAD finds a manifest that GET has found; None where that isn't known."""
-        if self._read is None:
-            return None
-        what = f"look for {self._names.manifest(*self._read)}"
-        path, scope = manifest_path(*self._read), self._scope(self._read[0])
-        try:
-            return self._asker.ask(what, "HEAD", path, scope, headers={"Accept": ACCEPT}, repeat=False).status == 200
-        except RegistryError:
-            # Then GET is asked.
-            return None
+        """end-3, HEAD, and GET where that isn't enough."""
+        return self._manifests.describe(repository, reference, purpose)
 
     def get_manifest(self, repository: str, reference: str, media_type: str = "") -> Manifest:
         """end-3, GET. Under a tag, the bytes must have the digest that the registry says, if it says one."""
-        return self._manifest(repository, reference, media_type)
-
-    def _manifest(self, repository: str, reference: str, media_type: str = "", *, guarded: bool = False) -> Manifest:
-        what = f"read {self._names.manifest(repository, reference)}"
-        response = self._manifest_answer(repository, reference, accept(media_type), guarded=guarded)
-        said = response.headers.get("Docker-Content-Digest", "")
-        digest = reference if is_digest(reference) else ""
-        with doing(what):
-            manifest = Manifest.parse(response.body, response.headers.get("Content-Type", ""), digest, media_type)
-        if not digest and is_digest(said) and algorithm_of(said) == "sha256" and said != manifest.digest:
-            raise ProtocolViolation(
-                f"the registry says that the digest is {said}, the bytes have {manifest.digest}"
-            ).within(what)
-        self._read = self._read or (repository, manifest.digest)
-        return manifest
-
-    def _manifest_answer(self, repository: str, reference: str, accepted: str, *, guarded: bool = False) -> Response:
-        """The answer to GET of a manifest, which is no page; the registry's own where a guard rests on it.
-
-        Raises :class:`NotFound`.
-        """
-        what = f"read {self._names.manifest(repository, reference)}"
-        path = manifest_path(repository, reference)
-        headers = {"Accept": accepted}
-        try:
-            response = self._asker.ask(what, "GET", path, self._scope(repository), headers=headers, limit=MAXIMUM_SIZE)
-            if guarded:
-                check_own_answer(response, what)
-            if response.status != 200:
-                raise response.error().within(what)
-        except AccessDenied as error:
-            if self._denials.is_absent(repository, error, reference):
-                raise as_absent(error) from error
-            raise
-        check_no_page(response, what)
-        return response
+        return self._manifests.read(repository, reference, media_type)
 
     def put_manifest(self, repository: str, reference: str, manifest: Manifest, last_look: LastLook = no_look) -> bool:
         """end-7, PUT. ``OCI-Subject`` says that the registry lists the manifest under its subject."""
         what = f"push {self._names.manifest(repository, reference)}"
-        self._sent |= {(repository, reference), (repository, manifest.digest)}
+        self._manifests.note_push(repository, reference, manifest.digest)
         response = self._asker.ask(
             what,
             "PUT",
@@ -530,28 +417,3 @@ class Registry:
         if response.status == 404:
             return False
         raise refused_delete(response).within(what)
-
-    def _described_by_get(self, repository: str, reference: str, *, guarded: bool = False) -> Descriptor | None:
-        try:
-            return self._manifest(repository, reference, guarded=guarded).descriptor
-        except NotFound as error:
-            self._denials.note(repository, reference, error)
-            return None
-
-
-def _described_by_head(response: Response, reference: str, what: str) -> Descriptor | None:
-    """What the answer to HEAD of a tag or digest says that it is; None where it doesn't say all."""
-    digest = response.headers.get("Docker-Content-Digest", "")
-    size = number(response.headers.get("Content-Length", ""))
-    media_type = bare_media_type(response.headers.get("Content-Type", ""))
-    if is_digest(reference) and is_digest(digest) and algorithm_of(digest) != algorithm_of(reference):
-        # distribution answers the sha256 digest where the sha512 one was asked for.
-        digest = reference
-    if is_digest(reference) and not is_digest(digest) and media_type in MANIFEST_TYPES:
-        # Nothing else can be meant; but a page of a login isn't.
-        digest = reference
-    if not is_digest(digest) or size is None:
-        return None
-    if is_digest(reference) and digest != reference:
-        raise ProtocolViolation(f"the registry answers with another digest, {digest}").within(what)
-    return Descriptor(media_type, digest, size)

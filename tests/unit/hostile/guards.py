@@ -422,14 +422,14 @@ WRONG_CONTENT = (
     ),
     Guard(
         "the digest that comes with a tag's bytes",
-        "_registry/_registry.py",
+        "_registry/_manifest_reads.py",
         'if not digest and is_digest(said) and algorithm_of(said) == "sha256" and said != manifest.digest:',
         "if said is None:",
         f"{_CONTENT}a_tag_whose_bytes_have_not_the_digest_of_the_answer_is_refused",
     ),
     Guard(
         "the digest that a HEAD answers",
-        "_registry/_registry.py",
+        "_registry/_manifest_reads.py",
         "if is_digest(reference) and digest != reference:",
         "if not reference:",
         f"{_CONTENT}a_head_that_answers_another_digest_is_refused",
@@ -625,7 +625,7 @@ WRONG_CONTENT = (
     ),
     Guard(
         "digests in headers",
-        "_registry/_registry.py",
+        "_registry/_manifest_reads.py",
         "if not is_digest(digest) or size is None:",
         "if not digest or size is None:",
         f"{_CONTENT}a_digest_in_a_header_with_a_path_in_it_is_not_believed",

@@ -9,26 +9,17 @@ import typing as t
 import urllib.parse
 
 import pytest
-from ansible_collections.imageops.registry.plugins.module_utils._credentials._credential import ANONYMOUS
 from ansible_collections.imageops.registry.plugins.module_utils._end._body import Body
 from ansible_collections.imageops.registry.plugins.module_utils._end._upload_session import UploadSession
-from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (
     AccessDenied,
-    AuthenticationFailed,
     ConnectionFailed,
-    ForeignType,
-    InvalidInput,
     NotFound,
     ProtocolViolation,
     RegistryError,
-    RepositoryMissing,
-    TLSFailed,
     UnexpectedAnswer,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import (
-    ACCEPT,
-    DOCKER_MANIFEST,
     OCI_MANIFEST,
     Manifest,
 )
@@ -38,9 +29,7 @@ from ansible_collections.imageops.registry.tests.unit.support.documents import (
     DIGEST,
     DIGEST_512,
     LAYER,
-    LOGIN,
     OTHER_DIGEST,
-    encoded,
     errors,
     transport,
 )
@@ -52,7 +41,6 @@ from ansible_collections.imageops.registry.tests.unit.support.registry_client im
     MANIFEST_DIGEST,
     MOUNT,
     UPLOADS,
-    described,
     registry,
     start,
 )
@@ -91,93 +79,6 @@ def test_a_token_is_asked_for_what_is_done(
     server.expect("GET", "/token?" + urllib.parse.urlencode([("scope", scope) for scope in scopes]), 418)
     with pytest.raises(RegistryError, match="gave no token"):
         call(registry(server, writing=writing))
-
-
-# /v2/ ----------------------------------------------------------------------------------------------------------------
-
-
-def test_check_api_of_an_open_registry(server: ScriptedServer) -> None:
-    server.expect(
-        "GET", "/v2/", 200, {}, {"Content-Type": "application/json", "Docker-Distribution-Api-Version": "registry/2.0"}
-    )
-    assert registry(server).check_api() == (True, False, False, (), "registry/2.0", "")
-
-
-def test_check_api_of_a_closed_registry_without_a_login(server: ScriptedServer) -> None:
-    server.expect(
-        "GET", "/v2/", 401, headers=[("WWW-Authenticate", 'Basic realm="x"'), ("WWW-Authenticate", "Bearer realm=y")]
-    )
-    assert registry(server, credential=ANONYMOUS).check_api() == (True, True, False, ("basic", "bearer"), "", "")
-
-
-def test_check_api_logs_in(server: ScriptedServer) -> None:
-    server.expect("GET", "/v2/", 401, headers={"WWW-Authenticate": 'Basic realm="x"'})
-    server.expect("GET", "/v2/", 200, {}).expect("HEAD", BLOB, 404)
-    client = registry(server, credential=LOGIN)
-    assert client.check_api() == (True, True, True, ("basic",), "", "")
-    client.head_blob("a/b", DIGEST)
-    assert [request.header("Authorization") is None for request in server.requests] == [True, False, False]
-
-
-def test_check_api_gets_a_token_after_one_401(server: ScriptedServer) -> None:
-    server.expect("GET", "/v2/", 401, headers={"WWW-Authenticate": f'Bearer realm="{server.url}/token"'})
-    server.expect("GET", "/token?account=ci", 200, {"token": "t1", "expires_in": 300}).expect("GET", "/v2/", 200, {})
-    assert registry(server, credential=LOGIN).check_api() == (True, True, True, ("bearer",), "", "")
-
-
-def test_check_api_raises_where_the_login_is_refused(server: ScriptedServer) -> None:
-    server.expect("GET", "/v2/", 401, headers={"WWW-Authenticate": 'Basic realm="x"'}, times=2)
-    with pytest.raises(AuthenticationFailed, match=f"Cannot log in to {server.host}: "):
-        registry(server, credential=LOGIN).check_api()
-
-
-def test_check_api_raises_where_there_is_no_way_to_log_in(server: ScriptedServer) -> None:
-    server.expect("GET", "/v2/", 401, headers={"WWW-Authenticate": "Negotiate"})
-    with pytest.raises(AuthenticationFailed, match="Cannot check the API of .*schemes: negotiate"):
-        registry(server, credential=LOGIN).check_api()
-
-
-def test_check_api_does_not_learn_from_a_redirects_target(serve: Serve) -> None:
-    server, foreign = serve(), serve()
-    asks = {"WWW-Authenticate": 'Basic realm="x"'}
-    server.expect("GET", "/v2/", 307, headers={"Location": foreign.url + "/v2/"})
-    foreign.expect("GET", "/v2/", 401, headers=asks)
-    assert not registry(server, credential=LOGIN).check_api().is_registry
-    assert [request.header("Authorization") for request in [*server.requests, *foreign.requests]] == [None] * 2
-
-
-@pytest.mark.parametrize(
-    ("status", "headers"),
-    [(404, {}), (200, {"Content-Type": "text/html"}), (401, {}), (302, {}), (200, {})],
-)
-def test_check_api_of_what_is_no_registry(server: ScriptedServer, status: int, headers: dict[str, str]) -> None:
-    server.expect("GET", "/v2/", status, b"<html>", headers)
-    assert not registry(server, credential=LOGIN).check_api().is_registry
-
-
-def test_check_api_of_a_registry_that_expects_tls_is_an_error(server: ScriptedServer) -> None:
-    server.expect("GET", "/v2/", 400, b"Client sent an HTTP request to an HTTPS server.\n")
-    with pytest.raises(TLSFailed, match="Cannot check the API of .*expects TLS.*Set plain_http to false"):
-        registry(server).check_api()
-
-
-def test_check_api_tries_again_where_the_registry_is_busy(server: ScriptedServer) -> None:
-    server.expect("GET", "/v2/", 503, b"<html>")
-    server.expect("GET", "/v2/", 200, b"{}", {"Docker-Distribution-Api-Version": "registry/2.0"})
-    assert registry(server, retries=1).check_api().is_registry
-
-
-def test_check_api_of_a_registry_that_stays_busy_is_an_error(server: ScriptedServer) -> None:
-    server.expect("GET", "/v2/", 503, b"<html>", times=2)
-    with pytest.raises(UnexpectedAnswer, match="answer 503"):
-        registry(server, retries=1).check_api()
-
-
-def test_a_tag_on_a_manifest_of_another_type_has_its_digest(server: ScriptedServer) -> None:
-    kind = "application/vnd.docker.distribution.manifest.v1+prettyjws"
-    server.expect("HEAD", "/v2/a/b/manifests/1", 200, headers={**described(), "Content-Type": kind})
-    found = registry(server).head_manifest("a/b", "1")
-    assert found is not None and (found.digest, found.media_type) == (MANIFEST_DIGEST, kind)
 
 
 # Blobs ---------------------------------------------------------------------------------------------------------------
@@ -250,132 +151,6 @@ def test_delete_says_whether_it_was_there(server: ScriptedServer, status: int, w
 # Manifests -----------------------------------------------------------------------------------------------------------
 
 
-def test_head_manifest_asks_for_all_types_and_describes(server: ScriptedServer) -> None:
-    headers = dict(described(), **{"Content-Type": OCI_MANIFEST + "; charset=utf-8"})
-    server.expect("HEAD", "/v2/a/b/manifests/1.0", 200, headers=headers)
-    found = registry(server).head_manifest("a/b", "1.0")
-    assert found is not None and (found.digest, found.size, found.media_type) == (
-        MANIFEST_DIGEST,
-        len(CONTENT),
-        OCI_MANIFEST,
-    )
-    assert server.requests[0].header("Accept") == ACCEPT
-
-
-def test_head_manifest_of_nothing_is_none(server: ScriptedServer) -> None:
-    server.expect("HEAD", "/v2/a/b/manifests/1", 404)
-    assert registry(server).head_manifest("a/b", "1") is None
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"Docker-Content-Digest": ""},
-        {"Docker-Content-Digest": MANIFEST_DIGEST[7:]},
-        {"Docker-Content-Digest": "sha256:../../x"},
-        {"Content-Length": "\u00b2"},
-        {"Content-Length": "9" * 5000},
-        {"Content-Length": "x"},
-    ],
-)
-def test_head_manifest_without_usable_headers_falls_back_to_get(
-    server: ScriptedServer, changes: dict[str, str]
-) -> None:
-    server.expect("HEAD", "/v2/a/b/manifests/1", 200, headers={**described(), **changes})
-    server.expect("GET", "/v2/a/b/manifests/1", 200, CONTENT, {"Content-Type": OCI_MANIFEST})
-    found = registry(server).head_manifest("a/b", "1")
-    assert found is not None and found.digest == MANIFEST_DIGEST
-    assert server.requests[1].header("Accept") == ACCEPT
-
-
-def test_head_manifest_that_is_not_allowed_falls_back_to_get(server: ScriptedServer) -> None:
-    server.expect("HEAD", "/v2/a/b/manifests/1", 405).expect("GET", "/v2/a/b/manifests/1", 404)
-    assert registry(server).head_manifest("a/b", "1") is None
-
-
-def test_head_manifest_refuses_the_digest_of_something_else(server: ScriptedServer) -> None:
-    server.expect("HEAD", f"/v2/a/b/manifests/{OTHER_DIGEST}", 200, headers=described())
-    with pytest.raises(ProtocolViolation, match="another digest"):
-        registry(server).head_manifest("a/b", OTHER_DIGEST)
-
-
-def test_head_manifest_of_a_sha512_digest_accepts_the_sha256_one_in_the_answer(server: ScriptedServer) -> None:
-    digest = compute_digest(CONTENT, "sha512")
-    server.expect("HEAD", f"/v2/a/b/manifests/{digest}", 200, headers=described())
-    found = registry(server).head_manifest("a/b", digest)
-    assert found is not None and found.digest == digest
-
-
-def test_get_manifest_keeps_the_bytes(server: ScriptedServer) -> None:
-    content = CONTENT + b"\n\n"
-    server.expect("GET", "/v2/a/b/manifests/1", 200, content, described(content))
-    manifest = registry(server).get_manifest("a/b", "1")
-    assert (manifest.content, manifest.digest, manifest.media_type) == (content, compute_digest(content), OCI_MANIFEST)
-    assert server.requests[0].header("Accept") == ACCEPT
-
-
-def test_get_manifest_by_digest_is_verified(server: ScriptedServer) -> None:
-    headers = described(digest=OTHER_DIGEST)
-    server.expect("GET", f"/v2/a/b/manifests/{OTHER_DIGEST}", 200, CONTENT, headers)
-    with pytest.raises(ProtocolViolation, match=f"Cannot read {server.host}/a/b@{OTHER_DIGEST}: .*{MANIFEST_DIGEST}"):
-        registry(server).get_manifest("a/b", OTHER_DIGEST)
-
-
-def test_get_manifest_by_tag_is_compared_with_the_digest_in_the_answer(server: ScriptedServer) -> None:
-    server.expect("GET", "/v2/a/b/manifests/1", 200, CONTENT, described(digest=OTHER_DIGEST))
-    with pytest.raises(ProtocolViolation, match="says that the digest is"):
-        registry(server).get_manifest("a/b", "1")
-
-
-@pytest.mark.parametrize("said", ["", "nonsense", DIGEST_512])
-def test_get_manifest_does_without_a_digest_in_the_answer(server: ScriptedServer, said: str) -> None:
-    server.expect(
-        "GET", "/v2/a/b/manifests/1", 200, CONTENT, {"Content-Type": OCI_MANIFEST, "Docker-Content-Digest": said}
-    )
-    assert registry(server).get_manifest("a/b", "1").digest == MANIFEST_DIGEST
-
-
-def test_get_manifest_larger_than_4_mib_is_refused(server: ScriptedServer) -> None:
-    content = CONTENT + b" " * (4 * 1024 * 1024 + 1 - len(CONTENT))
-    server.expect("GET", "/v2/a/b/manifests/1", 200, content[:-1], {"Content-Type": OCI_MANIFEST})
-    server.expect("GET", "/v2/a/b/manifests/2", 200, content, {"Content-Type": OCI_MANIFEST})
-    client = registry(server)
-    assert client.get_manifest("a/b", "1").size == 4194304
-    with pytest.raises(ProtocolViolation, match="larger than 4194304"):
-        client.get_manifest("a/b", "2")
-
-
-def test_get_manifest_that_is_a_web_page_names_the_object(server: ScriptedServer) -> None:
-    server.expect("GET", "/v2/a/b/manifests/1", 200, b"<html>", {"Content-Type": "text/html"})
-    with pytest.raises(ProtocolViolation, match=f"Cannot read {server.host}/a/b:1: a page in HTML was answered"):
-        registry(server).get_manifest("a/b", "1")
-
-
-def test_a_digest_that_is_there_needs_no_digest_in_the_answer(server: ScriptedServer) -> None:
-    server.expect(
-        "HEAD", f"/v2/a/b/manifests/{MANIFEST_DIGEST}", 200, headers={**described(), "Docker-Content-Digest": ""}
-    )
-    found = registry(server).head_manifest("a/b", MANIFEST_DIGEST)
-    assert found is not None and (found.digest, found.size) == (MANIFEST_DIGEST, len(CONTENT))
-
-
-def test_a_digest_is_read_where_the_answer_may_be_no_manifest(server: ScriptedServer) -> None:
-    target = f"/v2/a/b/manifests/{MANIFEST_DIGEST}"
-    server.expect("HEAD", target, 200, headers={"Content-Type": "text/html", "Content-Length": "6"})
-    server.expect("GET", target, 200, b"<html>", {"Content-Type": "text/html"})
-    with pytest.raises(ProtocolViolation, match="a page in HTML was answered"):
-        registry(server).head_manifest("a/b", MANIFEST_DIGEST)
-
-
-@pytest.mark.parametrize(("codes", "kind"), [(["MANIFEST_UNKNOWN"], NotFound), (["NAME_UNKNOWN"], RepositoryMissing)])
-def test_get_manifest_of_nothing_is_not_found(
-    server: ScriptedServer, codes: list[str], kind: type[RegistryError]
-) -> None:
-    server.expect("GET", "/v2/a/b/manifests/1", 404, errors(*codes))
-    with pytest.raises(kind):
-        registry(server).get_manifest("a/b", "1")
-
-
 @pytest.mark.parametrize("status", [200, 201, 202])
 @pytest.mark.parametrize("reference", ["1", MANIFEST_DIGEST])
 def test_put_manifest_sends_the_exact_bytes_and_type(server: ScriptedServer, status: int, reference: str) -> None:
@@ -396,27 +171,6 @@ def test_put_manifest_refuses_that_something_else_was_stored(server: ScriptedSer
 def test_put_manifest_does_not_compare_digests_of_two_algorithms(server: ScriptedServer) -> None:
     server.expect("PUT", "/v2/a/b/manifests/1", 201, headers={"Docker-Content-Digest": DIGEST_512})
     registry(server).put_manifest("a/b", "1", Manifest.parse(CONTENT))
-
-
-def test_get_manifest_accepts_the_type_of_the_descriptor_and_says_why_it_cannot_be_pushed(
-    server: ScriptedServer,
-) -> None:
-    media_type = "application/vnd.example.manifest.v9+json"
-    content = encoded({"mediaType": media_type, "blobs": []})
-    digest = compute_digest(content)
-    server.expect("GET", f"/v2/a/b/manifests/{digest}", 200, content, described(content, media_type))
-    with pytest.raises(ForeignType, match="is no manifest type that can be pushed"):
-        registry(server).get_manifest("a/b", digest, media_type)
-    assert server.requests[0].header("Accept") == f"{ACCEPT}, {media_type}"
-
-
-def test_get_manifest_takes_the_type_that_descriptor_and_manifest_agree_on(server: ScriptedServer) -> None:
-    path = f"/v2/a/b/manifests/{MANIFEST_DIGEST}"
-    server.expect("GET", path, 200, CONTENT, described(media_type=DOCKER_MANIFEST), times=3)
-    assert registry(server).get_manifest("a/b", MANIFEST_DIGEST, OCI_MANIFEST).media_type == OCI_MANIFEST
-    for media_type in ("", DOCKER_MANIFEST):
-        with pytest.raises(InvalidInput, match="but it was given as"):
-            registry(server).get_manifest("a/b", MANIFEST_DIGEST, media_type)
 
 
 # Uploads -------------------------------------------------------------------------------------------------------------
