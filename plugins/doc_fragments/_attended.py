@@ -12,18 +12,18 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 attributes:
   action:
-    description: Has an action plugin on the controller, which watches over the module.
+    description: Has an action plugin on the controller, which ends the module when the play is stopped.
     support: full
     details:
-      - If the play is stopped, the module ends without moving a tag. Content that was sent until then stays there.
+      - The module then moves no further tag. Content that has arrived by then stays in the registry.
   async:
     description: Supports being run with the C(async) keyword.
     support: full
     details:
-      - With C(async), nothing watches over the module. It continues when the play is stopped.
+      - With C(async), the module isn't ended when the play is stopped, and no progress is shown.
 seealso:
   - ref: ansible_collections.imageops.registry.docsite.progress_and_cancelling
-    description: What is shown meanwhile, and what happens when a play is stopped.
+    description: What is shown while a task runs, and what happens when a play is stopped.
 """
 
     PROGRESS = r"""

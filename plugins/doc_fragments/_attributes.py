@@ -15,7 +15,7 @@ attributes:
     description: Runs without changing anything, and reports what would change.
     support: full
     details:
-      - The module makes no writing request, and asks only for permission to read.
+      - The module writes nothing, and asks the registry only for permission to read.
   diff_mode:
     description: Shows what changes, before and after.
     support: full
@@ -28,9 +28,9 @@ attributes:
     support: full
     membership: [imageops.registry.registry]
     details:
-      - C(ansible-lint) checks the options of tasks, but doesn't read C(module_defaults). It accepts a task without O(registry), and
-        without the other options that all modules have in common.
-      - "If C(module_defaults) gives another option that the module requires, add C(# noqa: args[module]) to the task."
+      - C(ansible-lint) checks the options of tasks, but doesn't read C(module_defaults). It reports no missing option if all modules have
+        that option, such as O(registry).
+      - "If C(module_defaults) sets another option that the module requires, add C(# noqa: args[module]) to the task."
   platform:
     description: The operating systems of the hosts on which the module runs.
     support: full
@@ -61,15 +61,15 @@ attributes:
     support: full
     membership: [imageops.registry.registry]
     details:
-      - C(ansible-lint) checks the options of tasks, but doesn't read C(module_defaults). It accepts a task without O(registry), and
-        without the other options that all modules have in common.
-      - "If C(module_defaults) gives another option that the module requires, add C(# noqa: args[module]) to the task."
+      - C(ansible-lint) checks the options of tasks, but doesn't read C(module_defaults). It reports no missing option if all modules have
+        that option, such as O(registry).
+      - "If C(module_defaults) sets another option that the module requires, add C(# noqa: args[module]) to the task."
   platform:
     description: The operating systems of the hosts on which the module runs.
     support: full
     platforms: posix
   action:
-    description: Has an action plugin on the controller, which watches over the module.
+    description: Has an action plugin on the controller, which ends the module when the play is stopped, except with C(async).
     support: full
   # end of generated
 """

@@ -13,25 +13,26 @@ class ModuleDocFragment:
 options:
   registry:
     description:
-      - The registry to read or change, as V(host) or V(host:port), without a scheme and without a login.
+      - The registry to read or change, as V(host) or V(host:port), without a scheme and without credentials.
     type: str
     required: true
   username:
     description:
-      - The account to log in with. Requires O(password).
-      - Without this option, O(token) and O(auth_file), see O(search_auth_files).
-      - Empty text is refused in this option, in O(token) and in O(auth_file). If there is no login, leave the option out.
+      - The account to log in with. Requires O(password), and can't be combined with O(token).
+      - If none of O(username), O(token) and O(auth_file) is given, the module looks for a login as O(search_auth_files) describes.
+      - An empty string is refused in this option, in O(token) and in O(auth_file). If you have no login, leave these options out.
     type: str
   password:
     description:
       - The password of O(username), or a token that the registry accepts instead.
       - The password is sent unchanged. If the registry refuses it, and it is empty or ends in a line break, the message says so.
-      - ansible-core before 2.22 cuts the password out of results. If it also occurs in a repository, a tag, a digest or a manifest of the
-        task, the task fails before it writes. Put such a password into O(auth_file).
+      - ansible-core before 2.22 overwrites the password wherever it occurs in a result, even in the middle of a digest. So if the password
+        also occurs in a repository, a tag, a digest or a manifest of the task, the task fails before it writes. Put such a password into
+        O(auth_file).
     type: str
   token:
     description:
-      - A bearer token. It is sent unchanged, and no token server is asked.
+      - A bearer token. It is sent unchanged, and no token server is asked. It can't be combined with O(username).
     type: str
   auth_file:
     description:
@@ -49,9 +50,9 @@ options:
       - Whether to search the files in which C(podman) and C(docker) store their logins. They are searched if none of O(username), O(token)
         and O(auth_file) is given, and the registry requires authentication.
       - "If E(REGISTRY_AUTH_FILE) names a file, only that file is searched. Otherwise, the first of these that has a credential is used:
-        C($XDG_RUNTIME_DIR/containers/auth.json) (without that variable C(/run/containers/UID/auth.json)),
-        C($XDG_CONFIG_HOME/containers/auth.json) (C(~/.config)), the text in E(DOCKER_AUTH_CONFIG), C($DOCKER_CONFIG/config.json)
-        (C(~/.docker)), C(~/.dockercfg)."
+        C($XDG_RUNTIME_DIR/containers/auth.json) (by default C(/run/containers/UID/auth.json)), C($XDG_CONFIG_HOME/containers/auth.json)
+        (by default C(~/.config/containers/auth.json)), the text in E(DOCKER_AUTH_CONFIG), C($DOCKER_CONFIG/config.json) (by default
+        C(~/.docker/config.json)), C(~/.dockercfg)."
       - These are the files and the environment of the user that runs the module, on the host on which it runs.
       - If none has a credential, or if this option is V(false), access is anonymous.
     type: bool
@@ -74,8 +75,8 @@ options:
         C(/etc/containers/certs.d/REGISTRY) or C(/etc/docker/certs.d/REGISTRY). It trusts the C(*.crt) files there, besides the CAs that are
         trusted anyway.
       - Without such a directory, the environment variable E(REQUESTS_CA_BUNDLE) names the CAs, or else E(CURL_CA_BUNDLE).
-      - Certificates of many private CAs have no extensions that Python has required since 3.13. A CA that is named in one of these ways
-        is trusted nevertheless. Signatures, dates, names and the strength of keys are always verified.
+      - Python 3.13 and newer require extensions that the certificates of many private CAs don't have. A CA that is given in one of these ways
+        is trusted anyway. Signatures, dates, names and the strength of keys are always verified.
     type: path
     aliases: [ca_cert]
   client_cert:
@@ -85,11 +86,11 @@ options:
     type: path
   client_key:
     description:
-      - A file with the key of O(client_cert), not encrypted.
+      - A file with the private key of O(client_cert). The key must not be encrypted.
     type: path
   trusted_realm_hosts:
     description:
-      - Hosts of token servers that may receive the password although they are not the host of the registry.
+      - Hosts, without a port, of token servers that may receive the password although they aren't the host of the registry.
       - The host of the registry, and the token servers of well-known public registries, are always trusted.
     type: list
     elements: str
@@ -97,8 +98,8 @@ options:
   timeout:
     description:
       - How long to wait, in seconds, while the registry sends nothing. At the end of an upload, the module waits at least 300 seconds.
-      - The same limit applies if less than 1 KiB of an answer arrives in this time.
-      - An answer that isn't a blob (a token, a manifest, a list) must be complete after five times this time.
+      - A request also times out if less than 1 KiB of its answer arrives in this time.
+      - An answer that isn't a blob (a token, a manifest, a list) must arrive in full within five times this time.
     type: int
     default: 60
   retries:
@@ -110,14 +111,14 @@ options:
     description:
       - The longest pause before a retry, in seconds. The first pause is up to one second. Each further pause is twice as long, up to 30
         seconds. If the registry asks for a pause with C(Retry-After), the module waits that long.
-      - If the registry asks for a longer pause than this option allows, the module waits for the time of this option, once in a task. If the
-        registry then still asks for a longer pause, the request fails. The message says how long the registry asks to wait.
+      - If the registry asks for a longer pause than this option allows, the module waits as long as the option allows, but only once in a
+        task. If the registry then still asks for a longer pause, the request fails. The message says how long the registry asks to wait.
     type: float
     default: 120
   jobs:
     description:
       - How many requests to one registry, and how many blobs, are in progress at the same time. If source and destination are the same
-        registry, the limit applies to each of them.
+        registry, the limit applies to each side separately.
     type: int
     default: 4
   requests_per_second:
@@ -132,7 +133,7 @@ options:
       - If the registry, or a proxy in front of it, refuses a whole blob as too large (413), the module sends it in chunks anyway. The chunks
         have at most 8 MiB, or less if these are also refused. If the registry refuses chunks, the module sends the blob whole.
       - If the registry asks for larger chunks with C(OCI-Chunk-Min-Length), the module uses that size.
-      - Use this option if long uploads break off without an answer.
+      - Use this option if long uploads are cut off without an answer.
     type: int
     default: 0
 requirements:
@@ -141,14 +142,16 @@ requirements:
 notes:
   - The module uses the proxies in the environment variables E(HTTPS_PROXY), E(HTTP_PROXY), E(ALL_PROXY) and E(NO_PROXY). These are the
     variables of the user that runs the module, on the host on which it runs.
-  - The module runs on the host of the task. If an inventory names C(localhost), Ansible connects to it by SSH, unless the play has
-    C(connection=local). With that connection, on Linux, the module runs in the Python that runs Ansible, without a payload. It runs as a
-    payload if C(ansible_python_interpreter) names another Python, or if the variable C(imageops_registry_in_place) is false.
+  - "The module runs on the host of the task. If an inventory names C(localhost), Ansible connects to it by SSH, unless the play has
+    C(connection: local)."
+  - "With C(connection: local), on Linux, the module runs in the Python that runs Ansible, and starts sooner. It runs like any other module
+    in some cases, for example if C(ansible_python_interpreter) names another Python, or if the variable C(imageops_registry_in_place) is
+    false."
 seealso:
   - ref: ansible_collections.imageops.registry.docsite.log_in
-    description: Where a credential comes from, and what each registry takes.
+    description: Where the credential comes from, and how to log in to each registry.
   - ref: ansible_collections.imageops.registry.docsite.registry_differences
-    description: What differs between registries, and what is done about it.
+    description: What differs between registries, and how it is handled.
 """
 
     SOURCE = r"""
@@ -166,7 +169,7 @@ options:
         required: true
       username:
         description:
-          - The account to log in with. Requires C(password).
+          - The account to log in with. Requires C(password), and can't be combined with C(token).
         type: str
       password:
         description:
@@ -174,7 +177,7 @@ options:
         type: str
       token:
         description:
-          - A bearer token, which is sent unchanged.
+          - A bearer token. It is sent unchanged.
         type: str
       auth_file:
         description:
@@ -208,11 +211,11 @@ options:
         type: path
       client_key:
         description:
-          - A file with the key of the client certificate.
+          - A file with the private key of the client certificate. The key must not be encrypted.
         type: path
       trusted_realm_hosts:
         description:
-          - Hosts of token servers that may receive the password although they are not the host of the registry.
+          - Hosts, without a port, of token servers that may receive the password although they aren't the host of the registry.
         type: list
         elements: str
         default: []

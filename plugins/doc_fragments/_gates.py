@@ -22,12 +22,13 @@ options:
     default: []
     suboptions:
       name:
-        description: The name of the gate in messages. Each gate has its own name.
+        description: The name of the gate in messages. It must be unique.
         type: str
         required: true
       that:
         description:
           - A JMESPath expression over the image document, such as V(labels.team == 'app'). The gate passes if the result is V(true).
+          - The keys of the image document are those of RV(imageops.registry.image_info#module:images[].document).
           - With any other result, the gate fails. It also fails if a value has a type that the expression can't use.
           - If an expression can't be parsed, or uses an unknown function, the task fails before the first request.
         type: str
@@ -46,9 +47,12 @@ options:
         description:
           - Shell-style patterns of repositories at the source, such as V(team/*). V(*) also matches V(/).
           - By default, the gate applies to all repositories.
-          - An empty list, and a pattern that can't match a repository, such as one with a port or a tag, fail the task.
+          - The task fails if the list is empty, or if a pattern can't match a repository, such as a pattern with a port or a tag.
         type: list
         elements: str
 requirements:
   - jmespath, for O(gates)
+seealso:
+  - ref: ansible_collections.imageops.registry.docsite.gates
+    description: How gates are evaluated, and examples.
 """

@@ -25,7 +25,7 @@ options:
         required: true
       # generated: image_at_source image_at_destination
       tag:
-        description: The tag at the source. It is resolved once; from then on, the digest is used. Put it in quotes.
+        description: The tag at the source. It is resolved once; from then on, the digest is used. Put it in quotes, because YAML reads 1.10 as 1.1.
         type: raw
       digest:
         description: The digest at the source, instead of a tag. If both are given, the digest is used.
@@ -36,8 +36,8 @@ options:
       tags:
         description:
           - The tags at the destination. By default, the tag at the source.
-          - An image with a digest alone, and without tags, is compared and copied by digest, and gets no tag. An empty list beside a tag is
-            refused.
+          - An image that is given by digest alone, without tags, is compared and copied by digest, and gets no tag. If a tag is given, an empty
+            list is refused.
         type: list
         elements: raw
       # end of generated
@@ -71,7 +71,7 @@ options:
         type: str
       expected_destination_digest:
         description:
-          - The digest that every tag at the destination must point to. If it is empty, there must be no such tag.
+          - The digest that every tag at the destination must point to before it moves. If it is empty, there must be no such tag.
           - If a tag points to another digest, the image is refused, unless that is the digest at the source.
         type: str
       # end of generated
@@ -86,7 +86,7 @@ options:
     description:
       - Regular expressions. A tag never moves to another digest if one of them matches the whole tag. The image is then refused, whatever
         O(on_conflict) is.
-      - A list of referrers under a tag C(sha256-<hex>) still moves where a registry has no referrers API, because the referrers tag schema
+      - If the registry has no referrers API, the tag C(sha256-<hex>) of a list of referrers still moves, because the referrers tag schema
         requires it.
     type: list
     elements: str
@@ -116,18 +116,18 @@ options:
         whatever else refers to the image, to its children, or to another artifact.
       - The module finds them with the referrers API, or with the tag schema if a registry has no such API. It also finds the tags that cosign
         writes (C(sha256-<hex>.sig), C(.att), C(.sbom)).
-      - A tag of cosign has the types of its config and of its layers. If a list of referrers gives a referrer another type than those
-        wanted, or none, the type in its manifest decides.
-      - After a push, the module checks that the destination lists the artifact. If it doesn't, the module pushes the artifact again, or lists
-        it under the tag of the tag schema. If it can't be listed, the image fails.
+      - A tag of cosign is selected by the media types of its config and of its layers. Any other artifact is selected by its artifact type. If
+        the registry lists it with a type that isn't selected, or with none, the module reads the type in its manifest.
+      - After a push, the module checks that the destination lists the artifact. If it doesn't, the module pushes the artifact again, or adds
+        it to the list of referrers under the tag of the tag schema. If that fails, too, the image fails.
       - Artifacts arrive before the tags of their image. Signatures are verified only with O(signatures).
     type: list
     elements: str
     default: [all]
   compare_artifacts:
     description:
-      - Whether to compare the artifacts of images that are equal, too. Then an image that was signed after its promotion gets its signature.
-      - An artifact that is at the destination, but isn't listed there, is pushed again or listed.
+      - Whether to also compare the artifacts of images that are equal. Then an image that was signed after its promotion gets its signature.
+      - An artifact that is at the destination, but isn't listed there, is pushed again or added to the list of referrers.
       - This costs four or five requests at the source for each manifest of an image, and one at the destination for each artifact
         found.
       - Without this option, artifacts are compared only if a tag has to move, and for images without tags.

@@ -24,10 +24,10 @@ options:
           - A directory on the host on which the module runs. It must exist. Several runs can use it at the same time.
           - M(imageops.registry.image_copy) writes each record into a file of its own, before the first tag moves, and replaces the file when
             the promotion has ended. If the record can't be written, the module fails before it writes to a registry.
-          - If the record of an earlier promotion says V(begun), and that run was interrupted, the module warns. A run of
+          - If the record of an earlier promotion has the outcome V(begun), and that run was interrupted, the module warns. A run of
             M(imageops.registry.image_copy) that moves the same tags of the same destination to the same digests finishes the record.
-          - The file C(first-seen.json) in it records when each digest was first seen at its source. Gates over C(first_seen_seconds)
-            need it. Whoever builds images can write any time into C(created), but can't change this file.
+          - The file C(first-seen.json) in the directory records when each digest was first seen at its source. Gates over
+            C(first_seen_seconds) need it. Whoever builds images can write any time into C(created), but can't change this file.
         type: path
       attach:
         description:

@@ -26,7 +26,7 @@ options:
         description:
           - Shell-style patterns of repositories, such as V(team/*). V(*) also matches V(/).
           - By default, the rule applies to all repositories.
-          - An empty list, and a pattern that can't match a repository, such as one with a port or a tag, fail the task.
+          - The task fails if the list is empty, or if a pattern can't match a repository, such as a pattern with a port or a tag.
         type: list
         elements: str
       mode:
@@ -61,7 +61,8 @@ options:
         elements: str
       annotations:
         description:
-          - Annotations that must be in what is signed, with these values. What YAML reads as a truth value stands for V(true) or V(false).
+          - Annotations that the signed content must have, with these values. Put the values in quotes. Without quotes, YAML reads V(yes) as a
+            boolean, which is compared as the text V(true).
         type: dict
       predicate_types:
         description:

@@ -32,8 +32,8 @@ options:
     default: false
   repair:
     description:
-      - Whether to push whatever O(verify) finds missing or damaged again from the source, even if the tags are right.
-      - Not every registry replaces damaged content when it is sent again. If the registry doesn't, the task fails.
+      - Whether to push again, from the source, whatever O(verify) finds missing or damaged, even if the tags are right.
+      - Not every registry replaces damaged content when it is pushed again. If the registry doesn't, the task fails.
     type: bool
     default: false
 seealso:

@@ -28,7 +28,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     details:
-      - The module makes no writing request, and asks only for permission to read.
+      - The module writes nothing, and asks the registry only for permission to read.
       - Only an attempt can show whether a registry allows deletes. With O(state=absent), check mode assumes that it does.
       - Only an attempt can show whether a mount succeeds. Check mode reports V(mount_or_upload).
 options:
@@ -107,7 +107,7 @@ EXAMPLES = r"""
     repository: team/app
     digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
 
-- name: Mount a blob from another repository of the same registry
+- name: Mount a blob from another repository of the same registry, or upload it again if the registry can't mount it
   imageops.registry.blob:
     registry: registry.example:5000
     username: ci
@@ -230,10 +230,13 @@ failures:
       description: The details, as in RV(error).
       type: dict
     repository_missing:
-      description: Whether the repository is missing, and the registry doesn't create repositories on push.
+      description: Whether it failed because the repository is missing, and the registry doesn't create repositories on push.
       type: bool
 error:
-  description: Details of the failure, if the task failed as a whole.
+  description:
+    - Details of the failure, if the task failed as a whole. Unknown values are empty, or null for C(status).
+    - C(operation) is what the module wanted to do, C(reason) is why it failed, and C(hint) is what to do. C(method), C(url) and C(status)
+      are those of the HTTP request. C(errors) are the errors in the registry's answer.
   returned: failure of the whole task
   type: dict
   sample:
@@ -245,12 +248,15 @@ error:
     status:
     errors: []
 repository_missing:
-  description: Whether a repository is missing, and the registry doesn't create repositories on push.
+  description: Whether the task failed because a repository is missing that the registry doesn't create on push.
   returned: failure
   type: bool
   sample: false
 transfer:
-  description: How many requests the task made, and how many bytes of blobs it transferred.
+  description:
+    - How many requests the task made, how many of these were retries, and how many bytes of blobs it transferred.
+    - C(bytes_skipped) is the size of blobs that were already there. C(sessions_left_open) counts upload sessions that could not be
+      cancelled. The registry removes them later.
   returned: success, and failure of requests to a registry
   type: dict
   sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}

@@ -36,7 +36,8 @@ attributes:
       - The diff has one block for each image of which something changes. Its tags come first, then what they serve before and after, and
         the labels that differ. Then come layers, other content and artifacts, as counts and sums of bytes, and gates and signatures.
       - With C(-v), it also lists the digests of new manifests and blobs.
-      - To describe an image, the module reads its manifests and at most one config, at the destination for each tag that moves.
+      - To show what a tag serves before and after, the module reads manifests and at most one config for each image that is promoted, and at
+        the destination for each tag that moves.
 options:
   state:
     description:
@@ -49,13 +50,14 @@ options:
       - The path of the layout, on the host on which the module runs. With O(state=exported), the layout is created if it is missing.
       - A blob that is in the layout with the right size isn't copied again. An interrupted export continues with the blobs that it has
         already copied. Other programs see none of its changes before all of them are in place.
-      - Only one task can write to a layout at a time. Another one fails.
+      - Only one task can write to a layout at a time. A second one fails.
     type: path
     required: true
   format:
     description:
       - V(directory), or V(archive) for a tar archive. Compressed archives aren't supported.
-      - By default, the format of the layout at O(path). If there is none, an archive if the name ends in C(.tar), otherwise a directory.
+      - By default, the format of the layout at O(path). If nothing is there yet, V(archive) if the name ends in C(.tar), otherwise
+        V(directory).
       - To add something to an archive, the module writes a new archive beside the old one. The added blobs are first stored beside it, so
         they need twice their size of disk space.
     type: str
@@ -74,7 +76,7 @@ options:
         required: true
       # generated: image_at_source
       tag:
-        description: The tag at the source. It is resolved once; from then on, the digest is used. Put it in quotes.
+        description: The tag at the source. It is resolved once; from then on, the digest is used. Put it in quotes, because YAML reads 1.10 as 1.1.
         type: raw
       digest:
         description: The digest at the source, instead of a tag. If both are given, the digest is used.
@@ -86,7 +88,7 @@ options:
           - With O(state=exported), it is written instead of the default, which is C(repository:tag), or C(repository@digest) for an image
             without tags.
           - With O(state=imported), the module looks for exactly this name. By default, it looks for C(repository:tag), then for the same with
-            a registry in front, then for the tag alone, as C(oras) and C(regctl) write it. Empty text means the only image of a layout.
+            a registry in front, then for the tag alone, as C(oras) and C(regctl) write it. An empty string means the only image of a layout.
         type: str
       # generated: image_at_destination
       destination_repository:
@@ -95,8 +97,8 @@ options:
       tags:
         description:
           - The tags at the destination. By default, the tag at the source.
-          - An image with a digest alone, and without tags, is compared and copied by digest, and gets no tag. An empty list beside a tag is
-            refused.
+          - An image that is given by digest alone, without tags, is compared and copied by digest, and gets no tag. If a tag is given, an empty
+            list is refused.
         type: list
         elements: raw
       # end of generated
@@ -130,7 +132,7 @@ options:
         type: str
       expected_destination_digest:
         description:
-          - The digest that every tag at the destination must point to. If it is empty, there must be no such tag.
+          - The digest that every tag at the destination must point to before it moves. If it is empty, there must be no such tag.
           - If a tag points to another digest, the image is refused, unless that is the digest at the source.
         type: str
       # end of generated
@@ -147,9 +149,10 @@ options:
     default: false
   on_error:
     description:
-      - With V(fail), the module writes nothing if an image is missing at the source, is refused or can't be read. It moves no tag if
-        something fails later.
-      - With V(continue), the module copies the others, and then fails with the list.
+      - With V(fail), the module writes nothing if an image is missing at the source, is refused or can't be read. It moves no tag if content
+        fails to arrive. If a tag can't be moved, the tags that moved go back to what they served before. What can't go back is in
+        RV(not_reverted).
+      - With V(continue), the module copies the images that it can copy, and then fails. The message says why it could not copy the others.
     type: str
     choices: [fail, continue]
     default: fail
@@ -205,7 +208,10 @@ format:
   type: str
   sample: archive
 images:
-  description: The images in the order in which they were given.
+  description:
+    - The images in the order in which they were given.
+    - With O(state=exported), C(destination) begins with the path of the layout instead of a registry. With O(state=imported), C(reference)
+      does.
   returned: success, and failure of single images
   type: list
   elements: dict
@@ -234,7 +240,7 @@ images:
   contains:
     missing:
       description:
-        - Empty. M(imageops.registry.image_copy) returns here what a registry has lost of an image. This module doesn't look for that.
+        - Always empty, because this module doesn't check for content that a registry has lost. M(imageops.registry.image_copy) does.
       type: list
       elements: dict
       sample: []
@@ -277,7 +283,7 @@ images:
           type: str
           sample: 1.4.2
         previous_digest:
-          description: The digest that the tag points to. Empty if there is no such tag.
+          description: The digest that the tag pointed to when it was compared. Empty if there was no such tag.
           type: str
           sample: ""
         action:
@@ -327,8 +333,8 @@ images:
           description:
             - V(exists) or V(copy), or V(replace) if the tag of cosign points to another digest.
             - V(skip) or V(refused) if such a tag must not move. V(missing) if the source lists the artifact, but doesn't have it.
-            - V(left_out) if the artifact refers to a whole index, and only some platforms of the index are copied. Also if no registry would
-              list it, or if its type can't be pushed, such as C(application/vnd.oci.artifact.manifest.v1+json).
+            - V(left_out) if the artifact refers to a whole index, and only some platforms of the index are copied. Also if its manifest doesn't
+              have the subject for which it was listed, or if its type can't be pushed, such as C(application/vnd.oci.artifact.manifest.v1+json).
           type: str
           sample: copy
         reason:
@@ -347,7 +353,7 @@ images:
           type: str
           sample: team label
         passed:
-          description: Whether its expression gave V(true).
+          description: Whether the result of its expression is V(true).
           type: bool
           sample: true
         severity:
@@ -355,7 +361,7 @@ images:
           type: str
           sample: error
         value:
-          description: What the expression gave, cut where it is long; or why it couldn't be evaluated.
+          description: The result of the expression, shortened if it is long, or why it couldn't be evaluated.
           type: raw
           sample: true
         message:
@@ -365,7 +371,7 @@ images:
     verified:
       description:
         - Whether the signatures of the image meet its rule.
-        - Null if there are no rules, the rule exempts the image, or it did not have to be promoted.
+        - Null if there are no rules, if the rule exempts the image, or if the image did not have to be promoted.
       type: bool
       sample: true
     signatures:
@@ -436,7 +442,7 @@ images:
 tags:
   description:
     - What happened to the tags of the images, or in check mode, what would happen.
-    - Tags that turned out to serve another digest afterwards are included.
+    - The list includes tags that moved, but served another digest when they were checked afterwards.
   returned: success, and failure of single images
   type: list
   elements: dict
@@ -484,8 +490,8 @@ artifact_tags:
   contains: *tag
 not_reverted:
   description:
-    - Tags that moved, should have gone back because another tag couldn't be moved, and couldn't. They are as they are now. O(on_error) says
-      when tags go back.
+    - Tags that moved, and that could not be moved back after another tag had failed. They stay where they are. O(on_error) says when tags
+      are moved back.
   returned: success, and failure of single images
   type: list
   elements: dict
@@ -508,7 +514,7 @@ not_reverted:
       type: str
       sample: ""
     reason:
-      description: Why it couldn't go back, in a sentence.
+      description: Why it could not be moved back, in one sentence.
       type: str
       sample: "Cannot delete prod.example/team/app:1.4.2: the registry can't delete a tag alone."
 given_up:
@@ -550,7 +556,10 @@ failures:
       description: What failed, and why.
       type: str
 error:
-  description: Details of the failure, if the task failed as a whole.
+  description:
+    - Details of the failure, if the task failed as a whole. Unknown values are empty, or null for C(status).
+    - C(operation) is what the module wanted to do, C(reason) is why it failed, and C(hint) is what to do. C(method), C(url) and C(status)
+      are those of the HTTP request. C(errors) are the errors in the registry's answer.
   returned: failure of the whole task
   type: dict
   sample:
@@ -562,12 +571,15 @@ error:
     status:
     errors: []
 repository_missing:
-  description: Whether a repository is missing, and the registry doesn't create repositories on push.
+  description: Whether the task failed because a repository is missing that the registry doesn't create on push.
   returned: failure
   type: bool
   sample: false
 transfer:
-  description: How many requests the task made, and how many bytes of blobs it transferred.
+  description:
+    - How many requests the task made, how many of these were retries, and how many bytes of blobs it transferred.
+    - C(bytes_skipped) is the size of blobs that were already there. C(sessions_left_open) counts upload sessions that could not be
+      cancelled. The registry removes them later.
   returned: success, and failure of requests to a registry
   type: dict
   sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}

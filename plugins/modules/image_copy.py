@@ -39,7 +39,8 @@ attributes:
       - The diff has one block for each image of which something changes. Its tags come first, then what they serve before and after, and
         the labels that differ. Then come layers, other content and artifacts, as counts and sums of bytes, and gates and signatures.
       - With C(-v), it also lists the digests of new manifests and blobs.
-      - To describe an image, the module reads its manifests and at most one config, at the destination for each tag that moves.
+      - To show what a tag serves before and after, the module reads manifests and at most one config for each image that is promoted, and at
+        the destination for each tag that moves.
       - If the task doesn't check gates or signatures of a plan itself, the diff quotes what the plan says about them, as C(by the plan).
 options:
   source:
@@ -47,7 +48,7 @@ options:
   plan:
     description:
       - The registered result of M(imageops.registry.image_diff_info) for the same O(source), O(registry) and O(images). The module does
-        exactly what the plan says. So a play, or a person, can review the plan before anything is written. You can keep it in a file.
+        exactly what the plan says. So a person, or another task, can review the plan before anything is written. You can keep it in a file.
       - Without a plan, or if it is null, the module compares by itself.
       - The plan consists of C(images), C(blobs), C(manifests), C(artifact_tags) and C(tags). All five are required. An unknown key in one
         of their entries is refused. Other keys of the result, such as C(changed) and C(transfer), are ignored.
@@ -55,23 +56,24 @@ options:
         Each tag is checked once more right before it moves. With O(verify), the pushed content is checked, too.
       - The module checks the images in the plan again, with O(gates) and O(signatures) of this task. It doesn't believe what the plan says
         about them.
-      - If the source serves another digest by now, or no longer has it, or if a tag at the destination points to another digest than in
-        the plan, the image is refused, and its reason says what has changed. Then make a new plan. If a tag already points to the planned
-        digest, its action is V(exists).
+      - An image is refused if the source now serves another digest, or no longer has the planned one, or if a tag at the destination points to
+        another digest than in the plan. RV(images[].reason) says what has changed. Then make a new plan. If a tag already points to the
+        planned digest, its action is V(exists).
       - If images in the plan are missing, refused or failed, nothing is written, unless O(on_error=continue).
       - A plan that goes beyond O(images), O(on_conflict) and O(immutable_tags) is refused before anything is written. This applies to a
         plan for other registries or images, and to one that writes other content, tags or repositories.
-      - The plan alone decides what depends on O(platforms), O(flatten), O(artifacts), O(compare_artifacts) and O(repair).
+      - Give the same O(platforms) and O(flatten) as for the plan. With others, the plan or its images are refused.
+      - The plan alone decides what depends on O(artifacts), O(compare_artifacts) and O(repair).
     type: dict
   trust_plan:
     description:
       - Whether to believe what O(plan) says about both registries.
-      - With V(false), the module checks it before it writes anything. Of each image, it asks for the digest at the source, for every tag at
+      - With V(false), the module checks it before it writes anything. For each image, it asks for the digest at the source, for every tag at
         the destination, and for everything that the plan leaves out because the destination has it. These are HEAD requests. With
         O(platforms), it also reads the index at the source.
-      - With V(true), these requests are saved. Use it only if a task in the same play has made the plan, and nobody could change the plan
-        since. The role P(imageops.registry.promote#role) does so for its own comparison, never for a plan that you give it.
-      - With V(true), the record also has what the plan says about gates and signatures, if this task has no O(gates) or O(signatures).
+      - V(true) saves these requests. Use it only if a task in the same play has made the plan, and nobody could change the plan since. The role
+        P(imageops.registry.promote#role) does so for its own comparison, never for a plan that you give it.
+      - With V(true), and without O(gates) or O(signatures), the record quotes what the plan says about them.
       - O(images), O(on_conflict), O(immutable_tags), O(gates) and O(signatures) apply to every plan.
     type: bool
     default: false
@@ -84,14 +86,14 @@ options:
         back is in RV(not_reverted).
       - A task that is stopped from outside, by a signal, Ctrl-C or a time-out, moves nothing back. Tags that moved stay moved, and running
         the task again moves the rest.
-      - With V(continue), the module copies the others, and then fails with the list.
+      - With V(continue), the module copies the images that it can copy, and then fails. The message says why it could not copy the others.
     type: str
     choices: [fail, continue]
     default: fail
   record_removed:
     description:
-      - Tags that an earlier task has removed from the destination. The record names them with the action V(reverted). The role
-        P(imageops.registry.rollback#role) gives it for tags that a promotion had created.
+      - Tags that an earlier task has removed from the destination. The record lists them with the action V(reverted).
+      - This option is for the role P(imageops.registry.rollback#role), which may remove tags that a promotion has created.
       - Requires O(record.path), and that O(images) is empty.
     type: dict
     suboptions:
@@ -114,30 +116,30 @@ options:
             type: str
             required: true
       into:
-        description: The path of a record in O(record.path), of a rollback at the same destination, that gets the tags. Without it, they get a
-          new record.
+        description: The path of the file in O(record.path) to which the tags are added. It must be a record of the same destination. Without
+          this option, the tags get a new record.
         type: str
       was_begun:
         description:
-          - Whether the outcome of the record in O(record.reverts) was V(begun) before the rollback. If the rollback finished that record, it is
-            updated. Tags that its promotion created, and that are gone from the registry, get the action V(reverted). The outcome is
-            V(reverted) if every tag is back.
+          - Whether the record that O(record.reverts) names had the outcome V(begun) before the rollback. If the rollback has finished that
+            record, the module updates it. Tags that its promotion created, and that are gone from the registry, get the action V(reverted).
+            The outcome becomes V(reverted) if every tag is back.
         type: bool
         default: false
   keep_replaced:
     description:
-      - Whether a digest that loses a tag gets another tag before, so that a garbage collection of the registry doesn't delete it. A rollback
+      - Whether to give a digest another tag before it loses one, so that a garbage collection of the registry doesn't delete it. A rollback
         needs this digest.
-      - The tag is C(replaced-) and the first 12 hexadecimal digits of the digest, in the repository at the destination. None is made if such a
-        tag exists already, or if another tag of O(images) serves the digest and stays. If it can't be made, the tag doesn't move.
-      - Nothing removes these tags. M(imageops.registry.tag_info) lists them, M(imageops.registry.tag) removes them. No image can be copied to
-        such a tag.
+      - The new tag is C(replaced-) and the first 12 hexadecimal digits of the digest, in the repository at the destination. It isn't made if
+        it exists already, or if another tag of O(images) serves the digest and stays. If it can't be made, the other tag doesn't move.
+      - The collection never removes these tags by itself. M(imageops.registry.tag_info) lists them, and M(imageops.registry.tag) removes them.
+        No image can be copied to such a tag.
     type: bool
     default: false
 seealso:
   - module: imageops.registry.image_diff_info
   - ref: ansible_collections.imageops.registry.docsite.guide_records
-    description: What a record has, key by key, and when it is written.
+    description: What a record contains, key by key, and when it is written.
   - ref: ansible_collections.imageops.registry.docsite.reliability
     description: What happens when requests, registries or runs fail.
 """
@@ -194,7 +196,8 @@ EXAMPLES = r"""
     mode: "0600"
   delegate_to: localhost
 
-- name: Do exactly what was reviewed; this task may be in another playbook
+# This task may be in another playbook, with the same images.
+- name: Apply exactly what was reviewed
   imageops.registry.image_copy:
     registry: prod.example
     auth_file: ~/.docker/config.json
@@ -230,7 +233,7 @@ EXAMPLES = r"""
       environment: production
       reason: CHG-1234
 
-- name: Copy only images with the label team=app
+- name: Copy images, unless one of them doesn't have the label team=app
   imageops.registry.image_copy:
     registry: prod.example
     source: {registry: dev.example:5000}
@@ -241,7 +244,7 @@ EXAMPLES = r"""
         that: labels.team == 'app'
         msg: Images need the label team=app
 
-- name: Copy only images that a key has signed
+- name: Copy images, unless one of them isn't signed with this key
   imageops.registry.image_copy:
     registry: prod.example
     source: {registry: dev.example:5000}
@@ -335,7 +338,7 @@ images:
           type: str
           sample: 1.4.2
         previous_digest:
-          description: The digest that the tag points to. Empty if there is no such tag.
+          description: The digest that the tag pointed to when it was compared. Empty if there was no such tag.
           type: str
           sample: ""
         action:
@@ -385,8 +388,8 @@ images:
           description:
             - V(exists) or V(copy), or V(replace) if the tag of cosign points to another digest.
             - V(skip) or V(refused) if such a tag must not move. V(missing) if the source lists the artifact, but doesn't have it.
-            - V(left_out) if the artifact refers to a whole index, and only some platforms of the index are copied. Also if no registry would
-              list it, or if its type can't be pushed, such as C(application/vnd.oci.artifact.manifest.v1+json).
+            - V(left_out) if the artifact refers to a whole index, and only some platforms of the index are copied. Also if its manifest doesn't
+              have the subject for which it was listed, or if its type can't be pushed, such as C(application/vnd.oci.artifact.manifest.v1+json).
           type: str
           sample: copy
         reason:
@@ -405,7 +408,7 @@ images:
           type: str
           sample: team label
         passed:
-          description: Whether its expression gave V(true).
+          description: Whether the result of its expression is V(true).
           type: bool
           sample: true
         severity:
@@ -413,7 +416,7 @@ images:
           type: str
           sample: error
         value:
-          description: What the expression gave, cut where it is long; or why it couldn't be evaluated.
+          description: The result of the expression, shortened if it is long, or why it couldn't be evaluated.
           type: raw
           sample: true
         message:
@@ -423,7 +426,7 @@ images:
     verified:
       description:
         - Whether the signatures of the image meet its rule.
-        - Null if there are no rules, the rule exempts the image, or it did not have to be promoted.
+        - Null if there are no rules, if the rule exempts the image, or if the image did not have to be promoted.
       type: bool
       sample: true
     signatures:
@@ -493,7 +496,7 @@ images:
     missing:
       description:
         - Content of the image and its artifacts that O(registry) has lost, as far as O(verify) checks it. With O(repair), it was pushed
-          again, unless in check mode or if the action is V(failed).
+          again, except in check mode, or if the action is V(failed).
       # generated: image_missing
       type: list
       elements: dict
@@ -537,8 +540,8 @@ images:
 record:
   description:
     - The record of the promotion, with O(record).
-    - All of it is null or empty if there is no record to write. This is so if nothing changed, or if something failed before the first
-      tag.
+    - All keys are null or empty if there is no record to write, because nothing changed, or because something failed before the first tag
+      moved.
   returned: success, and failure of single images
   type: dict
   sample:
@@ -565,7 +568,7 @@ record:
 tags:
   description:
     - What happened to the tags of the images, or in check mode, what would happen.
-    - Tags that turned out to serve another digest afterwards are included.
+    - The list includes tags that moved, but served another digest when they were checked afterwards.
   returned: success, and failure of single images
   type: list
   elements: dict
@@ -613,8 +616,8 @@ artifact_tags:
   contains: *tag
 not_reverted:
   description:
-    - Tags that moved, should have gone back because another tag couldn't be moved, and couldn't. They are as they are now. O(on_error) says
-      when tags go back.
+    - Tags that moved, and that could not be moved back after another tag had failed. They stay where they are. O(on_error) says when tags
+      are moved back.
   returned: success, and failure of single images
   type: list
   elements: dict
@@ -637,7 +640,7 @@ not_reverted:
       type: str
       sample: ""
     reason:
-      description: Why it couldn't go back, in a sentence.
+      description: Why it could not be moved back, in one sentence.
       type: str
       sample: "Cannot delete prod.example/team/app:1.4.2: the registry can't delete a tag alone."
 given_up:
@@ -665,7 +668,7 @@ given_up:
       sample: ["The registry didn't mount the blob from team/base."]
 replaced_tags:
   description:
-    - With O(keep_replaced), the tags that keep a digest which lost a tag. They are made before other tags move.
+    - With O(keep_replaced), the tags C(replaced-...) that keep a digest after it has lost another tag. They are made before other tags move.
   returned: success, and failure of single images
   type: list
   elements: dict
@@ -713,7 +716,10 @@ failures:
       description: What failed, and why.
       type: str
 error:
-  description: Details of the failure, if the task failed as a whole.
+  description:
+    - Details of the failure, if the task failed as a whole. Unknown values are empty, or null for C(status).
+    - C(operation) is what the module wanted to do, C(reason) is why it failed, and C(hint) is what to do. C(method), C(url) and C(status)
+      are those of the HTTP request. C(errors) are the errors in the registry's answer.
   returned: failure of the whole task
   type: dict
   sample:
@@ -725,12 +731,15 @@ error:
     status:
     errors: []
 repository_missing:
-  description: Whether a repository is missing, and the registry doesn't create repositories on push.
+  description: Whether the task failed because a repository is missing that the registry doesn't create on push.
   returned: failure
   type: bool
   sample: false
 transfer:
-  description: How many requests the task made, and how many bytes of blobs it transferred.
+  description:
+    - How many requests the task made, how many of these were retries, and how many bytes of blobs it transferred.
+    - C(bytes_skipped) is the size of blobs that were already there. C(sessions_left_open) counts upload sessions that could not be
+      cancelled. The registry removes them later.
   returned: success, and failure of requests to a registry
   type: dict
   sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}

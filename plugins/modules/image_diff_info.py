@@ -17,7 +17,7 @@ description:
     at the destination. No manifest is read.
   - A multi-architecture index is compared whole, with all its children, unless O(platforms) names some platforms.
   - A missing image or repository is not an error.
-  - An equal digest proves what a tag points to. It doesn't prove that all content behind the tag is still there; to check that, use
+  - An equal digest proves what a tag points to. It doesn't prove that all content behind the tag is still there. To check that, use
     O(verify).
 author:
   - imageops maintainers (@imageops)
@@ -36,12 +36,13 @@ attributes:
       - In check mode, the module writes nothing. Otherwise, with O(record), it writes the file C(first-seen.json), and nothing else.
   idempotent:
     details:
-      - The module changes nothing in a registry. With O(record), it writes a digest to the file once.
+      - The module changes nothing in a registry. With O(record), it adds each digest to C(first-seen.json) once.
   diff_mode:
     details:
       - This module changes nothing in a registry.
-      - In diff mode, RV(tags) also has C(summary). M(imageops.registry.image_copy) and M(imageops.registry.tag) show it in their diffs. To
-        get it, the module reads manifests and configs at the source. Its C(created) is missing if the image doesn't say when it was made.
+      - In diff mode, entries of RV(tags) also have C(summary), a description of the digest. M(imageops.registry.image_copy) and
+        M(imageops.registry.tag) show it in their diffs. To make it, the module reads manifests and configs at the source. C(created) is missing
+        in it if the image doesn't say when it was made.
 options:
   source:
     required: true
@@ -155,7 +156,7 @@ images:
           type: str
           sample: 1.4.2
         previous_digest:
-          description: The digest that the tag points to. Empty if there is no such tag.
+          description: The digest that the tag pointed to when it was compared. Empty if there was no such tag.
           type: str
           sample: ""
         action:
@@ -205,8 +206,8 @@ images:
           description:
             - V(exists) or V(copy), or V(replace) if the tag of cosign points to another digest.
             - V(skip) or V(refused) if such a tag must not move. V(missing) if the source lists the artifact, but doesn't have it.
-            - V(left_out) if the artifact refers to a whole index, and only some platforms of the index are copied. Also if no registry would
-              list it, or if its type can't be pushed, such as C(application/vnd.oci.artifact.manifest.v1+json).
+            - V(left_out) if the artifact refers to a whole index, and only some platforms of the index are copied. Also if its manifest doesn't
+              have the subject for which it was listed, or if its type can't be pushed, such as C(application/vnd.oci.artifact.manifest.v1+json).
           type: str
           sample: copy
         reason:
@@ -225,7 +226,7 @@ images:
           type: str
           sample: team label
         passed:
-          description: Whether its expression gave V(true).
+          description: Whether the result of its expression is V(true).
           type: bool
           sample: true
         severity:
@@ -233,7 +234,7 @@ images:
           type: str
           sample: error
         value:
-          description: What the expression gave, cut where it is long; or why it couldn't be evaluated.
+          description: The result of the expression, shortened if it is long, or why it couldn't be evaluated.
           type: raw
           sample: true
         message:
@@ -243,7 +244,7 @@ images:
     verified:
       description:
         - Whether the signatures of the image meet its rule.
-        - Null if there are no rules, the rule exempts the image, or it did not have to be promoted.
+        - Null if there are no rules, if the rule exempts the image, or if the image did not have to be promoted.
       type: bool
       sample: true
     signatures:
@@ -419,7 +420,10 @@ failures:
       type: str
 # generated: task
 error:
-  description: Details of the failure, if the task failed as a whole.
+  description:
+    - Details of the failure, if the task failed as a whole. Unknown values are empty, or null for C(status).
+    - C(operation) is what the module wanted to do, C(reason) is why it failed, and C(hint) is what to do. C(method), C(url) and C(status)
+      are those of the HTTP request. C(errors) are the errors in the registry's answer.
   returned: failure of the whole task
   type: dict
   sample:
@@ -431,12 +435,15 @@ error:
     status:
     errors: []
 repository_missing:
-  description: Whether a repository is missing, and the registry doesn't create repositories on push.
+  description: Whether the task failed because a repository is missing that the registry doesn't create on push.
   returned: failure
   type: bool
   sample: false
 transfer:
-  description: How many requests the task made, and how many bytes of blobs it transferred.
+  description:
+    - How many requests the task made, how many of these were retries, and how many bytes of blobs it transferred.
+    - C(bytes_skipped) is the size of blobs that were already there. C(sessions_left_open) counts upload sessions that could not be
+      cancelled. The registry removes them later.
   returned: success, and failure of requests to a registry
   type: dict
   sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image_info
-short_description: Return the image document, on which gates work
+short_description: Read what a registry knows about images, as gates see it
 version_added: 0.9.0
 description:
-  - Returns everything that a registry knows about an image in one document, which has the same shape for images, indexes and artifacts.
-    The gates of M(imageops.registry.image_diff_info) and M(imageops.registry.image_copy) use the same document.
+  - Returns everything that a registry knows about an image in one dictionary, the image document. It has the same keys for images, indexes
+    and artifacts. The gates of M(imageops.registry.image_diff_info) and M(imageops.registry.image_copy) use the same document.
   - The module reads manifests, the configs of images (up to 4 MiB each), and the referrers of an image. It never reads layers.
   - A missing image or repository is not a failure.
 author:
@@ -166,8 +166,8 @@ images:
         images:
           description:
             - Each image that can run, which is each manifest with the config of an image. For an index, its children without attestations.
-            - C(config) is null if the config has more than 4 MiB or is no JSON object. What is read from it isn't known then, and a gate that
-              names it fails.
+            - C(config) is null if the config has more than 4 MiB or isn't a JSON object. The values that come from it are then unknown, and a
+              gate that names them fails.
           type: list
           elements: dict
           sample:
@@ -189,7 +189,7 @@ images:
           elements: str
           sample: [linux/amd64, linux/arm64]
         created:
-          description: When the newest of the images was built, according to its config.
+          description: When the newest of the images was built, according to its config. Null if no config says it.
           type: str
           sample: "2026-11-03T09:12:44Z"
         age_seconds:
@@ -226,7 +226,7 @@ images:
         promotions:
           description:
             - Records of promotions that are attached to the digest, and say that they succeeded.
-            - Only a record with C(verified) was certainly made by an owner of the key.
+            - Only if C(verified) is V(true), an owner of the key has certainly made the record.
           type: list
           elements: dict
           sample:
@@ -296,10 +296,13 @@ failures:
       description: The details, as in RV(error).
       type: dict
     repository_missing:
-      description: Whether the repository is missing, and the registry doesn't create repositories on push.
+      description: Whether it failed because the repository is missing, and the registry doesn't create repositories on push.
       type: bool
 error:
-  description: Details of the failure, if the task failed as a whole.
+  description:
+    - Details of the failure, if the task failed as a whole. Unknown values are empty, or null for C(status).
+    - C(operation) is what the module wanted to do, C(reason) is why it failed, and C(hint) is what to do. C(method), C(url) and C(status)
+      are those of the HTTP request. C(errors) are the errors in the registry's answer.
   returned: failure of the whole task
   type: dict
   sample:
@@ -311,12 +314,15 @@ error:
     status:
     errors: []
 repository_missing:
-  description: Whether a repository is missing, and the registry doesn't create repositories on push.
+  description: Whether the task failed because a repository is missing that the registry doesn't create on push.
   returned: failure
   type: bool
   sample: false
 transfer:
-  description: How many requests the task made, and how many bytes of blobs it transferred.
+  description:
+    - How many requests the task made, how many of these were retries, and how many bytes of blobs it transferred.
+    - C(bytes_skipped) is the size of blobs that were already there. C(sessions_left_open) counts upload sessions that could not be
+      cancelled. The registry removes them later.
   returned: success, and failure of requests to a registry
   type: dict
   sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}

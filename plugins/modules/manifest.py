@@ -23,14 +23,14 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     details:
-      - The module makes no writing request, and asks only for permission to read.
+      - The module writes nothing, and asks the registry only for permission to read.
       - Only an attempt can show whether a registry allows deletes. With O(state=absent), check mode assumes that it does.
       - Blobs and child manifests may be missing, because earlier tasks in check mode have not written them.
 options:
   source:
     description:
       - The registry from which the module reads manifests without given content.
-      - If O(registry) reported that it has a blob, and then misses it, the module uploads the blob again from this source.
+      - If O(registry) first reported that it has a blob, and then that the blob is missing, the module uploads it again from this source.
   state:
     description:
       - V(present) pushes the manifests. V(absent) deletes them, and with each manifest all tags that point to it.
@@ -90,7 +90,7 @@ options:
         description: The media type of the manifest.
         type: str
       content_base64:
-        description: The manifest in base64. Without it, it is read from O(source).
+        description: The manifest in base64. If it isn't given, the module reads it from O(source).
         type: str
       replace:
         description: Whether to push the manifest even if it is already there, because it was found damaged.
@@ -215,7 +215,7 @@ manifests:
       sample: true
     # end of generated
     uploaded_again:
-      description: Blobs that the registry reported to have, and then missed.
+      description: Blobs that were uploaded again, because the registry first reported that it has them, and then that they are missing.
       type: list
       elements: str
       sample: []
@@ -252,10 +252,13 @@ failures:
       description: The details, as in RV(error).
       type: dict
     repository_missing:
-      description: Whether the repository is missing, and the registry doesn't create repositories on push.
+      description: Whether it failed because the repository is missing, and the registry doesn't create repositories on push.
       type: bool
 error:
-  description: Details of the failure, if the task failed as a whole.
+  description:
+    - Details of the failure, if the task failed as a whole. Unknown values are empty, or null for C(status).
+    - C(operation) is what the module wanted to do, C(reason) is why it failed, and C(hint) is what to do. C(method), C(url) and C(status)
+      are those of the HTTP request. C(errors) are the errors in the registry's answer.
   returned: failure of the whole task
   type: dict
   sample:
@@ -267,12 +270,15 @@ error:
     status:
     errors: []
 repository_missing:
-  description: Whether a repository is missing, and the registry doesn't create repositories on push.
+  description: Whether the task failed because a repository is missing that the registry doesn't create on push.
   returned: failure
   type: bool
   sample: false
 transfer:
-  description: How many requests the task made, and how many bytes of blobs it transferred.
+  description:
+    - How many requests the task made, how many of these were retries, and how many bytes of blobs it transferred.
+    - C(bytes_skipped) is the size of blobs that were already there. C(sessions_left_open) counts upload sessions that could not be
+      cancelled. The registry removes them later.
   returned: success, and failure of requests to a registry
   type: dict
   sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}

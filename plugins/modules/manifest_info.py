@@ -25,7 +25,7 @@ options:
       - What to return in addition. Each of these also returns the annotations and the artifact type.
       - V(content) is the manifest itself. V(children) are the manifests of an index. V(platforms) are the platforms of an image, or of all
         children of an index.
-      - V(config) is the config of an image, with its labels. An index has no config; resolve one of its children instead.
+      - V(config) is the config of an image, with its labels. An index has no config. Give the digest of one of its children instead.
       - V(config), and V(platforms) of an image, cost one more request, for the config blob.
     type: list
     elements: str
@@ -234,10 +234,13 @@ failures:
       description: The details, as in RV(error).
       type: dict
     repository_missing:
-      description: Whether the repository is missing, and the registry doesn't create repositories on push.
+      description: Whether it failed because the repository is missing, and the registry doesn't create repositories on push.
       type: bool
 error:
-  description: Details of the failure, if the task failed as a whole.
+  description:
+    - Details of the failure, if the task failed as a whole. Unknown values are empty, or null for C(status).
+    - C(operation) is what the module wanted to do, C(reason) is why it failed, and C(hint) is what to do. C(method), C(url) and C(status)
+      are those of the HTTP request. C(errors) are the errors in the registry's answer.
   returned: failure of the whole task
   type: dict
   sample:
@@ -249,12 +252,15 @@ error:
     status:
     errors: []
 repository_missing:
-  description: Whether a repository is missing, and the registry doesn't create repositories on push.
+  description: Whether the task failed because a repository is missing that the registry doesn't create on push.
   returned: failure
   type: bool
   sample: false
 transfer:
-  description: How many requests the task made, and how many bytes of blobs it transferred.
+  description:
+    - How many requests the task made, how many of these were retries, and how many bytes of blobs it transferred.
+    - C(bytes_skipped) is the size of blobs that were already there. C(sessions_left_open) counts upload sessions that could not be
+      cancelled. The registry removes them later.
   returned: success, and failure of requests to a registry
   type: dict
   sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}

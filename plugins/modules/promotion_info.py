@@ -13,8 +13,8 @@ description:
   - Reads the records of promotions that were written to a directory, and those that are attached to images (GET referrers, end-12 of the OCI
     distribution specification).
   - Returns the records of both in the same form, newest first.
-  - The module doesn't verify records. Anyone who may push to a repository can attach one. M(imageops.registry.signature_info) says who
-    signed it.
+  - The module doesn't verify records. Anyone who may push to a repository can attach one. To find out who signed it, use
+    M(imageops.registry.signature_info).
   - A missing directory or image is not a failure. A record that can't be read isn't either. The task warns of it, and returns it in
     RV(unreadable).
   - Other files in the directory, and other referrers of an image, are ignored.
@@ -37,16 +37,16 @@ options:
       - One of O(path), O(repository) and O(images) is required. With a directory and images, the records of both are returned.
     type: path
   environment:
-    description: Only records of promotions to this environment. By default, those of all environments.
+    description: Return only records of promotions to this environment. By default, those of all environments.
     type: str
   newest:
-    description: Only so many records, the newest. By default, all of them.
+    description: Return only this many records, the newest. By default, all of them.
     type: int
 seealso:
   - module: imageops.registry.image_copy
   - module: imageops.registry.signature_info
   - ref: ansible_collections.imageops.registry.docsite.guide_records
-    description: What a record says, and how records are attached, signed and read.
+    description: What a record contains, and how records are attached, signed and read.
 """
 
 EXAMPLES = r"""
@@ -209,7 +209,7 @@ promotions:
               type: str
               sample: create
         action:
-          description: What was done about the image, as in RV(imageops.registry.image_copy#module:images[].action).
+          description: What was done with the image, as in RV(imageops.registry.image_copy#module:images[].action).
           type: str
           sample: promote
         bytes:
@@ -330,10 +330,13 @@ failures:
       description: The details, as in RV(error).
       type: dict
     repository_missing:
-      description: Whether the repository is missing, and the registry doesn't create repositories on push.
+      description: Whether it failed because the repository is missing, and the registry doesn't create repositories on push.
       type: bool
 error:
-  description: Details of the failure, if the task failed as a whole.
+  description:
+    - Details of the failure, if the task failed as a whole. Unknown values are empty, or null for C(status).
+    - C(operation) is what the module wanted to do, C(reason) is why it failed, and C(hint) is what to do. C(method), C(url) and C(status)
+      are those of the HTTP request. C(errors) are the errors in the registry's answer.
   returned: failure of the whole task
   type: dict
   sample:
@@ -345,12 +348,15 @@ error:
     status:
     errors: []
 repository_missing:
-  description: Whether a repository is missing, and the registry doesn't create repositories on push.
+  description: Whether the task failed because a repository is missing that the registry doesn't create on push.
   returned: failure
   type: bool
   sample: false
 transfer:
-  description: How many requests the task made, and how many bytes of blobs it transferred.
+  description:
+    - How many requests the task made, how many of these were retries, and how many bytes of blobs it transferred.
+    - C(bytes_skipped) is the size of blobs that were already there. C(sessions_left_open) counts upload sessions that could not be
+      cancelled. The registry removes them later.
   returned: success, and failure of requests to a registry
   type: dict
   sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: registry_info
-short_description: Check that a host is a registry, how it authenticates, and whether it accepts the credential
+short_description: Check whether a host is a registry, how it authenticates, and whether it accepts the credential
 version_added: 0.9.0
 description:
   - Asks a host (GET C(/v2/), end-1 of the OCI distribution specification) whether it is a registry, whether it requires authentication,
@@ -29,7 +29,7 @@ seealso:
   - module: imageops.registry.repository_info
   - module: imageops.registry.tag_info
   - ref: ansible_collections.imageops.registry.docsite.security
-    description: What is promised, and who is trusted with what.
+    description: Security properties, and the trust model.
 """
 
 EXAMPLES = r"""
@@ -51,7 +51,8 @@ EXAMPLES = r"""
 
 - name: Show how referrers are listed
   ansible.builtin.debug:
-    msg: "{{ answer.repository.referrers_api | ternary('by the API', 'by the tag schema') }}"
+    msg: "{{ answer.repository.referrers_api | ternary('by the API', 'by the tag schema', 'unknown') }}"
+  when: answer.is_registry
 """
 
 RETURN = r"""
@@ -113,7 +114,10 @@ repository:
       sample: false
 # generated: task
 error:
-  description: Details of the failure, if the task failed as a whole.
+  description:
+    - Details of the failure, if the task failed as a whole. Unknown values are empty, or null for C(status).
+    - C(operation) is what the module wanted to do, C(reason) is why it failed, and C(hint) is what to do. C(method), C(url) and C(status)
+      are those of the HTTP request. C(errors) are the errors in the registry's answer.
   returned: failure of the whole task
   type: dict
   sample:
@@ -125,12 +129,15 @@ error:
     status:
     errors: []
 repository_missing:
-  description: Whether a repository is missing, and the registry doesn't create repositories on push.
+  description: Whether the task failed because a repository is missing that the registry doesn't create on push.
   returned: failure
   type: bool
   sample: false
 transfer:
-  description: How many requests the task made, and how many bytes of blobs it transferred.
+  description:
+    - How many requests the task made, how many of these were retries, and how many bytes of blobs it transferred.
+    - C(bytes_skipped) is the size of blobs that were already there. C(sessions_left_open) counts upload sessions that could not be
+      cancelled. The registry removes them later.
   returned: success, and failure of requests to a registry
   type: dict
   sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}

@@ -11,7 +11,7 @@ short_description: Point tags to digests, or remove tags
 version_added: 0.9.0
 description:
   - Points a tag to a digest that the repository has (end-7 of the OCI distribution specification), or removes a tag (end-9). If a tag
-    already points to the digest, the module sends no write, which a registry with immutable tags would refuse.
+    already points to the digest, the module writes nothing, so a registry with immutable tags has nothing to refuse.
   - Removing a tag never removes other tags of the same manifest. If a registry can only delete the manifest, the task fails, unless
     O(delete_manifest) allows it.
 author:
@@ -23,7 +23,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     details:
-      - The module makes no writing request, and asks only for permission to read.
+      - The module writes nothing, and asks the registry only for permission to read.
       - Only an attempt can show whether a registry allows deletes. With O(state=absent), check mode assumes that it does.
       - The digest may be missing, because earlier tasks in check mode have not written it.
 options:
@@ -53,7 +53,7 @@ options:
     type: str
   content_base64:
     description:
-      - The manifest in base64. Without it, it is read from the repository.
+      - The manifest in base64. If it isn't given, the module reads it from the repository.
     type: str
   tags:
     description:
@@ -77,7 +77,7 @@ options:
         description: The digest that the tag must still point to. If it is empty, there must be no such tag.
         type: str
       content_base64:
-        description: The manifest in base64. Without it, it is read from the repository.
+        description: The manifest in base64. If it isn't given, the module reads it from the repository.
         type: str
       summary:
         description: A description of the digest, as M(imageops.registry.image_diff_info) returns it in diff mode. The diff shows it.
@@ -90,8 +90,8 @@ options:
     default: false
   verify:
     description:
-      - With O(state=present), whether to check, after all tags have moved, that each moved tag serves its digest. A tag that doesn't has
-        failed.
+      - With O(state=present), whether to check, after all tags have moved, that each moved tag serves its digest. RV(failures) lists tags that
+        don't.
     type: bool
     default: false
 seealso:
@@ -110,7 +110,7 @@ EXAMPLES = r"""
     tag: stable
     digest: sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b
 
-- name: Point a tag to a digest, only if it still points to another one
+- name: Point a tag to a digest, only if it still points to the digest that you expect
   imageops.registry.tag:
     registry: registry.example:5000
     username: ci
@@ -134,7 +134,7 @@ EXAMPLES = r"""
         digest: sha256:9d1ae52d4dd6f0c5a4d3f6f2a3bbd2ad70b1c8d5a0ef1b1f8d3cb6e2b7a10c44
     verify: true
 
-# Fails if the registry can't delete a tag alone, such as distribution 2.8.
+# Fails if the registry can't delete a tag alone. One example is distribution 2.8.
 - name: Remove a tag
   imageops.registry.tag:
     registry: registry.example:5000
@@ -231,7 +231,7 @@ failures:
       returned: when known
       type: str
     needs_delete_manifest:
-      description: That only O(delete_manifest=true) can remove the tag, because the registry can't delete a tag alone.
+      description: V(true) if only O(delete_manifest=true) can remove the tag, because the registry can't delete a tag alone.
       returned: O(state=absent), and the registry can't delete a tag alone
       type: bool
     repository:
@@ -244,10 +244,13 @@ failures:
       description: The details, as in RV(error).
       type: dict
     repository_missing:
-      description: Whether the repository is missing, and the registry doesn't create repositories on push.
+      description: Whether it failed because the repository is missing, and the registry doesn't create repositories on push.
       type: bool
 error:
-  description: Details of the failure, if the task failed as a whole.
+  description:
+    - Details of the failure, if the task failed as a whole. Unknown values are empty, or null for C(status).
+    - C(operation) is what the module wanted to do, C(reason) is why it failed, and C(hint) is what to do. C(method), C(url) and C(status)
+      are those of the HTTP request. C(errors) are the errors in the registry's answer.
   returned: failure of the whole task
   type: dict
   sample:
@@ -259,12 +262,15 @@ error:
     status:
     errors: []
 repository_missing:
-  description: Whether a repository is missing, and the registry doesn't create repositories on push.
+  description: Whether the task failed because a repository is missing that the registry doesn't create on push.
   returned: failure
   type: bool
   sample: false
 transfer:
-  description: How many requests the task made, and how many bytes of blobs it transferred.
+  description:
+    - How many requests the task made, how many of these were retries, and how many bytes of blobs it transferred.
+    - C(bytes_skipped) is the size of blobs that were already there. C(sessions_left_open) counts upload sessions that could not be
+      cancelled. The registry removes them later.
   returned: success, and failure of requests to a registry
   type: dict
   sample: {requests: 3, retries: 0, bytes_uploaded: 0, bytes_downloaded: 0, bytes_mounted: 0, bytes_skipped: 0, sessions_left_open: 0}
