@@ -37,7 +37,7 @@ def build_directory() -> Path:
     except FileExistsError:
         pass
     if not link.is_symlink() or link.lstat().st_uid != os.getuid() or Path(os.readlink(link)) != path:
-        raise SystemExit(f"{link} stands in the way; remove it, or set BUILD_DIR to a short path without blanks.")
+        raise SystemExit(f"{link} is in the way; remove it, or set BUILD_DIR to a short path without blanks.")
     return link
 
 

@@ -95,7 +95,7 @@ def build_optional() -> None:
     missing = missing_optional(directory)
     if missing and os.environ.get("REQUIRE_OPTIONAL"):
         raise Failed(
-            f"REQUIRE_OPTIONAL is set, and {' and '.join(missing)} can't be had: install Go, with which "
+            f"REQUIRE_OPTIONAL is set, and {' and '.join(missing)} can't be used: install Go, with which "
             f"tests/registries/install-optional.sh builds them, or put them into {directory}."
         )
 

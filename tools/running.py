@@ -36,7 +36,7 @@ def environment_for(venv: Path, home: Path = HOME, collections: Path = COLLECTIO
     env = {
         key: value
         for key, value in os.environ.items()
-        if not key.startswith(("ANSIBLE_", "PYTEST_", "PYENV_VERSION")) and key not in {"PYTHONPATH", "MAKEFLAGS"}
+        if not key.startswith(("ANSIBLE_", "PYTEST_", "PYENV_VERSION", "PYTHON")) and key != "MAKEFLAGS"
     }
     env.update(
         HOME=str(home),

@@ -46,7 +46,7 @@ def main() -> int:
         ]
         running.side_by_side(units.run, [(part, count) for part in itertools.chain(*parts)])
         if what == "unit" and not count.passed and not count.failed:
-            say(f"No unit test has run: {' '.join(arguments)} chooses none.")
+            say(f"No unit test has run: {' '.join(arguments)} selects none.")
         if what in {"all", "integration"}:
             if not os.environ.get("REGISTRY_BINARY"):
                 making.system_packages(integration.PROGRAMS)

@@ -47,7 +47,7 @@ def _plain(rollback: Rollback, record: Plain) -> Plain:
 def _read(path: str, result: t.Mapping[str, t.Any]) -> tuple[Record, str]:
     content = result.get("content")
     if not isinstance(content, str):
-        hint = "" if path.startswith("/") else "Give its whole path, which begins with a slash"
+        hint = "" if path.startswith("/") else "Give its absolute path"
         raise InvalidInput(f"record: {path} can't be read: {result.get('msg') or 'no reason is given'}", hint=hint)
     try:
         return parse_record(base64.b64decode(content)), path.rpartition("/")[2]

@@ -110,7 +110,7 @@ def _why_limited(action: ActionBase, host_vars: dict[str, t.Any]) -> str:
 def _why_other_environment(action: ActionBase) -> str:
     for name in environment_of(action):
         if not _NAME.fullmatch(name):
-            return f"environment sets {name!r}, which is no name of a variable"
+            return f"environment sets {name!r}, which isn't a valid name of a variable"
         if any(fnmatch.fnmatchcase(name, pattern) for pattern in _FOR_NEW_PROCESSES):
             return f"environment sets {name}"
     return ""

@@ -119,7 +119,7 @@ class ModuleAction(ActionBase):
         for name, value in environment_of(self).items():
             if "\0" in f"{name}{value}":
                 shown = name.replace("\0", "\\0")
-                return f"environment: {shown} has a null character in it, which no environment can hold. Take it out."
+                return f"environment: {shown} has a null character in it, which no variable can have. Remove it."
         return ""
 
     def _runs_in_place(self, task_vars: dict[str, t.Any]) -> bool:

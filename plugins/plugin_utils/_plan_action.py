@@ -42,7 +42,7 @@ class PlanAction(AttendedModule):
         if not path:
             raise AnsibleError(f"{name} is empty. {_EXPECTED}")
         if is_content(path):
-            raise AnsibleError(f"{name} is a text, and no path. {_EXPECTED} Of its text, from_json makes that result.")
+            raise AnsibleError(f"{name} is text, not a path. {_EXPECTED} from_json turns the text into that result.")
         try:
             plan = self._loader.load_from_file(self._found(path), cache="none", unsafe=True)
         except AnsibleFileNotFound:
@@ -50,7 +50,7 @@ class PlanAction(AttendedModule):
         except (AnsibleError, OSError, RecursionError, ValueError):
             raise AnsibleError(f"{name}: {path} can't be read, or is neither JSON nor YAML. {_EXPECTED}") from None
         if not isinstance(plan, Mapping):
-            raise AnsibleError(f"{name}: {path} holds no mapping. {_EXPECTED}")
+            raise AnsibleError(f"{name}: {path} doesn't contain a mapping. {_EXPECTED}")
         return plan
 
     def _found(self, path: str) -> str:

@@ -151,8 +151,8 @@ class RoleVariables(t.NamedTuple):
             for key in value:
                 if key not in CONNECTION_OPTIONS:
                     near = difflib.get_close_matches(str(key), CONNECTION_OPTIONS, n=1)
-                    hint = f"Perhaps {near[0]} is meant" if near else f"It may hold {', '.join(CONNECTION_OPTIONS)}"
-                    return f"{name} holds {key}, which is no option of a connection. {hint}."
+                    hint = f"Perhaps {near[0]} is meant" if near else f"Its keys can be {', '.join(CONNECTION_OPTIONS)}"
+                    return f"{name} has the key {key}, which isn't a connection option. {hint}."
             if value.get("registry") in (None, ""):
                 return f"{name} has no registry. Give it as host or host:port, such as {{registry: prod.example}}."
             empty = next((option for option in _NEVER_EMPTY if value.get(option) == ""), "")

@@ -85,7 +85,7 @@ def _download(registry: End, item: DownloadItem, move: Move, check: bool) -> Dow
         raise LocalFileError("it is a directory", hint="Name the file").within(what)
     if os.path.exists(item.path) and not os.path.isfile(item.path):
         # Such as /dev/null, in whose place a file would come.
-        raise LocalFileError("it is a device or something else that is no file", hint="Name a file").within(what)
+        raise LocalFileError("it is a device or something else that isn't a file", hint="Name a file").within(what)
     there = _there(registry, item)
     if there is not None:
         return there

@@ -124,7 +124,7 @@ def credentials_from_options(
     if username or password or token:
         given = Credential(username or "", password or "", token or "")
         if not given.is_text:
-            raise CredentialError("the user name or the password has something in it that is no character of Unicode")
+            raise CredentialError("the user name or the password has something in it that isn't a Unicode character")
         return Credentials(registry, (), given=given, on_secret=on_secret)
     if auth_file:
         place = Place(auth_file, is_required=True)

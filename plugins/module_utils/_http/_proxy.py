@@ -52,7 +52,7 @@ def proxy_for(url: str) -> Proxy | None:
     # A password that has a '/', '?' or '#' in it as it is ends the host, and a part of it would be shown as that.
     if not name or "@" in parts.path + parts.query + parts.fragment or parts.scheme not in ("http", "https", *_SOCKS):
         raise ConnectionFailed(
-            f"the environment names a proxy for {urllib.parse.urlsplit(url).scheme} that is no valid URL", hint=_CHECK
+            f"the environment names a proxy for {urllib.parse.urlsplit(url).scheme} that isn't a valid URL", hint=_CHECK
         )
     if parts.scheme in _SOCKS and importlib.util.find_spec("socks") is None:
         raise ConnectionFailed(

@@ -111,7 +111,7 @@ def _client_certificate(endpoint: Endpoint, directory: CertificateDirectory | No
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, password="")
     except (OSError, ValueError) as error:
         named = f"the client certificate {certificate}{f' with the key {key}' if key else ''}"
-        reason = getattr(error, "reason", None) or "one of them is no valid PEM file"
+        reason = getattr(error, "reason", None) or "one of them isn't a valid PEM file"
         raise LocalFileError(
             f"{named} can't be used: {reason}",
             hint="The key must be that of the certificate, in PEM and not encrypted",

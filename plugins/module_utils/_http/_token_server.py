@@ -165,7 +165,7 @@ def _read_token(body: bytes, where: str, method: str) -> tuple[str, float, str]:
     try:
         document = json.loads(body.decode("utf-8"))
     except (ValueError, RecursionError):
-        raise ProtocolViolation("the token server's answer is no JSON", method=method, url=where) from None
+        raise ProtocolViolation("the token server's answer isn't JSON", method=method, url=where) from None
     if not isinstance(document, dict):
         document = {}
     names = ("token", "access_token") if method == "GET" else ("access_token", "token")

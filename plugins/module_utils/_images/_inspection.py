@@ -173,11 +173,11 @@ def look_at_config(registry: End, repository: str, manifest: Manifest) -> Config
         document = json.loads(b"".join(pieces).decode("utf-8"))
     except (ValueError, RecursionError):
         document = None
-    return Config(document) if isinstance(document, dict) else Config({}, "its config is no JSON object")
+    return Config(document) if isinstance(document, dict) else Config({}, "its config isn't a JSON object")
 
 
 def read_config(registry: End, repository: str, manifest: Manifest) -> dict[str, t.Any]:
-    """The config of an image, verified; empty where it is no JSON object or larger than 4 MiB."""
+    """The config of an image, verified; empty where it isn't a JSON object or larger than 4 MiB."""
     return look_at_config(registry, repository, manifest).document
 
 

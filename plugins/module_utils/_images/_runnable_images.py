@@ -36,7 +36,7 @@ class RunnableImage(t.NamedTuple):
     manifest: Manifest
     platform: str
     config: Plain
-    """Parsed. Empty where it is no JSON object, or larger than 4 MiB."""
+    """Parsed. Empty where it isn't a JSON object, or larger than 4 MiB."""
     problem: str = ""
     """Why its config isn't parsed, so that nothing of that can be told."""
 

@@ -282,7 +282,7 @@ def _got(registry: End, repository: str, tag: str) -> str:
 def _check_expected(item: TagItem, standing: str, what: str) -> None:
     if item.previous_digest is not None and standing != item.previous_digest:
         raise Conflict(
-            f"it points to {standing or 'nothing'}, and {item.previous_digest or 'nothing'} was expected",
+            f"it points to {standing or 'nothing'}, and {item.previous_digest or 'no tag'} was expected",
             hint="Another client moved it meanwhile; compare again",
         ).within(what)
 

@@ -183,7 +183,7 @@ class ArchiveStore:
     def _member(self, name: str) -> Member | None:
         member = self._members.get(name)
         if member is not None and not member.regular:
-            raise LocalFileError(f"{name} in {self.path} is no regular file, and isn't read")
+            raise LocalFileError(f"{name} in {self.path} isn't a regular file, and isn't read")
         return member
 
 

@@ -29,7 +29,7 @@ def check_layout(content: bytes, path: str) -> None:
         document = None
     version = document.get("imageLayoutVersion") if isinstance(document, dict) else None
     if version != "1.0.0":
-        raise LocalFileError(f"{path} is no image layout of version 1.0.0: oci-layout says {str(version)[:100]!r}")
+        raise LocalFileError(f"{path} isn't an image layout of version 1.0.0: oci-layout says {str(version)[:100]!r}")
 
 
 class LayoutIndex:

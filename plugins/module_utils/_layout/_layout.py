@@ -97,12 +97,12 @@ class Layout:
             check_layout(layout, self.name)
         elif self._writing and (content is not None or self._store.others()):
             raise LocalFileError(
-                f"{self.name} is no image layout (it has no {LAYOUT_FILE}), and isn't empty",
+                f"{self.name} isn't an image layout (it has no {LAYOUT_FILE}), and isn't empty",
                 hint="Name a path where nothing else is",
             )
         if not self._writing and (layout is None or content is None):
             lacking = LAYOUT_FILE if layout is None else INDEX_FILE
-            raise LocalFileError(f"{self.name} is no image layout: it has no {lacking}")
+            raise LocalFileError(f"{self.name} isn't an image layout: it has no {lacking}")
         return LayoutIndex(content or b"", self.name)
 
     def back_off(self, attempt: int) -> None:

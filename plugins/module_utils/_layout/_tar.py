@@ -85,7 +85,7 @@ def read_members(file: t.BinaryIO, path: str) -> dict[str, Member]:
             _check_end(file, archive.offset, path)
     except (tarfile.TarError, ValueError, IndexError, OverflowError, RecursionError) as error:
         # Beside its own errors, tarfile lets those of the numbers and texts in a damaged header through.
-        raise LocalFileError(f"{path} is no tar archive, or is damaged: {error}") from error
+        raise LocalFileError(f"{path} isn't a tar archive, or is damaged: {error}") from error
     except OSError as error:
         raise LocalFileError(f"{path} can't be read: {error.strerror or error}") from error
     return members

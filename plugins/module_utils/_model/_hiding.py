@@ -15,7 +15,7 @@ import urllib.parse
 
 from ._shown import HIDDEN, without_secrets
 
-NOT_SHOWN = "(a notice that isn't shown: it has a secret in it)"
+NOT_SHOWN = "(notice not shown: it contains a secret)"
 SHORTEST = 6
 """Characters. A shorter secret is part of many words: it is hidden only where it is a word of its own."""
 _SHORTEST_IN_ANY_CASE = 10

@@ -73,7 +73,7 @@ def check_repository(text: object, place: Place = ANYWHERE) -> str:
     """
     shown = quoted(text)
     if not isinstance(text, str) or not text:
-        why = "it is no text" if text and not isinstance(text, str) else "it is empty"
+        why = "it isn't a string" if text and not isinstance(text, str) else "it is empty"
         raise InvalidInput(f"malformed repository name {shown}: {why}", hint=_A_REPOSITORY)
     # The length is looked at first and the components one by one, so that no input makes the pattern slow.
     if len(text) > _MAXIMUM_LENGTH:
@@ -142,7 +142,8 @@ def check_tag(text: object) -> str:
         raise InvalidInput("malformed tag '': it is empty", hint=_A_TAG)
     if isinstance(text, (float, bool)):
         raise InvalidInput(
-            f"malformed tag {text}: to YAML it is no text", hint="Put the tag in quotes: without them, 1.10 is 1.1"
+            f"malformed tag {text}: YAML doesn't read it as a string",
+            hint="Put the tag in quotes: without them, 1.10 is 1.1",
         )
     if isinstance(text, int):
         text = str(text)
@@ -191,7 +192,7 @@ def check_registry(text: object) -> str:
     if text.endswith(":"):
         raise InvalidInput(f"malformed registry {shown}: the port after ':' is missing")
     if not (_IPV6_HOST.fullmatch(host) or all(_HOST_LABEL.fullmatch(label) for label in host.split("."))):
-        raise InvalidInput(f"malformed registry {shown}: {host!r} is no host name or address")
+        raise InvalidInput(f"malformed registry {shown}: {host!r} isn't a host name or an address")
     return text
 
 
@@ -235,7 +236,7 @@ def parse_reference(text: object) -> Reference:
     Docker Hub's own names get ``library/`` as Docker Hub does it. Raises :class:`InvalidInput`.
     """
     if not isinstance(text, str) or not text:
-        why = "it is no text" if text and not isinstance(text, str) else "it is empty"
+        why = "it isn't a string" if text and not isinstance(text, str) else "it is empty"
         raise InvalidInput(f"malformed reference {quoted(text)}: {why}", hint=_A_REFERENCE)
     if text != without_login(text):
         raise InvalidInput(

@@ -55,11 +55,11 @@ def quoted(value: object) -> str:
 
 
 def no_expression(text: str, error: Exception) -> str:
-    """What to say of a text that is no regular expression. Where it may have a login in it, the reason isn't told: that
-    may quote parts of it."""
+    """What to say of a text that isn't a regular expression. The reason may quote parts of it, and isn't told where
+    it may have a login in it."""
     shown = without_login(text)
     why = f": {error}" if shown == text else ""
-    return f"{shown[:_LONGEST]!r} is no regular expression{why}"
+    return f"{shown[:_LONGEST]!r} isn't a regular expression{why}"
 
 
 def first_of(names: t.Sequence[str], most: int) -> str:

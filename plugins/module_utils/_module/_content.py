@@ -18,7 +18,7 @@ def decoded(text: str, option: str) -> bytes:
     try:
         return decode_base64(text)
     except ValueError as error:
-        raise InvalidInput(f"{option} is no valid base64") from error
+        raise InvalidInput(f"{option} isn't valid base64") from error
 
 
 def read_file(path: str) -> bytes:

@@ -69,7 +69,7 @@ def check_removed(params: Plain) -> list[RemovedTag]:
         return []
     if params["images"] or not record_path(params):
         raise InvalidInput(
-            "record_removed: it is for a task without images, with record.path",
+            "record_removed: it can only be used without images, and with record.path",
             hint="Give images: [], and the directory in record.path",
         )
     found = []

@@ -227,7 +227,7 @@ def _unknown(options: Plain, value: Mapping[t.Any, t.Any], place: str) -> str:
     for key in value if options else ():
         if key not in known:
             meant = [_MEANT[key]] if _MEANT.get(key) in options else difflib.get_close_matches(str(key), known, n=1)
-            hint = f"Perhaps {meant[0]} is meant" if meant else f"It may hold {', '.join(options)}"
+            hint = f"Perhaps {meant[0]} is meant" if meant else f"Its keys can be {', '.join(options)}"
             return f"{place} has the unknown key {key}. {hint}."
     return ""
 

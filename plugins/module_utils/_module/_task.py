@@ -131,7 +131,7 @@ class Task:
         """Warn of deletes that the registry has accepted, and has not carried out."""
         if names:
             self.module.warn(
-                f"{self.params['registry']} has accepted to delete {first_of(names, _MOST_NAMED)}, but still "
+                f"{self.params['registry']} has accepted the deletion of {first_of(names, _MOST_NAMED)}, but still "
                 "has it after 10 seconds. It may delete in the background, or keep what an index or another repository "
                 "uses. Run the task again later to see whether it is gone."
             )
@@ -140,7 +140,7 @@ class Task:
         """Warn of what should be records of promotions; given by their places, with the reasons."""
         if records:
             others = f"; and {len(records) - _MOST_NAMED} more" if len(records) > _MOST_NAMED else ""
-            self.module.warn(f"Not a record that can be read: {'; '.join(records[:_MOST_NAMED])}{others}.")
+            self.module.warn(f"Records that can't be read: {'; '.join(records[:_MOST_NAMED])}{others}.")
 
     def close(self) -> None:
         """Close all connections, and end the bond to Ansible."""

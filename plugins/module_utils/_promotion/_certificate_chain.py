@@ -118,7 +118,7 @@ def read_subject(text: str, where: str) -> Names:
         oid = _ATTRIBUTE_NAMES.get(name.strip().upper())
         if not equals or oid is None or not value.strip():
             raise InvalidInput(
-                f"{where}: {part.strip()!r} is no part of a subject",
+                f"{where}: {part.strip()!r} isn't part of a subject",
                 hint=f"Write it as 'C=DE, O=Example, CN=release', with {', '.join(_ATTRIBUTE_NAMES)}",
             )
         found.add((oid, re.sub(r"\\(.)", r"\1", value.strip())))

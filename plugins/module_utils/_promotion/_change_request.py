@@ -194,7 +194,7 @@ class _Block:
             lines.append(f"layers: {_sum(self._new_layers)} new, {_sum(self._kept_layers)} kept")
         whole = sum(blob.size for blob in self._blobs) + sum(one.size for one in self._manifests)
         parts = [count(len(self._manifests), "manifest"), count(len(self._blobs), "blob")]
-        lines.append(f"content: {' and '.join(parts)} new ({size(whole)})" if whole else "content: all of it is there")
+        lines.append(f"content: {' and '.join(parts)} new ({size(whole)})" if whole else "content: nothing new")
         if with_digests:
             lines += [f"  manifest {one.digest} ({size(one.size)})" for one in self._manifests]
             lines += [f"  blob {one.digest} ({size(one.size)})" for one in self._blobs]
@@ -211,12 +211,12 @@ class _Block:
             reasons = "; ".join(dict.fromkeys(self._shown(artifact.reason) for artifact in left))
             lines.append(f"artifacts left behind: {len(left)} ({reasons})")
         if self._image.layers_left_out:
-            lines.append(f"layers left out: {len(self._image.layers_left_out)} that may not be distributed")
+            lines.append(f"layers left out: {len(self._image.layers_left_out)} (non-distributable)")
         return lines
 
     def _judgement_lines(self) -> list[str]:
         lines = about_judgement(judged_as_plain(self._image))
-        return list(map(self._shown, lines or [f"by the plan, {line}" for line in self._image.claims]))
+        return list(map(self._shown, lines or [f"according to the plan, {line}" for line in self._image.claims]))
 
     def _shown(self, text: str) -> str:
         """A text that others have chosen, on one line."""

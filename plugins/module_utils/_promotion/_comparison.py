@@ -259,7 +259,7 @@ def _check_platform_of_image(source: End, item: ImageItem, manifest: Manifest) -
     platforms = platforms_of(manifest, read_config(source, item.repository, manifest))
     if not any(is_meant_by(platform, wanted) for platform in platforms for wanted in item.platforms):
         made_for = ", ".join(platforms) or "no platform"
-        raise PlatformMissing(f"it is no index, and made for {made_for}, not for {', '.join(item.platforms)}")
+        raise PlatformMissing(f"it isn't an index, and was made for {made_for}, not for {', '.join(item.platforms)}")
 
 
 def _to_be_asked(destination: End, item: ImageItem, heads: _Heads) -> Place | None:
@@ -351,7 +351,7 @@ def _missing(source: End, item: ImageItem) -> Comparison:
     first, slash, rest = item.repository.partition("/")
     if slash and looks_like_registry(first):
         hint += f". {first} looks like a registry: if it is one, name it as the source, with {rest} as the repository"
-    return Comparison(item, MISSING, reason=f"{item.at_source(source.name)} isn't there (the source). {hint}.")
+    return Comparison(item, MISSING, reason=f"{item.at_source(source.name)} isn't at the source. {hint}.")
 
 
 def _compare_tag(destination: End, item: ImageItem, tag: str, digest: str, heads: _Heads) -> TagComparison:
@@ -390,7 +390,7 @@ def _why_refused(destination: End, item: ImageItem, tag: TagComparison) -> str:
     expected = item.expected_destination_digest
     if expected is not None and tag.previous_digest != expected:
         return (
-            f"{stands}, and {expected or 'nothing'} was expected (expected_destination_digest). "
+            f"{stands}, and {expected or 'no tag'} was expected (expected_destination_digest). "
             "If that is right, change expected_destination_digest."
         )
     if any(re.fullmatch(pattern, tag.tag) for pattern in item.immutable_tags):

@@ -152,7 +152,7 @@ def _gate(entry: Plain, where: str) -> Gate:
     except (ValueError, RecursionError) as error:
         first = str(error).strip().splitlines()[0].partition(", for expression")[0]
         raise InvalidInput(
-            f"{where}.that: {that!r} is no JMESPath expression: {first}",
+            f"{where}.that: {that!r} isn't a JMESPath expression: {first}",
             hint="Write numbers, true, false and null in backticks, and text in single quotes",
         ) from None
     _check_functions(expression.parsed, where)

@@ -67,7 +67,7 @@ def _check_header(header: t.Mapping[str, t.Any], now: datetime.datetime) -> None
     if _EXPIRY in header:
         expiry = parse_time(header[_EXPIRY])
         if expiry is None:
-            raise Unverified(f"its expiry {shown(header[_EXPIRY])} is no time")
+            raise Unverified(f"its expiry {shown(header[_EXPIRY])} isn't a time")
         if expiry <= now:
             raise Unverified(f"it has expired, at {header[_EXPIRY]}")
 

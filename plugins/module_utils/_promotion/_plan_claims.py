@@ -88,7 +88,10 @@ class _Check:
         digest = "" if chosen is None else chosen.digest
         if digest == image.digest:
             return ""
-        return f"of {found.digest}, platforms choose {digest}, and the plan promotes {image.digest}"
+        return (
+            f"of {found.digest}, platforms and flatten of the task choose {digest}, and the plan promotes "
+            f"{image.digest}: give the platforms and flatten of the plan"
+        )
 
     def _at_tags(self, image: PlannedImage) -> list[str]:
         """What each of its tags points to now; empty where there is no such tag."""
@@ -117,7 +120,7 @@ class _Check:
         return ""
 
     def _sentence(self, what: str, image: PlannedImage) -> str:
-        return f"the plan leaves out {what}, and {self._plan.destination_of(image)} doesn't have it"
+        return f"the plan counts on {what}, which {self._plan.destination_of(image)} doesn't have"
 
     def _unplanned_manifests(self, image: PlannedImage, is_tagged: bool) -> list[str]:
         """The manifests that the image needs, and that aren't to be pushed; its own, unless a tag shows that."""
@@ -153,5 +156,5 @@ def _moved_otherwise(plan: Plan, image: PlannedImage, now: t.Sequence[str]) -> s
     for tag, digest in zip(image.tags, now):
         if digest not in (image.digest, tag.previous_digest):
             name = f"{plan.destination_of(image)}:{tag.tag}"
-            return f"{name} points to {digest or 'nothing'}, and {tag.previous_digest or 'nothing'} was expected"
+            return f"{name} points to {digest or 'nothing'}, and {tag.previous_digest or 'no tag'} was expected"
     return ""

@@ -51,9 +51,12 @@ def _problem_of_image(image: PlannedImage) -> str:
         if expected and image.source_digest != expected:
             return f"it promotes {image.source_digest}, and {option} is {expected}"
     if not item.platforms and image.digest != image.source_digest:
-        return f"it promotes {image.digest}, and the source has {image.source_digest}"
+        return (
+            f"it promotes {image.digest}, a part of {image.source_digest}, and the task has no platforms: give the "
+            "platforms and flatten of the plan"
+        )
     if image.action != PROMOTE and image.moving_tags:
-        return f"it moves tags, and says {image.action}"
+        return f"it moves tags, and its action is {image.action}"
     return next(filter(None, (_problem_of_tag(tag, image.digest, item) for tag in image.tags)), "")
 
 
@@ -62,13 +65,13 @@ def _problem_of_tag(tag: TagComparison, digest: str, item: ImageItem) -> str:
     if tag.previous_digest == digest:
         wanted = EXISTS
     elif expected is not None and tag.previous_digest != expected:
-        found = f"it found the tag {tag.tag} on {tag.previous_digest or 'nothing'}"
-        return f"{found}, and {expected or 'nothing'} is expected (expected_destination_digest)"
+        found = f"in it, the tag {tag.tag} points to {tag.previous_digest or 'nothing'}"
+        return f"{found}, and {expected or 'no tag'} is expected (expected_destination_digest)"
     else:
         wanted = conflict_action(item, tag.tag) if tag.previous_digest else CREATE
     if tag.action == wanted:
         return ""
-    return f"it says {tag.action} of the tag {tag.tag}, and by on_conflict and immutable_tags that is {wanted}"
+    return f"its action for the tag {tag.tag} is {tag.action}; on_conflict and immutable_tags make it {wanted}"
 
 
 def _check_artifacts(plan: Plan, image: PlannedImage) -> None:

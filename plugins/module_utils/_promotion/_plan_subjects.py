@@ -36,8 +36,8 @@ def check_subjects(plan: Plan, source: End, destination: End) -> None:
             strangers = _Belonging(plan, image, source, digests).all_strangers()
         for digest, subject in strangers:
             name = f"{plan.destination_of(image)}@{digest}"
-            problem = f"it is about {subject}, which isn't {image.digest} and not in it"
-            raise InvalidInput(f"plan.images: the artifact {name} goes with no image: {problem}", hint=HINT)
+            problem = f"it is about {subject}, which is neither {image.digest} nor in it"
+            raise InvalidInput(f"plan.images: the artifact {name} belongs to no image: {problem}", hint=HINT)
 
 
 class _Belonging:

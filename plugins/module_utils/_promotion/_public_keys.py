@@ -56,7 +56,7 @@ def public_key(pem: bytes, where: str) -> PublicKey:
         key = lib.serialization.load_pem_public_key(pem)
     except lib.UNREADABLE:
         raise InvalidInput(
-            f"{where}: it is no public key in PEM",
+            f"{where}: it isn't a public key in PEM",
             hint="Give the text, or the path, of a file that begins with '-----BEGIN PUBLIC KEY-----'",
         ) from None
     problem = weakness(key)

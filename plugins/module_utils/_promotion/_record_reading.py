@@ -108,7 +108,7 @@ def _check_subjects(statement: Statement, record: Record) -> None:
     named = [_digests(subject) for subject in statement.subjects]
     wanted = [_digests(subject) for subject in subjects_of(record)]
     if sorted(set(named)) != sorted(set(wanted)):
-        raise InvalidInput("its subjects are others than the digests of the images that it promotes")
+        raise InvalidInput("its subjects aren't the digests of the images that it promotes")
 
 
 def _digests(subject: t.Mapping[str, t.Any]) -> str:
@@ -178,7 +178,7 @@ class _Part:
 
     def __init__(self, value: t.Any, where: str, partly: bool) -> None:
         if not isinstance(value, Mapping):
-            raise InvalidInput(f"{where} is no object")
+            raise InvalidInput(f"{where} isn't an object")
         self._value = value
         self.where = where
         self.partly = partly
@@ -192,7 +192,7 @@ class _Part:
         return False
 
     def _wrong(self, name: str, wanted: str) -> InvalidInput:
-        return InvalidInput(f"{self.where} has a wrong {name}: {quoted(self._value[name])} is no {wanted}")
+        return InvalidInput(f"{self.where} has a wrong {name}: {quoted(self._value[name])} isn't a {wanted}")
 
     def part(self, name: str) -> _Part:
         """An object."""
@@ -215,7 +215,7 @@ class _Part:
             return ""
         value = self._value[name]
         if not isinstance(value, str):
-            raise self._wrong(name, "text")
+            raise self._wrong(name, "string")
         return printable(value)
 
     def text_or_null(self, name: str) -> str:
@@ -276,7 +276,7 @@ class _Part:
             return False
         value = self._value[name]
         if not isinstance(value, bool):
-            raise self._wrong(name, "truth value")
+            raise self._wrong(name, "boolean")
         return value
 
     def anything(self, name: str) -> t.Any:

@@ -106,7 +106,7 @@ def _earlier(folder: Folder, registry: str, into: str) -> Record:
     name = os.path.basename(into)
     found = read_record(folder, name) if into == folder.below(name) else None
     if found is None or found.destination != registry:
-        raise InvalidInput(f"record_removed.into: {into} is no record of {registry} in {folder.path}")
+        raise InvalidInput(f"record_removed.into: {into} isn't a record of {registry} in {folder.path}")
     return found
 
 

@@ -180,5 +180,5 @@ def _about_blobs(image: Plain, check_mode: bool) -> str:
         if image[f"blobs_{way}"]
     ]
     if image["layers_left_out"]:
-        parts.append(f"{count(len(image['layers_left_out']), 'layer')} left out that may not be distributed")
+        parts.append(f"{count(len(image['layers_left_out']), 'non-distributable layer')} left out")
     return ", ".join(parts) or "no blobs"

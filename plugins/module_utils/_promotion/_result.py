@@ -52,7 +52,7 @@ def _given_up(outcomes: Outcomes) -> list[Plain]:
 
 def _given_up_for(manifest: ManifestOutcome) -> list[str]:
     again = [
-        f"The registry said that it has {digest}, and missed it when the manifest came; it was uploaded again."
+        f"The registry said that it has {digest}, but refused the manifest without it; it was uploaded again."
         for digest in manifest.uploaded_again
     ]
     return [*manifest.given_up, *again]

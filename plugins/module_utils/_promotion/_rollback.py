@@ -78,18 +78,18 @@ def rollback_of(record: t.Any, images: t.Any, registry: str, name: str = "") -> 
     empty where it isn't known.
     """
     if not isinstance(registry, str):
-        raise InvalidInput(f"destination: the registry {registry!r} is no text", hint="Give host[:port], in quotes")
+        raise InvalidInput(f"destination: the registry {registry!r} isn't a string", hint="Give host[:port], in quotes")
     wanted = _wanted(images, needs_digest=record is None)
     if record is None:
         if not wanted:
             raise InvalidInput(
-                "images: nothing says what goes back", hint="Give a record, or images with their digests"
+                "images: it isn't said which tags go back", hint="Give a record, or images with their digests"
             )
         return Rollback(_images([(_Way(one.repository, one.digest, None), one.tag) for one in wanted]), [])
     read = _record(record)
     if registry and not same_registry(read.destination, registry):
         raise InvalidInput(
-            f"record: it is of a promotion to {read.destination}, and rollback_destination is {registry}",
+            f"record: its promotion was to {read.destination}, and rollback_destination is {registry}",
             hint=f"Give the record of a promotion to {registry}, or {read.destination} as rollback_destination",
         )
     tags = _selected(read, wanted)
@@ -124,7 +124,7 @@ def recorded_where(record: t.Any, given: t.Any, rollback: Rollback) -> Plain:
         return {}
     if "path" not in where and where.get("attach") is not True:
         raise InvalidInput(
-            "record_to: it names no path, and the record that is reverted is no file, beside which it could be",
+            "record_to: it names no path, and the record that is reverted isn't a file that it could be put beside",
             hint="Give a path for the record",
         )
     texts = {"environment": rollback.environment, "reverts": rollback.reverts}
@@ -177,7 +177,7 @@ def _directory_of(path: str) -> str:
 
 def _wanted(images: t.Any, *, needs_digest: bool) -> list[_Wanted]:
     if not isinstance(images, list):
-        raise InvalidInput("images: it is no list", hint="Give a list of mappings with repository, tag and digest")
+        raise InvalidInput("images: it isn't a list", hint="Give a list of mappings with repository, tag and digest")
     found = []
     for position, entry in enumerate(images):
         with at_entry("images", position):
@@ -213,7 +213,7 @@ def _selected(record: Record, wanted: t.Sequence[_Wanted]) -> dict[tuple[str, st
         if not matching:
             name = f"{one.repository}{':' if one.tag else ''}{one.tag}"
             to = f" from {one.digest}" if one.digest else ""
-            raise InvalidInput(f"images[{position}]: the record says of no tag {name} that it was moved{to}")
+            raise InvalidInput(f"images[{position}]: the record has no tag {name} that was moved{to}")
         found.update(matching)
     return found
 

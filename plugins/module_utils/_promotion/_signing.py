@@ -70,7 +70,7 @@ def read_signer(text: str, passphrase: str | None, option: str, passphrase_optio
     encrypted = _ENCRYPTED in pem
     if not encrypted and _KEY not in pem:
         raise InvalidInput(
-            f"{where}: it is no private key in PKCS#8 PEM",
+            f"{where}: it isn't a private key in PKCS#8 PEM",
             hint="Give one that begins with '-----BEGIN PRIVATE KEY-----' or '-----BEGIN ENCRYPTED PRIVATE KEY-----'. "
             "'openssl pkcs8 -topk8' makes one of most others",
         )

@@ -60,8 +60,8 @@ class Asker:
                 self._shown_registry = self._has_api()
         if not self._shown_registry:
             raise ProtocolViolation(
-                f"{self._transport.endpoint.registry} doesn't answer as a registry: not even GET /v2/ is answered with "
-                "401, or with 200 and anything but a page in HTML",
+                f"{self._transport.endpoint.registry} doesn't answer as a registry: to GET /v2/, a registry answers "
+                "401, or 200 and no HTML page",
                 hint="Check the address of the registry: host and port, without a path",
                 method=response.method,
                 url=without_query(response.url),

@@ -45,7 +45,7 @@ _TYPE_REFUSED = re.compile(
     re.IGNORECASE,
 )
 """How registries say of a manifest that they don't take its type."""
-_UNNEST = "copy the indexes in it for themselves, by their digests, or build one index without others in it"
+_UNNEST = "copy the inner indexes separately, by their digests, or build one index without others in it"
 
 
 def check_no_page(response: Response, what: str) -> None:
@@ -118,7 +118,7 @@ def refused_delete(response: Response) -> RegistryError:
     """The refusal to delete a blob, a manifest or a tag."""
     error = response.error()
     if response.status in (400, 409):
-        error.hint = "Where tags or indexes still lead to it, delete those first"
+        error.hint = "If tags or indexes still refer to it, delete those first"
     if response.status in (405, 501) or "UNSUPPORTED" in error.deciding_codes:
         return Unsupported(
             "the registry doesn't allow it",

@@ -21,6 +21,7 @@ import contextlib
 import json
 import os
 import shutil
+import sys
 import threading
 import time
 import typing as t
@@ -208,6 +209,9 @@ class Attachment:
             # It raises SystemExit, which would end this thread only.
             self._say(str(Detached(why)))
         finally:
+            with contextlib.suppress(OSError, ValueError):
+                # What is still in a buffer would be lost.
+                sys.stdout.flush()
             os._exit(1)
 
     def _report(self, to: Tie) -> None:

@@ -99,8 +99,8 @@ class Folder:
 
     def _checked(self, name: str, found: os.stat_result) -> os.stat_result:
         if not stat.S_ISREG(found.st_mode):
-            kind = "a symbolic link" if stat.S_ISLNK(found.st_mode) else "no regular file"
-            raise LocalFileError(f"{self.below(name)} is {kind}, and isn't read")
+            kind = "is a symbolic link" if stat.S_ISLNK(found.st_mode) else "isn't a regular file"
+            raise LocalFileError(f"{self.below(name)} {kind}, and isn't read")
         return found
 
     def open_file(self, name: str) -> t.BinaryIO | None:

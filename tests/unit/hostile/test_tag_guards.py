@@ -135,7 +135,7 @@ def test_a_tag_that_is_made_while_its_push_waits_is_left_where_it_is(
 ) -> None:
     server.on("PUT", TAG, once(lambda: add(server, THIRD, "1"), status, headers))
     outcome = moved(client(server), "")
-    assert isinstance(outcome, Conflict) and "nothing was expected" in str(outcome)
+    assert isinstance(outcome, Conflict) and "no tag was expected" in str(outcome)
     assert (served(server), len(writes(server))) == ("third", 1)
 
 

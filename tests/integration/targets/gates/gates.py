@@ -161,7 +161,7 @@ def role() -> None:
     blocks = diff_of(done)
     check(blocks == diff_of(foreseen), f"check mode has shown {diff_of(foreseen)}, and then it was {blocks}")
     check([block["after"].startswith(f"tag {good.tag}: sha256:") for block in blocks] == [True], f"{blocks}")
-    check(blocks[0]["after"].endswith("by the plan, gates: required labels (passed)\n"), f"{blocks}")
+    check(blocks[0]["after"].endswith("according to the plan, gates: required labels (passed)\n"), f"{blocks}")
     again = playbook(play(steps), {**variables, "promote_images": [to_destination(good)]})
     check("1 unchanged" in said_in(again), again.output)
 

@@ -194,7 +194,7 @@ def files(cases: Cases) -> None:
     )
     cases.fails("nothing anywhere", anonymous(BASIC), "asks for a login", f"{OUTPUT}/nothing/.docker/config.json")
     broken = str(private_file("home-broken/.docker/config.json", "{").parents[1])
-    cases.fails("a broken file", anonymous(BASIC), f"{broken}/.docker/config.json is no valid JSON", HOME=broken)
+    cases.fails("a broken file", anonymous(BASIC), f"{broken}/.docker/config.json isn't valid JSON", HOME=broken)
     cases.works("a broken file, and a registry that is open to all", anonymous(OPEN), HOME=broken)
     packed = account(BASIC)["auth"]
     for name, text in (

@@ -132,7 +132,7 @@ def an_old_plan_is_refused_image_by_image() -> None:
     words = [
         "Nothing was written.",
         f"the source serves {new} now, and the plan promotes {old}. Make a new plan.",
-        f":moved points to {new}, and nothing was expected. Make a new plan.",
+        f":moved points to {new}, and no tag was expected. Make a new plan.",
     ]
     check(all(part in failure(done) for part in words), failure(done))
     check([image["action"] for image in result(done)["images"]] == ["refused", "failed", "refused"], f"{result(done)}")
@@ -171,7 +171,7 @@ def a_plan_claims_nothing_that_is_believed() -> None:
         ({"signatures": [{"repositories": ["x"], "mode": "none"}]}, "no rule of signatures matches"),
         ({"images": images[:1]}, "plan is about 2 images, and images has 1"),
         ({"images": [images[0], {**images[1], "tags": ["other"]}]}, "it has other tags than other"),
-        ({"plan": {**plan, "blobs": []}}, "leaves out blob"),
+        ({"plan": {**plan, "blobs": []}}, "counts on blob"),
     ):
         options = {**ENDS, "images": images, "plan": plan, **given}
         said = call([task("image_copy", options, ignore_errors=True)]).of("image_copy")["msg"]
@@ -181,7 +181,7 @@ def a_plan_claims_nothing_that_is_believed() -> None:
         ({"promote_images": images[:1]}, "promote_plan is about 2 images, and images has 1"),
         ({"promote_plan": str(OUTPUT / "nowhere.json")}, "isn't there on the controller"),
         ({"promote_plan": ""}, "promote_plan is empty"),
-        ({"promote_plan": {"kept": "imageops-registry-1"}}, "promote_plan.images is no list"),
+        ({"promote_plan": {"kept": "imageops-registry-1"}}, "promote_plan.images isn't a list"),
     ):
         done = playbook(PROMOTE, variables(images, **{"promote_plan": plan, **given}), expected=2)
         check(words in failure(done), f"{words!r} isn't in {failure(done)!r}")

@@ -100,14 +100,14 @@ ROWS: list[Row] = [
             ("immutable", {"immutable_tags": [".*"]}, refused(STANDS, "is immutable (immutable_tags)")),
             ("fail", {"on_conflict": "fail"}, refused(STANDS, "(on_conflict: fail)")),
             ("skip", {"on_conflict": "skip"}, both(changed(False), untouched)),
-            ("expected", {"expected_destination_digest": ""}, refused(STANDS, "nothing was expected")),
+            ("expected", {"expected_destination_digest": ""}, refused(STANDS, "no tag was expected")),
         )
     ),
     Row(
         "head-absent-previous",
         "head-absent",
         lambda at: [tagged(at, previous_digest="")],
-        refused("it points to sha256:", "nothing was expected"),
+        refused("it points to sha256:", "no tag was expected"),
         has_image=True,
     ),
     Row("head-absent-copy", "head-absent", lambda at: [copy(at), copy(at), copy(at)], changed(True, False, False)),

@@ -236,13 +236,13 @@ ROWS: list[Row] = [
         "lists-lost-for-good",
         "referrers-lost=first+referrers-api",
         lambda at: [bring(at)],
-        both(says("list of referrers is without it", "pushed again"), no_tag("lists-lost-for-good")),
+        both(says("list of referrers lacks it", "pushed again"), no_tag("lists-lost-for-good")),
     ),
     Row(
         "lists-lost-for-good-module",
         "referrers-lost=first+referrers-api",
         lambda at: [bring(there(at, *REFERRERS[1:]), artifacts="none"), *push_by_module(at)],
-        says("list of referrers is without it"),
+        says("list of referrers lacks it"),
     ),
     # An empty list of the API at the source is not believed.
     Row(
@@ -308,7 +308,7 @@ ROWS: list[Row] = [
         says("doesn't accept"),
         "faulty-token",
     ),
-    # What the API answers is no list.
+    # What the API answers isn't a list.
     *(
         Row(
             f"lists-malformed-{form}",

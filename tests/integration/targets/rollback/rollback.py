@@ -213,7 +213,7 @@ def some_of_a_record() -> None:
     wanted[f"{app}:stable"] = made.before[f"{app}:stable"]
     check(made.served() == wanted and Path(result(done)["record"]["path"]).parent == others, f"{result(done)}")
     done = made.back(rollback_images=[{"repository": app, "tag": "2.0"}], expected=2)
-    check("rollback_images[0]: the record says of no tag" in failure(done), failure(done))
+    check("rollback_images[0]: the record has no tag" in failure(done), failure(done))
 
 
 def what_moved_since_is_refused() -> None:
@@ -363,9 +363,9 @@ def what_is_no_record() -> None:
     for variables, words in (
         ({"rollback_record": str(OUTPUT / "nowhere")}, "rollback_record: "),
         ({"rollback_record": str(other)}, "rollback_record: "),
-        ({"rollback_record": None}, "rollback_images: nothing says what goes back"),
+        ({"rollback_record": None}, "rollback_images: it isn't said which tags go back"),
         ({"rollback_created_tags": "drop"}, "rollback_created_tags must be keep or remove"),
-        ({"rollback_destination": connection(SOURCE)}, "rollback_record: it is of a promotion to"),
+        ({"rollback_destination": connection(SOURCE)}, "rollback_record: its promotion was to"),
     ):
         done = made.back(expected=2, **variables)
         check(words in failure(done), f"{words!r} isn't in {failure(done)!r}")

@@ -176,7 +176,7 @@ def unreadable(place: Place) -> None:
     """A key that can't be read fails the task before the first request."""
     beginning = mark()
     done = playbook(play([place.looking({"keys": [place.path("root.crt")]})]), {}, expected=2)
-    check("it is no public key in PEM" in done.of("signature_info")["msg"], done.output)
+    check("it isn't a public key in PEM" in done.of("signature_info")["msg"], done.output)
     check(not requests_since(beginning, place.registry), "the registry was asked")
 
 

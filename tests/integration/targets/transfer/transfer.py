@@ -187,7 +187,7 @@ def one_after_another() -> None:
     after_second, *after_carrying = (done.of(f"Tell {number}")["msg"] for number in (1, 2, 3))
     check(after_second[0] == nothing, f"{after_second}")
     for result, why in after_carrying:
-        check(result == nothing and why.startswith("nobody: no host of the inventory"), f"{result} {why}")
+        check(result == nothing and why.startswith("nobody: not in the inventory"), f"{result} {why}")
 
 
 if __name__ == "__main__":

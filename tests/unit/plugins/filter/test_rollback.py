@@ -46,12 +46,12 @@ def test_a_record_in_a_file_and_as_a_result_say_the_same() -> None:
         (PATH, {"file": said({**statement_of(DONE), "subject": []})}, f"rollback_record: {PATH} isn't the record"),
         (PATH, {"file": said(statement_of(DONE)["predicate"])}, f"rollback_record: {PATH} isn't the record"),
         (PATH, {"file": {"content": TWICE}}, f"rollback_record: {PATH} isn't the record of a promotion: the statement"),
-        (PATH, {"file": READ, "registry": 7}, "rollback_destination: the registry 7 is no text"),
+        (PATH, {"file": READ, "registry": 7}, "rollback_destination: the registry 7 isn't a string"),
         (7, {}, "rollback_record: it is neither a path nor a record"),
-        (None, {"images": []}, "rollback_images: nothing says what goes back"),
+        (None, {"images": []}, "rollback_images: it isn't said which tags go back"),
         (PATH, {"file": READ, "record_to": 7}, "rollback_record_to: it is neither a path nor a mapping"),
         (statement_of(DONE), {"record_to": {"actor": "ci"}}, "rollback_record_to: it names no path, and "),
-        (PATH, {"file": READ, "registry": "x.example"}, "rollback_record: it is of a promotion to prod.example"),
+        (PATH, {"file": READ, "registry": "x.example"}, "rollback_record: its promotion was to prod.example"),
     ],
 )
 def test_why_nothing_can_go_back_is_a_sentence_with_the_roles_variable(

@@ -251,7 +251,7 @@ def test_what_is_missing_must_come_from_somewhere(registry: RegistryServer) -> N
 
 def test_what_is_no_base64(registry: RegistryServer) -> None:
     failed = fail("blob", {**registry.options, "repository": "a/b", "content_base64": "!"})
-    assert failed["msg"] == "content_base64 is no valid base64."
+    assert failed["msg"] == "content_base64 isn't valid base64."
     assert failed["transfer"] == NO_TRANSFER
 
 

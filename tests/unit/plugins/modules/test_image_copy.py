@@ -494,8 +494,8 @@ def test_the_record_of_a_promotion_that_was_cut_off_knows_which_tags_are_gone(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"record": None}, "record_removed: it is for a task without images, with record.path"),
-        ({"images": [{"repository": "a/b", "tag": "1.0"}]}, "record_removed: it is for a task without images"),
+        ({"record": None}, "record_removed: it can only be used without images, and with record.path"),
+        ({"images": [{"repository": "a/b", "tag": "1.0"}]}, "record_removed: it can only be used without images"),
         ({"record_removed": {"tags": [{"repository": "a/b", "tag": "x", "digest": "y"}]}}, "record_removed.tags[0]"),
         ({"record_removed": {"tags": [], "into": None}}, ""),
     ],

@@ -121,7 +121,7 @@ def test_a_summary_is_what_the_diff_shows(registry: RegistryServer, one: str) ->
         ),
         (
             {"tag": "stable", "digest": "two", "previous_digest": ""},
-            "Cannot tag {place}:stable: it points to {one}, and nothing was expected. Another client moved it "
+            "Cannot tag {place}:stable: it points to {one}, and no tag was expected. Another client moved it "
             "meanwhile; compare again.",
             1,
             True,

@@ -156,7 +156,7 @@ def test_what_is_read_once_needs_a_payload(here: Here, name: str) -> None:
 
 def test_a_name_that_a_shell_does_not_take_needs_a_payload(here: Here) -> None:
     here.task.environment = [{"A-B": "x"}]
-    assert here.why() == "environment sets 'A-B', which is no name of a variable"
+    assert here.why() == "environment sets 'A-B', which isn't a valid name of a variable"
 
 
 def test_other_variables_are_set_in_place(here: Here) -> None:

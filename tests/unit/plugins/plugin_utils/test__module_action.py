@@ -69,7 +69,7 @@ def test_what_no_environment_can_hold_is_one_sentence(monkeypatch: pytest.Monkey
     shown = name.replace("\0", "\\0")
     assert recording.run(task_vars={}) == {
         "failed": True,
-        "msg": f"environment: {shown} has a null character in it, which no environment can hold. Take it out.",
+        "msg": f"environment: {shown} has a null character in it, which no variable can have. Remove it.",
     }
     assert not recording.done
 

@@ -101,8 +101,8 @@ def test_an_end_of_another_kind_is_named(end: str, value: t.Any, kind: str) -> N
 @pytest.mark.parametrize("end", ["source", "destination"])
 def test_what_an_end_cannot_hold_is_named_with_what_is_meant(end: str) -> None:
     said = mistake(**{f"promote_{end}": {**AN_END, "user_name": "a"}})
-    assert said == f"promote_{end} holds user_name, which is no option of a connection. Perhaps username is meant."
-    assert "It may hold registry, username" in mistake(**{f"promote_{end}": {**AN_END, "zzz": "a"}})
+    assert said == f"promote_{end} has the key user_name, which isn't a connection option. Perhaps username is meant."
+    assert "Its keys can be registry, username" in mistake(**{f"promote_{end}": {**AN_END, "zzz": "a"}})
     for value in ({}, {"registry": ""}, {"registry": None, "token": "x"}):
         assert f"promote_{end} has no registry" in mistake(**{f"promote_{end}": value})
 
@@ -152,7 +152,7 @@ def test_what_is_evaluated_in_the_arguments_is_not_evaluated_again(
     given = {f"{role}_source": "{{ dev }}", f"{role}_destination": "{{ prod }}"}
     arguments = {"state": state, option: {"registry": "dev.example", "user": "a"}}
     said = RoleVariables(f"{role}_", given, {f"{role}_on_error": "fail"}).mistake(template, arguments)
-    assert said.startswith(f"{role}_{end} holds user, which is no option of a connection.")
+    assert said.startswith(f"{role}_{end} has the key user, which isn't a connection option.")
     assert given[f"{role}_{end}"] not in asked
 
 

@@ -260,7 +260,7 @@ def test_a_directory_is_no_file(server: ScriptedServer, tmp_path: pathlib.Path) 
 def test_a_device_is_no_file_and_stays(server: ScriptedServer, tmp_path: pathlib.Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(LocalFileError, match="no file"):
+    with pytest.raises(LocalFileError, match="isn't a file"):
         download(server, pipe)
     assert pipe.is_fifo()
 

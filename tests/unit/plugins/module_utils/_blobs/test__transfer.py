@@ -718,7 +718,7 @@ def test_a_login_that_is_refused_for_good_ends_the_upload(server: ScriptedServer
 
 def test_a_path_that_is_no_file_is_not_waited_for(tmp_path: pathlib.Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(LocalFileError, match="is no file"):
+    with pytest.raises(LocalFileError, match="isn't a file"):
         FileSource(str(tmp_path / "pipe")).measure("sha256")
 
 

@@ -361,7 +361,7 @@ def test_the_environment_moves_the_places(home: pathlib.Path, monkeypatch: pytes
 
 def test_a_broken_text_in_the_environment_is_an_error(home: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_AUTH_CONFIG", SECRET)
-    with pytest.raises(CredentialError, match="the environment variable DOCKER_AUTH_CONFIG is no valid JSON") as caught:
+    with pytest.raises(CredentialError, match="the environment variable DOCKER_AUTH_CONFIG isn't valid JSON") as caught:
         default_places()[2].read()
     assert SECRET not in str(caught.value)
 

@@ -95,7 +95,7 @@ def test_a_registry_that_is_open_is_asked_without_looking_for_a_login(
     server.expect("GET", "/1").expect("GET", "/2", 401, headers=ASKS_BASIC)
     client = transport(server.host, credentials=credentials)
     assert client.exchange("GET", "/1", PULL).status == 200
-    with pytest.raises(CredentialError, match="auth.json is no valid JSON"):
+    with pytest.raises(CredentialError, match="auth.json isn't valid JSON"):
         client.exchange("GET", "/2", PULL)
 
 

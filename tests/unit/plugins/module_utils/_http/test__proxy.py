@@ -79,7 +79,7 @@ def test_what_can_be_no_proxy_is_an_error_that_quotes_nothing_of_it(
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", value)
     with pytest.raises(
-        ConnectionFailed, match="names a proxy for https that is no valid URL. Check HTTPS_PROXY"
+        ConnectionFailed, match="names a proxy for https that isn't a valid URL. Check HTTPS_PROXY"
     ) as caught:
         proxy_for(URL)
     assert SECRET not in str(caught.value) and not caught.value.temporary

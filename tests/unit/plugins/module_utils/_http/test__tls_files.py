@@ -199,6 +199,6 @@ def test_the_content_of_a_file_in_place_of_its_path_is_not_shown(
 
 def test_a_pipe_among_hashed_certificates_is_refused(tmp_path: pathlib.Path) -> None:
     os.mkfifo(tmp_path / "0123abcd.0")
-    with pytest.raises(LocalFileError, match="^ca_path: .*/0123abcd.0 is no file") as caught:
+    with pytest.raises(LocalFileError, match="^ca_path: .*/0123abcd.0 isn't a file") as caught:
         found(ca_path=str(tmp_path))
     assert caught.value.option == "ca_path"

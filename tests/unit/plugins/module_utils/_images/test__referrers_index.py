@@ -171,7 +171,7 @@ def test_all_subjects_of_a_task_are_waited_for_together() -> None:
 
 def test_a_referrer_that_was_taken_and_is_not_there_is_an_error(registry: Waiting) -> None:
     del registry.manifests["team/app", ONE.digest]
-    with pytest.raises(Conflict, match=f"has taken {ONE.digest}, and doesn't have it"):
+    with pytest.raises(Conflict, match=f"has accepted {ONE.digest}, and doesn't have it"):
         keep(registry, ONE, TWO)
     assert f"team/app {ONE.digest}" in registry.guarded
 
@@ -192,7 +192,7 @@ def test_what_the_list_of_the_api_never_has_is_an_error() -> None:
     registry = with_api(TWO)
     registry.manifests["team/app", ONE.digest] = ONE
     registry.lost[ONE.digest] = 100
-    with pytest.raises(Conflict, match=f"stored {ONE.digest}, and its list of referrers is without it"):
+    with pytest.raises(Conflict, match=f"stored {ONE.digest}, and its list of referrers lacks it"):
         listing(registry, ONE, TWO)
     assert ("team/app", TAG) not in registry.manifests
 
@@ -261,7 +261,9 @@ def test_a_list_that_is_taken_and_does_not_move_is_an_error(standing: bool) -> N
     registry.referrers_api = False
     if standing:
         registry.add("team/app", index(descriptor(b"theirs", OCI_MANIFEST)), TAG)
-    with pytest.raises(Conflict, match="the tag serves what it served before.*exempt those that begin with sha256-"):
+    with pytest.raises(
+        Conflict, match="the tag still points to what it did before.*exempt those that begin with sha256-"
+    ):
         keep(registry, ONE)
     assert registry.naps == [0]
 
@@ -315,7 +317,7 @@ def test_a_tag_that_stands_for_the_subject_itself_is_no_list(registry: Waiting) 
 def test_a_tag_that_is_something_else_is_left_alone(registry: Waiting) -> None:
     registry.add("team/app", image(layers=[]), TAG)
     registry.calls.clear()
-    with pytest.raises(Conflict, match="no list of referrers"):
+    with pytest.raises(Conflict, match="isn't a list of referrers"):
         keep(registry, ONE)
     assert registry.writes == []
 
@@ -331,7 +333,9 @@ def test_a_list_that_is_taken_and_stays_keeps_what_was_deleted() -> None:
     registry = Frozen()
     registry.referrers_api = False
     registry.add("team/app", index(descriptor(ONE.content, OCI_MANIFEST)), TAG)
-    with pytest.raises(Conflict, match="the tag serves what it served before.*exempt those that begin with sha256-"):
+    with pytest.raises(
+        Conflict, match="the tag still points to what it did before.*exempt those that begin with sha256-"
+    ):
         unlist_from_subject(registry.client, "team/app", SUBJECT, {ONE.digest})
     assert len(registry.writes) == 1
 

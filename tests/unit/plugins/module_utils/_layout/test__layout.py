@@ -163,7 +163,7 @@ def test_nothing_is_seen_before_the_commit(path: pathlib.Path) -> None:
     layout.put_manifest(REPOSITORY, "1", IMAGE)
     assert layout.head_manifest(REPOSITORY, "1") == IMAGE.descriptor
     layout.close()
-    with pytest.raises(LocalFileError, match="is no image layout: it has no oci-layout"):
+    with pytest.raises(LocalFileError, match="isn't an image layout: it has no oci-layout"):
         opened(path)
     # What was brought isn't brought again.
     layout = opened(path, writing=True)
@@ -286,8 +286,8 @@ def test_a_reader_is_told_what_is_wrong_with_a_manifest(tmp_path: pathlib.Path) 
     [
         ("", "{}", "has no oci-layout"),
         ('{"imageLayoutVersion": "1.0.0"}', "", "has no index.json"),
-        ('{"imageLayoutVersion": "2.0.0"}', "{}", "is no image layout of version 1.0.0.*'2.0.0'"),
-        ("[]", "{}", "is no image layout of version 1.0.0"),
+        ('{"imageLayoutVersion": "2.0.0"}', "{}", "isn't an image layout of version 1.0.0.*'2.0.0'"),
+        ("[]", "{}", "isn't an image layout of version 1.0.0"),
         ('{"imageLayoutVersion": "1.0.0"}', "{", "index.json of .* can't be read"),
         ('{"imageLayoutVersion": "1.0.0"}', '{"schemaVersion": 2, "manifests": [{}]}', "no valid size"),
         (
@@ -308,7 +308,7 @@ def test_what_is_no_layout(tmp_path: pathlib.Path, layout_file: str, index_file:
 
 def test_a_directory_of_something_else_is_left_alone(tmp_path: pathlib.Path) -> None:
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(LocalFileError, match=r"is no image layout .*, and isn't empty\. Name a path"):
+    with pytest.raises(LocalFileError, match=r"isn't an image layout .*, and isn't empty\. Name a path"):
         opened(tmp_path, writing=True)
 
 

@@ -276,7 +276,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: pathlib.Path) -> None:
     (tmp_path / "layout").mkdir()
     os.mkfifo(tmp_path / "layout" / "index.json")
     store = DirectoryStore(str(tmp_path / "layout"))
-    with pytest.raises(LocalFileError, match="no regular file"):
+    with pytest.raises(LocalFileError, match="isn't a regular file"):
         store.read("index.json", 10)
     store.close()
 
@@ -411,7 +411,7 @@ def test_odd_members_are_not_read(tmp_path: pathlib.Path, kind: bytes) -> None:
             archive.addfile(member)
     store = ArchiveStore(str(path))
     for ask in (lambda: store.read("index.json", 10), lambda: store.size(DIGEST), lambda: store.open(DIGEST, 0)):
-        with pytest.raises(LocalFileError, match="no regular file"):
+        with pytest.raises(LocalFileError, match="isn't a regular file"):
             ask()
     store.close()
 
@@ -468,7 +468,7 @@ def damaged(path: pathlib.Path) -> dict[str, bytes]:
 def test_damaged_archives(tmp_path: pathlib.Path, kind: str) -> None:
     path = tmp_path / "layout.tar"
     path.write_bytes(damaged(path)[kind])
-    with pytest.raises(LocalFileError, match=r"is no tar archive, or is damaged|is cut off|is damaged"):
+    with pytest.raises(LocalFileError, match=r"isn't a tar archive, or is damaged|is cut off|is damaged"):
         ArchiveStore(str(path))
 
 

@@ -113,6 +113,6 @@ def test_texts_of_a_hostile_registry_take_no_time() -> None:
 
 
 def test_a_notice_with_a_secret_in_another_form_is_not_shown() -> None:
-    notice = "(a notice that isn't shown: it has a secret in it)"
+    notice = "(notice not shown: it contains a secret)"
     assert hidden_in(["you sent a\\u002dpassword", "x", "a-password"], ["a-password"]) == [notice, "x", "********"]
     assert hidden_in(["you sent a-pass", "word"], ["a-password"]) == [notice, notice]

@@ -195,14 +195,14 @@ def test_registries_are_host_and_port(registry: str) -> None:
         ("r.example:\u0661", "1 to 65535"),
         ("r.example:1:2", "1 to 65535"),
         ("user@r.example", "it has a login"),
-        ("r..example", "no host name"),
-        ("-r.example", "no host name"),
-        ("r_x.example", "no host name"),
-        ("r.example\n", "no host name"),
-        ("r.ex ample", "no host name"),
-        ("[::1", "no host name"),
+        ("r..example", "isn't a host name"),
+        ("-r.example", "isn't a host name"),
+        ("r_x.example", "isn't a host name"),
+        ("r.example\n", "isn't a host name"),
+        ("r.ex ample", "isn't a host name"),
+        ("[::1", "isn't a host name"),
         ("[::1]x", "1 to 65535"),
-        ("[fe80::1%eth0]", "no host name"),
+        ("[fe80::1%eth0]", "isn't a host name"),
         ("a" * 256, "longer"),
     ],
 )
@@ -352,10 +352,10 @@ def test_what_is_wrong_with_a_reference_is_said(text: str, why: str) -> None:
         (check_repository, "Team/Single", "upper-case letters aren't allowed. Perhaps team/single is meant."),
         (check_repository, "Team//Single", "upper-case letters aren't allowed. Give a name such as team/app."),
         (check_repository, "", "it is empty. Give a name such as team/app."),
-        (check_repository, 5, "it is no text. Give a name such as team/app."),
+        (check_repository, 5, "it isn't a string. Give a name such as team/app."),
         (check_registry, "", "it is empty. Give host or host:port."),
         (parse_reference, "", "it is empty. Give it as dev.example:5000/team/app:1.4.2, or with @sha256:... in place"),
-        (parse_reference, [1], "it is no text. Give it as "),
+        (parse_reference, [1], "it isn't a string. Give it as "),
         (parse_reference, "team/app:.x", "the first a letter, digit or '_'. Give it as "),
     ],
 )
@@ -380,7 +380,7 @@ def test_the_names_of_docker_hub_are_one_registry() -> None:
 
 @pytest.mark.parametrize("value", [1.1, 1.10, True, False])
 def test_what_yaml_made_of_a_tag_without_quotes_is_refused(value: object) -> None:
-    with pytest.raises(InvalidInput, match="to YAML it is no text") as caught:
+    with pytest.raises(InvalidInput, match="YAML doesn't read it as a string") as caught:
         check_tag(value)
     assert "quotes" in str(caught.value)
 

@@ -127,5 +127,5 @@ def test_a_path_where_nothing_is(tmp_path: pathlib.Path) -> None:
 def test_a_path_of_the_other_format(tmp_path: pathlib.Path, form: str) -> None:
     path = tmp_path / "layout"
     path.mkdir() if form == "archive" else path.touch()
-    with pytest.raises(LocalFileError, match=r"no regular file|Not a directory"):
+    with pytest.raises(LocalFileError, match=r"isn't a regular file|Not a directory"):
         open_layout(str(path), form, Counters(), writing=True, jobs=1, names={})

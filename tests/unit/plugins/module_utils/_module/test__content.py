@@ -12,7 +12,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._module._content
 
 @pytest.mark.parametrize("text", ["x", "a===", "eyJ\u00e9", "eyJh\n!", "ey\0J"])
 def test_what_is_no_base64_is_named_by_its_option(text: str) -> None:
-    with pytest.raises(InvalidInput, match="content_base64 is no valid base64"):
+    with pytest.raises(InvalidInput, match="content_base64 isn't valid base64"):
         decoded(text, "content_base64")
     assert decoded("eyJh", "content_base64") == b'{"a'
 

@@ -170,7 +170,7 @@ AN_ENTRY = 'must be a mapping such as {repository: team/app, tag: "1.4.2"}, and'
         ),
         (
             {"images": [dict(ENTRY, zzz=1)]},
-            "images[0] has the unknown key zzz. It may hold repository, tag, tags, immutable_tags.",
+            "images[0] has the unknown key zzz. Its keys can be repository, tag, tags, immutable_tags.",
         ),
         ({"source": {"registri": "r"}}, "source has the unknown key registri. Perhaps registry is meant."),
         ({"pattern": "v1,v2"}, f"pattern {AN_EXPRESSION}"),

@@ -130,7 +130,7 @@ def test_what_is_not_changed_has_no_block_and_an_unchanged_tag_stays(
     (block,) = diff_of(source, destination, plan_for(source, destination, bare, summaries=True))
     line = f"tag 2: {digest}, made 2026-02-01T00:00:00Z\n"
     assert block["before"].startswith(line) and block["after"].startswith(line)
-    assert "content: all of it is there\n" in block["after"] and "layers" not in block["after"]
+    assert "content: nothing new\n" in block["after"] and "layers" not in block["after"]
 
 
 def test_a_tag_that_is_left_where_it_was_is_no_change(source: FakeRegistry, destination: FakeRegistry) -> None:
@@ -155,7 +155,7 @@ def test_the_same_content_is_new_once(source: FakeRegistry, destination: FakeReg
     twice = [APP._replace(tags=(tag,), artifacts=()) for tag in ("a", "b")]
     first, second = diff_of(source, destination, plan_for(source, destination, *twice, summaries=True))
     assert "layers: 1 (2.0 MB) new, 1 (30.0 kB) kept\n" in first["after"]
-    assert "layers: 0 new, 2 (2.0 MB) kept\ncontent: all of it is there\n" in second["after"]
+    assert "layers: 0 new, 2 (2.0 MB) kept\ncontent: nothing new\n" in second["after"]
 
 
 def test_a_signature_that_is_replaced_is_named(source: FakeRegistry, destination: FakeRegistry) -> None:
@@ -177,7 +177,7 @@ def test_a_plan_is_quoted_and_asks_for_one_config_more(source: FakeRegistry, des
     (block,) = diff_of(source, destination, given)
     assert source.calls == [f"GET team/app {compute_digest(NEW)}"]
     assert "made 2026-02-01T00:00:00Z" in block["after"]
-    assert block["after"].endswith("by the plan, gates: small (passed)\n")
+    assert block["after"].endswith("according to the plan, gates: small (passed)\n")
     kept["images"][0]["gates"] = [{"name": "small"}]
     strange = from_plain(kept, [APP], source.name, destination.name)
     assert "gates" not in diff_of(source, destination, strange)[0]["after"]

@@ -118,7 +118,7 @@ def test_what_is_not_at_the_source_is_missing(source: FakeRegistry, destination:
     comparison = compare(source, destination, item)
     assert (comparison.action, comparison.source) == ("missing", None)
     what = "digest" if item.digest else "tag"
-    said = f"{item.at_source(source.name)} isn't there (the source). Check repository and {what}."
+    said = f"{item.at_source(source.name)} isn't at the source. Check repository and {what}."
     assert comparison.reason == said
 
 
@@ -220,10 +220,10 @@ def test_tags_on_which_a_guard_rests_are_looked_for_with_more_care(
             {"expected_destination_digest": ""},
             "refused",
             "refused",
-            f"points to {OTHER_DIGEST}, and nothing was expected",
+            f"points to {OTHER_DIGEST}, and no tag was expected",
         ),
         ({"expected_destination_digest": DIGEST}, "refused", "refused", f"and {DIGEST} was expected"),
-        ({"expected_destination_digest": "", "on_conflict": "skip"}, "refused", "refused", "nothing was expected"),
+        ({"expected_destination_digest": "", "on_conflict": "skip"}, "refused", "refused", "no tag was expected"),
         ({"expected_digest": IMAGE_DIGEST}, "promote", "replace", ""),
     ],
 )

@@ -147,7 +147,7 @@ def test_a_signature_that_another_client_has_put_there_meanwhile_stays(source: F
     destination.unseen = signature
     _promotion, result = copied(source, destination, signed, given=given)
     assert result["artifact_tags"] == []
-    assert "and nothing was expected" in json.dumps(result)
+    assert "and no tag was expected" in json.dumps(result)
 
 
 def test_no_manifest_of_a_plan_is_parsed_again(

@@ -85,7 +85,7 @@ def test_a_directory_that_is_not_there_is_an_error_when_something_is_kept(tmp_pa
 
 def test_a_directory_in_its_place_is_an_error(tmp_path: pathlib.Path) -> None:
     (tmp_path / "first-seen.json").mkdir()
-    with pytest.raises(LocalFileError, match="is no file") as caught:
+    with pytest.raises(LocalFileError, match="isn't a file") as caught:
         FirstSights(str(tmp_path))
     assert "record.path" in caught.value.hint
 

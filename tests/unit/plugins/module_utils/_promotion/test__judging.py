@@ -166,8 +166,8 @@ def test_a_warning_promotes(source: FakeRegistry, destination: FakeRegistry) -> 
     ("content", "size", "problem"),
     [
         (b"{}", 4 * 1024 * 1024 + 1, "its config has 4194305 bytes, and at most 4194304 are read"),
-        (b"[]", 2, "its config is no JSON object"),
-        (b'{"config": {"Labels": {"licence": "AGPL"}}', 0, "its config is no JSON object"),
+        (b"[]", 2, "its config isn't a JSON object"),
+        (b'{"config": {"Labels": {"licence": "AGPL"}}', 0, "its config isn't a JSON object"),
     ],
 )
 def test_a_gate_over_what_a_config_would_say_never_passes_unseen(

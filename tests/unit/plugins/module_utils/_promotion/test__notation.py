@@ -203,7 +203,7 @@ def test_the_key_of_another_is_refused() -> None:
         ({"io.cncf.notary.signingScheme": "notary.x510"}, "notary.x510"),
         ({"cty": "application/json"}, "application/json"),
         ({"io.cncf.notary.expiry": "2026-06-01T12:00:00Z"}, "has expired"),
-        ({"io.cncf.notary.expiry": "tomorrow"}, "is no time"),
+        ({"io.cncf.notary.expiry": "tomorrow"}, "isn't a time"),
     ],
 )
 def test_what_is_wrong_with_the_protected_header_is_said(header: dict[str, t.Any], words: str) -> None:
@@ -244,8 +244,8 @@ def test_annotations_must_be_in_what_is_signed() -> None:
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        (changed(signed(), protected="not base64!"), "no valid base64"),
-        (changed(signed(), protected=b64url(b"[]")), "no JSON object"),
+        (changed(signed(), protected="not base64!"), "isn't valid base64"),
+        (changed(signed(), protected=b64url(b"[]")), "isn't a JSON object"),
         (changed(signed(), payload=b64url(b"{}")), "targetArtifact"),
         (changed(signed(), payload=b64(b"{}") + "=="), "base64url"),
         (changed(signed(), signature="AAAA"), "doesn't verify it"),
@@ -254,7 +254,7 @@ def test_annotations_must_be_in_what_is_signed() -> None:
         (changed(signed(), header={"x5c": [7]}), "base64"),
         (changed(signed(), header={"x5c": [b64(b"no certificate")]}), "can't be read"),
         (made(b"\xd2\x84", "application/cose"), "application/cose"),
-        (Made(signed().layer, b"{"), "no valid JSON"),
+        (Made(signed().layer, b"{"), "isn't valid JSON"),
     ],
 )
 def test_what_is_wrong_with_an_envelope_is_said(found: Made, words: str) -> None:

@@ -143,18 +143,18 @@ def test_a_claim_that_a_digest_without_tags_is_there_is_looked_up(ends: Ends) ->
     made = made_for(ends, item)
     assert checked(ends, made, item).images[0].action == "unchanged"
     ends[1].manifests.clear()
-    assert f"leaves out manifest {DIGEST}, and prod.example/team/app doesn't have it" in refused(ends, made, item)
+    assert f"counts on manifest {DIGEST}, which prod.example/team/app doesn't have" in refused(ends, made, item)
 
 
 def without_blobs(made: Plain) -> str:
     made["blobs"] = []
-    return "the plan leaves out blob sha256:"
+    return "the plan counts on blob sha256:"
 
 
 def without_children(made: Plain) -> str:
     made["manifests"] = [entry for entry in made["manifests"] if entry["digest"] == INDEX_DIGEST]
     made["blobs"] = []
-    return f"the plan leaves out manifest {DIGEST}"
+    return f"the plan counts on manifest {DIGEST}"
 
 
 def without_manifests(made: Plain) -> str:
@@ -162,7 +162,7 @@ def without_manifests(made: Plain) -> str:
     content = next(entry["content_base64"] for entry in made["manifests"] if entry["digest"] == INDEX_DIGEST)
     made["manifests"], made["blobs"] = [], []
     made["tags"][0]["content_base64"] = content
-    return f"the plan leaves out manifest {INDEX_DIGEST}"
+    return f"the plan counts on manifest {INDEX_DIGEST}"
 
 
 @pytest.mark.parametrize("leave_out", [without_blobs, without_children, without_manifests])
@@ -192,7 +192,7 @@ def test_an_artifact_that_is_said_to_be_there_is_looked_for(ends: Ends) -> None:
     destination.add("team/app", OLD, tag)
     signature = compute_digest(encoded(SIGNATURE))
     compared = (f"GET team/app {tag}", f"GET team/app {signature}")
-    assert f"leaves out artifact {signature}" in refused(ends, made, BY_TAG, read=compared)
+    assert f"counts on artifact {signature}" in refused(ends, made, BY_TAG, read=compared)
 
 
 def test_a_signature_is_there_too_where_the_destination_has_more(ends: Ends) -> None:
@@ -211,7 +211,9 @@ def test_what_platforms_choose_is_chosen_again(ends: Ends) -> None:
     chosen = made["images"][0]["digest"]
     assert chosen != INDEX_DIGEST and checked(ends, made, item).images[0].action == "promote"
     other = made_for(ends, item._replace(platforms=("linux/arm64",)))
-    expected = f"platforms choose {chosen}, and the plan promotes {other['images'][0]['digest']}"
+    expected = (
+        f"platforms and flatten of the task choose {chosen}, and the plan promotes {other['images'][0]['digest']}"
+    )
     assert expected in refused(ends, other, item)
     assert "it has no image for linux/s390x" in refused(ends, made, item._replace(platforms=("linux/s390x",)))
 
@@ -220,7 +222,9 @@ def test_what_flatten_chooses_is_chosen_again(ends: Ends) -> None:
     item = MULTI._replace(platforms=("linux/amd64",), flatten=True)
     made = made_for(ends, item)
     assert checked(ends, made, item).images[0].action == "promote"
-    assert f"platforms choose {DIGEST}, and" in refused(ends, made_for(ends, item._replace(flatten=False)), item)
+    assert f"platforms and flatten of the task choose {DIGEST}, and" in refused(
+        ends, made_for(ends, item._replace(flatten=False)), item
+    )
 
 
 def test_what_cannot_be_looked_up_is_a_failure_of_its_image(ends: Ends) -> None:

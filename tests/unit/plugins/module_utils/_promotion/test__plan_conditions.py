@@ -133,10 +133,10 @@ def test_on_one_registry_blobs_are_mounted_from_the_repository_of_the_source(sou
         ([ITEM._replace(tags=("1",)), NOTHING], {}, "plan.images[0]: it has other tags than 1"),
         ([ITEM._replace(expected_digest=EVIL_DIGEST), NOTHING], {}, f"expected_digest is {EVIL_DIGEST}"),
         ([ITEM._replace(expected_destination_digest=EVIL_DIGEST), NOTHING], {}, "(expected_destination_digest)"),
-        ([ITEM._replace(expected_destination_digest=""), NOTHING], {}, "and nothing is expected"),
-        ([ITEM._replace(on_conflict="fail"), NOTHING], {}, "it says replace of the tag 1"),
-        ([ITEM._replace(on_conflict="skip"), NOTHING], {}, "it says replace of the tag 1"),
-        ([ITEM._replace(immutable_tags=("1",)), NOTHING], {}, "it says replace of the tag 1"),
+        ([ITEM._replace(expected_destination_digest=""), NOTHING], {}, "and no tag is expected"),
+        ([ITEM._replace(on_conflict="fail"), NOTHING], {}, "its action for the tag 1 is replace"),
+        ([ITEM._replace(on_conflict="skip"), NOTHING], {}, "its action for the tag 1 is replace"),
+        ([ITEM._replace(immutable_tags=("1",)), NOTHING], {}, "its action for the tag 1 is replace"),
         (
             [ITEM._replace(immutable_tags=("sha256-.*",)), NOTHING],
             {},
@@ -163,7 +163,7 @@ def test_no_other_digest_is_promoted_than_the_source_has(made: Plain) -> None:
     made["images"][0]["digest"] = EVIL_DIGEST
     for tag in made["tags"]:
         tag.update(digest=EVIL_DIGEST, content_base64=content)
-    check_refused(made, f"it promotes {EVIL_DIGEST}, and the source has {DIGEST}")
+    check_refused(made, f"it promotes {EVIL_DIGEST}, a part of {DIGEST}, and the task has no platforms")
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_what_is_not_promoted_moves_no_tag(made: Plain) -> None:
     made["images"][0]["action"] = "unchanged"
     check_refused(made, "plan.tags are others than those that plan.images says")
     made["tags"] = made["artifact_tags"] = []
-    check_refused(made, "plan.images[0]: it moves tags, and says unchanged")
+    check_refused(made, "plan.images[0]: it moves tags, and its action is unchanged")
 
 
 @pytest.mark.parametrize("change", [{"tag": "prod"}, {"digest": EVIL_DIGEST}, {"repository": "team/other"}])

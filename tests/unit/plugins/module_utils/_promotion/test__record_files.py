@@ -196,7 +196,7 @@ def test_what_is_no_record_is_told(folder: Folder) -> None:
     found, problems = unfinished_records(folder)
     assert found == []
     assert [problem.split(" isn't")[0] for problem in problems] == [folder.below(f"{a}.promotion.json") for a in "ab"]
-    assert "no valid JSON" in problems[0] and "no regular file" in problems[1]
+    assert "isn't valid JSON" in problems[0] and "isn't a regular file" in problems[1]
 
 
 def test_a_record_is_continued_by_one_run_only(folder: Folder) -> None:

@@ -100,7 +100,7 @@ def test_check_mode_writes_nothing(tmp_path: pathlib.Path, with_record: bool) ->
 def test_another_record_is_none_of_this_rollback(tmp_path: pathlib.Path, name: str, record: Record) -> None:
     file = standing(tmp_path, record)
     for into in (name or file, f"{tmp_path}/missing.promotion.json"):
-        with pytest.raises(InvalidInput, match="is no record of prod.example in"):
+        with pytest.raises(InvalidInput, match="isn't a record of prod.example in"):
             recorded(tmp_path, GONE, into=into)
 
 

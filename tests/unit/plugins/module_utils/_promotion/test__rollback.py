@@ -159,7 +159,7 @@ def test_a_record_of_a_result_says_where_it_is_from(source: t.Any, reverts: str)
 @pytest.mark.parametrize(
     ("record", "images", "registry", "sentence"),
     [
-        (None, [], "prod.example", "images: nothing says what goes back"),
+        (None, [], "prod.example", "images: it isn't said which tags go back"),
         (
             None,
             [{"repository": "a/b", "tag": "1"}],
@@ -175,19 +175,19 @@ def test_a_record_of_a_result_says_where_it_is_from(source: t.Any, reverts: str)
         (None, [{"repository": "A", "tag": "1", "digest": DIGEST}], "prod.example", "images[0]: "),
         (None, ["a/b"], "prod.example", "images[0]: an entry is a mapping with repository, tag, digest"),
         (None, [{"repository": "a/b", "tags": ["1"]}], "prod.example", "images[0]: an entry is a mapping with"),
-        (None, "a/b", "prod.example", "images: it is no list"),
+        (None, "a/b", "prod.example", "images: it isn't a list"),
         (
             DONE,
             [],
             "other.example",
-            "record: it is of a promotion to prod.example, and rollback_destination is other.example",
+            "record: its promotion was to prod.example, and rollback_destination is other.example",
         ),
-        (DONE, [{"repository": "x"}], "prod.example", "images[0]: the record says of no tag x that it was moved"),
+        (DONE, [{"repository": "x"}], "prod.example", "images[0]: the record has no tag x that was moved"),
         (
             DONE,
             [{"repository": "prod/app", "tag": "stable", "digest": DIGEST}],
             "prod.example",
-            f"images[0]: the record says of no tag prod/app:stable that it was moved from {DIGEST}",
+            f"images[0]: the record has no tag prod/app:stable that was moved from {DIGEST}",
         ),
     ],
 )
@@ -269,5 +269,5 @@ def test_no_other_place_is_taken_for_a_record() -> None:
 @pytest.mark.parametrize("registry", [7, None, ["prod.example"], {"registry": "prod.example"}])
 @pytest.mark.parametrize("record", [DONE, None])
 def test_a_registry_that_is_no_text_is_said_in_a_sentence(record: Record | None, registry: t.Any) -> None:
-    with pytest.raises(InvalidInput, match="^destination: the registry .* is no text"):
+    with pytest.raises(InvalidInput, match="^destination: the registry .* isn't a string"):
         rolled(record, [{"repository": "prod/app", "tag": "stable", "digest": OTHER_DIGEST}], registry)

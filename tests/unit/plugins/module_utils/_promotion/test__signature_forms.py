@@ -165,8 +165,8 @@ def test_a_message_signature_has_no_annotations() -> None:
     [
         (simple_signing(DIGEST, KEY, SIGN, kind="atomic container signature"), "'atomic container signature'"),
         (simple_signing(DIGEST, KEY, SIGN, optional=["no object"]), "annotations"),
-        (Made(simple_signing(DIGEST, KEY, SIGN).layer, b"[]"), "no JSON object"),
-        (Made(simple_signing(DIGEST, KEY, SIGN).layer, b"\xff"), "no valid JSON"),
+        (Made(simple_signing(DIGEST, KEY, SIGN).layer, b"[]"), "isn't a JSON object"),
+        (Made(simple_signing(DIGEST, KEY, SIGN).layer, b"\xff"), "isn't valid JSON"),
         (Made(simple_signing(DIGEST, KEY, SIGN).layer, b'{"critical": 1}'), "critical"),
         (Made(simple_signing(DIGEST, KEY, SIGN).layer, b'{"critical": {"type": 1}, "critical": {}}'), "twice"),
         (Made(simple_signing(DIGEST, KEY, SIGN).layer, b" " * (4 * 1024 * 1024 + 1)), "larger than"),
@@ -176,7 +176,7 @@ def test_a_message_signature_has_no_annotations() -> None:
                 Descriptor("", DIGEST, 1, annotations={"dev.cosignproject.cosign/signature": "not base64!"}),
                 simple_signing(DIGEST, KEY, SIGN).content,
             ),
-            "no valid base64",
+            "isn't valid base64",
         ),
         (
             Made(
@@ -247,7 +247,7 @@ def no_content(document: dict[str, t.Any]) -> None:
         (no_signatures, "has 0 signatures"),
         (odd_signature, "exactly one"),
         (other_payload_type, "'application/json'"),
-        (odd_payload, "no valid base64"),
+        (odd_payload, "isn't valid base64"),
         (other_payload, "doesn't verify it"),
         (other_media_type, "isn't known"),
         (both_kinds, "must have one"),
@@ -270,7 +270,7 @@ def test_what_is_wrong_with_a_bundle_is_said(change: t.Callable[[dict[str, t.Any
         (statement(DIGEST, subject={}), "no valid subject"),
         (statement(DIGEST, subject=[{"digest": {"sha512": DIGEST[7:]}}]), "not sha256:"),
         (statement(DIGEST, subject=[{"digest": {"sha256": DIGEST[7:]}, "annotations": []}]), "annotations"),
-        ([], "no JSON object"),
+        ([], "isn't a JSON object"),
     ],
 )
 def test_what_is_wrong_with_a_signed_statement_is_said(document: t.Any, words: str) -> None:

@@ -136,14 +136,14 @@ def test_a_statement_about_another_image_does_not_verify() -> None:
 
 UNUSABLE: dict[str, tuple[str, str | None, str]] = {
     "no such file": ("/nowhere/release.key", None, "record.sign_with: the file /nowhere/release.key can't be read"),
-    "a directory": ("/", None, "record.sign_with: / is no file"),
-    "public": (public_pem(private_key("p256")).decode(), None, "is no private key in PKCS#8 PEM"),
+    "a directory": ("/", None, "record.sign_with: / isn't a file"),
+    "public": (public_pem(private_key("p256")).decode(), None, "isn't a private key in PKCS#8 PEM"),
     "PKCS#1": (private_pem(private_key("rsa2048"), traditional=True), None, "openssl pkcs8 -topk8"),
-    "SEC 1": (private_pem(private_key("p256"), traditional=True), None, "is no private key in PKCS#8 PEM"),
+    "SEC 1": (private_pem(private_key("p256"), traditional=True), None, "isn't a private key in PKCS#8 PEM"),
     "cosign": (
         "-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\neyJ\n-----END ENCRYPTED SIGSTORE PRIVATE KEY-----\n",
         None,
-        "is no private key in PKCS#8 PEM",
+        "isn't a private key in PKCS#8 PEM",
     ),
     "damaged": ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", None, "can't be read"),
     "no passphrase": (private_pem(private_key("p256"), "secret"), None, "no record.sign_passphrase is given"),
@@ -160,7 +160,7 @@ UNUSABLE: dict[str, tuple[str, str | None, str]] = {
     "DER in base64": (
         "".join(private_pem(private_key("ed25519")).splitlines()[1:-1]),
         None,
-        "is no private key in PKCS#8 PEM",
+        "isn't a private key in PKCS#8 PEM",
     ),
 }
 

@@ -81,7 +81,7 @@ def test_what_was_tried_in_vain_is_told(both: Plan) -> None:
     blob, manifest = outcomes.blobs.done[0], outcomes.manifests.done[-1]
     outcomes.blobs = Part((blob._replace(given_up=("No mount.",)), *outcomes.blobs.done[1:]))
     outcomes.manifests = Part((manifest._replace(given_up=("No HEAD.",), uploaded_again=(DIGEST,)),))
-    again = f"The registry said that it has {DIGEST}, and missed it when the manifest came; it was uploaded again."
+    again = f"The registry said that it has {DIGEST}, but refused the manifest without it; it was uploaded again."
     assert result_of(both, outcomes)["given_up"] == [
         {"repository": "team/app", "digest": blob.digest, "given_up": ["No mount."]},
         {"repository": "team/api", "digest": OTHER_DIGEST, "given_up": ["No HEAD.", again]},

@@ -289,7 +289,7 @@ def test_a_summary_names_what_was_missing_and_a_report_counts_it(
     assert (summary["changed"], entry["action"], len(entry["missing"])) == (True, "promote", 2)
     line = (
         "dev.example/app:1 to prod.example/app:1 (unchanged); 1 manifest and 1 blob missing or damaged there, "
-        "1 layer left out that may not be distributed"
+        "1 non-distributable layer left out"
     )
     assert report(summary)[0] == f"promoted: {line}"
     lost = failing("app", SECOND_LAYER)
