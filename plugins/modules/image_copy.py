@@ -707,7 +707,7 @@ failures:
   elements: dict
   sample:
     - reference: dev.example:5000/team/app:1.4.2
-      msg: "dev.example:5000/team/app:1.4.2 isn't there (the source). Check repository and tag."
+      msg: "dev.example:5000/team/app:1.4.2 isn't at the source. Check repository and tag."
   contains:
     reference:
       description: The image at the source.
