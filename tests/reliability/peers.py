@@ -60,16 +60,16 @@ _PAGE = """\
 The same faults, other tools
 ============================
 
-``tests/reliability/peers.py --write`` has written this page. It copies images with two layers of {mebibytes} MiB
+``tests/reliability/peers.py --write`` generates this page. It copies images with two layers of {mebibytes} MiB
 through the `fault proxy <https://github.com/imageops/registry/blob/main/tests/registries/README.md#faults>`__,
-each time another one. Then it reads from the registry itself what arrived.
+a different image each time. Then it reads what arrived from the registry itself.
 
-Compared are ``image_copy`` of this collection, with ``timeout: 5`` and else its defaults, and {versions}.
-skopeo runs with ``--retry-times 3``, because ``image_copy`` retries as often by default. A tool that hasn't ended after
-{patience} seconds is ended.
+The page compares ``image_copy`` of this collection, with ``timeout: 5`` and otherwise its defaults, with {versions}.
+skopeo runs with ``--retry-times 3``, because ``image_copy`` retries as often by default. A tool that is still running after
+{patience} seconds is stopped.
 
-*survives* means that the tool reports success, and that the tag at the destination leads to all of the right content.
-*wrong* means that a tag leads to other content than the image has.
+*survives* means that the tool reports success, and that the tag at the destination points to the complete, correct content.
+*wrong* means that a tag points to content that isn't the image's.
 
 Faults
 ------
@@ -81,7 +81,7 @@ Faults
 Wrong content
 -------------
 
-Here it is right to fail: the source doesn't give what it promises.
+Here, failing is correct: the source doesn't deliver what it promises.
 
 {wrong}
 """
@@ -108,7 +108,7 @@ ROWS = [
     Row("The answer to each writing request is lost once", "lost-answers", DESTINATION),
     Row("The answer to the push of a tag is lost", "lost-tag-answer", DESTINATION),
     Row("Connections end without notice", "silent-close", DESTINATION),
-    Row("Each answer falls silent once, for 90 seconds", "stall=90", SOURCE),
+    Row("Each answer stops once for 90 seconds", "stall=90", SOURCE),
     Row("A download is reset after 1 MB each time", "cut-download=1000000", SOURCE),
     Row("A download ends after 1 MB each time, cleanly", "cut-download-clean=1000000", SOURCE),
     Row("A download is reset once, and Range ignored", "cut-download=1000000:1+no-range", SOURCE),
@@ -131,10 +131,10 @@ ROWS = [
 
 WRONG = [
     Row("Wrong bytes in blobs", "wrong-bytes", SOURCE),
-    Row("A byte more in blobs", "wrong-size", SOURCE),
+    Row("Blobs have one byte too many", "wrong-size", SOURCE),
     Row("A byte less in blobs", "wrong-size=less", SOURCE),
-    Row("Another manifest than its digest says", "wrong-manifest", SOURCE),
-    Row("Content-Encoding that nobody asked for", "content-encoding", SOURCE),
+    Row("A manifest that doesn't match its digest", "wrong-manifest", SOURCE),
+    Row("A Content-Encoding that wasn't requested", "content-encoding", SOURCE),
     Row("A manifest over 4 MiB", "large-manifest", SOURCE),
     Row("A manifest without an end", "endless-body=manifest", SOURCE),
     Row("A blob without an end", "endless-body=blob", SOURCE),
