@@ -65,10 +65,10 @@ through the `fault proxy <https://github.com/imageops/registry/blob/main/tests/r
 a different image each time. Then it reads what arrived from the registry itself.
 
 The page compares ``image_copy`` of this collection, with ``timeout: 5`` and otherwise its defaults, with {versions}.
-skopeo runs with ``--retry-times 3``, because ``image_copy`` retries as often by default. A tool that is still running after
+skopeo runs with ``--retry-times 3``, because ``image_copy`` retries as often by default. A tool that still runs after
 {patience} seconds is stopped.
 
-*survives* means that the tool reports success, and that the tag at the destination points to the complete, correct content.
+*survives* means that the tool reports success, and that the tag at the destination points to all of the right content.
 *wrong* means that a tag points to content that isn't the image's.
 
 Faults

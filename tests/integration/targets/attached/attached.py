@@ -12,6 +12,7 @@ import re
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -142,6 +143,27 @@ def stop(case: Case, running: Running) -> None:
         os.kill(process.pid, signal.Signals[case.stop])
 
 
+def stop_all(all_running: dict[Case, Running], is_under_way: Callable[[Case], bool]) -> None:
+    """Stop each as soon as it is under way, unless it ends after a time, and see that nothing runs after it."""
+    waiting = dict(all_running)
+    while waiting:
+        for case, running in list(waiting.items()):
+            has_ended = running.process.poll() is not None
+            if case.stop == "timeout":
+                check(not has_ended or running.process.returncode == 2, f"{case.name}: {running.printed()}")
+            else:
+                check(not has_ended, f"{case.name} ended by itself:\n{running.printed()}")
+                if is_under_way(case):
+                    stop(case, running)
+                    has_ended = True
+            if has_ended:
+                del waiting[case]
+        time.sleep(0.1)
+    all_stopped = time.monotonic()
+    for running in all_running.values():
+        say(f"{running.name}: nothing runs after {running.wait_until_nothing_runs(all_stopped):.1f} s")
+
+
 def stopped_plays() -> None:
     """Each is stopped when its copy is under way, which a line on standard error says, and none on standard output."""
     (image,) = seed(SOURCE, "single", "attached", layers=LAYERS, layer_size=64 * 1024)
@@ -157,24 +179,7 @@ def stopped_plays() -> None:
             check(all(running.process.poll() is None for running in shown), "a time-out came before the first blob")
             time.sleep(0.1)
         all_running |= {case: start(case, copying(case, image)) for case in CASES if case.stop != "timeout"}
-        waiting = dict(all_running)
-        while waiting:
-            for case, running in list(waiting.items()):
-                output = running.printed()
-                by_itself = running.process.poll() is not None
-                if case.stop == "timeout":
-                    check(not by_itself or running.process.returncode == 2, f"{case.name}: {output}")
-                    if by_itself:
-                        del waiting[case]
-                else:
-                    check(not by_itself, f"{case.name} ended by itself:\n{output}")
-                    if SHOWN.search(output):
-                        stop(case, running)
-                        del waiting[case]
-            time.sleep(0.1)
-        all_stopped = time.monotonic()
-        for running in all_running.values():
-            say(f"{running.name}: nothing runs after {running.wait_until_nothing_runs(all_stopped):.1f} s")
+        stop_all(all_running, lambda case: SHOWN.search(all_running[case].printed()) is not None)
     finally:
         for running in all_running.values():
             running.end()
@@ -210,23 +215,7 @@ def stopped_helpers() -> None:
             while case.stop == "timeout" and not file.read_text():
                 check(all_running[case].process.poll() is None, f"{case.name}: the time-out came first")
                 time.sleep(0.1)
-        waiting = dict(all_running)
-        while waiting:
-            for case, running in list(waiting.items()):
-                by_itself = running.process.poll() is not None
-                if case.stop == "timeout":
-                    if by_itself:
-                        check(running.process.returncode == 2, f"{case.name}: {running.printed()}")
-                        del waiting[case]
-                else:
-                    check(not by_itself, f"{case.name} ended by itself:\n{running.printed()}")
-                    if asked[case].read_text():
-                        stop(case, running)
-                        del waiting[case]
-            time.sleep(0.1)
-        all_stopped = time.monotonic()
-        for running in all_running.values():
-            say(f"{running.name}: nothing runs after {running.wait_until_nothing_runs(all_stopped):.1f} s")
+        stop_all(all_running, lambda case: asked[case].read_text() != "")
     finally:
         for running in all_running.values():
             running.end()
