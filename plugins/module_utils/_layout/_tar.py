@@ -127,12 +127,17 @@ def member_pieces(file: t.BinaryIO, path: str, member: Member, offset: int = 0) 
 def archive_pieces(files: t.Iterable[tuple[str, int, t.Iterable[bytes]]], path: str) -> t.Iterator[bytes]:
     """The bytes of an archive of files, given as name, size and content: the same for the same files, whenever.
 
+    Directories stand before what is in them: skopeo can only unpack those as an ordinary user that the archive has.
+
     Raises :class:`LocalFileError` where a content hasn't the size that it was given with.
     """
+    directories: set[str] = set()
     for name, size, content in files:
-        header = tarfile.TarInfo(name)
-        header.size = size
-        yield header.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
+        for directory in _parents(name):
+            if directory not in directories:
+                directories.add(directory)
+                yield _header(directory, type=tarfile.DIRTYPE, mode=0o755)
+        yield _header(name, size=size)
         written = 0
         for piece in content:
             written += len(piece)
@@ -141,3 +146,16 @@ def archive_pieces(files: t.Iterable[tuple[str, int, t.Iterable[bytes]]], path: 
             raise LocalFileError(f"{name} in {path} has {written} bytes, not {size}")
         yield bytes(-size % tarfile.BLOCKSIZE)
     yield _END
+
+
+def _parents(name: str) -> list[str]:
+    """The directories above a file, the outermost first."""
+    parts = name.split("/")[:-1]
+    return ["/".join(parts[: count + 1]) for count in range(len(parts))]
+
+
+def _header(name: str, **fields: t.Any) -> bytes:
+    header = tarfile.TarInfo(name)
+    for field, value in fields.items():
+        setattr(header, field, value)
+    return header.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")

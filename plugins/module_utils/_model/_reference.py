@@ -13,12 +13,11 @@ import typing as t
 
 from ._digest import check_digest, is_digest
 from ._errors import InvalidInput
-from ._shown import HIDDEN, quoted, without_login, without_secret
+from ._shown import HIDDEN, quoted, without_login, without_odd_port, without_secret
 
 _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*", re.ASCII)
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}", re.ASCII)
 _HOST_LABEL = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?", re.ASCII)
-_NO_PORT = re.compile(r":(?!//|[0-9]*(?:/|$))[^/\[\]]+(?=/|$)", re.ASCII)
 _IPV6_HOST = re.compile(r"\[[a-fA-F0-9:]+(?:\.[0-9.]+)?\]", re.ASCII)
 
 _A_REPOSITORY = "Give a name such as team/app"
@@ -176,8 +175,7 @@ def check_registry(text: object) -> str:
             "malformed registry, which isn't shown: it has a login in front of '@'",
             hint="Give user name and secret in username and password, and only host[:port] in registry",
         )
-    # What stands where the port should may be the second part of a login.
-    shown = quoted(_NO_PORT.sub(f":{HIDDEN}", text))
+    shown = quoted(without_odd_port(text))
     if "://" in text:
         raise InvalidInput(
             f"malformed registry {shown}: give host[:port] without a scheme (and plain_http for a registry without TLS)"

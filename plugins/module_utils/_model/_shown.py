@@ -17,6 +17,7 @@ _LONGEST = 160
 _DIGEST = re.compile(r"@(?:sha[0-9]+:[^@]*|[a-z0-9+._-]+:[0-9a-fA-F]{32,})\Z", re.ASCII)
 _CONTENT = re.compile(r".*?(?:[\r\n\0]|-----BEGIN )|\s*(?:[{\[]|LS0tLS1|eyJ|M[A-P][A-Za-z0-9+/]{60,}={0,2}\Z)")
 """What is no path: lines, PEM, JSON, either in base64, and keys in base64 (DER)."""
+_NO_PORT = re.compile(r":(?!//|[0-9]*(?:/|$))[^/\[\]]+(?=/|$)", re.ASCII)
 _LONGEST_PATH = 4096
 _MOST_LOGGED = 20
 """Entries of a list in the system's log."""
@@ -41,6 +42,11 @@ def without_login(text: str) -> str:
         scheme, mark, _secret = login.partition("://")
         rest = f"{scheme if mark else ''}{mark}{HIDDEN}@{name}"
     return rest + (digest[0] if digest else "")
+
+
+def without_odd_port(text: str) -> str:
+    """A registry, to be shown, without what stands where a port should: it may be the second part of a login."""
+    return _NO_PORT.sub(f":{HIDDEN}", text)
 
 
 def without_secret(text: str) -> str:
@@ -81,7 +87,9 @@ def shown_options(value: t.Any, paths: t.Collection[str], name: str = "") -> t.A
         return [shown_options(inner, paths, name) for inner in value]
     if not isinstance(value, str):
         return value
-    return HIDDEN if name in paths and is_content(value) else without_login(value)
+    if name in paths and is_content(value):
+        return HIDDEN
+    return without_login(without_odd_port(value) if name == "registry" else value)
 
 
 def abridged(value: t.Any) -> t.Any:

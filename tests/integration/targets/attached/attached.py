@@ -119,7 +119,7 @@ def asking(case: Case, auth_file: str) -> Plain:
 
 
 def start(case: Case, task_of_it: Plain, **environment: str) -> Running:
-    here = f"ansible_python_interpreter={sys.executable}"
+    here = f"ansible_python_interpreter='{sys.executable}'"
     # In place there is no lease: the target in_place stops what runs so.
     hosts = private_file(
         "hosts",

@@ -40,7 +40,7 @@ def rules_hold() -> None:
     here = private_file(
         "where",
         "here ansible_connection=local\n"
-        f"other ansible_connection=local ansible_python_interpreter={sys.executable}\n"
+        f"other ansible_connection=local ansible_python_interpreter='{sys.executable}'\n"
         "mine ansible_connection=local ansible_python_interpreter='{{ ansible_playbook_python }}'\n",
     )
     told(
@@ -71,7 +71,7 @@ def debugging_leads_to_a_payload() -> None:
     here = private_file(
         "where",
         "here ansible_connection=local ansible_python_interpreter='{{ ansible_playbook_python }}' "
-        f"ansible_remote_tmp={temporary}\n",
+        f"ansible_remote_tmp='{temporary}'\n",
     )
     told([({}, ".*ANSIBLE_KEEP_REMOTE_FILES is on")], here, environment={"ANSIBLE_KEEP_REMOTE_FILES": "1"})
     check(bool(list(temporary.rglob("AnsiballZ_registry_info.py"))), "no payload was kept")
@@ -80,7 +80,7 @@ def debugging_leads_to_a_payload() -> None:
 def without_requests_there_is_a_payload() -> None:
     """An import that fails in Ansible's own Python is silent there; the module says what is missing."""
     missing = private_file("without/requests.py", "raise ImportError('hidden by this test')\n")
-    here = private_file("where", f"here ansible_connection=local ansible_python_interpreter={sys.executable}\n")
+    here = private_file("where", f"here ansible_connection=local ansible_python_interpreter='{sys.executable}'\n")
     environment = {"PYTHONPATH": str(missing.parent)}
     expected = "runs as a payload: ImportError: hidden by this test"
     done = told([({}, expected)], here, environment=environment)

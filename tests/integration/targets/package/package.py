@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 
@@ -131,7 +132,7 @@ def first_promotion() -> None:
     """Follow the section of the README: a vault, a look at what would change, the promotion, and nothing more to do."""
     password = private_file("plain.yml", f'vault_prod_password: "{REGISTRIES[DESTINATION]["password"]}"\n')
     vault = OUTPUT / "vault.yml"
-    run("ansible-vault", "create", "--skip-tty-check", str(vault), EDITOR=f"cp {password}")
+    run("ansible-vault", "create", "--skip-tty-check", str(vault), EDITOR=shlex.join(["cp", str(password)]))
     password.unlink()
     check(vault.read_text(encoding="utf-8").startswith("$ANSIBLE_VAULT;"), "the vault isn't encrypted")
     play = str(private_file("promote.yml", example("role: imageops.registry.promote")))

@@ -247,6 +247,17 @@ def test_the_content_of_a_file_is_not_shown_among_options(name: str) -> None:
     assert shown_options({name: PEM}, options_with_paths(ONE_END)) == {name: "********"}
 
 
+def test_the_second_half_of_a_login_in_the_place_of_a_port_is_not_shown_among_options() -> None:
+    given = {"registry": "main:Sup3rS3cret", "source": {"registry": "main:Sup3rS3cret/a"}, "tag": "a:b"}
+    assert shown_options(given, ()) == {
+        "registry": "main:********",
+        "source": {"registry": "main:********/a"},
+        "tag": "a:b",
+    }
+    for fine in ("r.example:5000", "[::1]:5000", "[::1]", "https://r.example:5000"):
+        assert shown_options({"registry": fine}, ()) == {"registry": fine}
+
+
 def test_the_content_of_a_file_in_the_place_of_a_download_is_not_shown(tmp_path: pathlib.Path) -> None:
     task = t.cast(t.Any, type("Task", (), {"params": {"dest": f"{tmp_path}/{PEM}"}, "check_mode": False}))
     with pytest.raises(LocalFileError, match="^dest: the path of a file is wanted") as caught:
