@@ -4,6 +4,8 @@
 # Everything that these commands make is in .build, which can be removed at any time.
 
 PYTHON ?= python3
+# They would hide the modules of tools, or their texts.
+unexport PYTHONSAFEPATH PYTHONOPTIMIZE
 
 .PHONY: help test unit integration lint format generate docs demo bench soak guards release clean
 
@@ -56,7 +58,11 @@ release:
 	@$(PYTHON) tools/release.py $(ARGS)
 
 clean:
-	@build="$${BUILD_DIR:-.build}"; for state in "$$build"/demo/registries "$$build"/soak/*/registries "$$build"/registries/*; do \
+	@build="$${BUILD_DIR:-.build}"; \
+	if [ -d "$$build" ] && [ -n "$$(ls -A "$$build")" ] && [ ! -e "$$build"/lock ]; then \
+	    echo "$$build is not a directory of these commands: it has no file lock. Remove it yourself." >&2; exit 1; \
+	fi; \
+	for state in "$$build"/demo/registries "$$build"/soak/*/registries "$$build"/registries/*; do \
 	    [ ! -e "$$state/registries.json" ] || \
 	    "$$build"/venv/registries/bin/python tests/registries/registries.py stop --state "$$state" >/dev/null; \
 	done; rm -rf "$$build" && echo "Removed $$build."

@@ -84,7 +84,7 @@ def gates(files: Mapping[str, Counted]) -> Iterator[Gate]:
     border = _below(files, BORDER)
     packages = sorted({PurePosixPath(name).parts[1] for name in utils})
     if not utils or any(not _below(files, [part]) for part in BORDER):
-        raise ValueError("parts of plugins weren't measured")
+        raise ValueError("parts of plugins were not measured")
     yield Gate(MODULE_UTILS, WHOLE_LEAST, utils)
     for package in packages:
         yield Gate(f"{MODULE_UTILS}/{package}", PACKAGE_LEAST, _below(files, [f"{MODULE_UTILS}/{package}"]))

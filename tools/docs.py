@@ -26,7 +26,7 @@ default_role = "any"
 highlight_language = "YAML+Jinja"
 nitpicky = False
 
-# The pages of ansible-core are on another site, whose list of labels isn't fetched.
+# The pages of ansible-core are on another site, whose list of labels is not fetched.
 ELSEWHERE = {"action_plugins", "ansible_configuration_settings", "common_return_values"}
 
 

@@ -115,7 +115,7 @@ def stale() -> Iterator[str]:
             lines = zip(path.read_text(encoding="utf-8").splitlines(), wanted.splitlines())
             line = next((number for number, (is_, should) in enumerate(lines, 1) if is_ != should), 1)
             name = path.relative_to(ROOT).as_posix()
-            yield f"{name}:{line}: isn't what tools/shared says; change it there, and run: make generate"
+            yield f"{name}:{line}: is not what tools/shared says; change it there, and run: make generate"
     except Mistake as error:
         yield str(error)
 

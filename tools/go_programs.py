@@ -43,6 +43,6 @@ def actionlint() -> Path | None:
     else:
         reason = "Go is missing, with which actionlint is built, which checks .github/workflows."
     if os.environ.get("REQUIRE_OPTIONAL"):
-        raise Failed(f"{reason} REQUIRE_OPTIONAL is set, so it can't be left out.")
+        raise Failed(f"{reason} REQUIRE_OPTIONAL is set, so it cannot be left out.")
     say(f"{reason} It is left out.")
     return None

@@ -95,7 +95,7 @@ def build_optional() -> None:
     missing = missing_optional(directory)
     if missing and os.environ.get("REQUIRE_OPTIONAL"):
         raise Failed(
-            f"REQUIRE_OPTIONAL is set, and {' and '.join(missing)} can't be used: install Go, with which "
+            f"REQUIRE_OPTIONAL is set, and {' and '.join(missing)} cannot be used: install Go, with which "
             f"tests/registries/install-optional.sh builds them, or put them into {directory}."
         )
 
@@ -204,7 +204,7 @@ def run_targets(label: str, stream: Stream, venv: Path, count: Count) -> None:
     if unknown or (status and not bad):
         bad |= unknown or {"ansible-test"}
         say(running.shorten(output))
-        say(f"ansible-test ended with status {status}, and doesn't say that all targets passed.")
+        say(f"ansible-test ended with status {status}, and does not say that all targets passed.")
     count.add(len(passed - bad), len(bad))
     say(f"integration targets, {label}: {len(passed - bad)} passed, {len(bad)} failed ({running.since(started)})")
     if bad:

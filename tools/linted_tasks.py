@@ -171,7 +171,7 @@ def mistakes_of_rules(arguments: Options, good: Options) -> Iterator[Mistake]:
         yield Mistake(f"neither {' nor '.join(alternatives)}", others, f"is required: {', '.join(alternatives)}")
     for first, second, *_others in arguments["mutually_exclusive"]:
         both = {name: value_of(name, options[name]) for name in beside(arguments, (first, second))}
-        yield Mistake(f"{first} and {second}", {**good, **both}, f"{second} can't be given beside {first}")
+        yield Mistake(f"{first} and {second}", {**good, **both}, f"{second} cannot be given beside {first}")
     for name, value, others, *_any in arguments.get("required_if", ()):
         alone = {**without(good, *others), name: value}
         yield Mistake(f"{name} without {others[0]}", alone, f"{others[0]} must be given")

@@ -136,6 +136,8 @@ def sync(destination: Path = COPY) -> None:
             before.st_mode,
         )
         if not same:
+            if copy.is_dir():
+                shutil.rmtree(copy)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, copy)
     for directory, _directories, _files in os.walk(destination, topdown=False):

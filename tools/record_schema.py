@@ -87,7 +87,7 @@ def wrong() -> Iterator[str]:
     for what, statement in changed(records.FAILED):
         is_valid = schema.is_valid(statement)
         if is_valid != is_read(statement["predicate"]):
-            yield f"{SCHEMA}: it {'accepts' if is_valid else 'refuses'} a record {what}, and the reader doesn't"
+            yield f"{SCHEMA}: it {'accepts' if is_valid else 'refuses'} a record {what}, and the reader does not"
 
 
 def sample() -> Iterator[str]:

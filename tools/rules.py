@@ -167,7 +167,7 @@ def wrong_in_room(room: str, found: Import) -> Iterator[str]:
         yield f"imports {found.name} from outside of module_utils"
     elif found.level == 2:
         if top not in ROOMS or ROOMS.index(top) >= ROOMS.index(room):
-            yield f"imports {found.name}, and {top} isn't below {room}"
+            yield f"imports {found.name}, and {top} is not below {room}"
         elif room in PORT_ONLY and top in BEHIND_PORT:
             yield f"imports {found.name}: {room} knows registries by _end only"
 
@@ -177,7 +177,7 @@ def version() -> Iterator[str]:
     galaxy = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))["version"]
     text = (ROOT / VERSION).read_text(encoding="utf-8")
     if f'VERSION = "{galaxy}"' not in text.splitlines():
-        yield f"{VERSION}: the version isn't {galaxy}, which galaxy.yml has"
+        yield f"{VERSION}: the version is not {galaxy}, which galaxy.yml has"
 
 
 def package() -> Iterator[str]:
@@ -199,7 +199,7 @@ def package() -> Iterator[str]:
     }
     for name in sorted(built ^ wanted):
         if name in built:
-            yield f"galaxy.yml: add {name} to build_ignore, because users don't need it"
+            yield f"galaxy.yml: add {name} to build_ignore, because users do not need it"
         else:
             yield f"galaxy.yml: {name} is missing in the package"
     yield from leaving(ROOT, built & wanted)

@@ -30,6 +30,7 @@ attributes:
     details:
       - C(ansible-lint) checks the options of tasks, but doesn't read C(module_defaults). It reports no missing option if all modules have
         that option, such as O(registry).
+      - By default, C(ansible-lint) reports what it finds in options as a warning, and exits with 0. With C(--strict), it fails.
       - "If C(module_defaults) sets another option that the module requires, add C(# noqa: args[module]) to the task."
   platform:
     description: The operating systems of the hosts on which the module runs.
@@ -63,6 +64,7 @@ attributes:
     details:
       - C(ansible-lint) checks the options of tasks, but doesn't read C(module_defaults). It reports no missing option if all modules have
         that option, such as O(registry).
+      - By default, C(ansible-lint) reports what it finds in options as a warning, and exits with 0. With C(--strict), it fails.
       - "If C(module_defaults) sets another option that the module requires, add C(# noqa: args[module]) to the task."
   platform:
     description: The operating systems of the hosts on which the module runs.

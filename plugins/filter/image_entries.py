@@ -29,7 +29,7 @@ def image_entries(
     try:
         return _entries.image_entries(references, prefix=prefix, registries=registries, registry=registry)
     except RegistryError as error:
-        raise AnsibleFilterError(f"The filter imageops.registry.image_entries can't be applied: {error}") from error
+        raise AnsibleFilterError(f"The filter imageops.registry.image_entries cannot be applied: {error}") from error
 
 
 class FilterModule:

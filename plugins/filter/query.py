@@ -35,7 +35,7 @@ def query(data: t.Any, expression: t.Any) -> t.Any:
         plain = to_plain(data)
     except RecursionError as error:
         raise AnsibleFilterError(
-            "The filter imageops.registry.query can't take data that is nested so deep, or that contains itself."
+            "The filter imageops.registry.query cannot take data that is nested so deep, or that contains itself."
         ) from error
     try:
         return jmespath.search(text, plain)
@@ -51,7 +51,7 @@ def query(data: t.Any, expression: t.Any) -> t.Any:
         reason = reason.replace(", for expression", "")
     except RecursionError:
         reason = "it is nested too deep"
-    raise AnsibleFilterError(f"The JMESPath expression {_shortened(repr(text))} can't be evaluated: {reason}.")
+    raise AnsibleFilterError(f"The JMESPath expression {_shortened(repr(text))} cannot be evaluated: {reason}.")
 
 
 def to_plain(value: t.Any) -> t.Any:

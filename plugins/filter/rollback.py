@@ -48,13 +48,13 @@ def _read(path: str, result: t.Mapping[str, t.Any]) -> tuple[Record, str]:
     content = result.get("content")
     if not isinstance(content, str):
         hint = "" if path.startswith("/") else "Give its absolute path"
-        raise InvalidInput(f"record: {path} can't be read: {result.get('msg') or 'no reason is given'}", hint=hint)
+        raise InvalidInput(f"record: {path} cannot be read: {result.get('msg') or 'no reason is given'}", hint=hint)
     try:
         return parse_record(base64.b64decode(content)), path.rpartition("/")[2]
     except binascii.Error:
-        raise InvalidInput(f"record: {path} isn't the record of a promotion: it can't be decoded") from None
+        raise InvalidInput(f"record: {path} is not the record of a promotion: it cannot be decoded") from None
     except InvalidInput as error:
-        raise InvalidInput(f"record: {path} isn't the record of a promotion: {error.reason}") from None
+        raise InvalidInput(f"record: {path} is not the record of a promotion: {error.reason}") from None
 
 
 def rollback_result(plan: Plain, copied: Plain, removed: Plain, recorded: Plain | None = None) -> Plain:

@@ -312,7 +312,7 @@ def source_finder(task: Task, local: BlobSource | None) -> SourceOf:
 
     def no_source(group: BlobGroup, digest: str) -> BlobSource:
         raise InvalidInput(
-            "it isn't there, and nothing is given to upload it from",
+            "it is not there, and nothing is given to upload it from",
             hint="Give source, path, content or content_base64",
         ).within(f"upload blob {digest} to {task.params['registry']}/{group.repository}")
 

@@ -158,6 +158,8 @@ options:
     default: fail
 seealso:
   - module: imageops.registry.image_copy
+  - ref: ansible_collections.imageops.registry.docsite.verify_signatures
+    description: How to promote only images that a trusted key has signed.
   - ref: ansible_collections.imageops.registry.docsite.air_gap
     description: How to bring images to a registry without a connection to the source.
 """
@@ -516,7 +518,7 @@ not_reverted:
     reason:
       description: Why it could not be moved back, in one sentence.
       type: str
-      sample: "Cannot delete prod.example/team/app:1.4.2: the registry can't delete a tag alone."
+      sample: "Cannot delete prod.example/team/app:1.4.2: the registry cannot delete a tag alone."
 given_up:
   description: Attempts that failed harmlessly, such as a refused mount. The content arrived another way.
   returned: success, and failure of single images
@@ -525,7 +527,7 @@ given_up:
   sample:
     - repository: team/app
       digest: sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
-      given_up: ["The registry didn't mount the blob from team/base."]
+      given_up: ["The registry did not mount the blob from team/base."]
   contains:
     repository:
       description: The repository.
@@ -539,7 +541,7 @@ given_up:
       description: The attempts, each in a sentence.
       type: list
       elements: str
-      sample: ["The registry didn't mount the blob from team/base."]
+      sample: ["The registry did not mount the blob from team/base."]
 failures:
   description: What could not be copied, and why. The rest of the result is returned as well.
   returned: failure of single images
@@ -547,7 +549,7 @@ failures:
   elements: dict
   sample:
     - reference: dev.example:5000/team/app:1.4.2
-      msg: "dev.example:5000/team/app:1.4.2 isn't at the source. Check repository and tag."
+      msg: "dev.example:5000/team/app:1.4.2 is not at the source. Check repository and tag."
   contains:
     reference:
       description: The image at the source.

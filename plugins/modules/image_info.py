@@ -32,6 +32,8 @@ seealso:
   - module: imageops.registry.manifest_info
   - module: imageops.registry.signature_info
   - module: imageops.registry.image_diff_info
+  - ref: ansible_collections.imageops.registry.docsite.gates
+    description: How to promote only images that meet your conditions.
 """
 
 EXAMPLES = r"""
@@ -166,7 +168,7 @@ images:
         images:
           description:
             - Each image that can run, which is each manifest with the config of an image. For an index, its children without attestations.
-            - C(config) is null if the config has more than 4 MiB or isn't a JSON object. The values that come from it are then unknown, and a
+            - C(config) is null if the config has more than 4 MiB or is not a JSON object. The values that come from it are then unknown, and a
               gate that names them fails.
           type: list
           elements: dict

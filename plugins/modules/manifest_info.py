@@ -167,7 +167,7 @@ images:
           type: str
           sample: linux/amd64
     config:
-      description: The config of an image as a dictionary. Empty for an index, and if the config isn't a JSON object.
+      description: The config of an image as a dictionary. Empty for an index, and if the config is not a JSON object.
       returned: when O(include) has V(config)
       type: dict
       sample: {os: linux, architecture: amd64, config: {Labels: {org.opencontainers.image.revision: 5e1c571}}}

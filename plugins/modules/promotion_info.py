@@ -281,7 +281,7 @@ unreadable:
   elements: dict
   sample:
     - source_of_record: /var/lib/promotions/20260531T120000Z-5f3c9a10.promotion.json
-      reason: the statement isn't valid JSON, or has a key twice
+      reason: the statement is not valid JSON, or has a key twice
   contains:
     source_of_record:
       description: Where it is. The path of the file, or the reference of the attached manifest.
@@ -290,7 +290,7 @@ unreadable:
     reason:
       description: Why it can't be read.
       type: str
-      sample: the statement isn't valid JSON, or has a key twice
+      sample: the statement is not valid JSON, or has a key twice
 # generated: failures of_tags and_digests each task
 failures:
   description: What failed, and why. The rest of the result is returned as well.
@@ -379,11 +379,11 @@ def look(task: Task) -> dict[str, t.Any]:
     params = task.params
     if params["newest"] is not None and params["newest"] < 1:
         raise InvalidInput(
-            f"newest: {params['newest']} isn't a number of records", hint="Give 1 or more, or leave it out"
+            f"newest: {params['newest']} is not a number of records", hint="Give 1 or more, or leave it out"
         )
     looks = [] if params["path"] is None else [in_directory(params["path"])]
     if looks and not looks[0].exists:
-        task.module.warn(f"The directory of records {params['path']} isn't there.")
+        task.module.warn(f"The directory of records {params['path']} is not there.")
     failures: list[dict[str, t.Any]] = []
     if params["repository"] is not None or params["images"] is not None:
         names = image_names(params)

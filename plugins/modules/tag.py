@@ -84,7 +84,7 @@ options:
         type: dict
   delete_manifest:
     description:
-      - With O(state=absent), whether to delete the manifest if the registry can't delete a tag alone. This also removes B(all other tags) that
+      - With O(state=absent), whether to delete the manifest if the registry cannot delete a tag alone. This also removes B(all other tags) that
         point to the manifest.
     type: bool
     default: false
@@ -134,7 +134,7 @@ EXAMPLES = r"""
         digest: sha256:9d1ae52d4dd6f0c5a4d3f6f2a3bbd2ad70b1c8d5a0ef1b1f8d3cb6e2b7a10c44
     verify: true
 
-# Fails if the registry can't delete a tag alone. One example is distribution 2.8.
+# Fails if the registry cannot delete a tag alone. One example is distribution 2.8.
 - name: Remove a tag
   imageops.registry.tag:
     registry: registry.example:5000
@@ -144,7 +144,7 @@ EXAMPLES = r"""
     tag: old
     state: absent
 
-# If the registry can't delete a tag alone, this also removes all other tags of the manifest.
+# If the registry cannot delete a tag alone, this also removes all other tags of the manifest.
 - name: Remove a tag from any registry
   imageops.registry.tag:
     registry: registry.example:5000
@@ -231,8 +231,8 @@ failures:
       returned: when known
       type: str
     needs_delete_manifest:
-      description: V(true) if only O(delete_manifest=true) can remove the tag, because the registry can't delete a tag alone.
-      returned: O(state=absent), and the registry can't delete a tag alone
+      description: V(true) if only O(delete_manifest=true) can remove the tag, because the registry cannot delete a tag alone.
+      returned: O(state=absent), and the registry cannot delete a tag alone
       type: bool
     repository:
       description: The repository.

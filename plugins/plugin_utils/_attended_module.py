@@ -169,6 +169,6 @@ class _Watcher:
         if not self._warned and not self._over.is_set():
             self._warned = True
             display.warning(
-                f"{self._label}: can't check on the module while it runs. The module ends itself if no check "
+                f"{self._label}: cannot check on the module while it runs. The module ends itself if no check "
                 f"succeeds for {LEASE_SECONDS:.0f} seconds: {why}"
             )

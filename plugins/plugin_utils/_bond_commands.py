@@ -15,7 +15,7 @@ import typing as t
 
 _LOOK = """( for place in {places}; do
 if cd "$place" 2>/dev/null; then touch -c lease && {{ cat state 2>/dev/null || :; }}; exit; fi
-if [ -d "$place" ]; then echo "$place can't be entered" >&2; exit 1; fi
+if [ -d "$place" ]; then echo "$place cannot be entered" >&2; exit 1; fi
 done )"""
 
 _CANCEL = """( begun=

@@ -78,7 +78,7 @@ class InPlace(ActionBase):
         if outcome.status < 0:
             outcome = self._failure(outcome.status, self._killed_by(-outcome.status))
         elif outcome.status == NOT_BOUND and not outcome.stdout:
-            outcome = self._failure(NOT_BOUND, self._not_started("the kernel doesn't end a process with its parent"))
+            outcome = self._failure(NOT_BOUND, self._not_started("the kernel does not end a process with its parent"))
         out, err = outcome.stdout, outcome.stderr
         stdout, stderr = (to_text(output, errors="surrogate_then_replace") for output in (out, err))
         return {

@@ -73,9 +73,9 @@ def _why_not_wanted(action: ActionBase, *places: dict[str, t.Any]) -> str:
 
 def _why_not_possible(module: str) -> str:
     if sys.platform != "linux":
-        return "Ansible doesn't run on Linux"
+        return "Ansible does not run on Linux"
     if parent_of(os.getpid()) != os.getppid():
-        return "/proc doesn't show this process"
+        return "/proc does not show this process"
     if _core_internals.PROBLEM:
         return f"this release of ansible-core is unknown ({_core_internals.PROBLEM})"
     return problem(module)
@@ -110,7 +110,7 @@ def _why_limited(action: ActionBase, host_vars: dict[str, t.Any]) -> str:
 def _why_other_environment(action: ActionBase) -> str:
     for name in environment_of(action):
         if not _NAME.fullmatch(name):
-            return f"environment sets {name!r}, which isn't a valid name of a variable"
+            return f"environment sets {name!r}, which is not a valid variable name"
         if any(fnmatch.fnmatchcase(name, pattern) for pattern in _FOR_NEW_PROCESSES):
             return f"environment sets {name}"
     return ""

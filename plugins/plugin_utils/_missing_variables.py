@@ -25,5 +25,5 @@ def sentence(needed: t.Sequence[str], given: t.Sequence[str]) -> str:
     for name in missing:
         near = difflib.get_close_matches(name, others, n=1, cutoff=NEAR)
         if near:
-            parts.append(f"{near[0]} isn't known: perhaps {name} is meant.")
+            parts.append(f"{near[0]} is not known: perhaps {name} is meant.")
     return " ".join(parts)

@@ -42,15 +42,17 @@ class PlanAction(AttendedModule):
         if not path:
             raise AnsibleError(f"{name} is empty. {_EXPECTED}")
         if is_content(path):
-            raise AnsibleError(f"{name} is text, not a path. {_EXPECTED} from_json turns the text into that result.")
+            raise AnsibleError(
+                f"{name} is text, not a path. {_EXPECTED} To convert the text, use the filter from_json."
+            )
         try:
             plan = self._loader.load_from_file(self._found(path), cache="none", unsafe=True)
         except AnsibleFileNotFound:
-            raise AnsibleError(f"{name}: {path} isn't there on the controller. {_EXPECTED}") from None
+            raise AnsibleError(f"{name}: {path} is not there on the controller. {_EXPECTED}") from None
         except (AnsibleError, OSError, RecursionError, ValueError):
-            raise AnsibleError(f"{name}: {path} can't be read, or is neither JSON nor YAML. {_EXPECTED}") from None
+            raise AnsibleError(f"{name}: {path} cannot be read, or is neither JSON nor YAML. {_EXPECTED}") from None
         if not isinstance(plan, Mapping):
-            raise AnsibleError(f"{name}: {path} doesn't contain a mapping. {_EXPECTED}")
+            raise AnsibleError(f"{name}: {path} does not contain a mapping. {_EXPECTED}")
         return plan
 
     def _found(self, path: str) -> str:

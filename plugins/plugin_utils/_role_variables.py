@@ -30,7 +30,7 @@ _OTHER_NAMES = tuple(alias for option in ONE_END.values() for alias in option.ge
 """What modules, and so ``module_defaults`` of a play, call some of them besides."""
 _PLACE = re.compile(
     r"(?P<option>[a-z_]+)(?:\.(?P<suboption>[a-z_]+))?(?:[\[.][\]\[a-z_0-9.]+)?"
-    r"(?=: | (?:must|has|is|can't|takes|goes|mends)\b)"
+    r"(?=: | (?:must|has|is|are|does|cannot|takes|goes|mends)\b)"
 )
 """An option, and where in it, that a sentence of a module begins with."""
 _ON_ERROR: Plain = {"type": "str", "choices": ["fail", "continue"]}
@@ -152,7 +152,7 @@ class RoleVariables(t.NamedTuple):
                 if key not in CONNECTION_OPTIONS:
                     near = difflib.get_close_matches(str(key), CONNECTION_OPTIONS, n=1)
                     hint = f"Perhaps {near[0]} is meant" if near else f"Its keys can be {', '.join(CONNECTION_OPTIONS)}"
-                    return f"{name} has the key {key}, which isn't a connection option. {hint}."
+                    return f"{name} has the key {key}, which is not a connection option. {hint}."
             if value.get("registry") in (None, ""):
                 return f"{name} has no registry. Give it as host or host:port, such as {{registry: prod.example}}."
             empty = next((option for option in _NEVER_EMPTY if value.get(option) == ""), "")

@@ -23,7 +23,7 @@ SPDX-License-Identifier: GPL-3.0-or-later
 
 # How fast it is
 
-Written by `make bench`; don't edit it. It runs this collection and the tools that people shell out to in turn, on the
+Written by `make bench`; do not edit it. It runs this collection and the tools that people shell out to in turn, on the
 same work, against the same registries. skopeo is that of Debian, with `--all --preserve-digests`. crane, regctl and
 oras (with `--recursive`) take part where they are on the `PATH`, in `~/go/bin`, or where
 `tests/benchmark/install-peers.sh` builds them with Go.

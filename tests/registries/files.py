@@ -17,7 +17,7 @@ from errors import HarnessError
 def write_private(path: Path, content: bytes) -> None:
     """Replace ``path`` atomically; mode 0600. A device such as /dev/null would be gone then, and is refused."""
     if path.exists() and not path.is_file():
-        raise HarnessError(f"{path} isn't a regular file.")
+        raise HarnessError(f"{path} is not a regular file.")
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp gives 0600
     try:
         with os.fdopen(descriptor, "wb") as stream:

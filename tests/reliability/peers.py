@@ -69,7 +69,7 @@ skopeo runs with ``--retry-times 3``, because ``image_copy`` retries as often by
 {patience} seconds is stopped.
 
 *survives* means that the tool reports success, and that the tag at the destination points to all of the right content.
-*wrong* means that a tag points to content that isn't the image's.
+*wrong* means that a tag points to content that is not the image's.
 
 Faults
 ------
@@ -81,7 +81,7 @@ Faults
 Wrong content
 -------------
 
-Here, failing is correct: the source doesn't deliver what it promises.
+Here, failing is correct: the source does not deliver what it promises.
 
 {wrong}
 """
@@ -133,8 +133,8 @@ WRONG = [
     Row("Wrong bytes in blobs", "wrong-bytes", SOURCE),
     Row("Blobs have one byte too many", "wrong-size", SOURCE),
     Row("A byte less in blobs", "wrong-size=less", SOURCE),
-    Row("A manifest that doesn't match its digest", "wrong-manifest", SOURCE),
-    Row("A Content-Encoding that wasn't requested", "content-encoding", SOURCE),
+    Row("A manifest that does not match its digest", "wrong-manifest", SOURCE),
+    Row("A Content-Encoding that was not requested", "content-encoding", SOURCE),
     Row("A manifest over 4 MiB", "large-manifest", SOURCE),
     Row("A manifest without an end", "endless-body=manifest", SOURCE),
     Row("A blob without an end", "endless-body=blob", SOURCE),
@@ -297,7 +297,7 @@ class Bench:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-                return 1, f"it hasn't ended after {PATIENCE:g} seconds"
+                return 1, f"it has not ended after {PATIENCE:g} seconds"
             output.seek(0)
             return process.returncode, shortened(output.read())
 

@@ -142,7 +142,7 @@ def kill_often(rig: Rig) -> str:
     def run() -> bool:
         ended = rig.engine.run(params)
         if not ended.killed and not ended.succeeded:
-            raise Problem(f"a run that wasn't killed failed:\n{ended.output[:2000]}")
+            raise Problem(f"a run that was not killed failed:\n{ended.output[:2000]}")
         return not ended.killed
 
     with Reader(rig.destination_address, old_or_new(members)) as reader:

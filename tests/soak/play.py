@@ -238,8 +238,8 @@ class Play:
             for referrer in referrers:
                 path = f"{repository}@{referrer.digest}"
                 if referrer.digest not in listed:
-                    raise Problem(f"{path} isn't in the list of what refers to {subject}")
+                    raise Problem(f"{path} is not in the list of what refers to {subject}")
                 found = client.manifest(repository, referrer.digest)
                 if found is None or digest_of(found) != referrer.digest:
-                    raise Problem(f"{path} isn't there, and is in the list of what refers to {subject}")
+                    raise Problem(f"{path} is not there, and is in the list of what refers to {subject}")
                 client.check(repository, found, path)

@@ -75,12 +75,12 @@ class Client:
             below = self.manifest(repository, child["digest"])
             place = f"{path} -> {child['digest']}"
             if below is None or digest_of(below) != child["digest"]:
-                raise Problem(f"{place}: this manifest isn't there")
+                raise Problem(f"{place}: this manifest is not there")
             self.check(repository, below, place)
         for blob in [*([document["config"]] if "config" in document else []), *document.get("layers", ())]:
             status, _body, length = self.ask("HEAD", f"/v2/{repository}/blobs/{blob['digest']}")
             if (status, length) != (200, blob["size"]):
-                raise Problem(f"{path} -> {blob['digest']}: this blob isn't there ({status}, {length} bytes)")
+                raise Problem(f"{path} -> {blob['digest']}: this blob is not there ({status}, {length} bytes)")
 
     def check_tag(self, watched: Watched) -> str:
         """That a tag points to one of its digests with all content. Returns that digest. Raises :class:`Problem`."""

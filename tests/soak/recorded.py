@@ -151,7 +151,7 @@ class Recorded:
         proxy.settle()
         if not ended.killed:
             if not ended.succeeded:
-                raise Problem(f"a run that wasn't killed failed:\n{ended.output[:2000]}")
+                raise Problem(f"a run that was not killed failed:\n{ended.output[:2000]}")
             return False
         self._check_begun(killer.moved)
         return True
@@ -175,7 +175,7 @@ class Recorded:
         (found,) = ended_ones.values()
         wanted = {place: (manifest.digest, self._new[place]) for place, manifest in self._old.items()}
         if _moves(found) != wanted:
-            raise Problem(f"the record doesn't say what all tags pointed to before:\n{json.dumps(found, indent=1)}")
+            raise Problem(f"the record does not say what all tags pointed to before:\n{json.dumps(found, indent=1)}")
         self._check_served({place: {new} for place, (_old, new) in wanted.items()})
 
     def refuse(self, at: int) -> None:
@@ -207,7 +207,7 @@ class Recorded:
             try:
                 found[path.name] = json.loads(path.read_text(encoding="utf-8"))["predicate"]
             except (ValueError, KeyError) as error:
-                raise Problem(f"{path.name} isn't a whole record: {error}") from None
+                raise Problem(f"{path.name} is not a whole record: {error}") from None
         return Kept(found, sorted(path.name for path in self._directory.iterdir()))
 
     def _check_begun(self, moved: set[Tag]) -> None:

@@ -16,7 +16,7 @@ class CancelRefused(Fault):
     """An account that may push and not delete can't cancel its uploads either."""
 
     name = "cancel-refused"
-    summary = "uploads can't be cancelled"
+    summary = "uploads cannot be cancelled"
 
     def before(self, request: Request) -> Answer | None:
         if (request.method, request.kind) != ("DELETE", "session"):

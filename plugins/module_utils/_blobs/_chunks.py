@@ -90,7 +90,9 @@ class ChunkedUpload:
         if error.status == 416 and not begin:
             # Nothing can be out of step yet: GHCR says so that a chunk is too large.
             facts = {name: getattr(error, name) for name in ("method", "url", "status", "errors")}
-            return BodyTooLarge(f"the registry doesn't take a chunk of {length} bytes", **facts).within(error.operation)
+            return BodyTooLarge(f"the registry does not take a chunk of {length} bytes", **facts).within(
+                error.operation
+            )
         if error.status in (401, 403):
             # Firewalls in front of registries forbid PATCH so. An account that may not push is refused the whole, too.
             return error if 202 in self._answers or error.temporary else _no_chunks(error)
@@ -142,5 +144,5 @@ def _stuck(error: RegistryError) -> RegistryError:
 
 def _no_chunks(error: RegistryError) -> RegistryError:
     return ChunksRefused(
-        f"the registry doesn't take it in chunks: {error.reason}", hint=error.hint, **error.answer()
+        f"the registry does not take it in chunks: {error.reason}", hint=error.hint, **error.answer()
     ).within(error.operation)

@@ -126,7 +126,7 @@ class Deletions(t.Generic[Key]):
             self.accepted(key, is_there)
         elif is_still_there(is_there):
             raise Unsupported(
-                "the registry answers that it isn't there, although it is", hint="It may not offer deletes"
+                "the registry answers that it is not there, although it is", hint="It may not offer deletes"
             ).within(what)
 
     def accepted(self, key: Key, is_there: t.Callable[[], bool]) -> None:
@@ -169,7 +169,7 @@ def is_still_there(is_there: t.Callable[[], bool]) -> bool:
 
 def _unseen(error: RegistryError) -> RegistryError:
     return RegistryError(
-        f"the registry has accepted the delete, and whether it has happened can't be seen: {error.reason}",
+        f"the registry has accepted the delete, and whether it has happened cannot be seen: {error.reason}",
         hint=error.hint or "Run the task again to see whether it is gone",
         temporary=error.temporary,
         **error.answer(),

@@ -68,7 +68,7 @@ def make_directories(paths: t.Iterable[str]) -> None:
             os.makedirs(path, exist_ok=True)
         except OSError as error:
             raise LocalFileError(
-                f"the directory {absolute(path)} can't be made: {error.strerror}", hint=relative_hint(path)
+                f"the directory {absolute(path)} cannot be made: {error.strerror}", hint=relative_hint(path)
             ) from error
 
 
@@ -85,14 +85,14 @@ def _download(registry: End, item: DownloadItem, move: Move, check: bool) -> Dow
         raise LocalFileError("it is a directory", hint="Name the file").within(what)
     if os.path.exists(item.path) and not os.path.isfile(item.path):
         # Such as /dev/null, in whose place a file would come.
-        raise LocalFileError("it is a device or something else that isn't a file", hint="Name a file").within(what)
+        raise LocalFileError("it is not a regular file", hint="Name a file").within(what)
     there = _there(registry, item)
     if there is not None:
         return there
     folder, name = os.path.split(item.path)
     if not check and not os.path.isdir(folder or "."):
         raise LocalFileError(
-            f"the directory {absolute(folder)} doesn't exist", hint=relative_hint(folder) or "Make it first"
+            f"the directory {absolute(folder)} does not exist", hint=relative_hint(folder) or "Make it first"
         ).within(what)
     size = size_at(registry, item.repository, item.digest) if item.size is None else item.size
     if not check:
@@ -114,7 +114,7 @@ def _download(registry: End, item: DownloadItem, move: Move, check: bool) -> Dow
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 with contextlib.suppress(OSError):
                     os.unlink(partial)
-            raise LocalFileError(f"the file can't be written: {error.strerror}").within(what) from error
+            raise LocalFileError(f"the file cannot be written: {error.strerror}").within(what) from error
     return DownloadOutcome(item.repository, item.digest, size, item.path, DOWNLOAD)
 
 

@@ -33,7 +33,7 @@ def look_at_blob(end: End, repository: str, blob: Descriptor, *, read: bool) -> 
     except RedirectFailed as error:
         raise _lost_by_storage(error, what) from error
     if size is None:
-        raise NotFound("it isn't there").within(what)
+        raise NotFound("it is not there").within(what)
     if size not in (blob.size, -1):
         raise ContentMismatch(f"it has {size} bytes there, {blob.size} were promised").within(what)
     if not read:
@@ -42,7 +42,7 @@ def look_at_blob(end: End, repository: str, blob: Descriptor, *, read: bool) -> 
         for _piece in verified_pieces(RegistrySource(end, repository, blob.digest), blob.digest, blob.size):
             pass
     except NotFound as error:
-        raise ContentMismatch("the registry says that it is there, and doesn't serve it").within(what) from error
+        raise ContentMismatch("the registry says that it is there, and does not serve it").within(what) from error
     except RedirectFailed as error:
         raise _lost_by_storage(error, what) from error
     except ConnectionFailed as error:
@@ -52,7 +52,7 @@ def look_at_blob(end: End, repository: str, blob: Descriptor, *, read: bool) -> 
         # raises here.
         end.head_blob(repository, blob.digest)
         raise ContentMismatch(
-            f"the registry says that it is there, and doesn't serve all of it: {error.reason}"
+            f"the registry says that it is there, and does not serve all of it: {error.reason}"
         ).within(what) from error
 
 

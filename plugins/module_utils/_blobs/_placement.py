@@ -249,7 +249,7 @@ class BlobPlacement:
                 destination.counters.add(bytes_mounted=size)
                 self._progress.skip(wanted.size or 0)
                 return BlobOutcome(repository, digest, size, MOUNT, tuple(given_up))
-            given_up.append(f"The registry didn't mount the blob from {candidate}.")
+            given_up.append(f"The registry did not mount the blob from {candidate}.")
             if session is not None:
                 abandon_upload(destination, session)
             session = offered

@@ -121,7 +121,7 @@ class FileSource:
                     yield piece
         except OSError as error:
             raise LocalFileError(
-                f"the file {absolute(self._path)} can't be read: {error.strerror}", hint=relative_hint(self._path)
+                f"the file {absolute(self._path)} cannot be read: {error.strerror}", hint=relative_hint(self._path)
             ) from error
 
 
@@ -184,10 +184,10 @@ def size_at(registry: End, repository: str, digest: str) -> int:
     found = registry.head_blob(repository, digest)
     if found is None:
         raise NotFound(
-            "it isn't there", hint="Check repository and digest: a blob belongs to the repositories it was pushed to"
+            "it is not there", hint="Check repository and digest: a blob belongs to the repositories it was pushed to"
         ).within(what)
     if found < 0:
-        raise InvalidInput(f"{registry.name} doesn't report the size of {digest}", hint="Give size")
+        raise InvalidInput(f"{registry.name} does not report the size of {digest}", hint="Give size")
     if found > MAXIMUM_BLOB_SIZE:
         raise ProtocolViolation(f"the registry says that it has {found} bytes").within(what)
     return found
@@ -214,7 +214,7 @@ def size_of(size: int | None, source: BlobSource, digest: str) -> int:
         return size_at(source.registry, source.repository, digest)
     if isinstance(source, (ContentSource, FileSource)):
         return source.measure(algorithm_of(digest))[1]
-    raise InvalidInput(f"the size of {digest} isn't known", hint="Give size")
+    raise InvalidInput(f"the size of {digest} is not known", hint="Give size")
 
 
 def upload_blob(

@@ -103,7 +103,7 @@ class Place(t.NamedTuple):
             hint = relative_hint(self.path)
             if not self.is_required:
                 hint = "It is read because the task names no credential; search_auth_files: false skips it"
-            raise CredentialError(f"{name} can't be read: {error.strerror}", hint=hint) from error
+            raise CredentialError(f"{name} cannot be read: {error.strerror}", hint=hint) from error
         if len(content) > _MAXIMUM_SIZE:
             raise CredentialError(f"{name} is larger than {_MAXIMUM_SIZE} bytes")
         document = _parsed(content, name)
@@ -120,7 +120,7 @@ class Place(t.NamedTuple):
         path = absolute(self.path)
         if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
             # A pipe may never be written to, and a device never end.
-            raise OSError(errno.EINVAL, "it isn't a file")
+            raise OSError(errno.EINVAL, "it is not a file")
         with open(path, "rb") as file:
             return file.read(_MAXIMUM_SIZE + 1)
 
@@ -158,9 +158,9 @@ def _parsed(content: bytes, name: str) -> dict[str, t.Any]:
         document = json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError):
         # The parser's own message may quote the file, and with it a secret.
-        raise CredentialError(f"{name} isn't valid JSON") from None
+        raise CredentialError(f"{name} is not valid JSON") from None
     if not isinstance(document, dict):
-        raise CredentialError(f"{name} isn't a JSON object")
+        raise CredentialError(f"{name} is not a JSON object")
     return document
 
 
@@ -228,7 +228,7 @@ def _credential_of(entry: t.Any, key: str, name: str, problem: CredentialError) 
         return found._replace(username=username, password=password)
     raise CredentialError(
         f"the entry {quoted(key)} of {name} holds no credential",
-        hint="It may be kept by a credential helper that this file doesn't name; give username and password",
+        hint="It may be kept by a credential helper that this file does not name; give username and password",
     )
 
 

@@ -42,13 +42,13 @@ def ask_helper(name: str, server: str, named_by: str) -> Credential | None:
     prints is shown only where it is the message of a failure.
     """
     if not _NAME.fullmatch(name):
-        raise CredentialError(f"{named_by} names a credential helper {quoted(name)}, which can't be the name of one")
+        raise CredentialError(f"{named_by} names a credential helper {quoted(name)}, which cannot be the name of one")
     program = f"docker-credential-{name}"
     called = f"the credential helper {program}, which {named_by} names,"
     path = shutil.which(program)
     if path is None:
         raise CredentialError(
-            f"{called} isn't there",
+            f"{called} is not there",
             hint="Install it where the module runs, in a directory of the PATH that the module has",
         )
     status, output = _run(path, called, server)
@@ -83,7 +83,7 @@ def _run(path: str, called: str, server: str) -> tuple[int, bytes]:
             if len(output) <= _MAXIMUM_OUTPUT:
                 process.wait(max(0.0, end - time.monotonic()))
         except (TimeoutError, subprocess.TimeoutExpired):
-            raise CredentialError(f"{called} doesn't answer within {TIME_LIMIT:g} seconds") from None
+            raise CredentialError(f"{called} does not answer within {TIME_LIMIT:g} seconds") from None
         finally:
             # First: what the helper has left running, such as an agent, is its own from now on.
             _end_guard(guard)
@@ -104,7 +104,7 @@ def _started(path: str, called: str, asked: t.IO[bytes]) -> subprocess.Popen[byt
             start_new_session=True,
         )
     except OSError as error:
-        raise CredentialError(f"{called} can't be run: {error.strerror}") from error
+        raise CredentialError(f"{called} cannot be run: {error.strerror}") from error
 
 
 def _started_guard() -> subprocess.Popen[bytes] | None:

@@ -113,18 +113,18 @@ def credentials_from_options(
     """
     refuse_empty({"username": username, "token": token, "auth_file": auth_file})
     if username and ":" in username:
-        raise CredentialError("the user name has a ':' in it, which HTTP Basic authentication can't carry").at_option(
+        raise CredentialError("the user name has a ':' in it, which HTTP Basic authentication cannot carry").at_option(
             "username"
         )
     if token and not _TOKEN.fullmatch(token):
         raise CredentialError(
-            "the token has spaces, line breaks or characters outside of ASCII in it, which an HTTP header can't carry",
+            "the token has spaces, line breaks or characters outside of ASCII in it, which an HTTP header cannot carry",
             hint="Where it is read from a file, trim it",
         ).at_option("token")
     if username or password or token:
         given = Credential(username or "", password or "", token or "")
         if not given.is_text:
-            raise CredentialError("the user name or the password has something in it that isn't a Unicode character")
+            raise CredentialError("the user name or the password contains an invalid Unicode character")
         return Credentials(registry, (), given=given, on_secret=on_secret)
     if auth_file:
         place = Place(auth_file, is_required=True)
@@ -148,5 +148,5 @@ def refuse_empty(options: t.Mapping[str, str | None], kind: type[RegistryError] 
         if value == "":
             raise kind(
                 "it is empty text",
-                hint="Leave it out where it isn't needed, in a template with default(omit, true)",
+                hint="Leave it out where it is not needed, in a template with default(omit, true)",
             ).at_option(name)

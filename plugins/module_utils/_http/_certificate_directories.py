@@ -44,7 +44,7 @@ def _read(path: str) -> CertificateDirectory:
     try:
         names = sorted(os.listdir(path))
     except OSError as error:
-        raise LocalFileError(f"the directory of certificates {path} can't be read: {error.strerror}") from error
+        raise LocalFileError(f"the directory of certificates {path} cannot be read: {error.strerror}") from error
     stems: dict[str, list[str]] = {kind: [] for kind in (".crt", ".cert", ".key")}
     for name in names:
         stem, kind = os.path.splitext(name)

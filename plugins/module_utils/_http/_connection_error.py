@@ -76,7 +76,7 @@ def connection_error(error: BaseException, method: str, url: str, handshake: Han
     for cause in causes:
         if isinstance(cause, socket.gaierror):
             return ConnectionFailed(
-                f"the host name {origin.host} can't be resolved",
+                f"the host name {origin.host} cannot be resolved",
                 hint="Check its spelling, and the DNS of the host on which the module runs",
                 **facts,
             )
@@ -93,7 +93,7 @@ def connection_error(error: BaseException, method: str, url: str, handshake: Han
         if isinstance(cause, TooSlow):
             return ConnectionFailed(
                 f"{where} answers too slowly: {cause}",
-                hint="Raise timeout if it can't be faster",
+                hint="Raise timeout if it cannot be faster",
                 temporary=True,
                 **facts,
             )
@@ -103,7 +103,7 @@ def connection_error(error: BaseException, method: str, url: str, handshake: Han
         and not isinstance(cause, urllib3.exceptions.NewConnectionError)
         for cause in causes
     ):
-        return ConnectionFailed(f"{where} doesn't answer in time", hint="Raise timeout", temporary=True, **facts)
+        return ConnectionFailed(f"{where} does not answer in time", hint="Raise timeout", temporary=True, **facts)
     detail = next((cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror), "")
     found = ConnectionFailed(
         f"the connection to {where} broke off{': ' + detail if detail else ''}", temporary=True, **facts
@@ -119,7 +119,7 @@ def _handshake_error(
         # Before version 2, urllib3 compares the names itself.
         if isinstance(cause, (ssl.SSLCertVerificationError, urllib3.connection.CertificateError)):
             return TLSFailed(
-                f"the certificate of {where} isn't trusted: {getattr(cause, 'verify_message', '') or cause}",
+                f"the certificate of {where} is not trusted: {getattr(cause, 'verify_message', '') or cause}",
                 hint=_how_to_trust(getattr(cause, "verify_code", _OTHER_NAME), handshake.named_by),
                 **facts,
             )
@@ -128,7 +128,7 @@ def _handshake_error(
             text = f"{cause.reason or ''} {cause.strerror or ''}".upper().replace(" ", "_")
             if any(words in text for words in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST")):
                 return TLSFailed(
-                    f"{where} doesn't speak TLS",
+                    f"{where} does not speak TLS",
                     hint="If it is a registry without TLS, set plain_http to true",
                     **facts,
                 )
@@ -144,7 +144,7 @@ def _how_to_trust(code: int, named_by: str) -> str:
     if code in _DATES:
         return "The registry needs a new certificate, unless the clock of the host on which the module runs is wrong"
     if code in _NAMES:
-        return "Give the registry by a name that is in its certificate, or add the name to that"
+        return "Give the registry by a name that is in its certificate, or add the name to the certificate"
     if code in _WEAK:
         return "The registry, or its CA, needs a certificate with a longer key or a newer signature"
     if not named_by:
@@ -163,7 +163,7 @@ def _client_certificate_error(
         return TLSFailed(failed, hint="It may require a client certificate: only the registry is shown one", **facts)
     if handshake.certificate:
         return TLSFailed(
-            f"{where} doesn't accept the client certificate {handshake.certificate}: {reason}" if certain else failed,
+            f"{where} does not accept the client certificate {handshake.certificate}: {reason}" if certain else failed,
             hint=CHECK_CERTIFICATE,
             **facts,
         )

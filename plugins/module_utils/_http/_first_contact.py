@@ -19,7 +19,7 @@ class State(enum.Enum):
     NOT_MADE = "nobody has asked, or whoever did has learned nothing that holds for all"
     UNDER_WAY = "one thread asks, and the others wait"
     MADE = "what all need to know of the registry is known"
-    FAILED = "the registry can't be reached, and nobody needs to try"
+    FAILED = "the registry cannot be reached, and nobody needs to try"
 
 
 class FirstContact:

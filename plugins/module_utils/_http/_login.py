@@ -184,7 +184,7 @@ class Login:
         if credential.source:
             who += f" of {credential.source}"
         return AccessDenied(
-            f"{who} isn't granted {self._wanted(request)}",
+            f"{who} is not granted {self._wanted(request)}",
             hint=credential.hint(LOG_IN)
             if credential.is_anonymous
             else credential._replace(advice=_CHECK_RIGHTS).hint(""),
@@ -207,5 +207,5 @@ class Login:
 def _not_accepted(response: Response, credential: Credential) -> RegistryError:
     error = response.error()
     if credential.source:
-        error.reason = f"the registry doesn't accept {credential}"
+        error.reason = f"the registry does not accept {credential}"
     return error

@@ -38,7 +38,7 @@ class Deadline:
     """When something that is read must be whole. ``seconds`` is the time-out of silence."""
 
     def __init__(self, what: str, seconds: float) -> None:
-        self._text = f"{what} isn't whole after {WINDOWS_OF_A_WHOLE * seconds:g} seconds"
+        self._text = f"{what} is not whole after {WINDOWS_OF_A_WHOLE * seconds:g} seconds"
         self._until = time.monotonic() + WINDOWS_OF_A_WHOLE * seconds
 
     def check(self) -> None:

@@ -52,7 +52,8 @@ def proxy_for(url: str) -> Proxy | None:
     # A password that has a '/', '?' or '#' in it as it is ends the host, and a part of it would be shown as that.
     if not name or "@" in parts.path + parts.query + parts.fragment or parts.scheme not in ("http", "https", *_SOCKS):
         raise ConnectionFailed(
-            f"the environment names a proxy for {urllib.parse.urlsplit(url).scheme} that isn't a valid URL", hint=_CHECK
+            f"the environment names a proxy for {urllib.parse.urlsplit(url).scheme} that is not a valid URL",
+            hint=_CHECK,
         )
     if parts.scheme in _SOCKS and importlib.util.find_spec("socks") is None:
         raise ConnectionFailed(
@@ -92,15 +93,15 @@ def proxy_error(causes: t.Iterable[BaseException], url: str, facts: t.Mapping[st
         refusal = _REFUSAL.search(str(cause)) if isinstance(cause, OSError) else None
         if refusal and refusal[1] == "407":
             return ConnectionFailed(
-                f"{name} asks for a login, or doesn't accept the one that it got",
+                f"{name} asks for a login, or does not accept the one that it got",
                 hint="Put it into the URL of the proxy: http://user:password@host:port",
                 **facts,
             )
         if refusal:
             return ConnectionFailed(
-                f"{name} doesn't let through to {origin.host}:{origin.port}: it answers {refusal[1]}",
+                f"{name} does not let through to {origin.host}:{origin.port}: it answers {refusal[1]}",
                 hint=_CHECK,
                 temporary=refusal[1].startswith("5"),
                 **facts,
             )
-    return ConnectionFailed(f"{name} can't be reached", hint=_CHECK, temporary=True, **facts)
+    return ConnectionFailed(f"{name} cannot be reached", hint=_CHECK, temporary=True, **facts)

@@ -59,7 +59,7 @@ class Realms:
         host = (parts.hostname or "").lower() if parts else ""
         if parts is None or not host or parts.scheme not in ("http", "https") or "@" in parts.netloc:
             raise ProtocolViolation(
-                f"the registry names a token server that isn't a valid URL: {realm.rpartition('@')[2][:200]!r}"
+                f"the registry names a token server that is not a valid URL: {realm.rpartition('@')[2][:200]!r}"
             )
         if self._secure and parts.scheme != "https":
             raise ProtocolViolation(f"the registry names a token server without TLS, on {host}")

@@ -220,7 +220,7 @@ class Response:
             if _NO_CERTIFICATE.search(self.body):
                 return TLSFailed("the registry requires a client certificate", hint=NAME_CERTIFICATE, **facts)
             if _BAD_CERTIFICATE.search(self.body):
-                return TLSFailed("the registry doesn't accept the client certificate", hint=CHECK_CERTIFICATE, **facts)
+                return TLSFailed("the registry does not accept the client certificate", hint=CHECK_CERTIFICATE, **facts)
         if self.is_throttled:
             return RateLimited(
                 said or "too many requests",
@@ -230,7 +230,7 @@ class Response:
             )
         if self.status == 401:
             return AuthenticationFailed(
-                "the registry doesn't accept the credential",
+                "the registry does not accept the credential",
                 hint="Check username and password, or the auth_file",
                 **facts,
             )
@@ -243,12 +243,12 @@ class Response:
         if self.status == 404:
             if codes & {"NAME_UNKNOWN"}:
                 return RepositoryMissing(said, **facts)
-            return NotFound(said or "it isn't there", **facts)
+            return NotFound(said or "it is not there", **facts)
         if self.status == 405:
-            return Unsupported(said or "the registry doesn't allow this", **facts)
+            return Unsupported(said or "the registry does not allow this", **facts)
         if self.status == 407:
             return ConnectionFailed(
-                "the proxy asks for a login, or doesn't accept the one that it got",
+                "the proxy asks for a login, or does not accept the one that it got",
                 hint="Put it into the URL of the proxy: http://user:password@host:port",
                 **facts,
             )
@@ -256,7 +256,7 @@ class Response:
             # No request of ours has a precondition.
             return UnexpectedAnswer(
                 f"a policy of the registry forbids it: {said or self._text()}",
-                hint="Policies stop images that aren't scanned or signed, or have vulnerabilities, and tags that are "
+                hint="Policies stop images that are not scanned or signed, or have vulnerabilities, and tags that are "
                 "immutable: meet the policy, or have whoever runs the registry change it",
                 **facts,
             )

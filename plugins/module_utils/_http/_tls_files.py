@@ -111,10 +111,12 @@ def _client_certificate(endpoint: Endpoint, directory: CertificateDirectory | No
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, password="")
     except (OSError, ValueError) as error:
         named = f"the client certificate {certificate}{f' with the key {key}' if key else ''}"
-        reason = getattr(error, "reason", None) or "one of them isn't a valid PEM file"
+        unread = "one of them is not a valid PEM file" if key else "it is not PEM, or has no private key in it"
+        reason = getattr(error, "reason", None) or unread
         raise LocalFileError(
-            f"{named} can't be used: {reason}",
-            hint="The key must be that of the certificate, in PEM and not encrypted",
+            f"{named} cannot be used: {reason}",
+            hint="The key must be that of the certificate, in PEM and not encrypted"
+            + ("" if key or not endpoint.client_cert else ". If it is in another file, name that in client_key"),
         ) from None
     return (certificate, key) if key else certificate
 
@@ -166,7 +168,7 @@ def _readable(path: str, option: str = "", *, variable: str = "") -> str:
         raise error.at_option(option or variable) from None
     except OSError as error:
         problem = LocalFileError(
-            f"the file {expanded}{_named(variable)} can't be read: {error.strerror}", hint=relative_hint(path)
+            f"the file {expanded}{_named(variable)} cannot be read: {error.strerror}", hint=relative_hint(path)
         )
         raise (problem.at_option(option) if option else problem) from error
     return expanded

@@ -152,10 +152,10 @@ def _check_answer(server: _Server, answer: Answer, credential: Credential, scope
         # Some say so of a wrong password, others of what this account, or nobody, finds there.
         check = LOG_IN if credential.is_anonymous else f"{_CHECK_CREDENTIAL}, and the account's rights"
         raise NotGranted(
-            f"the token server doesn't grant {scopes} to {credential}", hint=credential.hint(check), **facts
+            f"the token server does not grant {scopes} to {credential}", hint=credential.hint(check), **facts
         )
     if answer.status in (400, 401, 403):
-        raise AuthenticationFailed(f"the token server doesn't accept {credential}", hint=_CHECK_CREDENTIAL, **facts)
+        raise AuthenticationFailed(f"the token server does not accept {credential}", hint=_CHECK_CREDENTIAL, **facts)
     if answer.status != 200:
         raise NoToken("the token server gave no token", temporary=answer.status >= 500, **facts)
 
@@ -165,7 +165,7 @@ def _read_token(body: bytes, where: str, method: str) -> tuple[str, float, str]:
     try:
         document = json.loads(body.decode("utf-8"))
     except (ValueError, RecursionError):
-        raise ProtocolViolation("the token server's answer isn't JSON", method=method, url=where) from None
+        raise ProtocolViolation("the token server's answer is not JSON", method=method, url=where) from None
     if not isinstance(document, dict):
         document = {}
     names = ("token", "access_token") if method == "GET" else ("access_token", "token")

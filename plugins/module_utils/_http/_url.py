@@ -48,7 +48,7 @@ def origin_of(url: str) -> Origin:
         raise ProtocolViolation("the registry handed out a URL that is malformed") from error
     if parts.scheme not in _DEFAULT_PORTS or not host or "@" in parts.netloc:
         raise ProtocolViolation(
-            f"the registry handed out a URL that isn't safe to follow: {without_query(url)[:300]!r}"
+            f"the registry handed out a URL that is not safe to follow: {without_query(url)[:300]!r}"
         )
     return Origin(parts.scheme, host.lower().rstrip("."), port or _DEFAULT_PORTS[parts.scheme])
 

@@ -344,7 +344,7 @@ def _read_one(source: End, destination: End, graph: _Graph, artifact: Artifact) 
         if is_foreign(artifact.media_type):
             # Whether it is there makes no difference.
             return _not_pushable(artifact, foreign_type(artifact.media_type))
-        return artifact._replace(action=MISSING, reason="the source lists it, but doesn't have it")
+        return artifact._replace(action=MISSING, reason="the source lists it, but does not have it")
     top = tree[-1]
     if artifact.tag:
         types = dict.fromkeys([top.artifact_type, *(blob.media_type for blob in top.layers())])

@@ -72,7 +72,7 @@ def look_at_manifest(
     if not read:
         found = end.head_manifest(repository, digest)
         if found is None:
-            raise NotFound("it isn't there").within(what)
+            raise NotFound("it is not there").within(what)
         return found
     try:
         return end.get_manifest(repository, digest, media_type)

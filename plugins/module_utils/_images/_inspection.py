@@ -173,7 +173,7 @@ def look_at_config(registry: End, repository: str, manifest: Manifest) -> Config
         document = json.loads(b"".join(pieces).decode("utf-8"))
     except (ValueError, RecursionError):
         document = None
-    return Config(document) if isinstance(document, dict) else Config({}, "its config isn't a JSON object")
+    return Config(document) if isinstance(document, dict) else Config({}, "its config is not a JSON object")
 
 
 def read_config(registry: End, repository: str, manifest: Manifest) -> dict[str, t.Any]:

@@ -201,7 +201,7 @@ class ManifestPush:
         ]
         if broken:
             kind = "manifest" if manifest.is_index or broken[0] == subject else "blob"
-            raise Conflict(f"its {kind} {broken[0]} couldn't be pushed").within(what)
+            raise Conflict(f"its {kind} {broken[0]} could not be pushed").within(what)
         again: tuple[str, ...] = ()
         if not self._check:
             try:
@@ -299,7 +299,7 @@ def _with_listing(outcome: ManifestOutcome, tag: str, listing: Listing, check: b
         if listing.silent:
             told = (
                 f"The registry's referrers API lists nothing, so it was listed under the tag {tag}. "
-                "Clients that ask nothing but the API don't find it.",
+                "Clients that ask nothing but the API do not find it.",
             )
         outcome = outcome._replace(referrers_tag=tag)
     return outcome._replace(given_up=(*outcome.given_up, *told))

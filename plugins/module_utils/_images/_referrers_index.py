@@ -146,7 +146,7 @@ def _check_stored(registry: End, repository: str, subject: str, digests: t.Colle
     for digest in sorted(digests):
         if registry.head_manifest(repository, digest, Purpose.GUARD) is None:
             raise Conflict(
-                f"the registry has accepted {digest}, and doesn't have it",
+                f"the registry has accepted {digest}, and does not serve it",
                 hint="Run it again, or ask whoever runs the registry what keeps it from storing it",
             ).within(_writing(registry, repository, subject))
 
@@ -240,8 +240,8 @@ def _refused(registry: End, repository: str, subject: str, error: RegistryError)
 def _unlisted(registry: End, repository: str, subject: str, missing: t.Sequence[Manifest]) -> RegistryError:
     digests = ", ".join(manifest.digest for manifest in missing[:5])
     return Conflict(
-        f"the registry has stored {digests}, and its list of referrers lacks it, even after it was pushed again and "
-        "waited for",
+        f"the registry has stored {digests}, and still does not list all of it as referrers, although it was "
+        "pushed again",
         hint="Clients would not find it there. Run it again, or ask whoever runs the registry to look at its list",
     ).within(f"list the referrers of {registry.name}/{repository}@{subject}")
 
@@ -270,7 +270,7 @@ def _read(registry: End, repository: str, subject: str) -> dict[str, t.Any]:
         return empty
     if index.media_type != OCI_INDEX:
         raise Conflict(
-            f"the tag is taken by something that isn't a list of referrers ({index.media_type})",
+            f"the tag is taken by something that is not a list of referrers ({index.media_type})",
             hint="Remove that tag, or give it another name",
         ).within(_writing(registry, repository, subject))
     return index.document

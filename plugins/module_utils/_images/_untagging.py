@@ -81,7 +81,7 @@ def _delete(
         refusal = error
     if not delete_manifest:
         raise NoTagAlone(
-            f"the registry can't delete a tag alone{f' ({refusal.reason})' if refusal else ''}",
+            f"the registry cannot delete a tag alone{f' ({refusal.reason})' if refusal else ''}",
             hint="delete_manifest: true deletes the manifest, and with it all other tags on it",
             **({} if refusal is None else refusal.answer()),
         ).within(f"delete {registry.name}/{item.repository}:{item.tag}")

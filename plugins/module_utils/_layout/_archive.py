@@ -36,7 +36,7 @@ class ArchiveStore:
         directory, self._name = os.path.split(os.path.realpath(path))
         parent = Folder.open(directory)
         if parent is None:
-            raise LocalFileError(f"the directory {directory} isn't there")
+            raise LocalFileError(f"the directory {directory} is not there")
         self._parent = parent
         self._workplace: Workplace | None = None
         self._staged: Folder | None = None
@@ -183,7 +183,7 @@ class ArchiveStore:
     def _member(self, name: str) -> Member | None:
         member = self._members.get(name)
         if member is not None and not member.regular:
-            raise LocalFileError(f"{name} in {self.path} isn't a regular file, and isn't read")
+            raise LocalFileError(f"{name} in {self.path} is not a regular file, and is not read")
         return member
 
 

@@ -85,7 +85,7 @@ class Contents:
         with doing(what):
             pieces = self._store.open(found.digest, 0)
             if pieces is None:
-                raise NotFound(f"the layout is incomplete, {found.digest} isn't in it")
+                raise NotFound(f"the layout is incomplete, {found.digest} is not in it")
             return Manifest.parse(_joined(pieces), found.media_type, found.digest, media_type)
 
     def readable(self, digest: str) -> Manifest | None:
@@ -190,7 +190,7 @@ class Contents:
                 _note_referrer(subjects, manifest)
             elif not self._writing and found.digest in entries:
                 raise LocalFileError(
-                    f"{self._store.path} is incomplete: {found.digest}, which its {INDEX_FILE} names, isn't in it"
+                    f"{self._store.path} is incomplete: {found.digest}, which its {INDEX_FILE} names, is not in it"
                 )
         for entry in () if self._writing else self._index.entries:
             # Nothing copies these; but who asks what refers to an image is told of them.

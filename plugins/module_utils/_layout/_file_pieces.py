@@ -18,7 +18,7 @@ def file_pieces(folder: Folder, name: str, offset: int) -> t.Iterator[bytes]:
     """The bytes of a file from ``offset`` on, in pieces. Raises :class:`LocalFileError`."""
     file = folder.open_file(name)
     if file is None:
-        raise LocalFileError(f"{folder.below(name)} isn't there any more")
+        raise LocalFileError(f"{folder.below(name)} is not there any more")
     with file, named_errors(folder.below(name), "read"):
         file.seek(offset)
         while True:

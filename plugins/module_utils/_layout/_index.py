@@ -29,7 +29,7 @@ def check_layout(content: bytes, path: str) -> None:
         document = None
     version = document.get("imageLayoutVersion") if isinstance(document, dict) else None
     if version != "1.0.0":
-        raise LocalFileError(f"{path} isn't an image layout of version 1.0.0: oci-layout says {str(version)[:100]!r}")
+        raise LocalFileError(f"{path} is not an image layout of version 1.0.0: oci-layout says {str(version)[:100]!r}")
 
 
 class LayoutIndex:
@@ -45,7 +45,7 @@ class LayoutIndex:
             try:
                 parsed = Manifest.parse(content, OCI_INDEX)
             except RegistryError as error:
-                raise LocalFileError(f"the index.json of {path} can't be read: {error.reason}") from error
+                raise LocalFileError(f"the index.json of {path} cannot be read: {error.reason}") from error
             self._document = parsed.document
             for descriptor, raw in zip(parsed.children(), parsed.document.get("manifests") or ()):
                 self._entries.add(descriptor, raw)

@@ -97,12 +97,12 @@ class Layout:
             check_layout(layout, self.name)
         elif self._writing and (content is not None or self._store.others()):
             raise LocalFileError(
-                f"{self.name} isn't an image layout (it has no {LAYOUT_FILE}), and isn't empty",
+                f"{self.name} is not an image layout (it has no {LAYOUT_FILE}), and is not empty",
                 hint="Name a path where nothing else is",
             )
         if not self._writing and (layout is None or content is None):
             lacking = LAYOUT_FILE if layout is None else INDEX_FILE
-            raise LocalFileError(f"{self.name} isn't an image layout: it has no {lacking}")
+            raise LocalFileError(f"{self.name} is not an image layout: it has no {lacking}")
         return LayoutIndex(content or b"", self.name)
 
     def back_off(self, attempt: int) -> None:
@@ -163,13 +163,13 @@ class Layout:
         """Verified under a tag, too. For a writer, what isn't whole isn't there."""
         what = f"read {self._shown(repository, reference)}"
         if self._writing and self.head_manifest(repository, reference) is None:
-            raise NotFound("it isn't there").within(what)
+            raise NotFound("it is not there").within(what)
         if is_digest(reference):
             return self._contents.manifest(reference, what, media_type)
         with self._lock:
             found = self._named(repository, reference)
         if found is None:
-            raise NotFound("it isn't there").within(what)
+            raise NotFound("it is not there").within(what)
         return self._contents.read(found, what, media_type)
 
     def put_manifest(self, repository: str, reference: str, manifest: Manifest, last_look: LastLook = no_look) -> bool:
@@ -223,7 +223,7 @@ class Layout:
         check_repository(repository)
         tags = self._index.tags(repository)
         if tags is None:
-            raise NotFound("it isn't there").within(f"list the tags of {self.name}/{repository}")
+            raise NotFound("it is not there").within(f"list the tags of {self.name}/{repository}")
         return tags
 
     # Blobs ------------------------------------------------------------------------------------------------------------
@@ -237,7 +237,7 @@ class Layout:
         """From ``offset`` on, always."""
         pieces = self._store.open(digest, offset)
         if pieces is None:
-            raise NotFound("the layout is incomplete, it isn't there").within(f"read blob {digest} from {self.name}")
+            raise NotFound("the layout is incomplete, it is not there").within(f"read blob {digest} from {self.name}")
         return pieces, offset
 
     def start_upload(self, repository: str) -> UploadSession:

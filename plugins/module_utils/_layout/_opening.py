@@ -38,7 +38,7 @@ def open_layout(
     path = absolute(path)
     what = f"{'write to' if writing else 'read'} the image layout {path}"
     if not writing and not os.path.lexists(path):
-        raise LocalFileError("it isn't there", hint=hint).within(what)
+        raise LocalFileError("it is not there", hint=hint).within(what)
     store: Store | None = None
     try:
         store = ArchiveStore(path) if form == ARCHIVE else DirectoryStore(path)

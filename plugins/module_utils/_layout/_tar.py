@@ -85,9 +85,9 @@ def read_members(file: t.BinaryIO, path: str) -> dict[str, Member]:
             _check_end(file, archive.offset, path)
     except (tarfile.TarError, ValueError, IndexError, OverflowError, RecursionError) as error:
         # Beside its own errors, tarfile lets those of the numbers and texts in a damaged header through.
-        raise LocalFileError(f"{path} isn't a tar archive, or is damaged: {error}") from error
+        raise LocalFileError(f"{path} is not a tar archive, or is damaged: {error}") from error
     except OSError as error:
-        raise LocalFileError(f"{path} can't be read: {error.strerror or error}") from error
+        raise LocalFileError(f"{path} cannot be read: {error.strerror or error}") from error
     return members
 
 
@@ -105,7 +105,7 @@ def _check_uncompressed(file: t.BinaryIO, path: str) -> None:
     for magic, name in _MAGIC.items():
         if start.startswith(magic):
             raise LocalFileError(
-                f"{path} is compressed with {name}, and a compressed archive can't be read where it is",
+                f"{path} is compressed with {name}, and a compressed archive cannot be read where it is",
                 hint="Uncompress it first; layers are compressed already",
             )
 
@@ -117,7 +117,7 @@ def member_pieces(file: t.BinaryIO, path: str, member: Member, offset: int = 0) 
         try:
             piece = os.pread(file.fileno(), min(PIECE, end - place), place)
         except OSError as error:
-            raise LocalFileError(f"{path} can't be read: {error.strerror}") from error
+            raise LocalFileError(f"{path} cannot be read: {error.strerror}") from error
         if not piece:
             raise LocalFileError(f"{path} has become shorter meanwhile")
         place += len(piece)

@@ -116,7 +116,7 @@ def _unique_keys(pairs: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
 
 
 def _no_constant(name: str) -> t.NoReturn:
-    raise ValueError(f"{name} isn't a JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _check_spelling(document: dict[str, t.Any], known: t.Sequence[str], where: str) -> None:
@@ -131,9 +131,9 @@ def _parse_object(content: bytes) -> dict[str, t.Any]:
     try:
         document = json.loads(content.decode("utf-8"), object_pairs_hook=_unique_keys, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"the manifest isn't valid JSON: {error}") from error
+        raise InvalidInput(f"the manifest is not valid JSON: {error}") from error
     if not isinstance(document, dict):
-        raise InvalidInput("the manifest isn't a JSON object")
+        raise InvalidInput("the manifest is not a JSON object")
     return document
 
 
@@ -178,7 +178,7 @@ class Manifest:
             said = expected
         if document.get("schemaVersion") == 1 or said in _DOCKER_SCHEMA1:
             raise ForeignType(
-                "the image is in Docker's manifest format schema 1, whose digest can't be kept",
+                "the image is in Docker's manifest format schema 1, whose digest cannot be kept",
                 hint="Push it again with a current builder",
             )
         return cls(content, _media_type_of(document, said), document, computed).checked()
@@ -186,7 +186,7 @@ class Manifest:
     def checked(self) -> Manifest:
         """Look at every descriptor, the subject too. Returns itself, or raises :class:`InvalidInput`."""
         if self.document.get("schemaVersion") != 2 or isinstance(self.document.get("schemaVersion"), bool):
-            raise InvalidInput("the manifest's schemaVersion isn't 2")
+            raise InvalidInput("the manifest's schemaVersion is not 2")
         lower = {key.casefold() for key in self.document}
         foreign = {"config", "layers", "fslayers"} if self.is_index else {"manifests", "fslayers"}
         if lower & foreign:
@@ -274,7 +274,7 @@ class Manifest:
             # What programs in Go write for an empty list.
             return []
         if not isinstance(entries, list):
-            raise InvalidInput(f"the manifest's {key} isn't a list")
+            raise InvalidInput(f"the manifest's {key} is not a list")
         if len(entries) > _MAXIMUM_DESCRIPTORS:
             raise InvalidInput(f"the manifest has more than {_MAXIMUM_DESCRIPTORS} {key}")
         return [_descriptor(entry, key) for entry in entries]
@@ -288,7 +288,7 @@ def _own_type(document: dict[str, t.Any]) -> t.Any:
 def _media_type_of(document: dict[str, t.Any], said: str) -> str:
     own = document.get("mediaType")
     if own is not None and not isinstance(own, str):
-        raise InvalidInput("the manifest's mediaType isn't a string")
+        raise InvalidInput("the manifest's mediaType is not a string")
     if own:
         if said not in _GENERIC_TYPES and said != own:
             raise InvalidInput(f"the manifest says that it is {own}, but it was given as {said}")
@@ -304,10 +304,10 @@ def foreign_type(media_type: str) -> ForeignType:
     """Why a manifest of such a type isn't copied, and what to do."""
     if media_type in WITHDRAWN_TYPES:
         return ForeignType(
-            f"it is of the type {media_type}, which the OCI specifications have withdrawn, so that it can't be pushed",
+            f"it is of the type {media_type}, which the OCI specifications have withdrawn, so that it cannot be pushed",
             hint="Attach it again with a current version of the tool that made it",
         )
-    return ForeignType(f"it is of the type {media_type[:200]!r}, which isn't a manifest type that can be pushed")
+    return ForeignType(f"it is of the type {media_type[:200]!r}, which is not a manifest type that can be pushed")
 
 
 def _annotations(document: dict[str, t.Any]) -> dict[str, str]:

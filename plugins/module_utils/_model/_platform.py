@@ -23,7 +23,7 @@ def check_platform(text: t.Any) -> str:
     """The platform, if it is one of the form ``os/architecture[/variant]``. Raises :class:`InvalidInput`."""
     if not isinstance(text, str) or not _PLATFORM.fullmatch(text):
         raise InvalidInput(
-            f"{quoted(text)} isn't a platform", hint="A platform is os/architecture or os/architecture/variant"
+            f"{quoted(text)} is not a platform", hint="A platform is os/architecture or os/architecture/variant"
         )
     return text
 

@@ -72,7 +72,7 @@ def check_repository(text: object, place: Place = ANYWHERE) -> str:
     """
     shown = quoted(text)
     if not isinstance(text, str) or not text:
-        why = "it isn't a string" if text and not isinstance(text, str) else "it is empty"
+        why = "it is not a string" if text and not isinstance(text, str) else "it is empty"
         raise InvalidInput(f"malformed repository name {shown}: {why}", hint=_A_REPOSITORY)
     # The length is looked at first and the components one by one, so that no input makes the pattern slow.
     if len(text) > _MAXIMUM_LENGTH:
@@ -84,7 +84,7 @@ def check_repository(text: object, place: Place = ANYWHERE) -> str:
             raise _whole_reference(text, place)
         lower = text.lower()
         why = (
-            "upper-case letters aren't allowed"
+            "upper-case letters are not allowed"
             if text != lower
             else "components of a-z and 0-9, joined by '.', '_', '__' or '-', are separated by '/'"
         )
@@ -141,7 +141,7 @@ def check_tag(text: object) -> str:
         raise InvalidInput("malformed tag '': it is empty", hint=_A_TAG)
     if isinstance(text, (float, bool)):
         raise InvalidInput(
-            f"malformed tag {text}: YAML doesn't read it as a string",
+            f"malformed tag {text}: YAML does not read it as a string",
             hint="Put the tag in quotes: without them, 1.10 is 1.1",
         )
     if isinstance(text, int):
@@ -172,7 +172,7 @@ def check_registry(text: object) -> str:
         raise InvalidInput("malformed registry: it is empty", hint="Give host or host:port")
     if "@" in text:
         raise InvalidInput(
-            "malformed registry, which isn't shown: it has a login in front of '@'",
+            "malformed registry, which is not shown: it has a login in front of '@'",
             hint="Give user name and secret in username and password, and only host[:port] in registry",
         )
     shown = quoted(without_odd_port(text))
@@ -190,7 +190,7 @@ def check_registry(text: object) -> str:
     if text.endswith(":"):
         raise InvalidInput(f"malformed registry {shown}: the port after ':' is missing")
     if not (_IPV6_HOST.fullmatch(host) or all(_HOST_LABEL.fullmatch(label) for label in host.split("."))):
-        raise InvalidInput(f"malformed registry {shown}: {host!r} isn't a host name or an address")
+        raise InvalidInput(f"malformed registry {shown}: {host!r} is not a host name or an address")
     return text
 
 
@@ -234,7 +234,7 @@ def parse_reference(text: object) -> Reference:
     Docker Hub's own names get ``library/`` as Docker Hub does it. Raises :class:`InvalidInput`.
     """
     if not isinstance(text, str) or not text:
-        why = "it isn't a string" if text and not isinstance(text, str) else "it is empty"
+        why = "it is not a string" if text and not isinstance(text, str) else "it is empty"
         raise InvalidInput(f"malformed reference {quoted(text)}: {why}", hint=_A_REFERENCE)
     if text != without_login(text):
         raise InvalidInput(

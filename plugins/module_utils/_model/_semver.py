@@ -139,7 +139,7 @@ def _malformed(whole: str, where: str) -> InvalidInput:
     # Half of a login is one.
     part = repr(where[:80]) if without_login(whole) == whole else "there"
     return InvalidInput(
-        f"malformed range of versions {quoted(whole)}: {part} isn't a comparator such as '>=1.2', '^1.4' or '1.x'"
+        f"malformed range of versions {quoted(whole)}: {part} is not a comparator such as '>=1.2', '^1.4' or '1.x'"
     )
 
 

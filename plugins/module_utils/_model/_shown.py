@@ -65,7 +65,7 @@ def no_expression(text: str, error: Exception) -> str:
     it may have a login in it."""
     shown = without_login(text)
     why = f": {error}" if shown == text else ""
-    return f"{shown[:_LONGEST]!r} isn't a regular expression{why}"
+    return f"{shown[:_LONGEST]!r} is not a regular expression{why}"
 
 
 def first_of(names: t.Sequence[str], most: int) -> str:

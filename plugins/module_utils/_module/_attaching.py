@@ -102,7 +102,7 @@ class Attaching:
             names = [f"{destination}/{repository}@{digest}" for repository, digest in errors]
             first = next(iter(errors.values()))
             self._task.module.warn(
-                f"No record is attached to {first_of(names, _MOST_NAMED)}, which the promotion itself doesn't "
+                f"No record is attached to {first_of(names, _MOST_NAMED)}, which the promotion itself does not "
                 f"need: {first}"
             )
 
@@ -129,6 +129,6 @@ def _signer(options: Plain, is_wanted: bool) -> Signer | None:
         )
     if not is_wanted:
         raise InvalidInput(
-            f"{_SIGN_WITH}: what is signed are records that are attached, and none are", hint="Give record.attach: true"
+            f"{_SIGN_WITH}: only attached records are signed, and attach is not set", hint="Give record.attach: true"
         )
     return read_signer(key, passphrase, _SIGN_WITH, _PASSPHRASE)

@@ -18,7 +18,7 @@ def decoded(text: str, option: str) -> bytes:
     try:
         return decode_base64(text)
     except ValueError as error:
-        raise InvalidInput(f"{option} isn't valid base64") from error
+        raise InvalidInput(f"{option} is not valid base64") from error
 
 
 def read_file(path: str) -> bytes:
@@ -29,5 +29,5 @@ def read_file(path: str) -> bytes:
             return file.read(MAXIMUM_SIZE + 1)
     except OSError as error:
         raise LocalFileError(
-            f"the file {absolute(path)} can't be read: {error.strerror}", hint=relative_hint(path)
+            f"the file {absolute(path)} cannot be read: {error.strerror}", hint=relative_hint(path)
         ) from error

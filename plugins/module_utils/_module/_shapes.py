@@ -103,23 +103,27 @@ def _readable_mapping(option: Plain, value: t.Any) -> t.Any:
 def broken_rule(rules: Plain, given: t.Any, place: str = "") -> str:
     """Which option doesn't go with another one, in a sentence that begins with it; empty where all do.
 
-    ``rules`` are those of an argument spec. What they say of options of which one must be given is left to
-    ansible-core.
+    ``rules`` are those of an argument spec, beside their ``options`` (for a module, ``argument_spec``), which may be
+    given by another name. What they say of options of which one must be given is left to ansible-core.
     """
-    there = {name for name, value in given.items() if value is not None}
+    there = {name: name for name, value in given.items() if value is not None}
+    for name, option in (rules.get("options") or rules.get("argument_spec") or {}).items():
+        for alias in option.get("aliases", ()):
+            if alias in there:
+                there.setdefault(name, alias)
     for together in rules.get("required_together") or ():
         missing = [name for name in together if name not in there]
         if missing and len(missing) < len(together):
-            beside = next(name for name in together if name in there)
+            beside = next(there[name] for name in together if name in there)
             return f"{place}{missing[0]} is needed beside {beside}."
     for exclusive in rules.get("mutually_exclusive") or ():
-        both = [name for name in exclusive if name in there]
+        both = [there[name] for name in exclusive if name in there]
         if len(both) > 1:
-            return f"{place}{both[1]} can't be given beside {both[0]}."
+            return f"{place}{both[1]} cannot be given beside {both[0]}."
     for name, needed in (rules.get("required_by") or {}).items():
         missing = [other for other in needed if other not in there]
         if name in there and missing:
-            return f"{place}{missing[0]} is needed beside {name}."
+            return f"{place}{missing[0]} is needed beside {there[name]}."
     for name, value, needed, *_any in rules.get("required_if") or ():
         missing = [other for other in needed if other not in there]
         if given.get(name) == value and missing:
@@ -221,15 +225,36 @@ def _of_mapping(name: str, place: str, option: Plain, value: t.Any) -> str:
     return f"{place} must be a mapping{example}, and {kind_of(value)} was given. {_advice(name, value)}".rstrip()
 
 
+def misspelt(options: Plain, given: Mapping[t.Any, t.Any]) -> str:
+    """Which option of a task the module doesn't have, and which is meant; empty where that can't be guessed."""
+    known = _spellings(options)
+    for key in given:
+        meant = "" if key in known or str(key).startswith("_ansible_") else _meant(options, key)
+        if meant:
+            return f"{key} is not an option of this module. Perhaps {meant} is meant."
+    return ""
+
+
 def _unknown(options: Plain, value: Mapping[t.Any, t.Any], place: str) -> str:
     """Which key is no option, and which option is perhaps meant. Mappings without options may hold anything."""
-    known = [spelling for name, option in options.items() for spelling in (name, *option.get("aliases", ()))]
+    known = _spellings(options)
     for key in value if options else ():
         if key not in known:
-            meant = [_MEANT[key]] if _MEANT.get(key) in options else difflib.get_close_matches(str(key), known, n=1)
-            hint = f"Perhaps {meant[0]} is meant" if meant else f"Its keys can be {', '.join(options)}"
+            meant = _meant(options, key)
+            hint = f"Perhaps {meant} is meant" if meant else f"Its keys can be {', '.join(options)}"
             return f"{place} has the unknown key {key}. {hint}."
     return ""
+
+
+def _spellings(options: Plain) -> list[str]:
+    return [spelling for name, option in options.items() for spelling in (name, *option.get("aliases", ()))]
+
+
+def _meant(options: Plain, key: t.Any) -> str:
+    """The option that an unknown key is close to; empty where there is none."""
+    if _MEANT.get(key) in options:
+        return _MEANT[key]
+    return next(iter(difflib.get_close_matches(str(key), _spellings(options), n=1)), "")
 
 
 def _is_convertible(text: str) -> bool:

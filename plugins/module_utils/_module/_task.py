@@ -27,7 +27,7 @@ from .._run._progress import Progress
 from ._connection import ONE_END, WHOLE_TASK, endpoint_from_options
 from ._masking import Masking, SecretInResult, options_with_paths, without_no_log
 from ._results import failure, message_of
-from ._shapes import broken_rule, misshapen, with_declared_names, without_unreadable
+from ._shapes import broken_rule, misshapen, misspelt, with_declared_names, without_unreadable
 
 Plain = dict[str, t.Any]
 
@@ -66,7 +66,11 @@ class CheckedModule(AnsibleModule):
         super()._load_params()  # type: ignore[no-untyped-call]  # ansible-core has no types
         self.params = with_declared_names(self.params)
         rules = {name: getattr(self, name) for name in _KINDS_OF_RULES}
-        self.misshapen = misshapen(self.argument_spec, self.params) or broken_rule(rules, self.params)
+        self.misshapen = (
+            misspelt(self.argument_spec, self.params)
+            or misshapen(self.argument_spec, self.params)
+            or broken_rule({**rules, "argument_spec": self.argument_spec}, self.params)
+        )
         if self.misshapen:
             self.params = without_unreadable(self.argument_spec, self.params)
 
@@ -131,16 +135,16 @@ class Task:
         """Warn of deletes that the registry has accepted, and has not carried out."""
         if names:
             self.module.warn(
-                f"{self.params['registry']} has accepted the deletion of {first_of(names, _MOST_NAMED)}, but still "
-                "has it after 10 seconds. It may delete in the background, or keep what an index or another repository "
-                "uses. Run the task again later to see whether it is gone."
+                f"{self.params['registry']} accepted the deletion of {first_of(names, _MOST_NAMED)}, and not all of "
+                "it is gone after 10 seconds. It may delete in the background, or keep what an index or another "
+                "repository uses. Run the task again later to check."
             )
 
     def warn_of_unreadable(self, records: t.Sequence[str]) -> None:
         """Warn of what should be records of promotions; given by their places, with the reasons."""
         if records:
             others = f"; and {len(records) - _MOST_NAMED} more" if len(records) > _MOST_NAMED else ""
-            self.module.warn(f"Records that can't be read: {'; '.join(records[:_MOST_NAMED])}{others}.")
+            self.module.warn(f"Records that cannot be read: {'; '.join(records[:_MOST_NAMED])}{others}.")
 
     def close(self) -> None:
         """Close all connections, and end the bond to Ansible."""

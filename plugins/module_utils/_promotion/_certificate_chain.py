@@ -118,7 +118,7 @@ def read_subject(text: str, where: str) -> Names:
         oid = _ATTRIBUTE_NAMES.get(name.strip().upper())
         if not equals or oid is None or not value.strip():
             raise InvalidInput(
-                f"{where}: {part.strip()!r} isn't part of a subject",
+                f"{where}: {part.strip()!r} is not part of a subject",
                 hint=f"Write it as 'C=DE, O=Example, CN=release', with {', '.join(_ATTRIBUTE_NAMES)}",
             )
         found.add((oid, re.sub(r"\\(.)", r"\1", value.strip())))
@@ -140,7 +140,7 @@ def _from_der(encoded: bytes) -> t.Any:
             getattr(certificate, part)
         certificate.public_key()
     except lib.UNREADABLE:
-        raise Unverified("it has a certificate that can't be read") from None
+        raise Unverified("it has a certificate that cannot be read") from None
     return certificate
 
 
@@ -162,7 +162,7 @@ def _check_strength(certificate: t.Any) -> None:
     if hashed is None or hashed.name not in ("sha256", "sha384", "sha512"):
         problem = problem or f"it is signed with {'no known hash' if hashed is None else hashed.name}"
     if problem:
-        raise Unverified(f"the certificate of {shown(subject_of(certificate))} isn't safe: {problem}")
+        raise Unverified(f"the certificate of {shown(subject_of(certificate))} is not safe: {problem}")
 
 
 def _check_critical(certificate: t.Any) -> None:
@@ -170,8 +170,8 @@ def _check_critical(certificate: t.Any) -> None:
     for extension in certificate.extensions:
         oid = extension.oid.dotted_string
         if extension.critical and oid not in _UNDERSTOOD:
-            problem = f"it has the critical extension {oid}, which isn't looked at"
-            raise Unverified(f"the certificate of {shown(subject_of(certificate))} can't be judged: {problem}")
+            problem = f"it has the critical extension {oid}, which is not looked at"
+            raise Unverified(f"the certificate of {shown(subject_of(certificate))} cannot be judged: {problem}")
 
 
 def _check_authority(certificate: t.Any, *, below: int) -> None:
@@ -180,7 +180,7 @@ def _check_authority(certificate: t.Any, *, below: int) -> None:
     extended = _extension(certificate, "ExtendedKeyUsage")
     problem = ""
     if constraints is None or not (constraints.critical and constraints.value.ca):
-        problem = "it is none of an authority (critical basicConstraints CA)"
+        problem = "it is not a CA certificate (critical basicConstraints CA)"
     elif constraints.value.path_length is not None and constraints.value.path_length < below:
         problem = f"{below} authorities are below it, and it allows {constraints.value.path_length}"
     elif usage is None or not (usage.critical and usage.value.key_cert_sign):
@@ -188,7 +188,7 @@ def _check_authority(certificate: t.Any, *, below: int) -> None:
     elif extended is not None and not any(one.dotted_string in _MAY_SIGN_CODE for one in extended.value):
         problem = "it is for other uses (extendedKeyUsage without codeSigning)"
     if problem:
-        raise Unverified(f"the certificate of {shown(subject_of(certificate))} can't issue others: {problem}")
+        raise Unverified(f"the certificate of {shown(subject_of(certificate))} cannot issue others: {problem}")
 
 
 def _check_signer(certificate: t.Any) -> None:
@@ -198,13 +198,13 @@ def _check_signer(certificate: t.Any) -> None:
     if usage is None or not (usage.critical and usage.value.digital_signature):
         problem = "its key may not sign (critical keyUsage digitalSignature)"
     elif usage.value.key_cert_sign or (constraints is not None and constraints.value.ca):
-        problem = "it is one of an authority"
+        problem = "it is a CA certificate"
     else:
         others = [_OTHER_USAGES.get(one.dotted_string, "") for one in (extended.value if extended else ())]
         problem = ", ".join(filter(None, others))
         problem = f"it is for other uses as well ({problem})" if problem else ""
     if problem:
-        raise Unverified(f"the certificate of {shown(subject_of(certificate))} isn't for signing: {problem}")
+        raise Unverified(f"the certificate of {shown(subject_of(certificate))} is not for signing: {problem}")
 
 
 def _extension(certificate: t.Any, name: str) -> t.Any:
@@ -229,4 +229,4 @@ def _check_issued(certificate: t.Any, issuer: t.Any) -> None:
             raise ValueError
     except lib.INVALID:
         names = shown(subject_of(certificate)), shown(subject_of(issuer))
-        raise Unverified(f"the certificate of {names[0]} isn't issued by {names[1]}") from None
+        raise Unverified(f"the certificate of {names[0]} is not issued by {names[1]}") from None

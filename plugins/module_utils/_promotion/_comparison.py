@@ -259,7 +259,7 @@ def _check_platform_of_image(source: End, item: ImageItem, manifest: Manifest) -
     platforms = platforms_of(manifest, read_config(source, item.repository, manifest))
     if not any(is_meant_by(platform, wanted) for platform in platforms for wanted in item.platforms):
         made_for = ", ".join(platforms) or "no platform"
-        raise PlatformMissing(f"it isn't an index, and was made for {made_for}, not for {', '.join(item.platforms)}")
+        raise PlatformMissing(f"it is not an index, and was made for {made_for}, not for {', '.join(item.platforms)}")
 
 
 def _to_be_asked(destination: End, item: ImageItem, heads: _Heads) -> Place | None:
@@ -351,7 +351,7 @@ def _missing(source: End, item: ImageItem) -> Comparison:
     first, slash, rest = item.repository.partition("/")
     if slash and looks_like_registry(first):
         hint += f". {first} looks like a registry: if it is one, name it as the source, with {rest} as the repository"
-    return Comparison(item, MISSING, reason=f"{item.at_source(source.name)} isn't at the source. {hint}.")
+    return Comparison(item, MISSING, reason=f"{item.at_source(source.name)} is not at the source. {hint}.")
 
 
 def _compare_tag(destination: End, item: ImageItem, tag: str, digest: str, heads: _Heads) -> TagComparison:
@@ -362,9 +362,9 @@ def _compare_tag(destination: End, item: ImageItem, tag: str, digest: str, heads
     expected = item.expected_destination_digest
     if not previous and is_guarded(item, tag) and destination.is_unsure(item.destination_repository, tag):
         raise Conflict(
-            "the registry doesn't report to this account whether it is there, and on_conflict, immutable_tags, "
+            "the registry does not report to this account whether it is there, and on_conflict, immutable_tags, "
             "expected_destination_digest or keep_replaced have to know it",
-            hint="If the repository isn't there, create it; else let the account read it",
+            hint="If the repository is not there, create it; else let the account read it",
         ).within(f"compare {destination.name}/{item.destination_repository}:{tag}")
     if expected is not None and previous != expected:
         return TagComparison(tag, previous, REFUSED)

@@ -22,7 +22,7 @@ PAYLOAD_TYPE = "application/vnd.dev.cosign.simplesigning.v1+json"
 _SIGNATURE = "dev.cosignproject.cosign/signature"
 _CERTIFICATE = "dev.sigstore.cosign/certificate"
 _TYPE = "cosign container image signature"
-KEYLESS = "it is made with a certificate for one signature (keyless), which isn't verified here"
+KEYLESS = "it is made with a certificate for one signature (keyless), which is not verified here"
 """Why such a signature is none of a key."""
 
 

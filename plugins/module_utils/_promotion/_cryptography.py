@@ -48,7 +48,7 @@ def _imported() -> _Library:
         from cryptography.hazmat.primitives import hashes, serialization
         from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
     except ImportError as error:
-        return _Library(f"the Python library cryptography can't be imported ({error})")
+        return _Library(f"the Python library cryptography cannot be imported ({error})")
     old = "the Python library cryptography is too old: 37.0.0 or newer is needed"
     return _Library(
         "" if hasattr(padding.PSS, "AUTO") else old,

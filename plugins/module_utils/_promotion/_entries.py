@@ -115,7 +115,7 @@ def _of_mapping(entry: t.Mapping[str, t.Any]) -> Reference:
     if unknown:
         near = [_MEANT[unknown[0]]] if unknown[0] in _MEANT else difflib.get_close_matches(unknown[0], _PARTS, n=1)
         raise InvalidInput(
-            f"{', '.join(unknown)} isn't part of a reference; these are {', '.join(_PARTS)}",
+            f"{', '.join(unknown)} is not part of a reference; these are {', '.join(_PARTS)}",
             hint=f"Perhaps {near[0]} is meant" if near else "Leave it out",
         )
     registry, tag, digest = (entry.get(name) for name in ("registry", "tag", "digest"))

@@ -78,7 +78,7 @@ class FirstSights:
             moments = {None}
         if any(parse_time(moment) is None for moment in moments):
             raise LocalFileError(
-                f"the file {self._path} isn't what it was written as",
+                f"the file {self._path} is not what it was written as",
                 hint="Restore it from a backup; without it, every digest counts as met for the first time",
             )
         return t.cast("dict[str, str]", known)
@@ -106,7 +106,7 @@ class FirstSights:
             yield
         except OSError as error:
             problem = os.strerror(error.errno or 0)
-            raise LocalFileError(f"the file {self._path} can't be {done}: {problem}", hint=self._hint) from error
+            raise LocalFileError(f"the file {self._path} cannot be {done}: {problem}", hint=self._hint) from error
 
 
 def _open_lock(folder: Folder) -> int:

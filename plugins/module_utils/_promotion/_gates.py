@@ -25,7 +25,7 @@ try:
 
     PROBLEM = ""
 except ImportError as _error:
-    PROBLEM = f"the Python library jmespath can't be imported ({_error})"
+    PROBLEM = f"the Python library jmespath cannot be imported ({_error})"
 """Why gates can't be evaluated here; empty where they can."""
 
 ERROR, WARNING = "error", "warning"
@@ -103,7 +103,7 @@ def read_gates(entries: t.Sequence[Plain]) -> tuple[Gate, ...]:
     """The gates in a list of plain values. Raises :class:`InvalidInput`, with the place in the list."""
     if entries and PROBLEM:
         raise InvalidInput(
-            f"gates can't be evaluated, since {PROBLEM}",
+            f"gates cannot be evaluated, since {PROBLEM}",
             hint="Install jmespath for the Python that runs the module",
         )
     gates = tuple(_gate(entry, f"gates[{place}]") for place, entry in enumerate(entries))
@@ -150,16 +150,16 @@ def _gate(entry: Plain, where: str) -> Gate:
     try:
         expression = jmespath.compile(that)
     except (ValueError, RecursionError) as error:
-        first = str(error).strip().splitlines()[0].partition(", for expression")[0]
+        first = str(error).strip().splitlines()[0].partition(", for expression")[0].rstrip(".")
         raise InvalidInput(
-            f"{where}.that: {that!r} isn't a JMESPath expression: {first}",
+            f"{where}.that: {that!r} is not a JMESPath expression: {first}",
             hint="Write numbers, true, false and null in backticks, and text in single quotes",
         ) from None
     _check_functions(expression.parsed, where)
     return Gate(
         name,
         expression,
-        entry["msg"] or f"{that} isn't true",
+        entry["msg"] or f"{that} is not true",
         entry["severity"],
         read_repository_patterns(entry["repositories"], f"{where}.repositories"),
         _root_keys(expression.parsed),

@@ -179,7 +179,7 @@ def _revert(destination: End, outcome: TagOutcome) -> str:
 def _remove(destination: End, item: TagItem) -> str:
     registry = as_deleting(destination)
     if registry is None:
-        return f"{destination.name} can't remove a tag, and it didn't exist before."
+        return f"{destination.name} cannot remove a tag, and it did not exist before."
     (found,) = delete_tags(registry, [item], delete_manifest=False, check=False)
     if isinstance(found, RegistryError):
         return str(found)

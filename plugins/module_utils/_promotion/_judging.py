@@ -112,7 +112,7 @@ class _Judge:
         manifest = self._manifest(image, image.source_digest)
         judgement = judge_one(self._source, repository, manifest, rule, self.now)
         if judgement.verified and not self._is_of(image, manifest):
-            reason = f"{image.digest} isn't what platforms takes of {image.source_digest}, which is signed"
+            reason = f"{image.digest} is not what platforms takes of {image.source_digest}, which is signed"
             return judgement._replace(verified=False, reason=reason)
         if rule is not None and rule.mode == REQUIRED and judgement.verified:
             return _copied_along(judgement, image)
@@ -182,11 +182,11 @@ def _copied_along(judgement: Judgement, image: PlannedImage) -> Judgement:
     wanted = {signature.subject for signature in verified}
     if kept == wanted or (kept and image.digest != image.source_digest):
         return judgement
-    reason = "what verifies isn't copied with the image: let artifacts take signatures along"
+    reason = "what verifies is not copied with the image: have artifacts include the signatures"
     if image.digest != image.source_digest and wanted == {image.source_digest}:
         # No choice of artifacts takes the signature of an index along that isn't promoted itself.
         reason = (
-            f"what verifies is about {image.source_digest}, of which platforms takes a part, and isn't copied with "
-            "that: sign the images too, let each_image ask for it, and let artifacts take their signatures along"
+            f"what verifies is about {image.source_digest}, of which platforms takes a part, and is not copied with "
+            "that: sign the images too, set each_image, and have artifacts include their signatures"
         )
     return judgement._replace(verified=False, reason=reason)

@@ -56,18 +56,18 @@ def verify(layer: Descriptor, content: bytes, subject: Subject, trust: Trust, no
 def _check_header(header: t.Mapping[str, t.Any], now: datetime.datetime) -> None:
     critical = header.get("crit")
     if not isinstance(critical, list) or _SCHEME not in critical:
-        raise Unverified("the protected header doesn't have its scheme among what must be understood (crit)")
+        raise Unverified("the protected header does not have its scheme among what must be understood (crit)")
     unknown = [name for name in critical if name not in _CRITICAL]
     if unknown:
-        raise Unverified(f"the protected header has what must be understood, and isn't: {shown(unknown[0])}")
+        raise Unverified(f"the protected header has what must be understood, and is not: {shown(unknown[0])}")
     if header.get(_SCHEME) not in _SCHEMES:
-        raise Unverified(f"the scheme {shown(header.get(_SCHEME))} isn't known")
+        raise Unverified(f"the scheme {shown(header.get(_SCHEME))} is not known")
     if header.get("cty") != _PAYLOAD_TYPE:
         raise Unverified(f"the payload is of the type {shown(header.get('cty'))}, not {_PAYLOAD_TYPE}")
     if _EXPIRY in header:
         expiry = parse_time(header[_EXPIRY])
         if expiry is None:
-            raise Unverified(f"its expiry {shown(header[_EXPIRY])} isn't a time")
+            raise Unverified(f"its expiry {shown(header[_EXPIRY])} is not a time")
         if expiry <= now:
             raise Unverified(f"it has expired, at {header[_EXPIRY]}")
 
@@ -92,7 +92,7 @@ def _check_signature(key: t.Any, algorithm: t.Any, signature: bytes, signed: byt
             signature = _as_der(signature, key)
         key.verify(signature, signed, *arguments)
     except lib.INVALID:
-        raise Unverified("the key in the signer's certificate doesn't verify it") from None
+        raise Unverified("the key in the signer's certificate does not verify it") from None
 
 
 def _way(key: t.Any) -> tuple[t.Any, ...]:

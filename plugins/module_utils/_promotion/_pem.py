@@ -32,7 +32,7 @@ def read_pem(text: str, where: str) -> tuple[bytes, str]:
     except LocalFileError as error:
         raise error.at_option(where) from None
     except OSError as error:
-        problem = f"{where}: the file {path} can't be read: {os.strerror(error.errno or 0)}"
+        problem = f"{where}: the file {path} cannot be read: {os.strerror(error.errno or 0)}"
         raise LocalFileError(problem, hint=relative_hint(text)) from error
     if len(content) > _LARGEST_FILE:
         raise LocalFileError(f"{where}: the file {path} is larger than {_LARGEST_FILE} bytes")

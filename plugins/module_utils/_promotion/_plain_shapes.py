@@ -24,7 +24,7 @@ Entry = t.TypeVar("Entry")
 def each(entries: t.Any, name: str, read: t.Callable[[t.Any], Entry]) -> list[Entry]:
     """All entries of a list, read. Raises :class:`InvalidInput` for what is wrong with one of them, with its place."""
     if not isinstance(entries, list):
-        raise InvalidInput(f"{name} isn't a list", hint=HINT)
+        raise InvalidInput(f"{name} is not a list", hint=HINT)
     found = []
     for number, entry in enumerate(entries):
         try:

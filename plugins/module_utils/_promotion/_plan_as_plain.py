@@ -218,7 +218,7 @@ def _check_parts(given: t.Mapping[str, t.Any]) -> None:
     for name in _PARTS:
         if not isinstance(given.get(name), list):
             others = [str(other) for other in given if other not in _PARTS]
-            raise InvalidInput(f"plan.{name} isn't a list", hint=meant(others, [name]) or HINT)
+            raise InvalidInput(f"plan.{name} is not a list", hint=meant(others, [name]) or HINT)
 
 
 def _check_names(number: int, image: Plain, item: ImageItem, source: str, destination: str) -> None:
@@ -282,7 +282,7 @@ def _image(entry: t.Any) -> Plain:
     """An image with the names that it has, and what is in it read."""
     image = fields(entry, _IMAGE, {"exists": bool, **_JUDGED})
     if image["action"] not in ACTIONS:
-        raise InvalidInput(f"{quoted(image['action'])} isn't an action for an image")
+        raise InvalidInput(f"{quoted(image['action'])} is not an action for an image")
     image["tags"] = each(image["tags"], "tags", lambda one: TagComparison(**fields(one, _TAG_OF_IMAGE)))
     image["layers_left_out"] = each(image["layers_left_out"], "layers_left_out", _layer)
     image["artifacts"] = each(image["artifacts"], "artifacts", _artifact)
@@ -320,7 +320,7 @@ def _artifact(entry: t.Any) -> Artifact:
     artifact = Artifact(**fields(entry, _ARTIFACT))
     if artifact.action not in ACTIONS_OF_ARTIFACTS:
         # It would be left behind without a word.
-        raise InvalidInput(f"{quoted(artifact.action)} isn't an action for an artifact")
+        raise InvalidInput(f"{quoted(artifact.action)} is not an action for an artifact")
     return artifact._replace(reason=printable(artifact.reason))
 
 
@@ -395,4 +395,4 @@ def _decoded(text: t.Any) -> bytes:
     try:
         return decode_base64(str(text))
     except ValueError as error:
-        raise InvalidInput("content_base64 isn't valid base64") from error
+        raise InvalidInput("content_base64 is not valid base64") from error

@@ -71,7 +71,7 @@ class _Check:
         purpose = Purpose.GUARD if item.expected_digest else Purpose.REPORT
         found = self._source.head_manifest(item.repository, item.reference, purpose)
         if found is None:
-            return f"the source doesn't have it any more, and the plan promotes {image.source_digest}"
+            return f"the source does not have it any more, and the plan promotes {image.source_digest}"
         if found.digest != image.source_digest:
             return f"the source serves {found.digest} now, and the plan promotes {image.source_digest}"
         return self._changed_choice(image, found) if item.platforms else ""
@@ -82,16 +82,14 @@ class _Check:
             read = self._source.get_manifest(image.item.repository, found.digest, found.media_type).descriptor
             chosen = choose(self._source, Comparison(image.item, UNCHANGED, read, read)).chosen
         except NotFound:
-            return f"the source doesn't have all of {found.digest} any more"
+            return f"the source does not have all of {found.digest} any more"
         except PlatformMissing as error:
             return error.reason
         digest = "" if chosen is None else chosen.digest
         if digest == image.digest:
             return ""
-        return (
-            f"of {found.digest}, platforms and flatten of the task choose {digest}, and the plan promotes "
-            f"{image.digest}: give the platforms and flatten of the plan"
-        )
+        given = f"with platforms and flatten of the task, {found.digest} gives {digest}"
+        return f"{given}, and the plan promotes {image.digest}"
 
     def _at_tags(self, image: PlannedImage) -> list[str]:
         """What each of its tags points to now; empty where there is no such tag."""
@@ -120,7 +118,7 @@ class _Check:
         return ""
 
     def _sentence(self, what: str, image: PlannedImage) -> str:
-        return f"the plan counts on {what}, which {self._plan.destination_of(image)} doesn't have"
+        return f"the plan counts on {what}, which {self._plan.destination_of(image)} does not have"
 
     def _unplanned_manifests(self, image: PlannedImage, is_tagged: bool) -> list[str]:
         """The manifests that the image needs, and that aren't to be pushed; its own, unless a tag shows that."""

@@ -51,10 +51,7 @@ def _problem_of_image(image: PlannedImage) -> str:
         if expected and image.source_digest != expected:
             return f"it promotes {image.source_digest}, and {option} is {expected}"
     if not item.platforms and image.digest != image.source_digest:
-        return (
-            f"it promotes {image.digest}, a part of {image.source_digest}, and the task has no platforms: give the "
-            "platforms and flatten of the plan"
-        )
+        return f"it promotes {image.digest}, a part of {image.source_digest}, and the task has no platforms"
     if image.action != PROMOTE and image.moving_tags:
         return f"it moves tags, and its action is {image.action}"
     return next(filter(None, (_problem_of_tag(tag, image.digest, item) for tag in image.tags)), "")
@@ -82,12 +79,12 @@ def _check_artifacts(plan: Plan, image: PlannedImage) -> None:
     for artifact in image.copied_artifacts:
         if (image.item.destination_repository, artifact.digest) not in plan.manifests_by_place:
             name = f"{plan.destination_of(image)}@{artifact.digest}"
-            raise InvalidInput(f"plan.manifests doesn't have the artifact {name}", hint=HINT)
+            raise InvalidInput(f"plan.manifests does not have the artifact {name}", hint=HINT)
         if not artifact.tag:
             continue
         name = f"plan.artifact_tags: {plan.destination_of(image)}:{artifact.tag}"
         if artifact.tag not in cosign_tags(artifact.subject):
-            raise InvalidInput(f"{name} isn't how cosign names what belongs to {artifact.subject}", hint=HINT)
+            raise InvalidInput(f"{name} is not how cosign names what belongs to {artifact.subject}", hint=HINT)
         moves = artifact.previous_digest not in ("", artifact.digest)
         if moves and conflict_action(image.item, artifact.tag) != REPLACE:
             raise InvalidInput(f"{name} may not move, by on_conflict and immutable_tags", hint=HINT)
@@ -136,7 +133,7 @@ def _check_blobs(plan: Plan, reached: t.Mapping[Place, Manifest]) -> None:
     }
     for number, group in enumerate(plan.blobs):
         if (group.repository, group.source_repository, group.mount_from) not in groups:
-            raise InvalidInput(f"plan.blobs[{number}]: no image of the plan goes that way", hint=HINT)
+            raise InvalidInput(f"plan.blobs[{number}]: no image of the plan is copied from there to there", hint=HINT)
         for digest, size in group.blobs:
             if (group.repository, digest, size) not in needed:
                 raise InvalidInput(f"plan.blobs[{number}]: no image of the plan has {digest}", hint=HINT)

@@ -116,7 +116,7 @@ def _digests_of(plan: Plan, image: PlannedImage, destination: End) -> set[str]:
             return destination.get_manifest(image.item.destination_repository, digest)
         except RegistryError as error:
             name = f"{plan.destination_of(image)}@{digest}"
-            problem = "can't be read, and only it shows which artifacts go with it"
+            problem = "cannot be read, and only it shows which artifacts go with it"
             raise InvalidInput(f"plan.images: {name} {problem}: {error}", hint=HINT) from error
 
     found: set[str] = set()

@@ -56,7 +56,7 @@ def public_key(pem: bytes, where: str) -> PublicKey:
         key = lib.serialization.load_pem_public_key(pem)
     except lib.UNREADABLE:
         raise InvalidInput(
-            f"{where}: it isn't a public key in PEM",
+            f"{where}: it is not a public key in PEM",
             hint="Give the text, or the path, of a file that begins with '-----BEGIN PUBLIC KEY-----'",
         ) from None
     problem = weakness(key)
@@ -70,10 +70,10 @@ def weakness(key: t.Any) -> str:
     if isinstance(key, lib.rsa.RSAPublicKey):
         return "" if key.key_size >= _LEAST_RSA else f"an RSA key of {key.key_size} bits is too short to be trusted"
     if isinstance(key, lib.ec.EllipticCurvePublicKey):
-        return "" if curve_hash(key) else f"the curve {key.curve.name} isn't supported: P-256, P-384 and P-521 are"
+        return "" if curve_hash(key) else f"the curve {key.curve.name} is not supported: P-256, P-384 and P-521 are"
     if isinstance(key, lib.ed25519.Ed25519PublicKey):
         return ""
-    return "its type isn't supported: ECDSA, RSA and Ed25519 are"
+    return "its type is not supported: ECDSA, RSA and Ed25519 are"
 
 
 def name_of(key: t.Any) -> str:

@@ -39,7 +39,7 @@ def open_record_directory(path: str) -> t.Iterator[Folder]:
     folder = find_record_directory(path)
     if folder is None:
         raise LocalFileError(
-            f"the directory of records {absolute(path)} can't be opened: No such file or directory",
+            f"the directory of records {absolute(path)} cannot be opened: No such file or directory",
             hint=relative_hint(path) or "Make it, on the host on which the module runs",
         )
     with contextlib.closing(folder):

@@ -175,7 +175,7 @@ def unfinished_records(folder: Folder) -> tuple[list[Unfinished], list[str]]:
             content = _unless_ended(folder, name)
             record = None if content is None else parse_record(content)
         except (InvalidInput, LocalFileError) as error:
-            problems.append(f"{folder.below(name)} isn't the record that it should be: {error.reason}.")
+            problems.append(f"{folder.below(name)} is not the record that it should be: {error.reason}.")
             continue
         if record is not None and record.outcome == BEGUN:
             found.append(Unfinished(name, record))

@@ -108,7 +108,7 @@ def _check_subjects(statement: Statement, record: Record) -> None:
     named = [_digests(subject) for subject in statement.subjects]
     wanted = [_digests(subject) for subject in subjects_of(record)]
     if sorted(set(named)) != sorted(set(wanted)):
-        raise InvalidInput("its subjects aren't the digests of the images that it promotes")
+        raise InvalidInput("its subjects are not the digests of the images that it promotes")
 
 
 def _digests(subject: t.Mapping[str, t.Any]) -> str:
@@ -178,7 +178,7 @@ class _Part:
 
     def __init__(self, value: t.Any, where: str, partly: bool) -> None:
         if not isinstance(value, Mapping):
-            raise InvalidInput(f"{where} isn't an object")
+            raise InvalidInput(f"{where} is not an object")
         self._value = value
         self.where = where
         self.partly = partly
@@ -192,7 +192,7 @@ class _Part:
         return False
 
     def _wrong(self, name: str, wanted: str) -> InvalidInput:
-        return InvalidInput(f"{self.where} has a wrong {name}: {quoted(self._value[name])} isn't a {wanted}")
+        return InvalidInput(f"{self.where} has a wrong {name}: {quoted(self._value[name])} is not a {wanted}")
 
     def part(self, name: str) -> _Part:
         """An object."""
@@ -228,7 +228,7 @@ class _Part:
             return ""
         value = self._value[name]
         if not isinstance(value, str) or value not in words:
-            raise InvalidInput(f"{self.where} has the {name} {quoted(value)}, which isn't one of {', '.join(words)}")
+            raise InvalidInput(f"{self.where} has the {name} {quoted(value)}, which is not one of {', '.join(words)}")
         return value
 
     def moment(self, name: str) -> str:

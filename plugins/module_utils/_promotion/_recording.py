@@ -88,7 +88,7 @@ class Recording:
         self._begun_at = format_time(utc_now())
         if not os.access(self._folder.path, os.W_OK | os.X_OK):
             raise LocalFileError(
-                f"the directory of records {self._folder.path} can't be written to",
+                f"the directory of records {self._folder.path} cannot be written to",
                 hint="Nothing was promoted. Give the user that the module runs as the right to write there",
             )
         self._choose_file()
@@ -111,7 +111,7 @@ class Recording:
         try:
             self._end_reverted(plan, outcomes)
         except LocalFileError as error:
-            self.problem = f"The record {self._texts.reverts} doesn't say that its promotion was reverted: {error}"
+            self.problem = f"The record {self._texts.reverts} does not say that its promotion was reverted: {error}"
         if not self._has_begun:
             return
         record = self._record(plan, outcomes)
@@ -123,7 +123,7 @@ class Recording:
             finished = self._write_end(record, is_unchanged)
         except LocalFileError as error:
             is_begun = self._file is not None and self._file.is_begun
-            what = "doesn't say how its promotion ended" if is_begun else "isn't written"
+            what = "does not say how its promotion ended" if is_begun else "is not written"
             self.problem = f"The record {self._path} {what}: {error}"
             self.recorded = Recorded(self._path, BEGUN) if is_begun else Recorded()
             return
@@ -152,7 +152,7 @@ class Recording:
         name = self._texts.reverts
         if name in record_names(self._folder) and is_running(self._folder, name):
             raise LocalFileError(
-                f"the record {self._folder.below(name)} can't be reverted: its promotion is still running",
+                f"the record {self._folder.below(name)} cannot be reverted: its promotion is still running",
                 hint="Nothing was written. Wait until it has ended, or stop it, and go back then",
             )
 

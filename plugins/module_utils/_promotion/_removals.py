@@ -106,7 +106,7 @@ def _earlier(folder: Folder, registry: str, into: str) -> Record:
     name = os.path.basename(into)
     found = read_record(folder, name) if into == folder.below(name) else None
     if found is None or found.destination != registry:
-        raise InvalidInput(f"record_removed.into: {into} isn't a record of {registry} in {folder.path}")
+        raise InvalidInput(f"record_removed.into: {into} is not a record of {registry} in {folder.path}")
     return found
 
 
@@ -115,7 +115,7 @@ def _file(folder: Folder, now: str, into: str, earlier: Record | None) -> Record
         return prepare_record(folder, now)
     file = continue_record(folder, Unfinished(os.path.basename(into), earlier))
     if file is None:
-        raise LocalFileError(f"the record {into} can't be replaced", hint="Another run may have it")
+        raise LocalFileError(f"the record {into} cannot be replaced", hint="Another run may have it")
     return file
 
 

@@ -78,12 +78,14 @@ def rollback_of(record: t.Any, images: t.Any, registry: str, name: str = "") -> 
     empty where it isn't known.
     """
     if not isinstance(registry, str):
-        raise InvalidInput(f"destination: the registry {registry!r} isn't a string", hint="Give host[:port], in quotes")
+        raise InvalidInput(
+            f"destination: the registry {registry!r} is not a string", hint="Give host[:port], in quotes"
+        )
     wanted = _wanted(images, needs_digest=record is None)
     if record is None:
         if not wanted:
             raise InvalidInput(
-                "images: it isn't said which tags go back", hint="Give a record, or images with their digests"
+                "images: no tags to move back are named", hint="Give a record, or images with their digests"
             )
         return Rollback(_images([(_Way(one.repository, one.digest, None), one.tag) for one in wanted]), [])
     read = _record(record)
@@ -124,7 +126,7 @@ def recorded_where(record: t.Any, given: t.Any, rollback: Rollback) -> Plain:
         return {}
     if "path" not in where and where.get("attach") is not True:
         raise InvalidInput(
-            "record_to: it names no path, and the record that is reverted isn't a file that it could be put beside",
+            "record_to: it names no path, and the record that is reverted is not a file, so its directory is unknown",
             hint="Give a path for the record",
         )
     texts = {"environment": rollback.environment, "reverts": rollback.reverts}
@@ -177,7 +179,7 @@ def _directory_of(path: str) -> str:
 
 def _wanted(images: t.Any, *, needs_digest: bool) -> list[_Wanted]:
     if not isinstance(images, list):
-        raise InvalidInput("images: it isn't a list", hint="Give a list of mappings with repository, tag and digest")
+        raise InvalidInput("images: it is not a list", hint="Give a list of mappings with repository, tag and digest")
     found = []
     for position, entry in enumerate(images):
         with at_entry("images", position):

@@ -65,7 +65,7 @@ def _rule(entry: Plain, where: str) -> SignatureRule:
         raise InvalidInput(f"{where}.subjects: they are those of certificates, and none are given")
     if lib.PROBLEM:
         raise InvalidInput(
-            f"{where}: signatures can't be verified, since {lib.PROBLEM}",
+            f"{where}: signatures cannot be verified, since {lib.PROBLEM}",
             hint="Install cryptography for the Python that runs the module",
         )
     # Where nothing has to be signed, they still tell who has signed records of promotions.

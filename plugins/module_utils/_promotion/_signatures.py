@@ -72,7 +72,7 @@ def look_at_signatures(
         try:
             manifest = registry.get_manifest(name.repository, name.reference)
         except NotFound:
-            absent = Judgement(verified=False, reason="the image isn't there")
+            absent = Judgement(verified=False, reason="the image is not there")
             return {"exists": False, "digest": name.digest, **absent.as_plain()}
         judgement = judge_one(registry, name.repository, manifest, rule_for(rules, name.repository), now)
         return {"exists": True, "digest": manifest.digest, **judgement.as_plain()}
@@ -131,7 +131,7 @@ def _problem(tried: t.Sequence[_Tried], rule: SignatureRule, digest: str, unread
     if any(one.signature.verified for one in tried):
         return []
     if unread is not None:
-        return [f"whether {digest} is signed can't be told: {unread}".rstrip(".")]
+        return [f"whether {digest} is signed cannot be told: {unread}".rstrip(".")]
     if not any(one.claims for one in tried) and rule.mode == IF_PRESENT:
         return []
     if not tried:
@@ -139,7 +139,7 @@ def _problem(tried: t.Sequence[_Tried], rule: SignatureRule, digest: str, unread
     reasons = list(dict.fromkeys(one.signature.reason for one in tried))
     more = f" (and {count(len(reasons) - 1, 'other reason')})" if len(reasons) > 1 else ""
     if len(tried) == 1:
-        return [f"the signature of {digest} doesn't verify: {reasons[0]}"]
+        return [f"the signature of {digest} does not verify: {reasons[0]}"]
     return [f"none of the {len(tried)} signatures of {digest} verifies: {reasons[0]}{more}"]
 
 
@@ -162,7 +162,7 @@ class _Trial:
         for place, descriptor in enumerate([*tagged, *filter(_may_be_signature, found.referrers.descriptors)]):
             if len(tried) >= _MOST:
                 # One of those may claim to be a signature, so that none is no answer.
-                error = Unverified(f"more than {_MOST} signatures are there, and the others aren't tried")
+                error = Unverified(f"more than {_MOST} signatures are there, and the others are not tried")
                 return [*tried[: _MOST - 1], self._failed(_form_of(descriptor.artifact_type), descriptor.digest, error)]
             tried += self._in(descriptor, is_tagged=place < len(tagged))
         return tried[:_MOST]

@@ -39,9 +39,9 @@ def parse_object(content: bytes, what: str, limit: int = MAXIMUM_SIZE) -> dict[s
     try:
         document = json.loads(content.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError):
-        raise Unverified(f"{what} isn't valid JSON, or has a key twice") from None
+        raise Unverified(f"{what} is not valid JSON, or has a key twice") from None
     if not isinstance(document, dict):
-        raise Unverified(f"{what} isn't a JSON object")
+        raise Unverified(f"{what} is not a JSON object")
     return document
 
 
@@ -60,14 +60,14 @@ def decode(text: t.Any, what: str) -> bytes:
             return base64.b64decode(text, validate=True)
     except ValueError:
         pass
-    raise Unverified(f"{what} isn't valid base64")
+    raise Unverified(f"{what} is not valid base64")
 
 
 def decode_url(text: t.Any, what: str) -> bytes:
     """The bytes of a text in base64url without padding (RFC 7515, 2). Raises :class:`Unverified`."""
     if isinstance(text, str) and not set(text) & set("+/="):
         return decode(text.translate(_URL_ALPHABET) + -len(text) % 4 * "=", what)
-    raise Unverified(f"{what} isn't valid base64url")
+    raise Unverified(f"{what} is not valid base64url")
 
 
 def shown(value: t.Any) -> str:
@@ -92,4 +92,4 @@ def _unique(pairs: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
 
 
 def _no_constant(name: str) -> t.NoReturn:
-    raise ValueError(f"{name} isn't a JSON number")
+    raise ValueError(f"{name} is not a JSON number")

@@ -70,7 +70,7 @@ def read_signer(text: str, passphrase: str | None, option: str, passphrase_optio
     encrypted = _ENCRYPTED in pem
     if not encrypted and _KEY not in pem:
         raise InvalidInput(
-            f"{where}: it isn't a private key in PKCS#8 PEM",
+            f"{where}: it is not a private key in PKCS#8 PEM",
             hint="Give one that begins with '-----BEGIN PRIVATE KEY-----' or '-----BEGIN ENCRYPTED PRIVATE KEY-----'. "
             "'openssl pkcs8 -topk8' makes one of most others",
         )
@@ -78,7 +78,7 @@ def read_signer(text: str, passphrase: str | None, option: str, passphrase_optio
         raise InvalidInput(f"{where}: the private key is encrypted, and no {passphrase_option} is given")
     if passphrase and not encrypted:
         raise InvalidInput(
-            f"{passphrase_option}: the private key isn't encrypted", hint=f"Leave {passphrase_option} out"
+            f"{passphrase_option}: the private key is not encrypted", hint=f"Leave {passphrase_option} out"
         )
     return _signer(_load(pem, passphrase, where, passphrase_option), where)
 
@@ -89,7 +89,7 @@ def _load(pem: bytes, passphrase: str | None, where: str, passphrase_option: str
         return lib.serialization.load_pem_private_key(pem, secret)
     except lib.UNREADABLE:
         why = f", or {passphrase_option} is wrong" if passphrase else ""
-        raise InvalidInput(f"{where}: the private key can't be read: it is damaged, of an unknown kind{why}") from None
+        raise InvalidInput(f"{where}: the private key cannot be read: it is damaged, of an unknown kind{why}") from None
 
 
 def _signer(key: t.Any, where: str) -> Signer:

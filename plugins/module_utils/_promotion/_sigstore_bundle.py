@@ -54,7 +54,7 @@ def verify(content: bytes, subject: Subject, trust: Trust) -> str:
     """Who has signed a bundle about ``subject``. Raises :class:`Unverified`."""
     document = parse_object(content, "the bundle")
     if not is_bundle_type(str(document.get("mediaType"))):
-        raise Unverified(f"the bundle is of the type {shown(document.get('mediaType'))}, which isn't known")
+        raise Unverified(f"the bundle is of the type {shown(document.get('mediaType'))}, which is not known")
     material = member(document, "verificationMaterial", dict, "the bundle")
     if "publicKey" not in material:
         raise Unverified(KEYLESS)
@@ -76,7 +76,7 @@ def _signed_statement(document: t.Mapping[str, t.Any], subject: Subject, trust: 
     envelope = parse_envelope(document)
     statement = parse_statement(envelope.payload)
     if statement.predicate_type not in trust.predicate_types:
-        raise NoSignature(f"the statement is {shown(statement.predicate_type)}, which doesn't count as a signature")
+        raise NoSignature(f"the statement is {shown(statement.predicate_type)}, which does not count as a signature")
     signed = statement.about(subject.descriptor.digest)
     trust.check_annotations(annotations_of(signed.get("annotations"), "the statement"))
     return trust.signer(envelope.signature, envelope.signed)

@@ -45,14 +45,14 @@ class Trust(t.NamedTuple):
         if not self.keys:
             raise Unverified("it is made with a key, and no keys are given")
         advice = ". ".join(dict.fromkeys(key.advice for key in self.keys if key.advice))
-        number = "the key that is given doesn't verify" if len(self.keys) == 1 else "none of the keys verifies"
+        number = "the key that is given does not verify" if len(self.keys) == 1 else "none of the keys verifies"
         raise Unverified(f"{number} it", hint=advice)
 
     def check_annotations(self, signed: t.Mapping[str, str]) -> None:
         """Raise :class:`Unverified` where an annotation that must be signed isn't, or has another value."""
         for name, value in self.annotations.items():
             if name not in signed:
-                raise Unverified(f"the annotation {name} isn't signed")
+                raise Unverified(f"the annotation {name} is not signed")
             if signed[name] != value:
                 raise Unverified(
                     f"the annotation {name} is {shown(signed[name])} in what is signed, not {shown(value)}"

@@ -268,7 +268,7 @@ def _verified(
     if not repair:
         hint = "With repair: true it is pushed again"
     elif beyond_repair:
-        hint = f"The source doesn't have it either: {beyond_repair[0]}"
+        hint = f"The source does not have it either: {beyond_repair[0]}"
     else:
         return _with_repair(comparison, trees)
     return comparison._replace(
@@ -286,7 +286,7 @@ def _with_repair(comparison: Comparison, trees: t.Sequence[_Tree]) -> Comparison
             comparison = comparison._replace(tree=parts, standing=tree.standing())
         else:
             artifacts[tree.artifact] = artifacts[tree.artifact]._replace(
-                action=COPY, tree=parts, reason="the destination doesn't have it whole"
+                action=COPY, tree=parts, reason="the destination does not have it whole"
             )
     return comparison._replace(action=PROMOTE, artifacts=tuple(artifacts))
 

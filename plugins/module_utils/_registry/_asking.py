@@ -60,7 +60,7 @@ class Asker:
                 self._shown_registry = self._has_api()
         if not self._shown_registry:
             raise ProtocolViolation(
-                f"{self._transport.endpoint.registry} doesn't answer as a registry: to GET /v2/, a registry answers "
+                f"{self._transport.endpoint.registry} does not answer as a registry: to GET /v2/, a registry answers "
                 "401, or 200 and no HTML page",
                 hint="Check the address of the registry: host and port, without a path",
                 method=response.method,

@@ -108,7 +108,7 @@ def as_doubt(error: RegistryError) -> RegistryError:
 def without_catalog(error: RegistryError) -> RegistryError:
     """The refusal to list repositories: of the account, or because there is no such list."""
     return Unsupported(
-        "the registry doesn't offer its catalog, or not to this account",
+        "the registry does not offer its catalog, or not to this account",
         hint=error.hint,
         **error.answer(),
     )
@@ -121,7 +121,7 @@ def refused_delete(response: Response) -> RegistryError:
         error.hint = "If tags or indexes still refer to it, delete those first"
     if response.status in (405, 501) or "UNSUPPORTED" in error.deciding_codes:
         return Unsupported(
-            "the registry doesn't allow it",
+            "the registry does not allow it",
             hint="Its configuration may have deletes switched off",
             **error.answer(),
         )
@@ -134,7 +134,7 @@ def refused_push(response: Response) -> RegistryError:
     if isinstance(error, NotFound):
         return RepositoryMissing(
             error.reason,
-            hint="The registry doesn't create repositories on push: create it first",
+            hint="The registry does not create repositories on push: create it first",
             **error.answer(),
         )
     return error
@@ -147,7 +147,7 @@ def refused_manifest(response: Response, reference: str, manifest: Manifest) -> 
     if "DIGEST_INVALID" in error.deciding_codes and is_digest(reference) and algorithm_of(reference) != "sha256":
         # The digest has been verified here.
         return Unsupported(
-            f"the registry doesn't take manifests by their {algorithm_of(reference)} digest ({error.reason})",
+            f"the registry does not take manifests by their {algorithm_of(reference)} digest ({error.reason})",
             hint="Push to a registry that does, or build the image with sha256",
             **error.answer(),
         )
@@ -174,7 +174,7 @@ def _type_refused(error: RegistryError, manifest: Manifest, *, nested: bool) -> 
         reason = f"the registry refuses an index that has other indexes in it (a nested index): {error.reason}"
         hint = _UNNEST[0].upper() + _UNNEST[1:]
     elif by_type:
-        reason = f"the registry doesn't take manifests of the type {manifest.media_type}: {error.reason}"
+        reason = f"the registry does not take manifests of the type {manifest.media_type}: {error.reason}"
         hint = (
             "Push to a registry that takes this type, or build the image with OCI media types, which changes its digest"
             if manifest.media_type in (DOCKER_LIST, DOCKER_MANIFEST)
@@ -209,7 +209,7 @@ def explain_mount(error: RegistryError, from_repository: str) -> None:
     """Say of a refused mount what that means for a mount: as a rule, nothing but that an upload comes next."""
     if isinstance(error, NotFound):
         # NAME_UNKNOWN and BLOB_UNKNOWN may be said of either repository.
-        error.reason = f"the blob couldn't be mounted ({error.reason})"
+        error.reason = f"the blob could not be mounted ({error.reason})"
         error.hint = ""
     elif isinstance(error, (AccessDenied, AuthenticationFailed)):
         error.hint = f"A mount needs the right to read {from_repository}"

@@ -37,6 +37,7 @@ SEPARATOR = ":"
 LEASE_SECONDS = 15.0
 _CANCELLED = "Ansible has cancelled the task"
 _ENDED = "the Ansible that started the task has ended"
+_LAST_WORDS_SECONDS = 5.0
 _PAUSE = 1.0
 """Seconds between two looks at the lease."""
 
@@ -137,7 +138,7 @@ class Attachment:
                 problems.append(f"{place}: {error.strerror}")
         self._places = []
         self._problem = LocalFileError(
-            f"the directory by which Ansible watches over this task can't be made: {'; '.join(problems)}",
+            f"the directory by which Ansible watches over this task cannot be made: {'; '.join(problems)}",
             hint="One of ansible_system_tmpdirs must be a directory on the host in which everybody may write",
         )
 
@@ -189,7 +190,7 @@ class Attachment:
             self._renewed_at = self._looked_at
         self._looked_at = now
         if now - self._renewed_at > LEASE_SECONDS:
-            return f"Ansible, which started the task, hasn't been heard of for {LEASE_SECONDS:.0f} seconds"
+            return f"Ansible, which started the task, has not been heard of for {LEASE_SECONDS:.0f} seconds"
         return ""
 
     def _watch(self) -> None:
@@ -204,13 +205,17 @@ class Attachment:
                     self._write_state()
 
     def _end(self, why: str) -> t.NoReturn:
+        # Who should read the last words may not read any more.
+        ending = threading.Timer(_LAST_WORDS_SECONDS, os._exit, [1])
+        ending.daemon = True
+        ending.start()
         try:
             self._remove()
             # It raises SystemExit, which would end this thread only.
             self._say(str(Detached(why)))
         finally:
-            with contextlib.suppress(OSError, ValueError):
-                # What is still in a buffer would be lost.
+            # What is still in a buffer would be lost. There may be no standard output.
+            with contextlib.suppress(OSError, ValueError, AttributeError):
                 sys.stdout.flush()
             os._exit(1)
 

@@ -27,7 +27,7 @@ def named_errors(path: str, doing: str) -> t.Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise LocalFileError(f"{path} can't be {doing}: {error.strerror or error}") from error
+        raise LocalFileError(f"{path} cannot be {doing}: {error.strerror or error}") from error
 
 
 class Folder:
@@ -99,8 +99,8 @@ class Folder:
 
     def _checked(self, name: str, found: os.stat_result) -> os.stat_result:
         if not stat.S_ISREG(found.st_mode):
-            kind = "is a symbolic link" if stat.S_ISLNK(found.st_mode) else "isn't a regular file"
-            raise LocalFileError(f"{self.below(name)} {kind}, and isn't read")
+            kind = "is a symbolic link" if stat.S_ISLNK(found.st_mode) else "is not a regular file"
+            raise LocalFileError(f"{self.below(name)} {kind}, and is not read")
         return found
 
     def open_file(self, name: str) -> t.BinaryIO | None:

@@ -29,7 +29,7 @@ def check_is_file(path: str) -> None:
     """
     check_is_path(path)
     if os.path.exists(path) and not os.path.isfile(path):
-        raise LocalFileError(f"{absolute(path)} isn't a file")
+        raise LocalFileError(f"{absolute(path)} is not a file")
 
 
 def absolute(path: str) -> str:

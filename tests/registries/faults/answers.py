@@ -22,7 +22,7 @@ class NoDigestHeader(Fault):
 
 class AbsentIsDenied(Fault):
     name = "absent-is-denied"
-    summary = "what isn't there is answered with 403 DENIED, or with 401 and insufficient_scope"
+    summary = "what is not there is answered with 403 DENIED, or with 401 and insufficient_scope"
     argument = "403 (default) or 401"
     choices = ("403", "401")
 
@@ -74,7 +74,7 @@ class HtmlPages(Fault):
 
 class RepositoryMustExist(Fault):
     name = "repository-must-exist"
-    summary = "pushes to a repository that isn't there are refused (create it by seeding)"
+    summary = "pushes to a repository that is not there are refused (create it by seeding)"
     argument = "the status, 404 (default, NAME_UNKNOWN), or 403 (DENIED)"
     choices = ("404", "403")
 

@@ -30,7 +30,7 @@ class Refused(Fault):
 
 class ResetRequests(Fault):
     name = "reset"
-    summary = "the first requests get a TCP reset in place of an answer, and don't reach the registry"
+    summary = "the first requests get a TCP reset in place of an answer, and do not reach the registry"
     argument = "how many (default 1); or each: the first try of each distinct request"
 
     def __init__(self, argument: str) -> None:
@@ -88,7 +88,7 @@ class LostTagAnswer(Fault):
 
 class SilentClose(Fault):
     name = "silent-close"
-    summary = "every connection ends after one answer, which doesn't say so"
+    summary = "every connection ends after one answer, which does not say so"
 
     def after(self, request: Request, answer: Answer) -> None:
         request.acted.append(self.name)

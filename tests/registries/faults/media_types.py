@@ -21,7 +21,7 @@ _COSIGN_TAG = re.compile(r"sha256-(?P<encoded>[a-f0-9]{64})\.sig")
 
 class ForeignReferrer(Fault):
     name = "foreign-referrer"
-    summary = "every manifest has a referrer of a type that can't be pushed; it is 404 unless Accept names that type"
+    summary = "every manifest has a referrer of a type that cannot be pushed; it is 404 unless Accept names that type"
     argument = "oci (default) or oras: a withdrawn type; other: an unknown one; or cosign: withdrawn, under a tag .sig"
     choices = ("oci", "oras", "other", "cosign")
     types = {
@@ -116,8 +116,8 @@ class TypeRefused(Fault):
 
 class Policy(Fault):
     name = "policy"
-    summary = "a policy forbids manifests: 412 and PROJECTPOLICYVIOLATION, which an answer to HEAD can't say"
-    argument = "pull (default): they can't be read; or push: they can't be pushed"
+    summary = "a policy forbids manifests: 412 and PROJECTPOLICYVIOLATION, which an answer to HEAD cannot say"
+    argument = "pull (default): they cannot be read; or push: they cannot be pushed"
     choices = ("pull", "push")
 
     def before(self, request: Request) -> Answer | None:

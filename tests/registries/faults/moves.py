@@ -67,7 +67,7 @@ class RangeRefused(Fault):
             return None
         request.acted.append(self.name)
         if self.choice == "416":
-            return error_answer(416, "BLOB_UNKNOWN", "We don't understand your Range")
+            return error_answer(416, "BLOB_UNKNOWN", "We do not understand your Range")
         body = b'<?xml version="1.0"?><Error><Code>InvalidRange</Code></Error>'
         return Answer(int(self.choice), [("Content-Type", "application/xml")], [body], len(body))
 

@@ -147,7 +147,7 @@ class MistypedReferrers(Fault):
 
 class RefusedList(Fault):
     name = "referrers-tag-refused"
-    summary = "the tag of a list of referrers can't be read"
+    summary = "the tag of a list of referrers cannot be read"
     argument = "the status: 400 (default); or 412"
     choices = ("400", "412")
 
@@ -155,7 +155,7 @@ class RefusedList(Fault):
         if request.method not in ("HEAD", "GET") or not _LIST.fullmatch(request.tag):
             return None
         request.acted.append(self.name)
-        return error_answer(int(self.choice), "TAG_INVALID", "this tag isn't allowed")
+        return error_answer(int(self.choice), "TAG_INVALID", "this tag is not allowed")
 
 
 class DeniedReferrers(Fault):

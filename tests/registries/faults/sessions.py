@@ -33,7 +33,7 @@ class SessionGone(Fault):
 class BlobForgotten(Fault):
     name = "blob-forgotten"
     summary = "blobs that HEAD has found are unknown when a manifest is pushed, until they are uploaded again"
-    argument = "named (default): the error names them; or unnamed: it doesn't"
+    argument = "named (default): the error names them; or unnamed: it does not"
     choices = ("named", "unnamed")
 
     def __init__(self, argument: str) -> None:

@@ -30,7 +30,7 @@ def _answer(status: int, *headers: tuple[str, str]) -> Answer:
 
 class Status(Fault):
     name = "status"
-    summary = "the first try of each distinct request, body included, gets this status, and doesn't reach the registry"
+    summary = "the first try of each distinct request, body included, gets this status, and does not reach the registry"
     argument = "the status (default 503)"
 
     def __init__(self, argument: str) -> None:

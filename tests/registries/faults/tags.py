@@ -38,7 +38,7 @@ _IMMUTABLE = {
 
 class ImmutableTags(Fault):
     name = "immutable-tags"
-    summary = "a tag that is there can't be pushed again, not even to the same digest"
+    summary = "a tag that is there cannot be pushed again, not even to the same digest"
     argument = "in whose words: ecr (default), harbor, gar, quay, acr, artifactory"
     choices = tuple(_IMMUTABLE)
 
@@ -57,7 +57,7 @@ class ImmutableTags(Fault):
 
 class OpaquePages(Fault):
     name = "opaque-pages"
-    summary = "lists come in pages, each with a Link to the next that can't be guessed"
+    summary = "lists come in pages, each with a Link to the next that cannot be guessed"
     argument = "the form of the link: relative (default), absolute, or query"
     choices = ("relative", "absolute", "query")
 
@@ -131,7 +131,7 @@ class NullTags(Fault):
 
 class DeletesOff(Fault):
     name = "deletes-off"
-    summary = "manifests, tags and blobs can't be deleted"
+    summary = "manifests, tags and blobs cannot be deleted"
     argument = "the status, 405 (default), 400, 403, 404 or 501"
     choices = ("405", "400", "403", "404", "501")
 
@@ -145,7 +145,7 @@ class DeletesOff(Fault):
 
 class DeleteUntaggedOnly(Fault):
     name = "delete-untagged-only"
-    summary = "a manifest that has tags can't be deleted"
+    summary = "a manifest that has tags cannot be deleted"
 
     def before(self, request: Request) -> Answer | None:
         if request.method != "DELETE" or request.kind != "manifest" or request.tag:

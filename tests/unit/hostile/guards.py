@@ -172,7 +172,7 @@ CREDENTIALS_KEPT = (
         f"{_AUTHORITY}a_proxy_with_tls_is_trusted_by_the_same_ca_and_not_shown_the_client_certificate",
     ),
     Guard(
-        "CAs that the user doesn't name are checked as strictly as Python does",
+        "CAs that the user does not name are checked as strictly as Python does",
         "_http/_tls_files.py",
         "if not self.named_by:",
         "if False:",
@@ -305,7 +305,7 @@ CREDENTIALS_KEPT = (
         "../plugins/module_utils/_model/test__hiding.py::test_a_secret_is_hidden_in_each_form_and_what_is_around_it_stays",
     ),
     Guard(
-        "Ansible isn't told what a token server hands out",
+        "Ansible is not told what a token server hands out",
         "_http/_transport.py",
         "on_token=secrets.issued,",
         "on_token=secrets.own,",
@@ -407,7 +407,7 @@ WRONG_CONTENT = (
         f"{_CONTENT}a_manifest_that_is_not_the_one_that_was_asked_for_is_refused",
     ),
     Guard(
-        "a manifest that isn't of the type that it was given as",
+        "a manifest that is not of the type that it was given as",
         "_model/_manifest.py",
         "if said not in _GENERIC_TYPES and said != own:",
         'if own == "":',

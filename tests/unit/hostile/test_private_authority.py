@@ -88,7 +88,7 @@ def test_what_a_private_ca_must_not_vouch_for_is_refused(
 ) -> None:
     server = hostile(name="localhost", tls=company.server_context(leaf))
     options = name_ca(company.ca, server)
-    with pytest.raises(TLSFailed, match=f"isn't trusted: .*({reason}).*{advice}"):
+    with pytest.raises(TLSFailed, match=f"is not trusted: .*({reason}).*{advice}"):
         ask(server, **options)
     assert not server.seen
 
@@ -98,7 +98,7 @@ def test_another_ca_is_named_as_the_one_that_did_not_sign(
 ) -> None:
     server = hostile(name="localhost", tls=company.server_context("good"))
     options = name_ca(certificates.good_ca, server)
-    with pytest.raises(TLSFailed, match=r"isn't trusted.*No CA that signed it is in .*\. Name the file of that CA in"):
+    with pytest.raises(TLSFailed, match=r"is not trusted.*No CA that signed it is in .*\. Name the file of that CA in"):
         ask(server, **options)
     assert not server.seen
 
@@ -112,7 +112,7 @@ def test_cas_that_the_user_does_not_name_are_checked_as_strictly_as_python_does(
         # Python checks the form of CAs since 3.13.
         assert ask(server) == 200
         return
-    with pytest.raises(TLSFailed, match="isn't trusted.*Name the file of the CA that signed it in ca_path"):
+    with pytest.raises(TLSFailed, match="is not trusted.*Name the file of the CA that signed it in ca_path"):
         ask(server)
     assert not server.seen
 
@@ -139,7 +139,7 @@ def test_a_proxy_with_tls_is_trusted_by_the_same_ca_and_not_shown_the_client_cer
     server = hostile(name="localhost", tls=context)
     monkeypatch.setenv("HTTPS_PROXY", proxy.url)
     pair = {"client_cert": certificates.client_certificate, "client_key": certificates.client_key}
-    with pytest.raises(ConnectionFailed, match="doesn't let through"):
+    with pytest.raises(ConnectionFailed, match="does not let through"):
         ask(server, ca_path=company.ca, **pair)
     assert [(seen.method, seen.certificate) for seen in proxy.seen] == [("CONNECT", False)]
     monkeypatch.delenv("HTTPS_PROXY")

@@ -119,7 +119,7 @@ class FakeRegistry:
         self.accepted[reference] = media_type
         found = self._call("GET", repository, reference)
         if found is None:
-            raise NotFound("it isn't there").within(f"read {self.name}/{repository}@{reference}")
+            raise NotFound("it is not there").within(f"read {self.name}/{repository}@{reference}")
         return found
 
     def put_manifest(self, repository: str, reference: str, manifest: Manifest, last_look: LastLook = no_look) -> bool:

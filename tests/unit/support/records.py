@@ -73,7 +73,7 @@ BEGUN = DONE._replace(outcome="begun", finished_at="")
 FAILED = DONE._replace(
     outcome="failed",
     images=(APP._replace(action="failed"), EQUAL),
-    not_reverted=(NotReverted("prod/app", "1.4.2", DIGEST, "", "the registry can't remove a tag alone"),),
+    not_reverted=(NotReverted("prod/app", "1.4.2", DIGEST, "", "the registry cannot remove a tag alone"),),
 )
 """A promotion with a tag that could not go back."""
 

@@ -69,7 +69,7 @@ def _walk(found: Plain, returned: Plain, before: str) -> t.Iterator[tuple[str, s
         place = f"{before}{key}"
         known = returned.get(key)
         if known is None:
-            yield place, "which its RETURN doesn't have"
+            yield place, "which its RETURN does not have"
             continue
         yield place, _mistyped(value, known)
         inner = known.get("contains")

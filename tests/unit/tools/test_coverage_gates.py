@@ -77,5 +77,5 @@ def test_what_was_not_measured_is_no_pass(tmp_path: pathlib.Path) -> None:
     for names in ([], ["plugins/module_utils/_first/_one.py"], ["plugins/modules/tag.py"]):
         summary = {"num_statements": 1, "covered_lines": 1, "num_branches": 0, "covered_branches": 0}
         file.write_text(json.dumps({"files": {name: {"summary": summary} for name in names}}))
-        with pytest.raises(ValueError, match="weren't measured"):
+        with pytest.raises(ValueError, match="were not measured"):
             coverage_gates.judge(file)

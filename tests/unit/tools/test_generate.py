@@ -79,14 +79,14 @@ def test_a_file_that_was_changed_by_hand_is_named_with_the_line_and_the_command(
     content = "# generated: size\nsize:\n  type: str\n  returned: success\n# end of generated\n"
     (root / "plugins/modules/tag.py").write_text(content)
     (_unused, line) = generate.stale()
-    assert line == "plugins/modules/tag.py:3: isn't what tools/shared says; change it there, and run: make generate"
+    assert line == "plugins/modules/tag.py:3: is not what tools/shared says; change it there, and run: make generate"
     assert (root / "plugins/modules/tag.py").read_text() == content
 
 
 def test_lines_that_are_missing_are_found(root: pathlib.Path) -> None:
     (root / "plugins/modules/tag.py").write_text("# generated: size\nsize:\n# end of generated\n")
     (_unused, line) = generate.stale()
-    assert line.startswith("plugins/modules/tag.py:3: isn't what tools/shared says")
+    assert line.startswith("plugins/modules/tag.py:3: is not what tools/shared says")
 
 
 @pytest.mark.parametrize(

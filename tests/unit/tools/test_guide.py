@@ -129,5 +129,5 @@ def test_the_functions_of_the_tables_are_where_they_are_said_to_be() -> None:
         for code in re.findall(r"`([^`]+)`", row["use"]):
             for name in re.findall(r"(\w+)\(", code) or [code.rpartition(".")[2]]:
                 assert re.search(rf"^ *((def|class) {name}\b|{name} = )", text, re.MULTILINE), (
-                    f"{name} isn't in {files}"
+                    f"{name} is not in {files}"
                 )

@@ -28,7 +28,7 @@ Page
 
      vars: {}
 
-``in a text`` isn't a name of a file.
+``in a text`` is not a name of a file.
 
 - In a list:
 

@@ -90,8 +90,14 @@ def test_commands_of_make_that_are_named_exist(page: str) -> None:
     (known,) = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
     text = (COLLECTION / page).read_text(encoding="utf-8")
     named = re.findall(r"(?:^ {4}|`|run: |&& )make (\w+)", text, re.MULTILINE)
-    assert named or page == "SECURITY.md"
+    assert named or page in ("SECURITY.md", ".github/workflows/release.yml")
     assert set(named) <= set(known.split())
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_make_gets_no_text_that_others_choose(workflow: pathlib.Path) -> None:
+    """Recipes have their arguments as shell code, and a tag may have any."""
+    assert not re.search(r"make .*(?:\$GITHUB|\$\{\{ *github)", workflow.read_text(encoding="utf-8"))
 
 
 def test_pre_commit_has_the_versions_of_make_lint() -> None:

@@ -196,7 +196,7 @@ def stopped_plays() -> None:
         output, errors, log = (path.read_text() for path in (running.output, running.errors, running.log))
         whole = "\n".join((output, errors, log))
         check("\r" not in whole, f"{case.name}: a carriage return:\n{whole!r}")
-        check("blobs, " not in output, f"{case.name}: a line that callbacks for machines can't have:\n{output}")
+        check("blobs, " not in output, f"{case.name}: a line that callbacks for machines cannot have:\n{output}")
         shown = "blobs, " in errors and "blobs, " in log
         check(shown == case.progress, f"{case.name}: {whole}")
 

@@ -205,7 +205,7 @@ def discovered(way: Way) -> None:
     """``oras discover`` finds both records, at a registry without the API and at one that has it."""
     program = Path(CONFIG["registries_optional"], "oras")
     if not os.access(program, os.X_OK):
-        say("left out: oras isn't there (tests/registries/install-optional.sh)")
+        say("left out: oras is not there (tests/registries/install-optional.sh)")
         return
     for registry, wanted in ((way.staging, [BUNDLE]), (PRODUCTION, [BUNDLE, IN_TOTO])):
         name = f"{REGISTRIES[registry]['address']}/{way.repository}@{way.image['digest']}"

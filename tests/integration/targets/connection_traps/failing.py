@@ -48,12 +48,12 @@ def connections() -> list[Failing]:
             ("registry: malformed registry 'https://registry.example/v2'",),
         ),
         Failing(
-            "an auth file that isn't there",
+            "an auth file that is not there",
             {**here, "auth_file": "/nowhere/auth.json"},
             (f"Cannot log in to {dev}: auth_file: ", "/nowhere/auth.json"),
         ),
         Failing(
-            "a CA file that isn't there",
+            "a CA file that is not there",
             connection(HTPASSWD, ca_path="/nowhere/ca.crt"),
             (f"Cannot reach {htpasswd}: ca_path: ", "/nowhere/ca.crt"),
         ),
@@ -82,13 +82,13 @@ def failing_connections() -> None:
 
 def _check(name: str, result: Plain, failing: Failing) -> None:
     message = result["msg"]
-    check(result["failed"] and not result.get("changed"), f"{name}: it doesn't fail: {result}")
+    check(result["failed"] and not result.get("changed"), f"{name}: it does not fail: {result}")
     check("\n" not in message, f"{name}: more than a line: {message}")
     if not failing.by_ansible:
         check(message.endswith("."), f"{name}: no sentence: {message}")
         check("error" in result or "failures" in result, f"{name}: no facts: {result}")
     for words in failing.says:
-        check(words in message, f"{name}: {words!r} isn't in: {message}")
+        check(words in message, f"{name}: {words!r} is not in: {message}")
     # ansible-core adds the arguments, and from 2.22 on what the playbook's process has to hide.
     ours = {key: value for key, value in result.items() if key != "invocation" and not key.startswith("_ansible")}
     text = json.dumps(ours, ensure_ascii=False)

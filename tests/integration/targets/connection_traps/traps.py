@@ -15,7 +15,7 @@ from runs import CONFIG, REGISTRIES, Plain, check, connection, main, play, playb
 
 RIGHT = CONFIG["registries_ca"]
 WRONG = json.loads(Path(CONFIG["registries_state"], "registries.json").read_text())["other_ca_path"]
-UNTRUSTED = "isn't trusted"
+UNTRUSTED = "is not trusted"
 BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 TLS = ("prod-htpasswd", "dev-token")
 
@@ -43,7 +43,7 @@ class Cases:
         for name, failure in self._expected.items():
             result = done.of(name)
             if failure:
-                check(result["failed"], f"{name}: it doesn't fail: {result}")
+                check(result["failed"], f"{name}: it does not fail: {result}")
                 check(failure in result["msg"], f"{name}: {result['msg']}")
                 messages.add(result["msg"])
             else:

@@ -97,7 +97,7 @@ def annotations() -> None:
     """An annotation is signed in the older form. cosign 3.0 leaves it out of a bundle, which doesn't verify then."""
     keys = Keys(OUTPUT / "keys")
     rule = {"keys": [str(keys.path("p256.pub"))], "annotations": {"approved": "yes"}}
-    for form, expected in (("cosign_tag", ""), ("sigstore_bundle", "the annotation approved isn't signed")):
+    for form, expected in (("cosign_tag", ""), ("sigstore_bundle", "the annotation approved is not signed")):
         image = seeded(SOURCE, f"annotated/{form}")
         signed(image, keys, "p256", "sign", f"--new-bundle-format={FORMS[form]}", "--annotations", "approved=yes")
         check(reasons(image, rule) == [expected], f"{form}: {reasons(image, rule)}")
@@ -112,10 +112,10 @@ def statements() -> None:
     rule = {"keys": [str(keys.path("p256.pub"))]}
     told = reasons(image, {**rule, "predicate_types": [kind]})
     check(told == [""], f"a statement whose type is named: {told}")
-    check("" not in reasons(image, rule), "a statement whose type isn't named")
+    check("" not in reasons(image, rule), "a statement whose type is not named")
 
 
 if os.access(PROGRAM, os.X_OK):
     main([records, signatures, annotations, statements])
 else:
-    say("left out: cosign isn't there (tests/registries/install-optional.sh signing)")
+    say("left out: cosign is not there (tests/registries/install-optional.sh signing)")

@@ -106,7 +106,7 @@ def stall(client: Client) -> None:
             started = time.monotonic()
             client.ask(method, target, 200)
             # No upper limit: the machine may be slow.
-            check(not slow or time.monotonic() - started >= 1, f"{method} {target} doesn't stall")
+            check(not slow or time.monotonic() - started >= 1, f"{method} {target} does not stall")
     client.proxy.switch("stall=10")
     answer = requests.get(f"http://{client.proxy.address}{BLOB}", stream=True, timeout=1)
     received = 0
@@ -337,7 +337,7 @@ def no_registry(client: Client) -> None:
         check(client.ask(method, target, 404).text == "404 page not found\n", f"the text of {method} {target}")
     client.proxy.switch("no-registry=html")
     for method, target in (("GET", "/v2/"), ("GET", MANIFEST), ("DELETE", ABSENT)):
-        check(client.ask(method, target, 200).text.startswith("<!DOCTYPE"), f"{method} {target} isn't in HTML")
+        check(client.ask(method, target, 200).text.startswith("<!DOCTYPE"), f"{method} {target} is not in HTML")
 
 
 ROWS: dict[str, Callable[[Client], None]] = {

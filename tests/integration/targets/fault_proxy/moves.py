@@ -30,7 +30,7 @@ def delete_pending(client: Client) -> None:
     client.ask("HEAD", blob, 200)
     end = time.monotonic() + 30
     while client.ask("HEAD", blob).status_code != 404:
-        check(time.monotonic() < end, "the delete isn't carried out")
+        check(time.monotonic() < end, "the delete is not carried out")
         time.sleep(0.2)
     client.proxy.switch("delete-pending=kept")
     client.ask("DELETE", MANIFEST, 202)

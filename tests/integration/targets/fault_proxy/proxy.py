@@ -69,7 +69,7 @@ def html_errors(client: Client) -> None:
 
 def html_pages(client: Client) -> None:
     for target in (MANIFEST, TAGS, ABSENT):
-        check(client.ask("GET", target, 200).text.startswith("<!DOCTYPE"), f"{target} isn't in HTML")
+        check(client.ask("GET", target, 200).text.startswith("<!DOCTYPE"), f"{target} is not in HTML")
 
 
 def head_absent(client: Client) -> None:
@@ -340,7 +340,7 @@ def referrers_failing(client: Client) -> None:
 def referrers_late(client: Client) -> None:
     _subject, content, target, path = referrer_lists(client)
     digest = target.rpartition("/")[2]
-    check(digest in client.ask("GET", path, 200).text, "it isn't listed before")
+    check(digest in client.ask("GET", path, 200).text, "it is not listed before")
     push_referrer(client, target, content)
     check(digest not in client.ask("GET", path, 200).text, "it is listed at once")
 
@@ -407,7 +407,7 @@ def _first_of(faults: str) -> str:
 
 def several_faults() -> None:
     with FaultProxy(f"http://{ENTRY['inner_address']}", "html-errors+immutable-tags=harbor") as proxy:
-        check("<h1>412" in Client(proxy).tag(IMAGE["tag"], 412).text, "the faults don't go together")
+        check("<h1>412" in Client(proxy).tag(IMAGE["tag"], 412).text, "the faults do not go together")
 
 
 def flat_memory() -> None:

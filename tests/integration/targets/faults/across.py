@@ -38,9 +38,9 @@ def _copy(destination: str, images: list[Plain], prefix: str, **options: Any) ->
 def _check_whole(destination: str, images: list[Plain], prefix: str) -> None:
     for image in images:
         side = Side(destination, f"{prefix}/{image['repository']}")
-        check(side.manifest(image["tag"]) is not None, f"{side.name}:{image['tag']} isn't there")
+        check(side.manifest(image["tag"]) is not None, f"{side.name}:{image['tag']} is not there")
         expected = {image["digest"], *(blob["digest"] for blob in image["blobs"])}
-        check(set(side.reachable(image["tag"])) >= expected, f"{side.name}:{image['tag']} isn't whole")
+        check(set(side.reachable(image["tag"])) >= expected, f"{side.name}:{image['tag']} is not whole")
 
 
 def disk_full() -> None:
@@ -77,7 +77,7 @@ def continued() -> None:
     images = seed("dev", "single", f"{RUN_NAME}-on", images=1, layers=1, layer_size=8 * MIB)
     for name in ("distribution3", "olareg"):
         if name not in REGISTRIES:
-            print(f"left out: {name} isn't there (tests/registries/install-optional.sh)")
+            print(f"left out: {name} is not there (tests/registries/install-optional.sh)")
             continue
         entry = REGISTRIES[name]
         with FaultProxy(f"http://{entry['address']}", f"cut-upload={3 * MIB}") as proxy:

@@ -56,7 +56,7 @@ def _through(proxy: FaultProxy) -> Plain:
 def _registries() -> list[str]:
     for name in OPTIONAL:
         if name not in REGISTRIES:
-            print(f"left out: {name} isn't there (tests/registries/install-optional.sh)")
+            print(f"left out: {name} is not there (tests/registries/install-optional.sh)")
     return ["prod", *(name for name in OPTIONAL if name in REGISTRIES)]
 
 
@@ -131,7 +131,7 @@ def guards_hold_while_a_push_waits() -> None:
         item = {"repository": taken["repository"], "tag": taken["tag"]}
         there = {**item, "destination_repository": repository, "tags": ["taken"]}
         copy = {**connection(name), "source": connection("dev"), "images": [there]}
-        check(not call([task("image_copy", copy, name="copy")]).of("copy")["failed"], f"{name}: it can't be put there")
+        check(not call([task("image_copy", copy, name="copy")]).of("copy")["failed"], f"{name}: it cannot be put there")
         item = {"repository": images[0]["repository"], "tag": images[0]["tag"]}
         image = {**item, "destination_repository": repository, "tags": [tag]}
         for guard in ({"expected_destination_digest": before[repository, tag]}, {}):
@@ -142,4 +142,4 @@ def guards_hold_while_a_push_waits() -> None:
             check(_served(name)[repository, tag] == taken["digest"], f"{name}: what another client has moved is lost")
             if guard:
                 put_back = {**connection(name), "repository": repository, "tag": tag, "digest": before[repository, tag]}
-                check(not call([task("tag", put_back, name="tag")]).of("tag")["failed"], f"{name}: it can't go back")
+                check(not call([task("tag", put_back, name="tag")]).of("tag")["failed"], f"{name}: it cannot go back")

@@ -100,9 +100,9 @@ def judge(row: Own, result: Plain, proxy: FaultProxy) -> None:
     if not row.fails:
         check(not result["failed"], f"it fails: {message}")
         return
-    check(result["failed"], "it doesn't fail")
+    check(result["failed"], "it does not fail")
     phrase = row.fails.format(address=proxy.address)
-    check(phrase in message and proxy.address in message, f"{phrase!r} isn't in: {message}")
+    check(phrase in message and proxy.address in message, f"{phrase!r} is not in: {message}")
 
 
 def again() -> None:

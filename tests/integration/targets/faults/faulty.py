@@ -142,7 +142,7 @@ def push_blobs(row: Row) -> None:
         place = requests.post(base, timeout=30).headers["Location"]
         content = Side("dev", row.repository).blob(blob["digest"])
         answer = requests.put(f"{place}&digest={blob['digest']}", data=content, timeout=30)
-        check(answer.status_code == 201, f"a blob can't be pushed: {answer.status_code}")
+        check(answer.status_code == 201, f"a blob cannot be pushed: {answer.status_code}")
 
 
 def played() -> Run:
@@ -197,7 +197,7 @@ def finished_afterwards() -> None:
         check(not run.of(entry["name"])["failed"], f"{entry['name']}: {run.of(entry['name'])}")
     for row in ROWS:
         complete = row.registry != "faulty" or served(row) == IMAGES[row.name]["digest"]
-        check(complete, f"{row.name}: the second run didn't finish it")
+        check(complete, f"{row.name}: the second run did not finish it")
 
 
 if __name__ == "__main__":

@@ -104,12 +104,12 @@ def fails(*phrases: str, kinds: tuple[str, ...] = ()) -> Judge:
     """The copy fails in one sentence with these phrases, which names registry and repository. No tag is written."""
 
     def judge(seen: Seen) -> None:
-        check(bool(seen.message), "it doesn't fail")
+        check(bool(seen.message), "it does not fail")
         check(not seen.served, "a tag has become visible")
         acts(seen, *kinds)
         named = [REGISTRIES[seen.row.registry]["address"], seen.row.repository]
         for phrase in [*named, *phrases]:
-            check(phrase in seen.message, f"{phrase!r} isn't in: {seen.message}")
+            check(phrase in seen.message, f"{phrase!r} is not in: {seen.message}")
         check(re.match(r"Cannot .+: .+", seen.message) is not None, f"no sentence: {seen.message}")
         check(not set("<>\n") & set(seen.message), f"markup in: {seen.message}")
 

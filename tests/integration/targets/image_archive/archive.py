@@ -132,7 +132,7 @@ def there_and_back() -> None:
         check(len(found) == len(made.tags) + len(made.referrers), f"these artifacts were imported: {found}")
         count = check_equal(images)
         by_digest = Side("prod", digest_only["destination_repository"]).manifest(digest_only["digest"])
-        check(by_digest is not None, "the image without a tag isn't there")
+        check(by_digest is not None, "the image without a tag is not there")
         files, moment = snapshot(path), mark()
         again = [
             archive_task("exported", "Export again", path, items, compare_artifacts=True),
@@ -275,7 +275,7 @@ def killed() -> None:
         process.wait()
         before = arrived(kind, path)
         check(layers - before != set(), "the kill came too late")
-        check(not (path / "index.json").exists() and not path.is_file(), "a layout is seen that isn't whole")
+        check(not (path / "index.json").exists() and not path.is_file(), "a layout is seen that is not whole")
         moment = mark()
         done = call([*tasks, archive_task("imported", "Import", path, None)])
         check(done.of("Export")["changed"], "nothing was left to do")

@@ -75,7 +75,7 @@ def index_of(document: Plain, registry: str, made: Signed) -> None:
         body = json.loads(manifest.body)
         layers = [{"digest": x["digest"], "media_type": x["mediaType"], "size": x["size"]} for x in body["layers"]]
         wanted = {"platform": platform, "layers": layers, "created": MADE_AT, "total_size": whole_size(manifest)}
-        check({name: one[name] for name in wanted} == wanted, f"{one} isn't {wanted}")
+        check({name: one[name] for name in wanted} == wanted, f"{one} is not {wanted}")
         check(one["config"]["architecture"] == platform.split("/")[1] and one["age_seconds"] > 0, f"{one}")
         check(one["labels"] == one["config"]["config"]["Labels"], f"{one['labels']}")
 
@@ -91,7 +91,7 @@ def referrers_of(document: Plain, registry: str, made: Signed) -> None:
             if tagged:
                 wanted.add((tagged.digest, subject.digest, "cosign_tag"))
     found = {(one["digest"], one["subject"], one["found_by"]) for one in document["referrers"]}
-    check(found == wanted, f"{registry}: {found} isn't {wanted}")
+    check(found == wanted, f"{registry}: {found} is not {wanted}")
     sbom = next(one for one in document["referrers"] if one["artifact_type"] == SPDX)
     check(sbom["annotations"] == {"org.opencontainers.image.created": MADE_AT} and sbom["size"] > 0, f"{sbom}")
 

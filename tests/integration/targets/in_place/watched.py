@@ -38,7 +38,7 @@ class Watched:
         self._descriptor = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
         for place in self._places:
             if not self._watch(place):
-                raise OSError(ctypes.get_errno(), f"{place} can't be watched")
+                raise OSError(ctypes.get_errno(), f"{place} cannot be watched")
         self._reader.start()
         return self
 

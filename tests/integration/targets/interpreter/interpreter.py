@@ -39,7 +39,7 @@ def bare_python() -> Path:
 
 def check_message(module: str, message: str) -> None:
     for part in ("requests", "ansible_python_interpreter"):
-        check(part in message, f"{module} doesn't speak of {part}: {message}")
+        check(part in message, f"{module} does not speak of {part}: {message}")
     check("\n" not in message, f"the message of {module} has many lines: {message}")
 
 
@@ -53,7 +53,7 @@ def modules_explain() -> None:
     done = playbook(play(tasks), {}, hosts=inventory(bare_python()))
     for module in module_options(image):
         result = done.of(module)
-        check(result["failed"], f"{module} doesn't fail: {result}")
+        check(result["failed"], f"{module} does not fail: {result}")
         check_message(module, result["msg"])
     say(f"{len(tasks)} modules say: {result['msg']}")
 

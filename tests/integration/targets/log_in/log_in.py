@@ -126,10 +126,10 @@ class Cases:
                 continue
             messages.add(f"{name}: {message}")
             problems += [
-                f"{name}: {said!r} isn't in: {message}" for said in self._failures[name] if said not in message
+                f"{name}: {said!r} is not in: {message}" for said in self._failures[name] if said not in message
             ]
             if not result["failed"]:
-                problems.append(f"{name}: it doesn't fail: {result}")
+                problems.append(f"{name}: it does not fail: {result}")
         check(not problems, "\n".join(problems))
         seen = done.output + json.dumps(done.results)
         for what, secret in hidden.items():
@@ -170,7 +170,7 @@ def files(cases: Cases) -> None:
     cases.fails(
         "podman's file of the session comes before Docker's",
         anonymous(TOKEN),
-        f"doesn't accept the credential of the entry '{address(TOKEN)}' of the auth file {run}/containers/auth.json",
+        f"does not accept the credential of the entry '{address(TOKEN)}' of the auth file {run}/containers/auth.json",
         "log in again",
         HOME=home,
         XDG_RUNTIME_DIR=run,
@@ -189,12 +189,12 @@ def files(cases: Cases) -> None:
     cases.fails(
         "search_auth_files is false",
         anonymous(TOKEN, search_auth_files=False),
-        "anonymous access isn't granted",
+        "anonymous access is not granted",
         HOME=home,
     )
     cases.fails("nothing anywhere", anonymous(BASIC), "asks for a login", f"{OUTPUT}/nothing/.docker/config.json")
     broken = str(private_file("home-broken/.docker/config.json", "{").parents[1])
-    cases.fails("a broken file", anonymous(BASIC), f"{broken}/.docker/config.json isn't valid JSON", HOME=broken)
+    cases.fails("a broken file", anonymous(BASIC), f"{broken}/.docker/config.json is not valid JSON", HOME=broken)
     cases.works("a broken file, and a registry that is open to all", anonymous(OPEN), HOME=broken)
     packed = account(BASIC)["auth"]
     for name, text in (
@@ -213,7 +213,7 @@ def odd(cases: Cases) -> None:
         cases.fails(
             f"a password with a line break ({name})",
             {**login, "password": f"{login['password']}\n"},
-            "doesn't accept the ",
+            "does not accept the ",
             "The password ends in a line break",
         )
         cases.fails(f"an empty password ({name})", {**login, "password": ""}, "The password is empty")
@@ -227,7 +227,7 @@ def odd(cases: Cases) -> None:
     cases.fails(
         "a line break in the password of a file",
         anonymous(BASIC, auth_file=f"{file}/auth.json"),
-        "doesn't accept the credential of the entry",
+        "does not accept the credential of the entry",
         "The password ends in a line break",
     )
 
@@ -270,12 +270,12 @@ def several(cases: Cases) -> None:
     cases.fails(
         "an account for the other part",
         {**connection(TOKEN, None), **images[1], "auth_file": f"{auths('left/auth.json', left)}/auth.json"},
-        "anonymous access isn't granted repository:right/single:pull",
+        "anonymous access is not granted repository:right/single:pull",
     )
     cases.fails(
         "the wrong account for the rest",
         anonymous(TOKEN, auth_file=file),
-        f"doesn't accept the credential of the entry '{host}' of the auth file {file}",
+        f"does not accept the credential of the entry '{host}' of the auth file {file}",
     )
     end = connection(TOKEN, None)
     copied = {"repository": "left/single", "tag": "1.0", "destination_repository": "right/copied"}
@@ -317,7 +317,7 @@ def helpers(cases: Cases) -> None:
     cases.fails("a helper that fails", anonymous(BASIC), program, "status 1: the keychain is locked", **locked, **store)
     cases.fails("a helper with another answer", anonymous(BASIC), program, "without a valid credential", **bad, **store)
     cases.fails(
-        "no such helper", anonymous(BASIC), "docker-credential-absent", "isn't there", HOME=str(Path(absent).parent)
+        "no such helper", anonymous(BASIC), "docker-credential-absent", "is not there", HOME=str(Path(absent).parent)
     )
     cases.works("no such helper, and a registry that is open to all", anonymous(OPEN), HOME=str(Path(absent).parent))
 
@@ -334,7 +334,7 @@ def tokens(cases: Cases) -> None:
     cases.fails(
         "a wrong identity token",
         anonymous(TOKEN, auth_file=file("wrong-identity", {"identitytoken": WRONG_PASSWORD})),
-        f"the token server doesn't accept the credential of the entry '{host}'",
+        f"the token server does not accept the credential of the entry '{host}'",
         "POST",
     )
     token = {address("post"): {"registrytoken": registry_token("post", repository)}}
@@ -348,7 +348,7 @@ def tokens(cases: Cases) -> None:
     cases.fails(
         "a wrong password for one that takes POST only",
         {**anonymous("post"), "username": "main", "password": WRONG_PASSWORD},
-        "the token server doesn't accept the user name and password",
+        "the token server does not accept the user name and password",
     )
 
 
@@ -388,7 +388,7 @@ def certificates(cases: Cases) -> None:
         "a client certificate with another key",
         {**own, **pair, "client_key": WRONG_CA},
         "the client certificate",
-        "can't be used",
+        "cannot be used",
     )
     secure = {**anonymous(BASIC), **connection(BASIC)}
     of_directory = home("home-ca", address(BASIC), ca_crt=CA)
@@ -396,12 +396,12 @@ def certificates(cases: Cases) -> None:
     no_ca = {key: value for key, value in secure.items() if key != "ca_path"}
     cases.works("a directory with a CA, and another bundle", no_ca, **of_directory, **bundle)
     cases.fails(
-        "a directory with a CA, and another ca_path", {**no_ca, "ca_path": WRONG_CA}, "isn't trusted", **of_directory
+        "a directory with a CA, and another ca_path", {**no_ca, "ca_path": WRONG_CA}, "is not trusted", **of_directory
     )
     cases.fails(
         "a directory with another CA, and a bundle",
         no_ca,
-        "isn't trusted",
+        "is not trusted",
         **home("home-other-ca", address(BASIC), ca_crt=WRONG_CA),
         REQUESTS_CA_BUNDLE=CA,
     )
@@ -412,7 +412,7 @@ def certificates(cases: Cases) -> None:
     subprocess.run(["openssl", "rehash", str(hashed)], check=True, capture_output=True)
     cases.works("ca_path is a directory", {**no_ca, "ca_path": str(hashed)})
     cases.fails(
-        "ca_path is a directory that isn't prepared", {**no_ca, "ca_path": str(plain)}, f"openssl rehash {plain}"
+        "ca_path is a directory that is not prepared", {**no_ca, "ca_path": str(plain)}, f"openssl rehash {plain}"
     )
 
 
@@ -449,13 +449,15 @@ def company(cases: Cases) -> contextlib.ExitStack:
     for bundle in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         cases.works(f"a private CA in {bundle}", good, **{bundle: ca})
     cases.fails(
-        "a private CA that isn't named", good, "isn't trusted", "Name the file of the CA that signed it in ca_path"
+        "a private CA that is not named", good, "is not trusted", "Name the file of the CA that signed it in ca_path"
     )
     other = {**good, "ca_path": str(folder / "forged.crt")}
-    cases.fails("another CA of the same name", other, "isn't trusted", f"No CA that signed it is in {other['ca_path']}")
+    cases.fails(
+        "another CA of the same name", other, "is not trusted", f"No CA that signed it is in {other['ca_path']}"
+    )
     cases.fails("an expired certificate", {**old, "ca_path": ca}, "has expired", "needs a new certificate")
     elsewhere = {**front("front", "127.0.0.2", listens_at="127.0.0.2"), "ca_path": ca}
-    cases.fails("a certificate of another name", elsewhere, "isn't trusted", "by a name that is in its certificate")
+    cases.fails("a certificate of another name", elsewhere, "is not trusted", "by a name that is in its certificate")
     asking = {**front("front", client_ca=str(OWN.load()["ca_path"])), "ca_path": ca}
     entry = REGISTRIES["mutual"]
     pair = {"client_cert": entry["client_certificate"], "client_key": entry["client_key"]}
@@ -523,7 +525,7 @@ def environment_with_secrets() -> None:
         )
         nowhere = {"HTTPS_PROXY": "http://127.0.0.1:1"}
         cases.fails(
-            "a proxy that isn't there", {**secure, "retries": 0}, "the proxy 127.0.0.1:1 can't be reached", **nowhere
+            "a proxy that is not there", {**secure, "retries": 0}, "the proxy 127.0.0.1:1 cannot be reached", **nowhere
         )
         url = f"http://ci:{password}@{proxy.address}"
         login = json.dumps({"auths": {address(TOKEN): account(TOKEN)}})
@@ -540,7 +542,7 @@ def environment_with_secrets() -> None:
             f"HEAD {open_url} 407",
         }
         check(set(proxy.seen) == expected, f"the proxy saw {proxy.seen}")
-        check(proxy.seen.count(f"CONNECT {address(BASIC)} 200") == 1, f"NO_PROXY isn't honoured: {proxy.seen}")
+        check(proxy.seen.count(f"CONNECT {address(BASIC)} 200") == 1, f"NO_PROXY is not honoured: {proxy.seen}")
 
 
 def prepare() -> None:

@@ -104,4 +104,4 @@ def copied() -> None:
 if os.access(PROGRAM, os.X_OK):
     main([verified, other_envelope, copied])
 else:
-    say("left out: notation isn't there (tests/registries/install-optional.sh signing)")
+    say("left out: notation is not there (tests/registries/install-optional.sh signing)")

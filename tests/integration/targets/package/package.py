@@ -134,7 +134,7 @@ def first_promotion() -> None:
     vault = OUTPUT / "vault.yml"
     run("ansible-vault", "create", "--skip-tty-check", str(vault), EDITOR=shlex.join(["cp", str(password)]))
     password.unlink()
-    check(vault.read_text(encoding="utf-8").startswith("$ANSIBLE_VAULT;"), "the vault isn't encrypted")
+    check(vault.read_text(encoding="utf-8").startswith("$ANSIBLE_VAULT;"), "the vault is not encrypted")
     play = str(private_file("promote.yml", example("role: imageops.registry.promote")))
     secret = ("-e", f"@{vault}")
     wanted = {tag: DIGESTS[name] for tag, name in PROMOTED.items()}

@@ -109,7 +109,7 @@ def a_plan_is_carried_out_without_a_comparison() -> None:
         told = result(done)
         check([image["action"] for image in told["images"]] == ["promote"] * 2, f"{told}")
         check(foreseen["images"] == told["images"] and foreseen["changed"] and told["changed"], f"{foreseen}\n{told}")
-        check([served(image) for image in images] == [one["digest"] for one in plan["images"]], f"{form} isn't served")
+        check([served(image) for image in images] == [one["digest"] for one in plan["images"]], f"{form} is not served")
         again = playbook(PROMOTE, given)
         check(not result(again)["changed"] and "changed=0" in again.output, again.output)
         actions = [image["action"] for image in result(again)["images"]]
@@ -156,7 +156,7 @@ def a_digest_that_is_gone_is_refused() -> None:
         ]
     )
     done = playbook(PROMOTE, variables(pinned, promote_plan=plan), expected=2)
-    check(f"the source doesn't have it any more, and the plan promotes {digest}" in failure(done), failure(done))
+    check(f"the source does not have it any more, and the plan promotes {digest}" in failure(done), failure(done))
 
 
 def a_plan_claims_nothing_that_is_believed() -> None:
@@ -175,16 +175,16 @@ def a_plan_claims_nothing_that_is_believed() -> None:
     ):
         options = {**ENDS, "images": images, "plan": plan, **given}
         said = call([task("image_copy", options, ignore_errors=True)]).of("image_copy")["msg"]
-        check(words in said, f"{words!r} isn't in {said!r}")
+        check(words in said, f"{words!r} is not in {said!r}")
     for given, words in (
         ({"promote_gates": gates["gates"]}, "gate 'never'"),
         ({"promote_images": images[:1]}, "promote_plan is about 2 images, and images has 1"),
-        ({"promote_plan": str(OUTPUT / "nowhere.json")}, "isn't there on the controller"),
+        ({"promote_plan": str(OUTPUT / "nowhere.json")}, "is not there on the controller"),
         ({"promote_plan": ""}, "promote_plan is empty"),
-        ({"promote_plan": {"kept": "imageops-registry-1"}}, "promote_plan.images isn't a list"),
+        ({"promote_plan": {"kept": "imageops-registry-1"}}, "promote_plan.images is not a list"),
     ):
         done = playbook(PROMOTE, variables(images, **{"promote_plan": plan, **given}), expected=2)
-        check(words in failure(done), f"{words!r} isn't in {failure(done)!r}")
+        check(words in failure(done), f"{words!r} is not in {failure(done)!r}")
     wrote = [one for one in requests_since(moment, DESTINATION) if one["method"] in WRITING]
     check(not wrote, f"it wrote {lines(wrote)}")
 
@@ -241,7 +241,7 @@ def events_of_many_images() -> None:
         check(done.of("Count")["msg"] == [action], done.of("Count")["msg"])
         if not arguments:
             kept = json.loads(whole.read_text())
-            check(len(kept["images"]) == SOME and kept["changed"] is (action == "promote"), "the result isn't whole")
+            check(len(kept["images"]) == SOME and kept["changed"] is (action == "promote"), "the result is not whole")
         stats = done.of("Hand on what was done")["ansible_stats"]["data"]["promoted"]["images"]
         check(len(stats) == len(images), f"{len(stats)} images were handed on")
     plan = planned(many[:SOME])
@@ -274,7 +274,7 @@ def the_guide_runs() -> None:
     check(f"+tag stable: {shown['digest']}" in reviewed.output, reviewed.output)
     check(served(image) == "", "the plan has promoted something")
     playbook(GUIDE / "carry_out.yml", {})
-    check(served(image) == served(image, "stable") == shown["digest"], "what was planned isn't served")
+    check(served(image) == served(image, "stable") == shown["digest"], "what was planned is not served")
 
 
 def awx_hands_the_plan_on() -> None:

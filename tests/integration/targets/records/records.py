@@ -115,7 +115,7 @@ def a_promotion_is_recorded_once() -> None:
     done = promote(images, path)
     ((name, record),) = records(path).items()
     check(told(done) == {**nothing, "outcome": "done", "path": name}, f"the role says {told(done)}")
-    check(name in str(done.of("Say what was done")["msg"]), "the report doesn't name the record")
+    check(name in str(done.of("Say what was done")["msg"]), "the report does not name the record")
     predicate = record["predicate"]
     check({key: predicate[key] for key in TEXTS} == TEXTS, f"it says {predicate}")
     check(predicate["outcome"] == "done" and len(predicate["images"]) == len(images), f"it says {predicate}")
@@ -176,7 +176,7 @@ def promotions_of_overlapping_sets_at_the_same_time_leave_whole_records() -> Non
     check(len(found) == len(runs), f"two promotions left {list(found)}")
     told_of: dict[tuple[str, str], set[str]] = {}
     for name, record in found.items():
-        check(record["predicate"]["outcome"] in ("done", "reverted", "failed"), f"{name} hasn't ended")
+        check(record["predicate"]["outcome"] in ("done", "reverted", "failed"), f"{name} has not ended")
         for one in record["predicate"]["images"]:
             for tag in one["tags"]:
                 known = told_of.setdefault((one["repository"], tag["tag"]), set())
@@ -210,10 +210,10 @@ def nothing_is_written_where_the_record_cannot_be() -> None:
     (broken / "first-seen.json").write_text("[", encoding="utf-8")
     full = directory("full")
     for path, limit, words in (
-        (full, 16_384, "can't be written: File too large"),
+        (full, 16_384, "cannot be written: File too large"),
         (Path("/sys"), resource.RLIM_INFINITY, "/sys"),
         (OUTPUT / "records-none", resource.RLIM_INFINITY, "No such file or directory"),
-        (broken, resource.RLIM_INFINITY, "isn't what it was written as"),
+        (broken, resource.RLIM_INFINITY, "is not what it was written as"),
     ):
         moment = mark()
         with small_files(limit):

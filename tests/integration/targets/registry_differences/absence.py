@@ -234,8 +234,8 @@ def hosts_that_are_no_registry() -> None:
             for number, entry in enumerate(tasks):
                 result = run.of(f"{number}")
                 told = result.get("msg", "")
-                check(result["failed"], f"{answer}: {entry} doesn't fail: {result}")
-                check("doesn't answer as a registry" in told or "in HTML was answered" in told, f"{answer}: {told}")
+                check(result["failed"], f"{answer}: {entry} does not fail: {result}")
+                check("does not answer as a registry" in told or "in HTML was answered" in told, f"{answer}: {told}")
                 check("exists" not in result and not result.get("repository_missing"), f"it claims: {result}")
             seen = requests_since(moment, "faulty", "proxy")
             asked = sum(entry["path"] == "/v2/" for entry in seen)

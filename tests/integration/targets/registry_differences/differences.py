@@ -89,20 +89,20 @@ ROWS: list[Row] = [
         "denied-conflict",
         "absent-is-denied",
         lambda at: [copy(at, on_conflict="fail")],
-        says("doesn't report to this account whether it is there"),
+        says("does not report to this account whether it is there"),
     ),
     Row(
         "denied-password",
         "absent-is-denied=401",
         lambda at: [read("blob_info", at, "faulty-token", digest=BLOB_DIGEST, password="wrong-password")],
-        says("doesn't accept"),
+        says("does not accept"),
         "faulty-token",
     ),
     Row(
         "denied-anonymous",
         "absent-is-denied=401",
         lambda at: [task("blob_info", connection("faulty-token", None, repository=at.repository, digest=BLOB_DIGEST))],
-        says("anonymous access isn't granted"),
+        says("anonymous access is not granted"),
         "faulty-token",
     ),
     # Pages in HTML.
@@ -198,7 +198,7 @@ ROWS: list[Row] = [
         "range-lost",
         "range-stands-still=dropped+body-limit=150000",
         lambda at: [upload(at)],
-        says("doesn't take it in chunks", "DIGEST_INVALID"),
+        says("does not take it in chunks", "DIGEST_INVALID"),
     ),
     # Immutable tags. The same digest is no conflict.
     *(
@@ -269,7 +269,7 @@ ROWS: list[Row] = [
         "sha512",
         "",
         lambda at: [read("manifest", at, digest=SHA512, content_base64=base64.b64encode(EMPTY_INDEX).decode())],
-        says("doesn't take manifests by their sha512 digest"),
+        says("does not take manifests by their sha512 digest"),
     ),
     # What the registry behind the proxy hasn't.
     Row(

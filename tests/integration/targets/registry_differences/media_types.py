@@ -45,8 +45,8 @@ def left_out(kind: str) -> Judge:
             check(not result["failed"], f"it fails: {result.get('msg')}")
         (artifact,) = seen.results[0]["images"][0]["artifacts"]
         check(artifact["action"] == "left_out", f"the artifact is {artifact}")
-        check(ForeignReferrer.types[kind] in artifact["reason"], f"its type isn't in: {artifact['reason']}")
-        check("doesn't have it" not in artifact["reason"], f"the reason is {artifact['reason']}")
+        check(ForeignReferrer.types[kind] in artifact["reason"], f"its type is not in: {artifact['reason']}")
+        check("does not have it" not in artifact["reason"], f"the reason is {artifact['reason']}")
 
     return judge
 
@@ -105,13 +105,13 @@ MEDIA_TYPES: list[Row] = [
         "docker-list",
         "type-refused",
         lambda at: [copy(at, LIST)],
-        says(f"doesn't take manifests of the type {DOCKER_LIST}: MANIFEST_INVALID", "Push to a registry that takes"),
+        says(f"does not take manifests of the type {DOCKER_LIST}: MANIFEST_INVALID", "Push to a registry that takes"),
     ),
     Row(
         "nested",
         "type-refused=nested",
         lambda at: [copy(at, NESTED)],
-        says("(a nested index): MANIFEST_INVALID", "Copy the indexes in it for themselves"),
+        says("(a nested index): MANIFEST_INVALID", "Copy the inner indexes separately"),
     ),
     Row(
         "policy-pull",

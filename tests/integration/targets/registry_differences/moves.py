@@ -112,18 +112,18 @@ def gone(*, pending: bool = False) -> Judge:
 def accepted(seen: Seen) -> None:
     """A delete that can't be looked for is reported and counted, and beside it is said what isn't known."""
     result = seen.results[-1]
-    check(result["changed"], "it isn't changed")
+    check(result["changed"], "it is not changed")
     groups = result.get("manifests") or result.get("tags") or result["blobs"]
     (item,) = groups[0].get("blobs", groups)
     check(item["action"] == "delete" and "deletion_pending" not in item, f"the item is {item}")
     (failure,) = result["failures"]
-    check("can't be seen" in failure["msg"], f"the failure is {failure}")
+    check("cannot be seen" in failure["msg"], f"the failure is {failure}")
 
 
 def mounted_otherwise(seen: Seen) -> None:
     """A refused mount is followed by an upload, and says nothing of repositories that have to be created."""
     (reason,) = seen.results[-1]["blobs"][0]["blobs"][0]["given_up"]
-    check("couldn't be mounted" in reason and "create" not in reason, f"given up: {reason}")
+    check("could not be mounted" in reason and "create" not in reason, f"given up: {reason}")
 
 
 ROWS: list[Row] = [
@@ -143,7 +143,7 @@ ROWS: list[Row] = [
             f"delete-unseen-{name}",
             "delete-pending=unseen",
             functools.partial(alone, task),
-            both(says("the registry has accepted the delete, and whether it has happened can't be seen"), accepted),
+            both(says("the registry has accepted the delete, and whether it has happened cannot be seen"), accepted),
             has_image=True,
         )
         for name, task in (("manifest", delete), ("tag", delete_tag), ("blob", delete_blob))

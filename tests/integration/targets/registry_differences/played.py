@@ -134,9 +134,9 @@ def says(*phrases: str, **values: Any) -> Judge:
     """The last task fails with these phrases in its message, and without markup."""
 
     def judge(seen: Seen) -> None:
-        check(seen.results[-1]["failed"], f"it doesn't fail: {seen.results[-1]}")
+        check(seen.results[-1]["failed"], f"it does not fail: {seen.results[-1]}")
         for phrase in phrases:
-            check(phrase in seen.message, f"{phrase!r} isn't in: {seen.message}")
+            check(phrase in seen.message, f"{phrase!r} is not in: {seen.message}")
         check(not set("<>") & set(seen.message), f"markup in: {seen.message}")
         returns(**values)(seen)
 

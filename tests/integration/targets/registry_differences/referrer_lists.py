@@ -236,13 +236,13 @@ ROWS: list[Row] = [
         "lists-lost-for-good",
         "referrers-lost=first+referrers-api",
         lambda at: [bring(at)],
-        both(says("list of referrers lacks it", "pushed again"), no_tag("lists-lost-for-good")),
+        both(says("not list all of it as referrers", "pushed again"), no_tag("lists-lost-for-good")),
     ),
     Row(
         "lists-lost-for-good-module",
         "referrers-lost=first+referrers-api",
         lambda at: [bring(there(at, *REFERRERS[1:]), artifacts="none"), *push_by_module(at)],
-        says("list of referrers lacks it"),
+        says("not list all of it as referrers"),
     ),
     # An empty list of the API at the source is not believed.
     Row(
@@ -305,7 +305,7 @@ ROWS: list[Row] = [
         "lists-denied-password",
         "referrers-denied=401",
         lambda at: [look(at, "faulty-token", password="wrong-password")],
-        says("doesn't accept"),
+        says("does not accept"),
         "faulty-token",
     ),
     # What the API answers isn't a list.

@@ -413,7 +413,7 @@ def judged() -> None:
         configs = Counter({"GET blob 200": number * runnable})
         over_labels = compared("dev", "with gates", {**options, "gates": GATES})
         check(over_labels - plain == configs, f"gates over labels cost {over_labels - plain} more, not {configs}")
-        check(not plain - over_labels, f"with gates, these aren't asked: {plain - over_labels}")
+        check(not plain - over_labels, f"with gates, these are not asked: {plain - over_labels}")
         payloads = Counter({"GET blob 200": number})
         signed = compared("dev", "with signatures", {**options, "signatures": rules})
         check(signed - plain == payloads, f"signatures cost {signed - plain} more, not {payloads}")

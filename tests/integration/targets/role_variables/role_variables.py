@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shlex
 from typing import Any
 
 from listener import Listener
@@ -156,8 +157,8 @@ def names_that_are_misspelt() -> None:
         "transfer_artefacts": "transfer_artifacts",
     }
     for name, right in meant.items():
-        check(said.count(f"{name}: the role") == 1, f"{name} isn't named once:\n{done.output}")
-        check(f"If {right} is meant" in said, f"{right} isn't named:\n{done.output}")
+        check(said.count(f"{name}: the role") == 1, f"{name} is not named once:\n{done.output}")
+        check(f"If {right} is meant" in said, f"{right} is not named:\n{done.output}")
     check(said.count("has no variable of this name") == len(meant), done.output)
     check(WORD not in done.output, "a value is shown")
 
@@ -168,7 +169,7 @@ def variables_that_are_missing() -> None:
     def renamed(variables: Plain, name: str, given: str) -> Plain:
         return {given if key == name else key: value for key, value in variables.items()}
 
-    meant = "{0} is missing. {1} isn't known: perhaps {0} is meant."
+    meant = "{0} is missing. {1} is not known: perhaps {0} is meant."
     tasks = []
     for name, given in (("promote_images", "promote_image"), ("promote_destination", "promote_destinaton")):
         tasks.append(role(PROMOTE, renamed(promotion(), name, given), meant.format(name, given)))
@@ -282,7 +283,7 @@ def ends_that_are_expensive() -> None:
     given: Plain = {}
     for name, end in (("source", "dev"), ("destination", "prod")):
         connected = private_file(f"{name}.json", json.dumps(connection(end)))
-        look = f"echo {name} >> {OUTPUT / 'looked-up'}; cat {connected}"
+        look = f"echo {name} >> {shlex.quote(str(OUTPUT / 'looked-up'))}; cat {shlex.quote(str(connected))}"
         given[f"promote_{name}"] = f"{{{{ lookup('ansible.builtin.pipe', {look!r}) | from_json }}}}"
     looked_up = OUTPUT / "looked-up"
     for tasks_with_ends in (3, 2):

@@ -21,7 +21,7 @@ if set(inputs["required"]) != set(given["values"]) or set(injectors) != {"extra_
     sys.exit(f"the credential type wants {inputs['required']}, and injects {list(injectors)}")
 fields = {field["id"]: field for field in inputs["fields"]}
 if [name for name, field in fields.items() if field.get("secret")] != ["password"]:
-    sys.exit("the password isn't the one input that AWX encrypts")
+    sys.exit("the password is not the one input that AWX encrypts")
 templates = ImmutableSandboxedEnvironment()
 variables = {
     name: templates.from_string(text).render(given["values"]) for name, text in injectors["extra_vars"].items()

@@ -171,7 +171,7 @@ def awx_promotes() -> None:
 
 def awx_is_refused() -> None:
     output = ansible_runner(job(WRONG), expected=2)
-    check("doesn't accept the credential" in output, output)
+    check("does not accept the credential" in output, output)
 
 
 def a_password_in_the_environment_is_kept() -> None:
@@ -201,7 +201,7 @@ def navigator_promotes() -> None:
     check("2 unchanged" in output, output)
     artifact = json.loads((kept / "artifact.json").read_text())
     check(artifact["status"] == "successful", f"the artifact says {artifact['status']}")
-    check("image_diff_info runs in place" in "".join(artifact["stdout"]), "the artifact isn't one of -vvv")
+    check("image_diff_info runs in place" in "".join(artifact["stdout"]), "the artifact is not one of -vvv")
     searched("ansible-navigator", kept, 3)
 
 
@@ -281,10 +281,10 @@ def build_contexts() -> None:
         made = (context / "Containerfile").read_text()
         check("FROM " in made and "ansible-galaxy collection install" in made, f"no image would be built by:\n{made}")
         check(
-            "imageops.registry" in (context / "_build" / "requirements.yml").read_text(), "the collection isn't in it"
+            "imageops.registry" in (context / "_build" / "requirements.yml").read_text(), "the collection is not in it"
         )
         check(("certs.d/dev.example:5000/own-ca.crt" in made) is (name == "with-ca"), f"the CA of {name}:\n{made}")
-    check((directory / "with-ca" / "_build" / "certificates" / "own-ca.crt").is_file(), "the CA isn't in the context")
+    check((directory / "with-ca" / "_build" / "certificates" / "own-ca.crt").is_file(), "the CA is not in the context")
 
 
 def dependencies() -> None:

@@ -58,7 +58,7 @@ class Playbook:
         with self._lock:
             self._process = None
         output = log.read_text(encoding="utf-8", errors="replace")
-        check(self._killed or not status, f"a run that wasn't killed failed:\n{output}")
+        check(self._killed or not status, f"a run that was not killed failed:\n{output}")
         if self._killed and status:
             return Ended(True, {}, output)
         return Ended(False, json.loads(self._result.read_text(encoding="utf-8")), output)

@@ -148,7 +148,7 @@ def certificates(place: Place) -> None:
     check(by == ["certificate:CN=release,O=Example,C=DE"], f"{good}")
     reasons = "\n".join(one["reason"] for one in bad["signatures"] if one["form"] == "notation")
     for words in ("serverAuth", "none of the trusted certificates leads to", f"it is about '{OTHER}'"):
-        check(words in reasons, f"{words} isn't in {reasons}")
+        check(words in reasons, f"{words} is not in {reasons}")
 
 
 def rules(place: Place) -> None:
@@ -169,14 +169,14 @@ def rules(place: Place) -> None:
         check(verified(found) == wanted, f"{what}: {found}")
     check([image["reason"] for image in said[4]] == ["no rule of signatures matches"] * 2, f"{said[4]}")
     counted = sorted(one["form"] for one in said[5][0]["signatures"] if one["verified"])
-    check(counted == ["cosign_tag", "sigstore_bundle"], f"a statement counts that isn't asked for: {said[5][0]}")
+    check(counted == ["cosign_tag", "sigstore_bundle"], f"a statement counts that is not asked for: {said[5][0]}")
 
 
 def unreadable(place: Place) -> None:
     """A key that can't be read fails the task before the first request."""
     beginning = mark()
     done = playbook(play([place.looking({"keys": [place.path("root.crt")]})]), {}, expected=2)
-    check("it isn't a public key in PEM" in done.of("signature_info")["msg"], done.output)
+    check("it is not a public key in PEM" in done.of("signature_info")["msg"], done.output)
     check(not requests_since(beginning, place.registry), "the registry was asked")
 
 
@@ -203,7 +203,7 @@ def promotions(place: Place) -> None:
     rule = {"keys": [place.path("p256.pub")]}
     beginning = mark()
     refused = {
-        "it isn't signed": {"images": [good, bad]},
+        "it is not signed": {"images": [good, bad]},
         "its signature stays": {"images": [good], "artifacts": ["none"]},
         "other artifacts come": {"images": [good], "artifacts": ["application/spdx+json"]},
     }
@@ -224,7 +224,7 @@ def promotions(place: Place) -> None:
     done, again = both.of("image_copy"), both.of("signature_info")
     check(done["images"][0]["verified"] is True, f"{done}")
     pushed = [one["path"] for one in requests_since(beginning, "prod") if one["method"] == "PUT"]
-    check(pushed[-1].endswith(f"/manifests/{good['tag']}"), f"the tag isn't last: {pushed}")
+    check(pushed[-1].endswith(f"/manifests/{good['tag']}"), f"the tag is not last: {pushed}")
     check(again["verified"] is True, f"{again}")
 
 

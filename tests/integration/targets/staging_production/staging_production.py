@@ -191,7 +191,7 @@ def somebody_approves() -> None:
     done = run("production.yml", SHORT, answer=Answer("Promote this to production?", "yes"))
     place = f"{REGISTRIES[PRODUCTION]['address']}/{APP}@{FIRST.digest}"
     check(rolled_out(done) == [f"To roll out in production: {place}"], done.output)
-    check(served(PRODUCTION, "stable") == served(PRODUCTION, FIRST.tag) == FIRST.digest, "it isn't promoted")
+    check(served(PRODUCTION, "stable") == served(PRODUCTION, FIRST.tag) == FIRST.digest, "it is not promoted")
     check(records() == 2, f"{records()} records")
     options = {**connection(PRODUCTION), "repository": APP, "tag": FIRST.tag}
     (attached,) = call([task("promotion_info", options)]).of("promotion_info")["promotions"]
@@ -230,7 +230,7 @@ def production_goes_back() -> None:
     done = run("rollback.yml", {"change_request": "INC-7"})
     place = f"{REGISTRIES[PRODUCTION]['address']}/{APP}@{FIRST.digest}"
     check(rolled_out(done) == [f"To roll out in production: {place}"], done.output)
-    check(served(PRODUCTION, "stable") == FIRST.digest, "it isn't back")
+    check(served(PRODUCTION, "stable") == FIRST.digest, "it is not back")
     check(served(PRODUCTION, SECOND.tag) == SECOND.digest, "the tag that was created is gone")
     path = done.of("Keep what was done")["ansible_facts"]["rollback_result"]["record"]["path"]
     with open(path, encoding="utf-8") as stream:

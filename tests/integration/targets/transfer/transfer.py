@@ -85,7 +85,7 @@ def over_two_hosts() -> None:
     result = result_of(done)
     check(result["changed"] and result["carried"] and result["imported"]["changed"], f"{result}")
     check("noted" in done.output, "the handler was not notified")
-    check("connected True" in done.output and "isolated True" in done.output, "a host doesn't know the result")
+    check("connected True" in done.output and "isolated True" in done.output, "a host does not know the result")
     check_equal(images)
     moment = mark()
     for arguments in ([], ["--check"]):
@@ -148,7 +148,7 @@ def mistakes() -> None:
     playbook(TRANSFER, {}, expected=2, noise=True).of("Fail without the needed variables")
     given = variables("wrong", [{"repository": "transfer/nowhere", "tag": "1.0"}])
     done = playbook(TRANSFER, given, expected=2, noise=True)
-    check("transfer/nowhere:1.0 isn't there" in done.of("Export what is missing in the archive")["msg"], done.output)
+    check("transfer/nowhere:1.0 is not there" in done.of("Export what is missing in the archive")["msg"], done.output)
     result = result_of(done)
     check(result["exported"]["images"][0]["action"] == "missing" and not result["changed"], f"{result}")
 
@@ -163,7 +163,7 @@ def carrying_fails() -> None:
         (apart, "Put the archive in place", False),
     ):
         done = playbook(TRANSFER, {**given, **more}, expected=2, hosts=hosts(), noise=True)
-        check(done.of(task)["failed"], f"{task} doesn't fail: {done.output}")
+        check(done.of(task)["failed"], f"{task} does not fail: {done.output}")
         result = result_of(done)
         check(result["carried"] is False and result["changed"] is exported, f"{task}: {result}")
 

@@ -322,7 +322,7 @@ def by_the_role() -> None:
     (moved,) = ({**entry, "destination_repository": "verify/elsewhere"} for entry in images)
     run = promote([moved], verify="blobs", verify_content=True, expected=2)
     reported(run, f" blob {digest} ")
-    check(Side("destination", "verify/elsewhere").manifest("1.0") is None, "a tag leads to what isn't whole")
+    check(Side("destination", "verify/elsewhere").manifest("1.0") is None, "a tag leads to what is not whole")
     # distribution 2.8 collects no garbage while a repository has manifests and no tag.
     storage = Path(state_at().registry("destination")["storage"])
     shutil.rmtree(storage / "docker/registry/v2/repositories/verify/elsewhere")
@@ -374,7 +374,7 @@ def source_lacks_it() -> None:
         {"repair": True},
         {"verify": "manifests", "verify_content": True},
     )
-    check("The source doesn't have it either" in result["msg"] and child in result["msg"], result["msg"])
+    check("The source does not have it either" in result["msg"] and child in result["msg"], result["msg"])
     check(lost(result) == {("manifest", child)} and result["changed"] is False, f"{result}")
     for result, sentence in zip(refused, ("repair mends what verify finds", "verify_content goes with verify: blobs")):
         check(sentence in result["msg"], result["msg"])
@@ -401,7 +401,7 @@ def cache_of(upstream: str) -> Iterator[Path]:
         try:
             deadline = time.monotonic() + 60
             while not listens(address):
-                check(time.monotonic() < deadline and process.poll() is None, "the cache didn't start")
+                check(time.monotonic() < deadline and process.poll() is None, "the cache did not start")
                 time.sleep(0.1)
             REGISTRIES["cache"] = {**entry, "address": address}
             yield storage

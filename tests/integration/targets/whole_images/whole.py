@@ -126,12 +126,12 @@ def check_signatures(way: Way, made: Signed) -> None:
     content = side.manifest(tag_of(made.index.digest, ".sig"))
     manifest = json.loads(content or b"{}")
     payloads = [side.blob(entry["digest"]) for entry in manifest["layers"]]
-    check(signed_by_tag(KEY, manifest, payloads, made.index.digest), f"{way}: the signature by tag doesn't verify")
+    check(signed_by_tag(KEY, manifest, payloads, made.index.digest), f"{way}: the signature by tag does not verify")
     check(not signed_by_tag(OTHER_KEY, manifest, payloads, made.index.digest), "another key verifies")
     (entry,) = side.referrers(made.images[0].digest)
     document = json.loads(side.manifest(entry["digest"]) or b"{}")
     bundled = side.blob(document["layers"][0]["digest"])
-    check(signed_by_bundle(KEY, bundled, made.images[0].digest), f"{way}: the bundle doesn't verify")
+    check(signed_by_bundle(KEY, bundled, made.images[0].digest), f"{way}: the bundle does not verify")
     check(not signed_by_bundle(OTHER_KEY, bundled, made.images[0].digest), "another key verifies")
 
 
@@ -162,7 +162,7 @@ def signed_later() -> None:
 def all_listed() -> None:
     """A registry that loses entries of its list where referrers of one subject are pushed at once lists all of them."""
     if "olareg" not in REGISTRIES:
-        say("left out: referrers pushed at once, since olareg isn't built")
+        say("left out: referrers pushed at once, since olareg is not built")
         return
     subject = image([layer("many/subject", 3000)], "many")
     made = [referrer(SPDX, b'{"name":"%d"}' % number, subject) for number in range(6)]
@@ -226,7 +226,7 @@ def platforms() -> None:
     ends = {**connection(way.destination), "source": connection(way.source), "images": way.items(images)}
     refused = call([task("image_copy", {**ends, "platforms": ["linux/s390x"]}, ignore_errors=True)]).of("image_copy")
     message = refused["msg"]
-    check(refused["failed"], f"it doesn't fail: {refused}")
+    check(refused["failed"], f"it does not fail: {refused}")
     check("no image for linux/s390x" in message and "linux/amd64" in message, message)
 
 
@@ -240,7 +240,7 @@ def inspect(registry: str, repository: str, tag: str, architecture: str) -> None
     if shutil.which("crane"):
         answer_of(["crane", "validate", "--insecure", "--remote", name])
     else:
-        say("left out: crane validate, since crane isn't on the PATH")
+        say("left out: crane validate, since crane is not on the PATH")
 
 
 def answer_of(command: list[str]) -> str:

@@ -26,7 +26,7 @@ def test_values_of_a_play_are_taken() -> None:
         ({"prefix": None}, "takes prefix as text"),
         ({"registry": ["r"]}, "takes registry as text"),
         ({"registries": "docker.io"}, "takes registries as a mapping of hosts to prefixes"),
-        ({"registry": "other.example"}, "can't be applied: none of the references is of other.example"),
+        ({"registry": "other.example"}, "cannot be applied: none of the references is of other.example"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_sentence(options: dict[str, t.Any], why: str) -> None:

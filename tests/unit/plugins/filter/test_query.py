@@ -164,7 +164,7 @@ def test_what_cant_be_evaluated_is_told_in_one_sentence(data: t.Any, expression:
         query(data, expression)
     text = str(caught.value)
     assert text.startswith("The JMESPath expression '")
-    assert f"can't be evaluated: {told}" in text
+    assert f"cannot be evaluated: {told}" in text
     assert text.endswith(".")
     assert not text.endswith("..")
     assert "\n" not in text

@@ -242,11 +242,11 @@ UNUSABLE: dict[str, tuple[Plain, str]] = {
     "no such file": ({"sign_with": "/nowhere/release.key"}, "record.sign_with: the file /nowhere/release.key"),
     "empty": ({"sign_with": ""}, "record.sign_with: it is empty"),
     "blank": ({"sign_with": " \n"}, "record.sign_with: it is empty"),
-    "a public key": ({"sign_with": PUBLIC}, "record.sign_with: it isn't a private key"),
+    "a public key": ({"sign_with": PUBLIC}, "record.sign_with: it is not a private key"),
     "a wrong passphrase": ({**SIGNED, "sign_passphrase": "another one"}, "or record.sign_passphrase is wrong"),
     "no passphrase": ({**SIGNED, "sign_passphrase": None}, "no record.sign_passphrase is given"),
     "a passphrase alone": ({"sign_passphrase": PASSPHRASE}, "record.sign_passphrase: it belongs to a private key"),
-    "nothing to sign": ({**SIGNED, "attach": False}, "record.sign_with: what is signed are records that are attached"),
+    "nothing to sign": ({**SIGNED, "attach": False}, "record.sign_with: only attached records are signed"),
 }
 
 

@@ -131,7 +131,7 @@ def test_a_blob_is_mounted_although_its_content_is_given(registry: RegistryServe
 def test_a_blob_is_uploaded_where_there_is_nothing_to_mount_from(registry: RegistryServer) -> None:
     given = {"repository": "a/b", "content": CONTENT.decode(), "mount_from": ["none", "none-too"]}
     runs = four_runs("blob", {**registry.options, **given}, writes=lambda: registry.writes)
-    given_up = [f"The registry didn't mount the blob from {name}." for name in ("none", "none-too")]
+    given_up = [f"The registry did not mount the blob from {name}." for name in ("none", "none-too")]
     assert runs.foreseen["blobs"][0]["blobs"] == [blob("mount_or_upload")]
     assert runs.done["blobs"] == [group(blob("upload", given_up=given_up), mount_from=["none", "none-too"])]
     # HEAD, GET, two POST, DELETE of the first session, PUT to the second.
@@ -196,7 +196,7 @@ def test_a_registry_that_deletes_nothing(registry: RegistryServer) -> None:
     registry.deletes = False
     refused = fail("blob", {**registry.options, "repository": "a/b", "digest": DIGEST, "state": "absent"})
     assert refused["msg"] == (
-        f"Cannot delete blob {DIGEST} from {registry.host}/a/b: the registry doesn't allow it "
+        f"Cannot delete blob {DIGEST} from {registry.host}/a/b: the registry does not allow it "
         f"(DELETE {registry.url}/v2/a/b/blobs/{DIGEST}, answer 405). Its configuration may have deletes switched off."
     )
     assert refused["changed"] is False and refused["blobs"] == [group()]
@@ -241,7 +241,7 @@ def test_what_is_uploaded_must_have_its_digest(registry: RegistryServer) -> None
 def test_what_is_missing_must_come_from_somewhere(registry: RegistryServer) -> None:
     failed = fail("blob", {**registry.options, "repository": "a/b", "digest": DIGEST})
     assert failed["msg"] == (
-        f"Cannot upload blob {DIGEST} to {registry.host}/a/b: it isn't there, and nothing is given to upload it from. "
+        f"Cannot upload blob {DIGEST} to {registry.host}/a/b: it is not there, and nothing is given to upload it from. "
         "Give source, path, content or content_base64."
     )
     assert failed["transfer"] == transfer(requests=2)
@@ -251,7 +251,7 @@ def test_what_is_missing_must_come_from_somewhere(registry: RegistryServer) -> N
 
 def test_what_is_no_base64(registry: RegistryServer) -> None:
     failed = fail("blob", {**registry.options, "repository": "a/b", "content_base64": "!"})
-    assert failed["msg"] == "content_base64 isn't valid base64."
+    assert failed["msg"] == "content_base64 is not valid base64."
     assert failed["transfer"] == NO_TRANSFER
 
 
@@ -260,7 +260,7 @@ def test_what_is_not_at_the_source_keeps_nothing_else_back(registry: RegistrySer
     given = [{"repository": "a/b", "blobs": [{"digest": OTHER_DIGEST}, {"digest": DIGEST}]}]
     failed = fail("blob", {**registry.options, "source": {"registry": source.host, "plain_http": True}, "blobs": given})
     assert failed["msg"] == (
-        f"Cannot read blob {OTHER_DIGEST} from {source.host}/a/b: it isn't there. Check repository and digest: a blob "
+        f"Cannot read blob {OTHER_DIGEST} from {source.host}/a/b: it is not there. Check repository and digest: a blob "
         "belongs to the repositories it was pushed to."
     )
     assert failed["changed"] is True

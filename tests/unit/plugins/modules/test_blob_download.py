@@ -133,7 +133,7 @@ def test_many_blobs_into_a_directory(registry: RegistryServer, tmp_path: pathlib
 def test_a_blob_that_is_not_there(registry: RegistryServer, tmp_path: pathlib.Path, options: Plain) -> None:
     failed = fail("blob_download", {**options, "digest": OTHER_DIGEST})
     assert failed["msg"] == (
-        f"Cannot read blob {OTHER_DIGEST} from {registry.host}/a/b: it isn't there. Check repository and digest: a "
+        f"Cannot read blob {OTHER_DIGEST} from {registry.host}/a/b: it is not there. Check repository and digest: a "
         "blob belongs to the repositories it was pushed to."
     )
     assert failed["changed"] is False and failed["transfer"] == transfer(requests=2)
@@ -143,7 +143,7 @@ def test_a_blob_that_is_not_there(registry: RegistryServer, tmp_path: pathlib.Pa
 def test_places_that_take_no_file(tmp_path: pathlib.Path, options: Plain) -> None:
     nowhere = fail("blob_download", {**options, "dest": str(tmp_path / "nowhere" / "blob")})
     assert nowhere["msg"] == (
-        f"Cannot download blob {DIGEST} to {tmp_path}/nowhere/blob: the directory {tmp_path}/nowhere doesn't exist. "
+        f"Cannot download blob {DIGEST} to {tmp_path}/nowhere/blob: the directory {tmp_path}/nowhere does not exist. "
         "Make it first."
     )
     directory = fail("blob_download", {**options, "dest": str(tmp_path)})

@@ -198,11 +198,11 @@ def test_a_mount_that_is_refused_is_told_and_harmless(
 @pytest.mark.parametrize(
     ("state", "place", "images", "words"),
     [
-        ("imported", "nowhere", None, "image layout {folder}/nowhere: it isn't there"),
-        ("imported", "no-layout", None, "isn't an image layout: it has no oci-layout"),
-        ("exported", "no-layout", [ITEM], "isn't an image layout (it has no oci-layout), and isn't empty"),
+        ("imported", "nowhere", None, "image layout {folder}/nowhere: it is not there"),
+        ("imported", "no-layout", None, "is not an image layout: it has no oci-layout"),
+        ("exported", "no-layout", [ITEM], "is not an image layout (it has no oci-layout), and is not empty"),
         ("imported", "compressed.tar", None, "is compressed with gzip"),
-        ("exported", "new", [ITEM], "a/b:1.0 isn't at the source"),
+        ("exported", "new", [ITEM], "a/b:1.0 is not at the source"),
         ("exported", "new", None, "images must be given where state is exported"),
         ("exported", "new", [{**ITEM, "name": "../x"}], "malformed name '../x'"),
         ("exported", "new", [ITEM, {**ITEM, "name": "x", "tags": ["a", "b"]}], "name takes an image with one tag"),

@@ -172,7 +172,7 @@ def test_tags_are_all_or_nothing(registry: RegistryServer, options: Plain) -> No
     failed = fail("image_copy", {**options, "images": images})
     (left,) = failed["not_reverted"]
     assert (left["repository"], left["tag"], left["previous_digest"]) == ("a/b", "new", "")
-    assert left["reason"] in failed["msg"] and "can't delete a tag alone" in left["reason"]
+    assert left["reason"] in failed["msg"] and "cannot delete a tag alone" in left["reason"]
     assert registry.tags == {**before, "a/b:new": left["digest"]}
 
 
@@ -386,7 +386,7 @@ def test_a_directory_that_is_not_there_fails_before_anything_is_written(
     record = {**recorded["record"], "path": str(tmp_path / "none")}
     for check in (False, True):
         failed = fail("image_copy", {**recorded, "record": record}, check=check)
-        assert "none can't be" in failed["msg"] or "first-seen.json can't be" in failed["msg"]
+        assert "none cannot be" in failed["msg"] or "first-seen.json cannot be" in failed["msg"]
     assert not registry.writes
 
 
@@ -394,7 +394,7 @@ def test_a_broken_ledger_fails_before_anything_is_written(
     registry: RegistryServer, recorded: Plain, tmp_path: pathlib.Path
 ) -> None:
     (tmp_path / "first-seen.json").write_bytes(b"[")
-    assert "first-seen.json isn't what it was written as" in fail("image_copy", recorded)["msg"]
+    assert "first-seen.json is not what it was written as" in fail("image_copy", recorded)["msg"]
     assert not registry.writes
 
 
@@ -420,7 +420,7 @@ def test_first_sights_are_left_to_the_comparison_that_made_a_trusted_plan(
 ) -> None:
     plan = succeed("image_diff_info", recorded)
     (tmp_path / "first-seen.json").write_bytes(b"[")
-    assert "first-seen.json isn't" in fail("image_copy", {**recorded, "plan": plan})["msg"]
+    assert "first-seen.json is not" in fail("image_copy", {**recorded, "plan": plan})["msg"]
     assert succeed("image_copy", {**recorded, "plan": plan, "trust_plan": True})["record"]["outcome"] == "done"
 
 

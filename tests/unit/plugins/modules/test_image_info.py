@@ -79,7 +79,7 @@ def test_since_when_a_digest_is_known_is_read_and_never_written(
     document = succeed("image_info", options)["document"]
     assert document["first_seen_at"] == "2026-05-02T00:00:00Z" and document["first_seen_seconds"] > 0
     (tmp_path / "first-seen.json").write_text("broken")
-    assert "first-seen.json isn't what it was written as" in fail("image_info", options)["msg"]
+    assert "first-seen.json is not what it was written as" in fail("image_info", options)["msg"]
 
 
 def test_many_images_and_one_that_fails(registry: RegistryServer) -> None:

@@ -180,7 +180,7 @@ def test_an_index_after_a_child_that_fails(registry: RegistryServer) -> None:
     failed = fail("manifest", {**registry.options, "manifests": [entry(IMAGE), entry(DOCKER), entry(INDEX)]})
     assert failed["msg"].endswith(" (and 2 more, see failures)")
     assert failed["failures"][2]["msg"] == (
-        f"Cannot push {registry.host}/a/b@{compute_digest(INDEX)}: its manifest {IMAGE_DIGEST} couldn't be pushed."
+        f"Cannot push {registry.host}/a/b@{compute_digest(INDEX)}: its manifest {IMAGE_DIGEST} could not be pushed."
     )
     # HEAD of all three, one GET that confirms the first, PUT of the children only.
     assert failed["transfer"] == transfer(requests=6)
@@ -274,7 +274,7 @@ def test_a_registry_that_deletes_nothing(registry: RegistryServer) -> None:
     registry.deletes = False
     refused = fail("manifest", {**registry.options, "repository": "a/b", "digest": IMAGE_DIGEST, "state": "absent"})
     assert refused["msg"] == (
-        f"Cannot delete {registry.host}/a/b@{IMAGE_DIGEST}: the registry doesn't allow it "
+        f"Cannot delete {registry.host}/a/b@{IMAGE_DIGEST}: the registry does not allow it "
         f"(DELETE {registry.url}/v2/a/b/manifests/{IMAGE_DIGEST}, answer 405). "
         "Its configuration may have deletes switched off."
     )

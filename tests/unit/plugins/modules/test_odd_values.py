@@ -105,4 +105,4 @@ def test_what_is_no_file_is_named_and_not_waited_for(tmp_path: pathlib.Path, nam
     else:
         result = run_module("registry_info", odd)
     message = result["msg"]
-    assert result["failed"] and f"{end}.{name}".lstrip(".") in message and "isn't a file" in message
+    assert result["failed"] and f"{end}.{name}".lstrip(".") in message and "is not a file" in message

@@ -133,12 +133,12 @@ def test_other_files_are_ignored_and_broken_records_are_told(tmp_path: pathlib.P
 def test_a_directory_that_is_not_there_is_no_failure(tmp_path: pathlib.Path) -> None:
     result = in_directory(tmp_path / "none")
     assert (result["exists"], result["promotions"]) == (False, [])
-    assert f"The directory of records {tmp_path}/none isn't there." in str(result["warnings"])
+    assert f"The directory of records {tmp_path}/none is not there." in str(result["warnings"])
 
 
 def test_a_file_in_the_place_of_the_directory_is_a_failure(tmp_path: pathlib.Path) -> None:
     (tmp_path / "file").write_text("")
-    assert f"{tmp_path}/file can't be opened" in fail("promotion_info", {"path": f"{tmp_path}/file"})["msg"]
+    assert f"{tmp_path}/file cannot be opened" in fail("promotion_info", {"path": f"{tmp_path}/file"})["msg"]
 
 
 def test_the_records_of_an_image(registry: RegistryServer) -> None:

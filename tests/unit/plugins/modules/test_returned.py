@@ -40,10 +40,10 @@ def test_documented_keys_are_fine(result: returned_keys.Plain, monkeypatch: pyte
 @pytest.mark.parametrize(
     ("result", "said"),
     [
-        ({"sizes": []}, "a_module returns sizes, which its RETURN doesn't have"),
+        ({"sizes": []}, "a_module returns sizes, which its RETURN does not have"),
         (
             {"images": [{"digest": "a"}, {"tag": "b"}]},
-            "a_module returns images\\[\\].tag, which its RETURN doesn't have",
+            "a_module returns images\\[\\].tag, which its RETURN does not have",
         ),
         ({"size": "1"}, "a_module returns size, which has '1' where its RETURN says int"),
         ({"images": [{"size": True}]}, "a_module returns images\\[\\].size, which has True where its RETURN says int"),

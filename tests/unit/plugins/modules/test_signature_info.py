@@ -92,7 +92,7 @@ def test_many_images_of_which_one_is_exempt_one_is_not_there_and_one_fails(
     ]
     assert [one["reason"] for one in result["images"]] == [
         "",
-        "the image isn't there",
+        "the image is not there",
         "no rule of signatures matches",
         "",
     ]

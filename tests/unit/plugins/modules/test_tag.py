@@ -253,7 +253,7 @@ def test_where_a_tag_cannot_be_deleted_alone(registry: RegistryServer, one: str,
     assert succeed("tag", options, check=True)["tags"] == [tagged("stable", "", one, "delete")]
     refused = fail("tag", options)
     assert refused["msg"] == (
-        f"Cannot delete {registry.host}/a/b:stable: the registry can't delete a tag alone (DIGEST_INVALID: provided "
+        f"Cannot delete {registry.host}/a/b:stable: the registry cannot delete a tag alone (DIGEST_INVALID: provided "
         f"digest did not match uploaded content) (DELETE {registry.url}/v2/a/b/manifests/stable, answer 400). "
         "delete_manifest: true deletes the manifest, and with it all other tags on it."
     )

@@ -201,7 +201,7 @@ def test_looks_that_fail_are_told_once_and_the_next_is_tried(
 ) -> None:
     warnings, shown = failing_looks(monkeypatch, [failure, failure, answering(0, STATE), failure])
     (warning,) = warnings
-    assert warning.startswith("web1: blob: can't check on the module while it runs") and warning.endswith(
+    assert warning.startswith("web1: blob: cannot check on the module while it runs") and warning.endswith(
         f"seconds: {why}"
     )
     assert shown == ["web1: blob: 1 of 3 blobs, 1.0 MB of 3.0 MB"]

@@ -19,7 +19,7 @@ from ansible_collections.imageops.registry.plugins.plugin_utils import _child
 from ansible_collections.imageops.registry.plugins.plugin_utils._child import NOT_BOUND, Child, NoChild, Outcome, Pipes
 
 pytestmark = [
-    pytest.mark.skipif(sys.platform != "linux", reason="Elsewhere modules don't run in place."),
+    pytest.mark.skipif(sys.platform != "linux", reason="Elsewhere modules do not run in place."),
     # Other tests may have left threads. Workers of Ansible that have some aren't forked.
     pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning"),
 ]

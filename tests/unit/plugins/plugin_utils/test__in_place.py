@@ -33,7 +33,7 @@ def test_a_child_that_was_killed_is_a_failure_in_one_sentence(status: int, how: 
 @pytest.mark.parametrize(
     ("ends", "why"),
     [
-        (Outcome(255, b"", b""), "the kernel doesn't end a process with its parent"),
+        (Outcome(255, b"", b""), "the kernel does not end a process with its parent"),
         (NoChild("Cannot allocate memory"), "no process can be forked (Cannot allocate memory)"),
     ],
 )

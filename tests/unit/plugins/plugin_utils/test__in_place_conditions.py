@@ -21,7 +21,7 @@ from ansible_collections.imageops.registry.plugins.action.tag import ActionModul
 from ansible_collections.imageops.registry.plugins.plugin_utils import _core_internals, _in_place_conditions
 from ansible_collections.imageops.registry.plugins.plugin_utils._in_place_conditions import why_payload
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Elsewhere modules don't run in place.")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Elsewhere modules do not run in place.")
 
 BASE: dict[str, t.Any] = {"ansible_facts": {}, "ansible_playbook_python": sys.executable}
 
@@ -76,12 +76,12 @@ def test_the_variable_is_a_boolean(here: Here) -> None:
 @pytest.mark.parametrize("platform", ["darwin", "freebsd14"])
 def test_it_needs_linux(here: Here, monkeypatch: pytest.MonkeyPatch, platform: str) -> None:
     monkeypatch.setattr(sys, "platform", platform)
-    assert here.why() == "Ansible doesn't run on Linux"
+    assert here.why() == "Ansible does not run on Linux"
 
 
 def test_it_needs_proc(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_in_place_conditions, "parent_of", lambda _process: 0)
-    assert here.why() == "/proc doesn't show this process"
+    assert here.why() == "/proc does not show this process"
 
 
 def test_it_needs_what_it_knows_of_ansible_core(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +156,7 @@ def test_what_is_read_once_needs_a_payload(here: Here, name: str) -> None:
 
 def test_a_name_that_a_shell_does_not_take_needs_a_payload(here: Here) -> None:
     here.task.environment = [{"A-B": "x"}]
-    assert here.why() == "environment sets 'A-B', which isn't a valid name of a variable"
+    assert here.why() == "environment sets 'A-B', which is not a valid variable name"
 
 
 def test_other_variables_are_set_in_place(here: Here) -> None:

@@ -115,11 +115,11 @@ def test_a_task_without_a_mistake_passes(options: Plain) -> None:
         ({**NAMED, "level": "hihg"}, "level must be low or high"),
         ({"names": ["a"]}, "wanted must be given."),
         ({"wanted": "a"}, "one of the following is required: name, names"),
-        ({**GOOD, **NAMED}, "names can't be given beside name."),
+        ({**GOOD, **NAMED}, "names cannot be given beside name."),
         ({"wanted": "a", "name": "a"}, "path is needed beside name."),
         ({**GOOD, "depth": 1}, "name is needed beside depth."),
         ({**NAMED, "level": "high"}, "items must be given where level is high."),
-        ({**GOOD, "token": "t", "username": "u", "password": "p"}, "token can't be given beside username."),
+        ({**GOOD, "token": "t", "username": "u", "password": "p"}, "token cannot be given beside username."),
         ({**GOOD, "items": [{"repository": "a"}, {"size": 1}]}, "items[1].repository must be given."),
         ({**GOOD, "items": [{"repositry": "a"}]}, "items[0] has the unknown key repositry."),
         ({**GOOD, "items": [{"repository": "a", "size": "large"}]}, "items[0].size must be a whole number"),
@@ -222,7 +222,7 @@ def test_every_action_plugin_checks_the_options_of_its_module(name: str) -> None
     sentence = said({"regsitry": "a"}, main)
     # A module that misses an option of its own says that first.
     assert "regsitry" in sentence or "must be given" in sentence or "is required" in sentence
-    assert "token can't be given beside username" in said({**_enough(name), "username": "a", "token": "b"}, main)
+    assert "token cannot be given beside username" in said({**_enough(name), "username": "a", "token": "b"}, main)
     assert said(_enough(name), main) == ""
 
 

@@ -23,13 +23,13 @@ NEEDED = ["promote_source", "promote_destination", "promote_images"]
         (NEEDED[:2], "promote_images is missing."),
         (
             [*NEEDED[:2], "promote_image"],
-            "promote_images is missing. promote_image isn't known: perhaps promote_images is meant.",
+            "promote_images is missing. promote_image is not known: perhaps promote_images is meant.",
         ),
         ([], "promote_source, promote_destination and promote_images are missing."),
         (
             ["promote_source", "promote_destinaton", "promote_imags"],
-            "promote_destination and promote_images are missing. promote_destinaton isn't known: perhaps "
-            "promote_destination is meant. promote_imags isn't known: perhaps promote_images is meant.",
+            "promote_destination and promote_images are missing. promote_destinaton is not known: perhaps "
+            "promote_destination is meant. promote_imags is not known: perhaps promote_images is meant.",
         ),
     ],
 )

@@ -75,9 +75,9 @@ def test_what_is_in_a_file_is_no_template(action: Action, tmp_path: pathlib.Path
     [
         ("", "promote_plan is empty. Give"),
         (json.dumps(PLAN), "promote_plan is text, not a path. Give"),
-        ("nowhere.json", "promote_plan: nowhere.json isn't there on the controller. Give"),
-        ("broken.json", "promote_plan: broken.json can't be read, or is neither JSON nor YAML. Give"),
-        ("list.json", "promote_plan: list.json doesn't contain a mapping. Give"),
+        ("nowhere.json", "promote_plan: nowhere.json is not there on the controller. Give"),
+        ("broken.json", "promote_plan: broken.json cannot be read, or is neither JSON nor YAML. Give"),
+        ("list.json", "promote_plan: list.json does not contain a mapping. Give"),
         ([PLAN], "promote_plan is neither a mapping nor a path. Give"),
         (7, "promote_plan is neither a mapping nor a path. Give"),
     ],

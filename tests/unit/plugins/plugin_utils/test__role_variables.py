@@ -101,7 +101,7 @@ def test_an_end_of_another_kind_is_named(end: str, value: t.Any, kind: str) -> N
 @pytest.mark.parametrize("end", ["source", "destination"])
 def test_what_an_end_cannot_hold_is_named_with_what_is_meant(end: str) -> None:
     said = mistake(**{f"promote_{end}": {**AN_END, "user_name": "a"}})
-    assert said == f"promote_{end} has the key user_name, which isn't a connection option. Perhaps username is meant."
+    assert said == f"promote_{end} has the key user_name, which is not a connection option. Perhaps username is meant."
     assert "Its keys can be registry, username" in mistake(**{f"promote_{end}": {**AN_END, "zzz": "a"}})
     for value in ({}, {"registry": ""}, {"registry": None, "token": "x"}):
         assert f"promote_{end} has no registry" in mistake(**{f"promote_{end}": value})
@@ -152,7 +152,7 @@ def test_what_is_evaluated_in_the_arguments_is_not_evaluated_again(
     given = {f"{role}_source": "{{ dev }}", f"{role}_destination": "{{ prod }}"}
     arguments = {"state": state, option: {"registry": "dev.example", "user": "a"}}
     said = RoleVariables(f"{role}_", given, {f"{role}_on_error": "fail"}).mistake(template, arguments)
-    assert said.startswith(f"{role}_{end} has the key user, which isn't a connection option.")
+    assert said.startswith(f"{role}_{end} has the key user, which is not a connection option.")
     assert given[f"{role}_{end}"] not in asked
 
 
@@ -169,7 +169,7 @@ def test_what_could_not_be_evaluated_in_the_arguments_is_evaluated_again_for_its
 def test_what_the_role_needs_and_was_not_given_is_named_first() -> None:
     needed = {"__promote_needed": ["promote_source", "promote_images"], "promote_source": "text"}
     assert mistake(**needed, promote_image=[]) == (
-        "promote_images is missing. promote_image isn't known: perhaps promote_images is meant."
+        "promote_images is missing. promote_image is not known: perhaps promote_images is meant."
     )
     assert mistake(**needed, promote_images=None).startswith("promote_source and promote_destination must be mappings")
 
@@ -212,7 +212,8 @@ def test_an_option_that_a_message_begins_with_gets_its_name_in_the_role() -> Non
 
 @pytest.mark.parametrize("option", CONNECTION_OPTIONS)
 @pytest.mark.parametrize(
-    "form", ["{}: it is wrong", "{}[0] must be text", "{} must be given", "{} is needed", "{} can't"]
+    "form",
+    ["{}: it is wrong", "{}[0] must be text", "{} must be given", "{} is needed", "{} is not a list", "{} cannot"],
 )
 def test_an_option_of_an_end_gets_the_name_of_its_end(option: str, form: str) -> None:
     said = form.format(option)

@@ -205,7 +205,7 @@ def test_a_registry_that_takes_no_chunks_gets_the_blob_whole(server: ScriptedSer
     whole(server, number=3)
     client = registry(server)
     (given_up,) = upload(client)
-    assert "doesn't take it in chunks: " in given_up
+    assert "does not take it in chunks: " in given_up
     assert upload(client) == []
 
 
@@ -374,7 +374,7 @@ def test_chunks_that_are_thrown_away_are_an_error_where_the_whole_is_too_large(s
         patch(server, f"/u2?s={state}", f"/u2?s={state + 1}")
     put(server, "/u2?s=2", 400, errors("DIGEST_INVALID"))
     cancelled(server, "/u2?s=2")
-    with pytest.raises(ChunksRefused, match="doesn't take it in chunks: DIGEST_INVALID"):
+    with pytest.raises(ChunksRefused, match="does not take it in chunks: DIGEST_INVALID"):
         upload(registry(server, 0))
 
 
@@ -384,7 +384,7 @@ def test_a_registry_that_forbids_the_first_chunk_gets_the_blob_whole(server: Scr
     cancelled(server, "/u1?s=0")
     whole(server, number=2)
     (given_up,) = upload(registry(server))
-    assert "doesn't take it in chunks" in given_up
+    assert "does not take it in chunks" in given_up
     assert server.requests[-1].body == BLOB
 
 
@@ -418,5 +418,5 @@ def test_a_registry_that_fails_every_chunk_gets_the_blob_whole(server: ScriptedS
     cancelled(server, "/u1?s=1")
     whole(server, number=2)
     (given_up,) = upload(registry(server, retries=1))
-    assert "doesn't take it in chunks" in given_up
+    assert "does not take it in chunks" in given_up
     assert server.requests[-1].body == BLOB

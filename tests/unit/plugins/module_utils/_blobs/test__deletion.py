@@ -207,7 +207,7 @@ def test_what_can_not_be_looked_for_stays_deleted_and_is_told(
     outcome = delete(registry, time)
     assert (outcome.action, outcome.deletion_pending) == ("delete", False)
     assert not {"deletion_pending", "unseen"} & set(outcome_as_plain(outcome))
-    told = f"the registry has accepted the delete, and whether it has happened can't be seen: {error.reason}"
+    told = f"the registry has accepted the delete, and whether it has happened cannot be seen: {error.reason}"
     ((place, unseen_error),) = unseen([("here", outcome)])
     assert (place, unseen_error.reason, unseen_error.status) == ("here", told, error.status)
     assert unseen_error.hint == "Run the task again to see whether it is gone"
@@ -245,7 +245,9 @@ def raise_at_second_look(monkeypatch: pytest.MonkeyPatch, registry: SlowRegistry
 def test_what_a_registry_denies_to_have_and_has_is_an_error(time: Time) -> None:
     deletions: Deletions[str] = Deletions(1, time.patience)
     deletions.delete("gone", lambda: False, lambda: False, "delete it")
-    with pytest.raises(Unsupported, match="Cannot delete it: the registry answers that it isn't there, although it is"):
+    with pytest.raises(
+        Unsupported, match="Cannot delete it: the registry answers that it is not there, although it is"
+    ):
         deletions.delete("there", lambda: False, lambda: True, "delete it")
     assert deletions.settle() == {}
     assert time.slept == []

@@ -246,7 +246,7 @@ def test_a_symbolic_link_in_place_of_the_partial_file_is_refused(
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
     part.symlink_to(victim)
-    with pytest.raises(LocalFileError, match="Cannot download blob .*: the file can't be written"):
+    with pytest.raises(LocalFileError, match="Cannot download blob .*: the file cannot be written"):
         download(server, dest)
     assert victim.read_bytes() == b"precious"
     assert not dest.exists()
@@ -260,13 +260,13 @@ def test_a_directory_is_no_file(server: ScriptedServer, tmp_path: pathlib.Path) 
 def test_a_device_is_no_file_and_stays(server: ScriptedServer, tmp_path: pathlib.Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(LocalFileError, match="isn't a file"):
+    with pytest.raises(LocalFileError, match="is not a regular file"):
         download(server, pipe)
     assert pipe.is_fifo()
 
 
 def test_a_missing_directory_is_named_and_not_made(server: ScriptedServer, tmp_path: pathlib.Path) -> None:
-    with pytest.raises(LocalFileError, match="absent doesn't exist"):
+    with pytest.raises(LocalFileError, match="absent does not exist"):
         download(server, tmp_path / "absent" / "blob")
     assert left(tmp_path) == []
 
@@ -278,7 +278,7 @@ def test_a_move_that_fails_keeps_what_has_arrived(
         raise PermissionError(13, "Permission denied")
 
     server.expect("GET", TARGET, 200, BLOB)
-    with pytest.raises(LocalFileError, match="can't be written: Permission denied"):
+    with pytest.raises(LocalFileError, match="cannot be written: Permission denied"):
         download(server, dest, move=move)
     assert part.read_bytes() == BLOB
 

@@ -118,7 +118,7 @@ def test_a_file_is_read_in_pieces_from_any_offset(tmp_path: pathlib.Path) -> Non
 def test_a_file_that_cannot_be_read_is_named(tmp_path: pathlib.Path) -> None:
     source = FileSource(str(tmp_path / "absent"))
     for read in (lambda: list(source.open(0)[0]), lambda: source.measure("sha256")):
-        with pytest.raises(LocalFileError, match="absent can't be read: No such file"):
+        with pytest.raises(LocalFileError, match="absent cannot be read: No such file"):
             read()
 
 
@@ -525,7 +525,7 @@ def test_a_mount_answered_202_is_the_session_of_the_upload(server: ScriptedServe
     server.expect("PUT", put(), 201)
     client = registry(server)
     (outcome,) = place(client, group((DIGEST, len(LARGE)), mount_from=("c/d",)))
-    assert (outcome.action, outcome.given_up) == ("upload", ("The registry didn't mount the blob from c/d.",))
+    assert (outcome.action, outcome.given_up) == ("upload", ("The registry did not mount the blob from c/d.",))
     assert counted(client, "bytes_uploaded", "sessions_left_open") == [len(LARGE), 0]
 
 
@@ -704,7 +704,7 @@ def test_a_mount_that_fails_for_a_while_is_tried_once(server: ScriptedServer) ->
 
 def test_the_size_of_a_blob_that_is_not_there_is_an_error_that_names_it(server: ScriptedServer) -> None:
     server.expect("HEAD", blob(), 404)
-    with pytest.raises(NotFound, match=f"Cannot read blob {DIGEST} from {server.host}/a/b: it isn't there.*Check"):
+    with pytest.raises(NotFound, match=f"Cannot read blob {DIGEST} from {server.host}/a/b: it is not there.*Check"):
         size_at(registry(server), "a/b", DIGEST)
 
 
@@ -718,7 +718,7 @@ def test_a_login_that_is_refused_for_good_ends_the_upload(server: ScriptedServer
 
 def test_a_path_that_is_no_file_is_not_waited_for(tmp_path: pathlib.Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(LocalFileError, match="isn't a file"):
+    with pytest.raises(LocalFileError, match="is not a file"):
         FileSource(str(tmp_path / "pipe")).measure("sha256")
 
 

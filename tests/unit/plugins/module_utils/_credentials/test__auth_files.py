@@ -282,11 +282,11 @@ def test_a_file_without_an_entry_has_nothing(tmp_path: pathlib.Path, document: t
 
 
 def test_a_file_that_must_be_there_and_is_not_is_an_error(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(CredentialError, match="can't be read: No such file"):
+    with pytest.raises(CredentialError, match="cannot be read: No such file"):
         Place(str(tmp_path / "absent"), is_required=True).read()
-    with pytest.raises(CredentialError, match="can't be read"):
+    with pytest.raises(CredentialError, match="cannot be read"):
         Place(str(tmp_path), is_required=True).read()
-    with pytest.raises(CredentialError, match=r"absent \(REGISTRY_AUTH_FILE\) can't be read.*A relative path"):
+    with pytest.raises(CredentialError, match=r"absent \(REGISTRY_AUTH_FILE\) cannot be read.*A relative path"):
         Place("absent", "REGISTRY_AUTH_FILE", is_required=True).read()
 
 
@@ -306,7 +306,7 @@ def test_a_file_that_is_looked_for_need_not_be_there_but_must_be_readable(tmp_pa
     (tmp_path / "file").write_bytes(b"{}")
     assert Place(str(tmp_path / "absent")).read() is None
     assert Place(str(tmp_path / "file" / "below")).read() is None
-    with pytest.raises(CredentialError, match="can't be read: Is a directory.*search_auth_files"):
+    with pytest.raises(CredentialError, match="cannot be read: Is a directory.*search_auth_files"):
         Place(str(tmp_path)).read()
 
 
@@ -361,7 +361,9 @@ def test_the_environment_moves_the_places(home: pathlib.Path, monkeypatch: pytes
 
 def test_a_broken_text_in_the_environment_is_an_error(home: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_AUTH_CONFIG", SECRET)
-    with pytest.raises(CredentialError, match="the environment variable DOCKER_AUTH_CONFIG isn't valid JSON") as caught:
+    with pytest.raises(
+        CredentialError, match="the environment variable DOCKER_AUTH_CONFIG is not valid JSON"
+    ) as caught:
         default_places()[2].read()
     assert SECRET not in str(caught.value)
 

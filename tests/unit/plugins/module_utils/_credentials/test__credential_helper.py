@@ -128,7 +128,7 @@ def test_a_helper_that_hangs_is_ended_with_all_that_it_started(
 ) -> None:
     monkeypatch.setattr(_credential_helper, "TIME_LIMIT", 0.5)
     helper(f"sleep 600 & echo $! > {tmp_path}/pid; wait")
-    assert refused().endswith("doesn't answer within 0.5 seconds")
+    assert refused().endswith("does not answer within 0.5 seconds")
     assert end_of(int((tmp_path / "pid").read_text()))
 
 
@@ -235,11 +235,11 @@ def children_of(pid: int) -> set[int]:
 
 
 def test_a_helper_that_is_missing_or_broken_is_named(helper: t.Callable[[str], None], tmp_path: pathlib.Path) -> None:
-    assert refused() == f"the credential helper docker-credential-test, which {FILE} names, isn't there"
+    assert refused() == f"the credential helper docker-credential-test, which {FILE} names, is not there"
     program = tmp_path / "docker-credential-test"
     program.write_text("#!/no/such/interpreter\n")
     program.chmod(stat.S_IRWXU)
-    with pytest.raises(CredentialError, match="can't be run: No such file"):
+    with pytest.raises(CredentialError, match="cannot be run: No such file"):
         ask()
 
 

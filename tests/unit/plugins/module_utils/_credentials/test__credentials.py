@@ -76,14 +76,14 @@ def test_a_broken_file_is_an_error_each_time_but_not_after_one_that_has_it(home:
     (home / ".docker/config.json").write_text("{")
     credentials = from_options()
     for _time in range(2):
-        with pytest.raises(CredentialError, match=r"\.docker/config\.json isn't valid JSON"):
+        with pytest.raises(CredentialError, match=r"\.docker/config\.json is not valid JSON"):
             credentials.find("a")
     auth_file(home / ".config/containers/auth.json", r="podman")
     assert from_options().find("a").username == "podman"
 
 
 def test_an_auth_file_that_is_named_must_be_there_before_anything_is_sent(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(CredentialError, match="^auth_file: the auth file .* can't be read: No such file"):
+    with pytest.raises(CredentialError, match="^auth_file: the auth file .* cannot be read: No such file"):
         from_options(auth_file=str(tmp_path / "absent"))
 
 
@@ -169,7 +169,7 @@ def test_a_colon_in_the_user_name_is_refused() -> None:
 
 @pytest.mark.parametrize("option", ["username", "password"])
 def test_half_a_character_is_refused_before_anything_is_sent(option: str) -> None:
-    with pytest.raises(CredentialError, match="a Unicode character"):
+    with pytest.raises(CredentialError, match="an invalid Unicode character"):
         from_options(**{"username": "ci", "password": "pass", option: "a\udcff"})
 
 

@@ -66,5 +66,5 @@ def test_a_directory_that_cannot_be_listed_is_an_error(
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(_certificate_directories.os, "listdir", refuse)
-    with pytest.raises(LocalFileError, match=f"{path} can't be read: Permission denied"):
+    with pytest.raises(LocalFileError, match=f"{path} cannot be read: Permission denied"):
         find_certificate_directory("r")

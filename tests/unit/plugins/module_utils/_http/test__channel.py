@@ -104,7 +104,7 @@ def test_a_proxy_that_is_not_there_is_named(serve: Serve, monkeypatch: pytest.Mo
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
-        with pytest.raises(ConnectionFailed, match=f"the proxy 127.0.0.1:{port} can't be reached.*HTTP_PROXY"):
+        with pytest.raises(ConnectionFailed, match=f"the proxy 127.0.0.1:{port} cannot be reached.*HTTP_PROXY"):
             transport("r.example", retries=0).exchange("GET", "/v2/", NOTHING)
 
 
@@ -113,7 +113,7 @@ BUNDLES = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"]
 
 def test_an_untrusted_certificate_is_refused_at_once_and_ca_path_named(secure: ScriptedServer) -> None:
     naps = Naps()
-    with pytest.raises(TLSFailed, match="isn't trusted.*ca_path"):
+    with pytest.raises(TLSFailed, match="is not trusted.*ca_path"):
         transport(secure.host, naps, plain_http=False).exchange("GET", "/v2/", NOTHING)
     assert naps.seconds == []
 
@@ -163,7 +163,7 @@ def test_a_certificate_for_another_name_is_refused(
     serve: Serve, certificates: Certificates, names_below_test: None
 ) -> None:
     server = serve(tls=certificates.server_context(), name="other.test")
-    with pytest.raises(TLSFailed, match="isn't trusted"):
+    with pytest.raises(TLSFailed, match="is not trusted"):
         over_tls(server, ca_path=certificates.good_ca)
 
 
@@ -224,7 +224,7 @@ NGINX = (
     ("title", "said"),
     [
         ("No required SSL certificate was sent", "requires a client certificate .*client_cert, .*client_key"),
-        ("The SSL certificate error", "doesn't accept the client certificate .*Check the certificate in client_cert"),
+        ("The SSL certificate error", "does not accept the client certificate .*Check the certificate in client_cert"),
     ],
 )
 def test_a_client_certificate_that_is_asked_for_by_http_is_named(
@@ -240,7 +240,7 @@ def test_a_client_certificate_that_is_asked_for_by_http_is_named(
 
 @pytest.mark.parametrize("option", ["ca_path", "client_cert"])
 def test_a_missing_file_is_named_with_its_option(tmp_path: pathlib.Path, option: str) -> None:
-    with pytest.raises(LocalFileError, match=f"{option}: .*absent can't be read"):
+    with pytest.raises(LocalFileError, match=f"{option}: .*absent cannot be read"):
         options: dict[str, t.Any] = {option: str(tmp_path / "absent")}
         transport("r.example", plain_http=False, **options)
 
@@ -285,7 +285,7 @@ def test_the_cas_of_the_directory_are_trusted_whatever_the_environment_says(
     secure.expect("GET", "/v2/")
     assert over_tls(secure).status == 200
     (directory / "b.crt").unlink()
-    with pytest.raises(TLSFailed, match="isn't trusted"):
+    with pytest.raises(TLSFailed, match="is not trusted"):
         over_tls(secure)
 
 

@@ -36,7 +36,7 @@ def test_a_host_that_cant_be_reached_is_not_one_that_is_slow(number: int) -> Non
 
 def test_a_host_that_is_silent_while_it_is_connected_to_is_slow() -> None:
     silent = urllib3.exceptions.ConnectTimeoutError("Connection to registry.example timed out")
-    assert "doesn't answer in time" in connection_error(silent, "GET", URL).reason
+    assert "does not answer in time" in connection_error(silent, "GET", URL).reason
 
 
 def alert(reason: str) -> ssl.SSLError:
@@ -67,7 +67,7 @@ def test_a_client_certificate_that_is_missing_is_asked_for_with_its_options(reas
 )
 def test_a_client_certificate_that_is_refused_is_named(reason: str) -> None:
     found = said(reason, Handshake(certificate="/etc/client.crt", is_registry=True))
-    assert f"doesn't accept the client certificate /etc/client.crt: {reason}" in found
+    assert f"does not accept the client certificate /etc/client.crt: {reason}" in found
     assert "Check the certificate in client_cert" in found
 
 
@@ -75,7 +75,7 @@ def test_a_handshake_that_fails_may_be_for_a_client_certificate() -> None:
     found = said("SSLV3_ALERT_HANDSHAKE_FAILURE", Handshake(is_registry=True))
     assert "It may require a client certificate. Name the file of the certificate in client_cert" in found
     found = said("SSLV3_ALERT_HANDSHAKE_FAILURE", Handshake(certificate="/etc/client.crt", is_registry=True))
-    assert "doesn't accept" not in found
+    assert "does not accept" not in found
     assert "Check the certificate in client_cert" in found
     assert "client_cert" not in said("SSLV3_ALERT_HANDSHAKE_FAILURE", Handshake())
     assert "client_cert" not in said("TLSV1_ALERT_PROTOCOL_VERSION", Handshake(is_registry=True))

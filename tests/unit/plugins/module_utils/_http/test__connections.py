@@ -193,7 +193,7 @@ def test_a_source_that_breaks_off_does_not_stop_later_requests(server: ScriptedS
 
 def test_a_registry_that_does_not_answer_times_out(server: ScriptedServer) -> None:
     server.expect("GET", "/v2/x", hang=True)
-    with pytest.raises(ConnectionFailed, match="doesn't answer in time.*Raise timeout") as caught:
+    with pytest.raises(ConnectionFailed, match="does not answer in time.*Raise timeout") as caught:
         transport(server.host, retries=0, timeout=0.2).exchange("GET", "/v2/x", NOTHING)
     assert caught.value.temporary
 
@@ -207,7 +207,7 @@ def test_an_answer_that_drips_is_cut_off(server: ScriptedServer, status: int, st
     assert caught.value.temporary
 
 
-@pytest.mark.parametrize(("drip", "said"), [(1, "less than 1024 bytes"), (5000, "the head of the answer isn't whole")])
+@pytest.mark.parametrize(("drip", "said"), [(1, "less than 1024 bytes"), (5000, "the head of the answer is not whole")])
 def test_a_head_that_drips_is_cut_off(server: ScriptedServer, drip: int, said: str) -> None:
     headers = [(f"X-{number}", "x" * 20000) for number in range(90)]
     server.expect("GET", "/v2/x", 200, headers=headers, drip=drip, drip_head=True)
@@ -217,7 +217,7 @@ def test_a_head_that_drips_is_cut_off(server: ScriptedServer, drip: int, said: s
 
 def test_an_answer_that_is_no_blob_must_be_whole_after_a_while(server: ScriptedServer) -> None:
     server.expect("GET", "/v2/x", 200, b"x" * 5000000, drip=10000)
-    with pytest.raises(ConnectionFailed, match=r"the answer isn't whole after 1\.5 seconds"):
+    with pytest.raises(ConnectionFailed, match=r"the answer is not whole after 1\.5 seconds"):
         transport(server.host, retries=0, timeout=0.3).exchange("GET", "/v2/x", NOTHING, limit=10000000)
 
 
@@ -265,7 +265,7 @@ def test_a_refused_connection_and_an_unknown_host_are_named(serve: Serve) -> Non
     with pytest.raises(ConnectionFailed, match="refuses the connection"):
         transport(gone.host, retries=0).exchange("GET", "/v2/", NOTHING)
     naps = Naps()
-    with pytest.raises(ConnectionFailed, match=r"registry.invalid can't be resolved"):
+    with pytest.raises(ConnectionFailed, match=r"registry.invalid cannot be resolved"):
         transport("registry.invalid", naps).exchange("GET", "/v2/", NOTHING)
     assert naps.seconds == []
 

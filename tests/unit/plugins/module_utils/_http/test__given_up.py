@@ -68,7 +68,7 @@ def test_a_token_server_that_refuses_the_password_is_asked_once(server: Scripted
     client = transport(server.host, credential=LOGIN)
     for _number in range(2):
         with pytest.raises(
-            AuthenticationFailed, match="token server doesn't accept the user name and password"
+            AuthenticationFailed, match="token server does not accept the user name and password"
         ) as caught:
             client.exchange("GET", "/1", PULL)
         assert PASSWORD not in f"{caught.value} {caught.value.facts()}"

@@ -95,7 +95,7 @@ def test_a_registry_that_is_open_is_asked_without_looking_for_a_login(
     server.expect("GET", "/1").expect("GET", "/2", 401, headers=ASKS_BASIC)
     client = transport(server.host, credentials=credentials)
     assert client.exchange("GET", "/1", PULL).status == 200
-    with pytest.raises(CredentialError, match="auth.json isn't valid JSON"):
+    with pytest.raises(CredentialError, match="auth.json is not valid JSON"):
         client.exchange("GET", "/2", PULL)
 
 
@@ -180,7 +180,7 @@ def test_a_token_that_stays_refused_means_that_the_account_may_not(server: Scrip
     server.expect("GET", "/1", 401, headers=asks_bearer(server))
     server.expect("GET", token_target("repository:a/b:pull"), 200, {"token": "t1", "expires_in": 300})
     server.expect("GET", "/1", 401, errors("UNAUTHORIZED"), headers=asks_bearer(server))
-    with pytest.raises(AccessDenied, match="the account isn't granted repository:a/b:pull"):
+    with pytest.raises(AccessDenied, match="the account is not granted repository:a/b:pull"):
         transport(server.host, credential=LOGIN).exchange("GET", "/1", PULL)
 
 
@@ -222,7 +222,7 @@ def test_what_the_token_server_does_not_grant_says_nothing_of_other_images(
         if name == "there":
             assert client.exchange("GET", "/there", Scopes.repository(name, "pull")).status == 200
         else:
-            with pytest.raises(NotGranted, match="doesn't grant repository:none:pull to the user name and password"):
+            with pytest.raises(NotGranted, match="does not grant repository:none:pull to the user name and password"):
                 client.exchange("GET", f"/{name}", Scopes.repository(name, "pull"))
 
 

@@ -58,11 +58,11 @@ def test_a_text_with_a_secret_in_another_form_is_not_shown(texts: list[str]) -> 
     for text in texts:
         notices.add("dev.example", [text])
     assert notices.sentence(["Sup3rS3cretPw!", "other"]) == (
-        'The registry dev.example says: "(a notice that isn\'t shown: it has a secret in it)"'
+        'The registry dev.example says: "(notice not shown: it contains a secret)"'
     )
 
 
 def test_beside_a_text_that_is_not_shown_the_others_are() -> None:
     notices = Notices()
     notices.add("dev.example", ["you sent p%20w+d", "Ends soon"])
-    assert notices.sentence(["p w+d"]).endswith('(a notice that isn\'t shown: it has a secret in it)"; "Ends soon"')
+    assert notices.sentence(["p w+d"]).endswith('(notice not shown: it contains a secret)"; "Ends soon"')

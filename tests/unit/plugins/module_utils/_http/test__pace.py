@@ -100,7 +100,7 @@ def test_seconds_in_which_nobody_reads_are_none_of_the_servers(clock: Clock) -> 
 def test_a_deadline_ends_what_is_fast_and_has_no_end(clock: Clock) -> None:
     reader = paced(Raw(clock, [(1.0, 2000)] * 100), 10.0)
     reader.deadline = Deadline("it", 10.0)
-    with pytest.raises(TooSlow, match="it isn't whole after 50 seconds"):
+    with pytest.raises(TooSlow, match="it is not whole after 50 seconds"):
         all_of(reader)
     assert clock.now == 1051.0
 

@@ -35,7 +35,7 @@ def test_a_wrong_password_is_an_error_that_is_not_repeated(server: ScriptedServe
     server.expect("GET", "/v2/", 401, headers=ASKS_BASIC)
     client = transport(server.host, credential=LOGIN)
     for _number in range(3):
-        with pytest.raises(AuthenticationFailed, match="doesn't accept the credential.*Check username") as caught:
+        with pytest.raises(AuthenticationFailed, match="does not accept the credential.*Check username") as caught:
             client.exchange("GET", "/1", PULL)
         assert PASSWORD not in str(caught.value)
 
@@ -55,7 +55,7 @@ def test_a_password_that_is_good_for_something_is_not_taken_for_wrong(
         if name == "there":
             assert client.exchange("GET", "/there", Scopes.repository(name, "pull")).status == 200
         else:
-            with pytest.raises(AccessDenied, match="the account isn't granted repository:none:pull"):
+            with pytest.raises(AccessDenied, match="the account is not granted repository:none:pull"):
                 client.exchange("GET", "/none", Scopes.repository(name, "pull"))
     assert [request.header("Authorization") for request in server.requests[1:]] == [BASIC] * (len(server.requests) - 1)
 
@@ -63,7 +63,7 @@ def test_a_password_that_is_good_for_something_is_not_taken_for_wrong(
 def test_a_passing_failure_does_not_make_a_password_good(server: ScriptedServer) -> None:
     server.expect("GET", "/1", 401, headers=ASKS_BASIC).expect("GET", "/1", 503)
     server.expect("GET", "/1", 401, headers=ASKS_BASIC).expect("GET", "/v2/", 401)
-    with pytest.raises(AuthenticationFailed, match="doesn't accept the credential"):
+    with pytest.raises(AuthenticationFailed, match="does not accept the credential"):
         transport(server.host, credential=LOGIN).exchange("GET", "/1", PULL)
 
 

@@ -79,7 +79,7 @@ def test_what_can_be_no_proxy_is_an_error_that_quotes_nothing_of_it(
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", value)
     with pytest.raises(
-        ConnectionFailed, match="names a proxy for https that isn't a valid URL. Check HTTPS_PROXY"
+        ConnectionFailed, match="names a proxy for https that is not a valid URL. Check HTTPS_PROXY"
     ) as caught:
         proxy_for(URL)
     assert SECRET not in str(caught.value) and not caught.value.temporary
@@ -105,12 +105,12 @@ def test_a_socks_proxy_needs_a_package(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (
             OSError("Tunnel connection failed: 403 Forbidden"),
-            "doesn't let through to r.example:5000: it answers 403",
+            "does not let through to r.example:5000: it answers 403",
             False,
         ),
-        (OSError("Tunnel connection failed: 502 Bad"), "doesn't let through to r.example:5000: it answers 502", True),
-        (ConnectionRefusedError(111, "refused"), "the proxy p.example:3128 can't be reached", True),
-        (ValueError(SECRET), "the proxy p.example:3128 can't be reached", True),
+        (OSError("Tunnel connection failed: 502 Bad"), "does not let through to r.example:5000: it answers 502", True),
+        (ConnectionRefusedError(111, "refused"), "the proxy p.example:3128 cannot be reached", True),
+        (ValueError(SECRET), "the proxy p.example:3128 cannot be reached", True),
     ],
 )
 def test_what_went_wrong_at_the_proxy_is_said_with_its_name(

@@ -37,7 +37,7 @@ from ansible_collections.imageops.registry.tests.unit.support.token_servers impo
 )
 def test_a_realm_that_is_no_safe_url_is_refused(realm: str) -> None:
     server = TokenServer()
-    with pytest.raises(ProtocolViolation, match="isn't a valid URL"):
+    with pytest.raises(ProtocolViolation, match="is not a valid URL"):
         learned(server, f'Bearer realm="{realm}"')
     assert not server.requests
 

@@ -88,7 +88,7 @@ def test_without_tls_a_bundle_of_the_environment_only_has_to_be_there(
 ) -> None:
     bundle = tmp_path / "bundle.pem"
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
-    with pytest.raises(LocalFileError, match="REQUESTS_CA_BUNDLE.* can't be read"):
+    with pytest.raises(LocalFileError, match="REQUESTS_CA_BUNDLE.* cannot be read"):
         found(plain_http=True)
     bundle.write_text("no certificates")
     assert found(plain_http=True)[:3] == (str(bundle), None, ())
@@ -165,7 +165,7 @@ def test_a_client_certificate_that_cannot_be_used_is_named(tmp_path: pathlib.Pat
         (str(broken), certificates.client_key),
         (certificates.client_certificate, ""),
     ):
-        with pytest.raises(LocalFileError, match=f"the client certificate {certificate}.* can't be used: .*encrypted"):
+        with pytest.raises(LocalFileError, match=f"the client certificate {certificate}.* cannot be used: .*encrypted"):
             found(client_cert=certificate, client_key=key)
 
 
@@ -175,7 +175,7 @@ def test_a_file_that_is_missing_is_named_with_its_option(
 ) -> None:
     options = {"client_cert": certificates.client_certificate, "client_key": certificates.client_key}
     options[option] = str(tmp_path / "absent")
-    with pytest.raises(LocalFileError, match=f"^{option}: the file {tmp_path}/absent can't be read: No such file"):
+    with pytest.raises(LocalFileError, match=f"^{option}: the file {tmp_path}/absent cannot be read: No such file"):
         found(**options)
 
 
@@ -199,6 +199,6 @@ def test_the_content_of_a_file_in_place_of_its_path_is_not_shown(
 
 def test_a_pipe_among_hashed_certificates_is_refused(tmp_path: pathlib.Path) -> None:
     os.mkfifo(tmp_path / "0123abcd.0")
-    with pytest.raises(LocalFileError, match="^ca_path: .*/0123abcd.0 isn't a file") as caught:
+    with pytest.raises(LocalFileError, match="^ca_path: .*/0123abcd.0 is not a file") as caught:
         found(ca_path=str(tmp_path))
     assert caught.value.option == "ca_path"

@@ -105,7 +105,7 @@ def test_a_new_identity_token_that_is_none_is_passed_over(given: object) -> None
 
 
 def test_a_refused_identity_token_is_named_by_where_it_was_found() -> None:
-    with pytest.raises(AuthenticationFailed, match="doesn't accept the credential of the entry 'r.example'") as caught:
+    with pytest.raises(AuthenticationFailed, match="does not accept the credential of the entry 'r.example'") as caught:
         learned(TokenServer(Answer(401, b"")), credential=IDENTITY).header(PULL)
     assert caught.value.method == "POST" and "identity-token" not in str(caught.value)
 
@@ -147,10 +147,10 @@ def test_a_token_server_without_get_has_nothing_for_the_anonymous() -> None:
 
 @pytest.mark.parametrize(("status", "scopes"), [(400, PULL), (401, PULL), (403, NOTHING)])
 def test_a_refused_password_is_named_as_the_reason(status: int, scopes: Scopes) -> None:
-    with pytest.raises(AuthenticationFailed, match="doesn't accept the user name and password") as caught:
+    with pytest.raises(AuthenticationFailed, match="does not accept the user name and password") as caught:
         learned(TokenServer(Answer(status, b"{}"))).header(scopes)
     assert caught.value.url == REALM and caught.value.status == status
-    with pytest.raises(AuthenticationFailed, match="doesn't accept anonymous access"):
+    with pytest.raises(AuthenticationFailed, match="does not accept anonymous access"):
         learned(TokenServer(Answer(status, b"{}")), credential=ANONYMOUS).header(scopes)
 
 
@@ -163,7 +163,7 @@ def test_a_refused_password_is_named_as_the_reason(status: int, scopes: Scopes) 
     ],
 )
 def test_a_403_of_the_token_server_is_about_what_was_asked_for(credential: Credential, said: str) -> None:
-    with pytest.raises(NotGranted, match=f"doesn't grant repository:a/b:pull to {said}") as caught:
+    with pytest.raises(NotGranted, match=f"does not grant repository:a/b:pull to {said}") as caught:
         learned(TokenServer(Answer(403, b"{}")), credential=credential).header(PULL)
     assert (caught.value.url, caught.value.status) == (REALM, 403)
 

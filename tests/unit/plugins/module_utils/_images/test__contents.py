@@ -86,7 +86,7 @@ def test_a_blob_is_looked_for_by_head_and_read_only_where_that_is_asked_for(serv
 @pytest.mark.parametrize(
     ("status", "found", "kind", "said"),
     [
-        (404, b"", NotFound, "it isn't there"),
+        (404, b"", NotFound, "it is not there"),
         (200, LAYER[1:], ContentMismatch, f"it has {len(LAYER) - 1} bytes there, {len(LAYER)} were promised"),
     ],
 )
@@ -102,7 +102,7 @@ def test_a_blob_that_is_not_there_in_its_size(
     ("status", "content", "said"),
     [
         (200, b"X" + LAYER[1:], "the bytes that arrived have the digest"),
-        (404, b"", "the registry says that it is there, and doesn't serve it"),
+        (404, b"", "the registry says that it is there, and does not serve it"),
     ],
 )
 def test_a_blob_with_other_bytes_or_none_is_damaged(

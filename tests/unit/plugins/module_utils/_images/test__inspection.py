@@ -158,7 +158,7 @@ def test_what_an_index_lists_under_an_unknown_type_may_be_a_blob(media_type: str
     if is_blob or "manifest" not in media_type:
         assert read_tree(registry.client, "a/b", top.digest) == [top]
     else:
-        with pytest.raises(ForeignType, match="isn't a manifest type that can be pushed"):
+        with pytest.raises(ForeignType, match="is not a manifest type that can be pushed"):
             read_tree(registry.client, "a/b", top.digest)
 
 

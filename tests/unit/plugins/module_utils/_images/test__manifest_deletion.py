@@ -43,7 +43,7 @@ def test_a_delete_after_which_the_manifest_is_still_there_is_an_error() -> None:
     registry.delete_manifest = lambda repository, reference: False
     (outcome,) = delete_manifests(registry.client, [("a", digest)], check=False)
     assert isinstance(outcome, Unsupported)
-    assert str(outcome).startswith(f"Cannot delete r.example/a@{digest}: the registry answers that it isn't there")
+    assert str(outcome).startswith(f"Cannot delete r.example/a@{digest}: the registry answers that it is not there")
 
 
 def test_a_delete_that_is_not_allowed_is_an_outcome() -> None:

@@ -158,7 +158,7 @@ def test_an_index_whose_child_failed_is_not_pushed() -> None:
         registry.client, [*TREE, *(item._replace(repository="b") for item in TREE)], None, check=False
     )
     assert actions(outcomes) == [AccessDenied, Conflict, "push", "push"]
-    assert f"its manifest {IMAGE_DIGEST} couldn't be pushed" in str(outcomes[1])
+    assert f"its manifest {IMAGE_DIGEST} could not be pushed" in str(outcomes[1])
 
 
 def registry_of(server: ScriptedServer, *, writing: bool = True) -> Registry:

@@ -89,9 +89,7 @@ def test_a_tag_that_serves_the_digest_is_left_alone_whatever_was_expected(
 def test_a_tag_that_somebody_else_moved_is_left_alone(
     registry: FakeRegistry, old: str, previous: str, check: bool
 ) -> None:
-    with pytest.raises(
-        Conflict, match=f"Cannot tag r.example/a:1: it points to {old}, and {previous or 'nothing'} was"
-    ):
+    with pytest.raises(Conflict, match=f"Cannot tag r.example/a:1: it points to {old}, and {previous or 'no tag'} was"):
         move(registry, TagItem("a", "1", NEW_DIGEST, previous, NEW), check=check)
     assert registry.writes == []
 
@@ -115,7 +113,7 @@ def test_without_content_check_mode_needs_no_digest_in_the_repository(registry: 
 
 def test_a_tag_can_only_stand_on_what_the_repository_has(registry: FakeRegistry) -> None:
     with pytest.raises(
-        NotFound, match="Cannot read r.example/a@.*it isn't there.*A tag can only point to a manifest of a"
+        NotFound, match="Cannot read r.example/a@.*it is not there.*A tag can only point to a manifest of a"
     ):
         move(registry, TagItem("a", "1", NEW_DIGEST))
     assert registry.writes == []
@@ -275,7 +273,7 @@ def test_where_a_tag_cannot_be_deleted_alone_nothing_is(
     registry: FakeRegistry, old: str, refusal: RegistryError
 ) -> None:
     registry.failing["DELETE a 1"] = refusal.within("delete r.example/a:1")
-    with pytest.raises(Unsupported, match=r"Cannot delete r.example/a:1: .*can't delete a tag alone.*delete_manifest"):
+    with pytest.raises(Unsupported, match=r"Cannot delete r.example/a:1: .*cannot delete a tag alone.*delete_manifest"):
         delete(registry)
     assert registry.writes == ["DELETE a 1"]
 

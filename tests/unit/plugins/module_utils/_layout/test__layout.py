@@ -135,7 +135,7 @@ def test_what_is_not_there(path: pathlib.Path) -> None:
     assert layout.head_manifest("team/api", "1") is None
     assert layout.head_manifest(REPOSITORY, OTHER.digest) is None
     assert layout.head_blob(REPOSITORY, OTHER.digest) is None
-    with pytest.raises(NotFound, match=f"read {path}/team/app:2: it isn't there"):
+    with pytest.raises(NotFound, match=f"read {path}/team/app:2: it is not there"):
         layout.get_manifest(REPOSITORY, "2")
     with pytest.raises(NotFound, match="layout is incomplete"):
         layout.get_blob(REPOSITORY, OTHER.digest)
@@ -163,7 +163,7 @@ def test_nothing_is_seen_before_the_commit(path: pathlib.Path) -> None:
     layout.put_manifest(REPOSITORY, "1", IMAGE)
     assert layout.head_manifest(REPOSITORY, "1") == IMAGE.descriptor
     layout.close()
-    with pytest.raises(LocalFileError, match="isn't an image layout: it has no oci-layout"):
+    with pytest.raises(LocalFileError, match="is not an image layout: it has no oci-layout"):
         opened(path)
     # What was brought isn't brought again.
     layout = opened(path, writing=True)
@@ -249,7 +249,7 @@ def test_a_writer_mends_what_is_not_whole(tmp_path: pathlib.Path, part: bytes) -
     for manifest, tag in ((IMAGE, ""), (MULTI, "1")):
         for reference in filter(None, (manifest.digest, tag)):
             assert layout.head_manifest(REPOSITORY, reference) is None
-            with pytest.raises(NotFound, match="Cannot read .*: it isn't there"):
+            with pytest.raises(NotFound, match="Cannot read .*: it is not there"):
                 layout.get_manifest(REPOSITORY, reference)
     layout.put_upload(layout.start_upload(REPOSITORY), compute_digest(CONFIG), CONFIG)
     layout.put_upload(layout.start_upload(REPOSITORY), compute_digest(LAYER), LAYER)
@@ -286,9 +286,9 @@ def test_a_reader_is_told_what_is_wrong_with_a_manifest(tmp_path: pathlib.Path) 
     [
         ("", "{}", "has no oci-layout"),
         ('{"imageLayoutVersion": "1.0.0"}', "", "has no index.json"),
-        ('{"imageLayoutVersion": "2.0.0"}', "{}", "isn't an image layout of version 1.0.0.*'2.0.0'"),
-        ("[]", "{}", "isn't an image layout of version 1.0.0"),
-        ('{"imageLayoutVersion": "1.0.0"}', "{", "index.json of .* can't be read"),
+        ('{"imageLayoutVersion": "2.0.0"}', "{}", "is not an image layout of version 1.0.0.*'2.0.0'"),
+        ("[]", "{}", "is not an image layout of version 1.0.0"),
+        ('{"imageLayoutVersion": "1.0.0"}', "{", "index.json of .* cannot be read"),
         ('{"imageLayoutVersion": "1.0.0"}', '{"schemaVersion": 2, "manifests": [{}]}', "no valid size"),
         (
             '{"imageLayoutVersion": "1.0.0"}',
@@ -308,7 +308,7 @@ def test_what_is_no_layout(tmp_path: pathlib.Path, layout_file: str, index_file:
 
 def test_a_directory_of_something_else_is_left_alone(tmp_path: pathlib.Path) -> None:
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(LocalFileError, match=r"isn't an image layout .*, and isn't empty\. Name a path"):
+    with pytest.raises(LocalFileError, match=r"is not an image layout .*, and is not empty\. Name a path"):
         opened(tmp_path, writing=True)
 
 

@@ -276,7 +276,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: pathlib.Path) -> None:
     (tmp_path / "layout").mkdir()
     os.mkfifo(tmp_path / "layout" / "index.json")
     store = DirectoryStore(str(tmp_path / "layout"))
-    with pytest.raises(LocalFileError, match="isn't a regular file"):
+    with pytest.raises(LocalFileError, match="is not a regular file"):
         store.read("index.json", 10)
     store.close()
 
@@ -294,7 +294,7 @@ def test_a_directory_that_cannot_be_made(tmp_path: pathlib.Path) -> None:
         DirectoryStore(str(tmp_path / "file"))
     store = DirectoryStore(str(tmp_path / "new" / "layout"))
     (tmp_path / "new").touch()
-    with pytest.raises(LocalFileError, match="can't be made"):
+    with pytest.raises(LocalFileError, match="cannot be made"):
         store.commit(FILES)
     store.close()
 
@@ -413,7 +413,7 @@ def test_odd_members_are_not_read(tmp_path: pathlib.Path, kind: bytes) -> None:
             archive.addfile(member)
     store = ArchiveStore(str(path))
     for ask in (lambda: store.read("index.json", 10), lambda: store.size(DIGEST), lambda: store.open(DIGEST, 0)):
-        with pytest.raises(LocalFileError, match="isn't a regular file"):
+        with pytest.raises(LocalFileError, match="is not a regular file"):
             ask()
     store.close()
 
@@ -470,7 +470,7 @@ def damaged(path: pathlib.Path) -> dict[str, bytes]:
 def test_damaged_archives(tmp_path: pathlib.Path, kind: str) -> None:
     path = tmp_path / "layout.tar"
     path.write_bytes(damaged(path)[kind])
-    with pytest.raises(LocalFileError, match=r"isn't a tar archive, or is damaged|is cut off|is damaged"):
+    with pytest.raises(LocalFileError, match=r"is not a tar archive, or is damaged|is cut off|is damaged"):
         ArchiveStore(str(path))
 
 
@@ -518,7 +518,7 @@ def test_too_many_members(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_directory_of_an_archive_must_be_there(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(LocalFileError, match="isn't there"):
+    with pytest.raises(LocalFileError, match="is not there"):
         ArchiveStore(str(tmp_path / "no" / "layout.tar"))
 
 

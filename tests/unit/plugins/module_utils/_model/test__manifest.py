@@ -182,7 +182,7 @@ def test_annotations_and_unknown_keys_may_differ_in_their_case_only() -> None:
 @pytest.mark.parametrize("place", ['"size":{}', '"annotations":{{"a":{}}}', '"x":[{}]'])
 def test_numbers_that_json_does_not_have_are_refused(number: str, place: str) -> None:
     text = '{"schemaVersion":2,"manifests":[],' + place.format(number) + "}"
-    with pytest.raises(InvalidInput, match=f"{number} isn't a JSON number"):
+    with pytest.raises(InvalidInput, match=f"{number} is not a JSON number"):
         Manifest.parse(text.encode())
 
 
@@ -297,9 +297,9 @@ def test_a_bad_descriptor_is_refused_as_config_and_as_child(entry: object, why: 
 
 @pytest.mark.parametrize("layers", [{}, "x", 7, {"0": descriptor()}])
 def test_layers_and_manifests_must_be_lists(layers: object) -> None:
-    with pytest.raises(InvalidInput, match="isn't a list"):
+    with pytest.raises(InvalidInput, match="is not a list"):
         Manifest.parse(encoded(image(layers=layers)))
-    with pytest.raises(InvalidInput, match="isn't a list"):
+    with pytest.raises(InvalidInput, match="is not a list"):
         Manifest.parse(encoded(index(manifests=layers)))
 
 

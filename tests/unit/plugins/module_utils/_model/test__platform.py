@@ -17,7 +17,7 @@ def test_platforms(text: str) -> None:
     "text", ["", "linux", "linux/", "Linux/amd64", "linux/arm/v7/x", "linux/../x", "linux amd64", 7, None]
 )
 def test_what_is_no_platform(text: object) -> None:
-    with pytest.raises(InvalidInput, match="isn't a platform"):
+    with pytest.raises(InvalidInput, match="is not a platform"):
         check_platform(text)
 
 

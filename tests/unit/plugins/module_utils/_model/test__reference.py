@@ -195,14 +195,14 @@ def test_registries_are_host_and_port(registry: str) -> None:
         ("r.example:\u0661", "1 to 65535"),
         ("r.example:1:2", "1 to 65535"),
         ("user@r.example", "it has a login"),
-        ("r..example", "isn't a host name"),
-        ("-r.example", "isn't a host name"),
-        ("r_x.example", "isn't a host name"),
-        ("r.example\n", "isn't a host name"),
-        ("r.ex ample", "isn't a host name"),
-        ("[::1", "isn't a host name"),
+        ("r..example", "is not a host name"),
+        ("-r.example", "is not a host name"),
+        ("r_x.example", "is not a host name"),
+        ("r.example\n", "is not a host name"),
+        ("r.ex ample", "is not a host name"),
+        ("[::1", "is not a host name"),
         ("[::1]x", "1 to 65535"),
-        ("[fe80::1%eth0]", "isn't a host name"),
+        ("[fe80::1%eth0]", "is not a host name"),
         ("a" * 256, "longer"),
     ],
 )
@@ -331,9 +331,9 @@ def test_malformed_references_are_refused(text: object) -> None:
         ("docker://r.example/app", "give it without the scheme"),
         (
             "Team/App",
-            "upper-case letters aren't allowed; 'Team' was taken for the registry, since repositories have no",
+            "upper-case letters are not allowed; 'Team' was taken for the registry, since repositories have no",
         ),
-        ("R.example/App", "upper-case letters aren't allowed\\."),
+        ("R.example/App", "upper-case letters are not allowed\\."),
     ],
 )
 def test_what_is_wrong_with_a_reference_is_said(text: str, why: str) -> None:
@@ -349,13 +349,13 @@ def test_what_is_wrong_with_a_reference_is_said(text: str, why: str) -> None:
         (check_tag, "r.example:5000/team/app:1", "Give team/app as the repository, and 1 as the tag."),
         (check_tag, "a/b", "digit or '_'. Give a tag such as 1.4.2."),
         (check_tag, "u:my-secret-word@r.example/a:1", "digit or '_'. Give a tag such as 1.4.2."),
-        (check_repository, "Team/Single", "upper-case letters aren't allowed. Perhaps team/single is meant."),
-        (check_repository, "Team//Single", "upper-case letters aren't allowed. Give a name such as team/app."),
+        (check_repository, "Team/Single", "upper-case letters are not allowed. Perhaps team/single is meant."),
+        (check_repository, "Team//Single", "upper-case letters are not allowed. Give a name such as team/app."),
         (check_repository, "", "it is empty. Give a name such as team/app."),
-        (check_repository, 5, "it isn't a string. Give a name such as team/app."),
+        (check_repository, 5, "it is not a string. Give a name such as team/app."),
         (check_registry, "", "it is empty. Give host or host:port."),
         (parse_reference, "", "it is empty. Give it as dev.example:5000/team/app:1.4.2, or with @sha256:... in place"),
-        (parse_reference, [1], "it isn't a string. Give it as "),
+        (parse_reference, [1], "it is not a string. Give it as "),
         (parse_reference, "team/app:.x", "the first a letter, digit or '_'. Give it as "),
     ],
 )
@@ -380,7 +380,7 @@ def test_the_names_of_docker_hub_are_one_registry() -> None:
 
 @pytest.mark.parametrize("value", [1.1, 1.10, True, False])
 def test_what_yaml_made_of_a_tag_without_quotes_is_refused(value: object) -> None:
-    with pytest.raises(InvalidInput, match="YAML doesn't read it as a string") as caught:
+    with pytest.raises(InvalidInput, match="YAML does not read it as a string") as caught:
         check_tag(value)
     assert "quotes" in str(caught.value)
 

@@ -104,7 +104,7 @@ def test_repositories_are_selected_by_name() -> None:
 
 @pytest.mark.parametrize("pattern", ["(", "[", "*", "(?P<a>x)(?P<a>y)", "a{2,1}", "(?z)", "a{99999999999}"])
 def test_a_pattern_that_is_none_is_told_in_one_sentence(pattern: str) -> None:
-    with pytest.raises(InvalidInput, match="^exclude: .* isn't a regular expression: [^\n]*$"):
+    with pytest.raises(InvalidInput, match="^exclude: .* is not a regular expression: [^\n]*$"):
         select(exclude=[pattern])
 
 

@@ -149,7 +149,7 @@ def test_a_malformed_range_is_told_in_one_sentence_that_shows_the_place() -> Non
     with pytest.raises(InvalidInput) as caught:
         Range(">=1.2 <two")
     assert str(caught.value) == (
-        "malformed range of versions '>=1.2 <two': '<two' isn't a comparator such as '>=1.2', '^1.4' or '1.x'."
+        "malformed range of versions '>=1.2 <two': '<two' is not a comparator such as '>=1.2', '^1.4' or '1.x'."
     )
 
 

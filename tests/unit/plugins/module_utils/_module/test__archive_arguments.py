@@ -117,7 +117,7 @@ def test_format_of(tmp_path: pathlib.Path) -> None:
 
 
 def test_a_path_where_nothing_is(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(LocalFileError, match=f"Cannot read the image layout {tmp_path}/no: it isn't there"):
+    with pytest.raises(LocalFileError, match=f"Cannot read the image layout {tmp_path}/no: it is not there"):
         open_layout(str(tmp_path / "no"), "directory", Counters(), writing=False, jobs=1, names={})
     with pytest.raises(LocalFileError, match="starts at the working directory"):
         open_layout("no/such/layout", "directory", Counters(), writing=False, jobs=1, names={})
@@ -127,5 +127,5 @@ def test_a_path_where_nothing_is(tmp_path: pathlib.Path) -> None:
 def test_a_path_of_the_other_format(tmp_path: pathlib.Path, form: str) -> None:
     path = tmp_path / "layout"
     path.mkdir() if form == "archive" else path.touch()
-    with pytest.raises(LocalFileError, match=r"isn't a regular file|Not a directory"):
+    with pytest.raises(LocalFileError, match=r"is not a regular file|Not a directory"):
         open_layout(str(path), form, Counters(), writing=True, jobs=1, names={})

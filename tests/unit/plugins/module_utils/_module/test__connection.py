@@ -119,7 +119,7 @@ def test_both_ends_have_the_same_rules(given: dict[str, str], why: str) -> None:
         ({"requests_per_second": 1e-9}, "requests_per_second must be 0, or at least 0.001"),
         ({"registry": "https://r.example"}, "without a scheme"),
         ({"username": "a:b", "password": "p"}, "has a ':' in it"),
-        ({"auth_file": "/absent/auth.json"}, "can't be read"),
+        ({"auth_file": "/absent/auth.json"}, "cannot be read"),
     ],
 )
 def test_options_out_of_range_are_named(given: dict[str, t.Any], why: str) -> None:
@@ -140,15 +140,18 @@ def test_options_out_of_range_are_named(given: dict[str, t.Any], why: str) -> No
         ),
         ({"token": ""}, "Cannot log in to r.example: {end}token: it is empty text. Leave it out"),
         ({"auth_file": ""}, "Cannot log in to r.example: {end}auth_file: it is empty text. Leave it out"),
-        ({"auth_file": "/absent/a"}, "Cannot log in to r.example: {end}auth_file: the auth file /absent/a can't be"),
-        ({"ca_path": "/absent/ca"}, "Cannot reach r.example: {end}ca_path: the file /absent/ca can't be read: No such"),
+        ({"auth_file": "/absent/a"}, "Cannot log in to r.example: {end}auth_file: the auth file /absent/a cannot be"),
+        (
+            {"ca_path": "/absent/ca"},
+            "Cannot reach r.example: {end}ca_path: the file /absent/ca cannot be read: No such",
+        ),
         ({"ca_path": ""}, "Cannot reach r.example: {end}ca_path: it is empty text. Leave it out"),
         ({"client_cert": ""}, "Cannot reach r.example: {end}client_cert: it is empty text. Leave it out"),
         (
             {"client_cert": "/absent/c", "client_key": ""},
             "Cannot reach r.example: {end}client_key: it is empty text. Leave it out",
         ),
-        ({"client_cert": "/absent/c"}, "Cannot reach r.example: {end}client_cert: the file /absent/c can't be read"),
+        ({"client_cert": "/absent/c"}, "Cannot reach r.example: {end}client_cert: the file /absent/c cannot be read"),
     ],
 )
 def test_an_option_that_is_at_fault_is_named_with_its_end(given: dict[str, t.Any], begins: str) -> None:
@@ -175,5 +178,7 @@ def test_a_relative_path_is_named_in_full_and_what_it_was_relative_to(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(RegistryError) as caught:
         Module(**{option: "here/absent"}).task.registry()
-    assert f"file {tmp_path}/here/absent can't be read: No such file or directory. A relative path" in str(caught.value)
+    assert f"file {tmp_path}/here/absent cannot be read: No such file or directory. A relative path" in str(
+        caught.value
+    )
     assert f"working directory of the module on the host on which it runs, {tmp_path};" in str(caught.value)

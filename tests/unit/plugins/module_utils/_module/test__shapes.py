@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._module._shapes import (
     broken_rule,
     misshapen,
+    misspelt,
     with_declared_names,
 )
 
@@ -192,7 +193,7 @@ def test_what_has_the_wrong_shape_is_named_with_its_place(given: dict[str, t.Any
         ({"username": "a", "password": ""}, ""),
         ({"username": "a", "password": None}, "password is needed beside username."),
         ({"password": "a"}, "username is needed beside password."),
-        ({"username": "a", "password": "b", "token": "c"}, "token can't be given beside username."),
+        ({"username": "a", "password": "b", "token": "c"}, "token cannot be given beside username."),
         ({"client_key": "/key"}, "client_cert is needed beside client_key."),
         ({"client_key": "/key", "client_cert": "/cert"}, ""),
         ({"state": "exported", "images": None}, "images must be given where state is exported."),
@@ -219,3 +220,24 @@ def test_the_message_of_a_gate_has_the_name_of_its_option(given: dict[str, t.Any
     before = repr(given)
     assert with_declared_names(given) == meant
     assert repr(given) == before
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"imagse": []}, "imagse is not an option of this module. Perhaps images is meant."),
+        ({"images": [], "plain": {}}, "plain is not an option of this module. Perhaps plan is meant."),
+        ({"zzz": 1, "_ansible_images": [], "source": None}, ""),
+        ({}, ""),
+    ],
+)
+def test_an_option_that_is_misspelt_is_named_with_the_one_that_is_meant(given: dict[str, t.Any], sentence: str) -> None:
+    assert misspelt(SPEC, given) == sentence
+
+
+@pytest.mark.parametrize("key", ["options", "argument_spec"])
+def test_an_option_under_its_other_name_keeps_the_rules(key: str) -> None:
+    spec = {key: {"path": {"aliases": ["src"]}, "content": {}, "mode": {}}, "mutually_exclusive": [("path", "content")]}
+    assert broken_rule(spec, {"src": "a", "content": "b"}) == "content cannot be given beside src."
+    assert broken_rule({**spec, "required_together": [("path", "mode")]}, {"src": "a"}) == "mode is needed beside src."
+    assert broken_rule(spec, {"src": "a", "path": "a", "content": None}) == ""

@@ -86,7 +86,7 @@ def test_what_writes_does_not_begin_where_ansible_could_not_end_it(
 
     end = ended(work, module)
     assert end.failed is (writing and not check)
-    assert not end.failed or "by which Ansible watches over this task can't be made" in end.result["msg"]
+    assert not end.failed or "by which Ansible watches over this task cannot be made" in end.result["msg"]
 
 
 def test_nothing_is_warned_of_where_a_secret_must_not_be_cut_out() -> None:
@@ -102,12 +102,12 @@ def test_nothing_is_warned_of_where_a_secret_must_not_be_cut_out() -> None:
 
 @pytest.mark.parametrize("kind", [RepositoryMissing, NotFound, AccessDenied])
 def test_an_error_is_one_sentence_with_its_facts(kind: type[RegistryError]) -> None:
-    error = kind("it isn't there", hint="Create it", method="PUT", url="https://r/v2/x", status=404).within(
+    error = kind("it is not there", hint="Create it", method="PUT", url="https://r/v2/x", status=404).within(
         "push r/x:1"
     )
     end = ended(raising(error))
     assert end.failed
-    assert end.result["msg"] == "Cannot push r/x:1: it isn't there (PUT https://r/v2/x, answer 404). Create it."
+    assert end.result["msg"] == "Cannot push r/x:1: it is not there (PUT https://r/v2/x, answer 404). Create it."
     assert end.result["error"] == error.facts()
     assert end.result["repository_missing"] is (kind is RepositoryMissing)
     assert end.result["transfer"]["requests"] == 0

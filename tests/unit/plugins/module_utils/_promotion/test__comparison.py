@@ -118,7 +118,7 @@ def test_what_is_not_at_the_source_is_missing(source: FakeRegistry, destination:
     comparison = compare(source, destination, item)
     assert (comparison.action, comparison.source) == ("missing", None)
     what = "digest" if item.digest else "tag"
-    said = f"{item.at_source(source.name)} isn't at the source. Check repository and {what}."
+    said = f"{item.at_source(source.name)} is not at the source. Check repository and {what}."
     assert comparison.reason == said
 
 
@@ -176,7 +176,7 @@ def test_a_tag_of_which_nothing_is_told_is_new_unless_its_conditions_have_to_kno
     destination.unsure.add(("team/app", "1"))
     comparison = compare(source, destination, image_item("team/app", tag="1", tags=("1",), **conditions))
     assert comparison.action == action
-    assert ("doesn't report to this account whether it is there" in comparison.reason) is (action == "failed")
+    assert ("does not report to this account whether it is there" in comparison.reason) is (action == "failed")
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ from {_PACKAGE} import _cryptography
 print(_cryptography.PROBLEM, _cryptography.INVALID)
 """
     said = _run(program)
-    assert said.startswith("the Python library cryptography can't be imported (") and said.endswith(") ()")
+    assert said.startswith("the Python library cryptography cannot be imported (") and said.endswith(") ()")
 
 
 def test_it_has_no_other_parts() -> None:

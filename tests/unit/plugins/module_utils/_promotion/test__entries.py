@@ -109,7 +109,7 @@ def test_two_registries_may_have_the_same_image() -> None:
         (
             [{"name": "team/app", "tag": "1"}],
             {},
-            "references[0]: name isn't part of a reference; these are registry, repository, tag, digest. Perhaps "
+            "references[0]: name is not part of a reference; these are registry, repository, tag, digest. Perhaps "
             "repository is meant.",
         ),
         (
@@ -128,11 +128,11 @@ def test_two_registries_may_have_the_same_image() -> None:
         (["a:1", "https://r/a:1"], {}, "references[1]: malformed reference 'https://r/a:1': "),
         ([5], {}, "references[0]: malformed reference '5'"),
         ([{"repository": "A", "tag": "1"}], {}, "references[0]: malformed repository name 'A'"),
-        ([{"repository": "a", "tag": 1.1}], {}, "references[0]: malformed tag 1.1: YAML doesn't read it as a string."),
+        ([{"repository": "a", "tag": 1.1}], {}, "references[0]: malformed tag 1.1: YAML does not read it as a string."),
         (
             [{"repository": "a", "tag": "1", "tags": ["2"]}],
             {},
-            "references[0]: tags isn't part of a reference; these are",
+            "references[0]: tags is not part of a reference; these are",
         ),
         (
             ["team/app:1", "ghcr.io/team/app:1"],

@@ -71,7 +71,7 @@ def test_what_is_known_already_is_not_written_again(tmp_path: pathlib.Path) -> N
 @pytest.mark.usefixtures("no_collection")
 def test_a_broken_file_is_an_error_and_stays_as_it_is(tmp_path: pathlib.Path, content: bytes) -> None:
     (tmp_path / "first-seen.json").write_bytes(content)
-    with pytest.raises(LocalFileError, match="isn't what it was written as"):
+    with pytest.raises(LocalFileError, match="is not what it was written as"):
         FirstSights(str(tmp_path))
     assert (tmp_path / "first-seen.json").read_bytes() == content
 
@@ -85,7 +85,7 @@ def test_a_directory_that_is_not_there_is_an_error_when_something_is_kept(tmp_pa
 
 def test_a_directory_in_its_place_is_an_error(tmp_path: pathlib.Path) -> None:
     (tmp_path / "first-seen.json").mkdir()
-    with pytest.raises(LocalFileError, match="isn't a file") as caught:
+    with pytest.raises(LocalFileError, match="is not a file") as caught:
         FirstSights(str(tmp_path))
     assert "record.path" in caught.value.hint
 
@@ -157,6 +157,6 @@ def test_a_link_in_place_of_the_lock_makes_no_file_elsewhere(tmp_path: pathlib.P
     directory, elsewhere = tmp_path / "records", tmp_path / "elsewhere"
     directory.mkdir()
     (directory / ".first-seen.lock").symlink_to(elsewhere)
-    with pytest.raises(LocalFileError, match="can't be written"):
+    with pytest.raises(LocalFileError, match="cannot be written"):
         FirstSights(str(directory)).note([ONE], NOW)
     assert not elsewhere.exists() and not (directory / "first-seen.json").exists()

@@ -62,7 +62,7 @@ def gate(that: str, **changes: t.Any) -> _gates.Gate:
 def test_only_true_passes_and_what_was_given_is_told(that: str, value: t.Any) -> None:
     found = gate(that).judge(DOCUMENT)
     assert (found.passed, found.value, found.refuses) == (value is True, value, value is not True)
-    assert found.message == f"{that} isn't true" and found.severity == "error"
+    assert found.message == f"{that} is not true" and found.severity == "error"
 
 
 @pytest.mark.parametrize(
@@ -178,9 +178,9 @@ def test_gates_together_need_what_each_of_them_needs() -> None:
 @pytest.mark.parametrize(
     ("that", "words"),
     [
-        ("labels.", "no JMESPath expression"),
-        ("labels[", "no JMESPath expression"),
-        ("", "no JMESPath expression"),
+        ("labels.", "is not a JMESPath expression"),
+        ("labels[", "is not a JMESPath expression"),
+        ("", "is not a JMESPath expression"),
         ("nothing(tag)", "there is no function nothing()"),
         ("labels.a || images[?nothing(tag)]", "there is no function nothing()"),
         ("length()", "length() takes 1 arguments, and gets 0"),
@@ -205,7 +205,7 @@ def test_each_gate_has_its_own_name(names: tuple[str, str]) -> None:
 
 
 def test_without_jmespath_gates_are_refused_and_no_gates_are_fine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_gates, "PROBLEM", "the Python library jmespath can't be imported (No module)")
-    with pytest.raises(InvalidInput, match="jmespath can't be imported"):
+    monkeypatch.setattr(_gates, "PROBLEM", "the Python library jmespath cannot be imported (No module)")
+    with pytest.raises(InvalidInput, match="jmespath cannot be imported"):
         read_gates([entry("tag")])
     assert read_gates([]) == ()

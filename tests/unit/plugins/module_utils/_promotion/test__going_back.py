@@ -131,7 +131,7 @@ def test_a_created_tag_that_cannot_be_removed_alone_is_told(source: FakeRegistry
     assert served(production)["team/app", "1"] == IMAGE_DIGEST
     assert served(production)["team/app", "stable"] == OLD_DIGEST
     (left,) = outcomes.not_reverted
-    assert left[:4] == ("team/app", "1", IMAGE_DIGEST, "") and "can't delete a tag alone" in left.reason
+    assert left[:4] == ("team/app", "1", IMAGE_DIGEST, "") and "cannot delete a tag alone" in left.reason
     assert result["not_reverted"] == [left._asdict()] and result["changed"] is True
     assert actions(outcomes)["team/app", "1"] == "create" and actions(outcomes)["team/app", "1.0"] == "reverted"
 
@@ -209,7 +209,7 @@ def test_a_tag_whose_move_failed_and_happened_goes_back_as_well(
 NO_REFUSALS = [
     ProtocolViolation("the registry stored another digest"),
     UnexpectedAnswer("a teapot", status=418),
-    NotFound("it isn't there", status=404),
+    NotFound("it is not there", status=404),
 ]
 
 

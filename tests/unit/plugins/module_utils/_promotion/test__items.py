@@ -55,7 +55,7 @@ def test_an_image_that_is_given_twice_is_taken_once() -> None:
 
 
 def test_an_immutable_tag_that_is_no_pattern_is_named() -> None:
-    with pytest.raises(InvalidInput, match=r"immutable_tags: '\(' isn't a regular expression"):
+    with pytest.raises(InvalidInput, match=r"immutable_tags: '\(' is not a regular expression"):
         distinct_images([BY_TAG._replace(immutable_tags=("a", "("))], "prod.example")
 
 

@@ -89,8 +89,8 @@ def test_all_that_fails_is_in_the_reason_and_what_passed_is_told(
     (one,) = plan.images
     assert one.action == "refused"
     assert one.reason == (
-        f"dev.example/team/app:1: {DIGEST} has no signature; gate 'gate 1': labels.owner == 'me' isn't true (it gave "
-        "false); gate 'gate 2': total_size < `10` isn't true (it gave false)"
+        f"dev.example/team/app:1: {DIGEST} has no signature; gate 'gate 1': labels.owner == 'me' is not true (it gave "
+        "false); gate 'gate 2': total_size < `10` is not true (it gave false)"
     )
     assert [(result.name, result.passed) for result in one.gates] == [
         ("gate 0", True),
@@ -166,8 +166,8 @@ def test_a_warning_promotes(source: FakeRegistry, destination: FakeRegistry) -> 
     ("content", "size", "problem"),
     [
         (b"{}", 4 * 1024 * 1024 + 1, "its config has 4194305 bytes, and at most 4194304 are read"),
-        (b"[]", 2, "its config isn't a JSON object"),
-        (b'{"config": {"Labels": {"licence": "AGPL"}}', 0, "its config isn't a JSON object"),
+        (b"[]", 2, "its config is not a JSON object"),
+        (b'{"config": {"Labels": {"licence": "AGPL"}}', 0, "its config is not a JSON object"),
     ],
 )
 def test_a_gate_over_what_a_config_would_say_never_passes_unseen(
@@ -276,7 +276,7 @@ def test_a_plan_promotes_nothing_else_than_what_platforms_takes_of_the_signed_in
     rule = REQUIRED._replace(mode=mode)
     refused = judge_plan(plan, source.client, destination.client, Conditions(signatures=(rule,)))
     assert refused.images[0].action == "refused"
-    assert refused.images[0].reason.endswith(f"{evil} isn't what platforms takes of {top}, which is signed")
+    assert refused.images[0].reason.endswith(f"{evil} is not what platforms takes of {top}, which is signed")
     right = from_plain(as_plain(plan_for(source, destination, item)), [item], "dev.example", "prod.example")
     sign(source, digest=DIGEST)
     allowed = REQUIRED._replace(mode="if_present")
@@ -303,7 +303,7 @@ def test_each_signed_digest_keeps_a_signature(source: FakeRegistry, destination:
     assert judged(source, destination, item, signatures=rules).images[0].action == "promote"
     bundles = item._replace(artifacts=(signed_statement(top, KEY, SIGN).layer.media_type,))
     refused = judged(source, destination, bundles, signatures=rules).images[0]
-    assert refused.action == "refused" and "let artifacts take signatures along" in refused.reason
+    assert refused.action == "refused" and "have artifacts include the signatures" in refused.reason
     assert judged(source, destination, bundles, signatures=(REQUIRED,)).images[0].action == "promote"
 
 

@@ -119,7 +119,7 @@ def test_what_a_task_registers_beside_a_plan_is_left_out(made: Plain) -> None:
 )
 def test_a_part_with_a_misspelt_name_is_pointed_out(made: Plain, wrong: str, meant: str) -> None:
     made[wrong] = made.pop(meant)
-    assert check_refused(made, f"plan.{meant} isn't a list") == f"'{wrong}' perhaps stands for {meant}"
+    assert check_refused(made, f"plan.{meant} is not a list") == f"'{wrong}' perhaps stands for {meant}"
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_an_artifact_is_not_left_behind_by_an_action_that_is_none(
     made = as_plain(plan_for(source, destination, *items))
     made["images"][0]["artifacts"][0]["action"] = action
     made["artifact_tags"] = []
-    sentence = f"plan.images[0]: artifacts[0]: '{action}' isn't an action for an artifact"
+    sentence = f"plan.images[0]: artifacts[0]: '{action}' is not an action for an artifact"
     with pytest.raises(InvalidInput, match=re.escape(sentence)):
         from_plain(made, items, "dev.example", "prod.example")
 
@@ -191,13 +191,13 @@ def test_reasons_are_fit_for_a_screen(made: Plain) -> None:
 @pytest.mark.parametrize("entry", [None, "text", 1, [], {}])
 def test_what_is_no_plan_is_told_with_its_place(made: Plain, name: str, entry: t.Any) -> None:
     check_refused({**made, name: [entry]}, DAMAGED_ENTRIES[name])
-    check_refused({**made, name: entry if not isinstance(entry, list) else None}, f"plan.{name} isn't a list")
+    check_refused({**made, name: entry if not isinstance(entry, list) else None}, f"plan.{name} is not a list")
 
 
 @pytest.mark.parametrize(
     ("name", "field", "value", "sentence"),
     [
-        ("images", "action", "push", "'push' isn't an action for an image"),
+        ("images", "action", "push", "'push' is not an action for an image"),
         ("images", "tags", [{"tag": "1"}], "plan.images[0]: tags[0]: it has no previous_digest"),
         ("images", "artifacts_compared", 1, "it has no artifacts_compared"),
         ("blobs", "repository", "../x", "plan.blobs[0]: malformed repository name"),
@@ -208,7 +208,7 @@ def test_what_is_no_plan_is_told_with_its_place(made: Plain, name: str, entry: t
         ("manifests", "source_repository", "A", "plan.manifests[0]: malformed repository name"),
         ("manifests", "digest", "sha256:1", "plan.manifests[0]: "),
         ("manifests", "content_base64", "e30=", "plan.manifests[0]: the manifest's bytes have the digest "),
-        ("manifests", "content_base64", "ä", "plan.manifests[0]: content_base64 isn't valid base64"),
+        ("manifests", "content_base64", "ä", "plan.manifests[0]: content_base64 is not valid base64"),
         ("tags", "tag", "a/b", "plan.tags[0]: malformed tag"),
         ("tags", "previous_digest", "x", "plan.tags[0]: "),
         ("tags", "digest", "", "plan.tags[0]: "),
@@ -218,7 +218,7 @@ def test_what_is_no_plan_is_told_with_its_place(made: Plain, name: str, entry: t
         ("manifests", "replace", "yes", "it has no replace, or another one"),
         ("tags", "summary", "x", "it has no summary, or another one"),
         ("tags", "content_base64", "e30=", "plan.tags[0]: the manifest's bytes have the digest "),
-        ("tags", "content_base64", 1, "plan.tags[0]: content_base64 isn't valid base64"),
+        ("tags", "content_base64", 1, "plan.tags[0]: content_base64 is not valid base64"),
     ],
 )
 def test_names_and_digests_of_a_plan_are_checked(

@@ -116,7 +116,9 @@ def test_on_one_registry_blobs_are_mounted_from_the_repository_of_the_source(sou
     made = made_for(source, source, item)
     check(made, [item], destination="dev.example")
     made["blobs"][0]["mount_from"].append("private/app")
-    check_refused(made, "plan.blobs[0]: no image of the plan goes that way", item, destination="dev.example")
+    check_refused(
+        made, "plan.blobs[0]: no image of the plan is copied from there to there", item, destination="dev.example"
+    )
 
 
 @pytest.mark.parametrize(
@@ -213,7 +215,7 @@ def test_a_tag_of_an_artifact_has_the_name_that_cosign_gives_it(made: Plain) -> 
     for entry in (*made["artifact_tags"], *(entry for entry in made["images"][0]["artifacts"] if entry["tag"])):
         entry["tag"] = "prod"
     check_refused(
-        made, f"plan.artifact_tags: prod.example/team/app:prod isn't how cosign names what belongs to {DIGEST}"
+        made, f"plan.artifact_tags: prod.example/team/app:prod is not how cosign names what belongs to {DIGEST}"
     )
 
 
@@ -266,9 +268,9 @@ def test_a_referrer_is_one_of_the_subject_that_the_image_names(made: Plain) -> N
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"repository": "public/leak"}, "plan.blobs[0]: no image of the plan goes that way"),
-        ({"source_repository": "secret/app"}, "plan.blobs[0]: no image of the plan goes that way"),
-        ({"mount_from": ["private/base"]}, "plan.blobs[0]: no image of the plan goes that way"),
+        ({"repository": "public/leak"}, "plan.blobs[0]: no image of the plan is copied from there to there"),
+        ({"source_repository": "secret/app"}, "plan.blobs[0]: no image of the plan is copied from there to there"),
+        ({"mount_from": ["private/base"]}, "plan.blobs[0]: no image of the plan is copied from there to there"),
         ({"blobs": [{"digest": EVIL_DIGEST, "size": 1}]}, f"plan.blobs[0]: no image of the plan has {EVIL_DIGEST}"),
     ],
 )
@@ -289,4 +291,4 @@ def test_an_artifact_without_its_manifest_is_refused(made: Plain, document: Plai
     """What a plan calls an artifact may be anything at the destination."""
     digest = compute_digest(encoded(document))
     made["manifests"] = [entry for entry in made["manifests"] if entry["digest"] != digest]
-    check_refused(made, f"plan.manifests doesn't have the artifact prod.example/team/app@{digest}")
+    check_refused(made, f"plan.manifests does not have the artifact prod.example/team/app@{digest}")

@@ -77,7 +77,7 @@ def test_an_image_that_is_there_is_read(source: FakeRegistry, destination: FakeR
     assert not any(entry["digest"] == DIGEST for entry in made["manifests"])
     check(made, source, destination)
     destination.manifests.clear()
-    with pytest.raises(InvalidInput, match="can't be read, and only it shows which artifacts go with it"):
+    with pytest.raises(InvalidInput, match="cannot be read, and only it shows which artifacts go with it"):
         check(made, source, destination)
 
 
@@ -95,7 +95,7 @@ def test_a_signature_of_something_else_is_refused(
     signature = next(entry for entry in made["images"][0]["artifacts"] if entry["tag"])
     signature["subject"] = OTHER_DIGEST
     tag["tag"] = signature["tag"] = cosign_tags(OTHER_DIGEST)[0]
-    with pytest.raises(InvalidInput, match=f"is about {OTHER_DIGEST}, which isn't {DIGEST} and not in it") as raised:
+    with pytest.raises(InvalidInput, match=f"is about {OTHER_DIGEST}, which is neither {DIGEST} nor in it") as raised:
         check(made, source, destination)
     assert raised.value.hint
 
@@ -149,7 +149,7 @@ EVIL = encoded(image(layers=[descriptor(b"another signature")]))
     [
         # Its manifest has no subject, so it is none of the image's.
         ("", "no image of the plan has it"),
-        ("sha256-" + DIGEST[7:] + ".att", f"is about {OTHER_DIGEST}, which isn't {DIGEST} and not in it"),
+        ("sha256-" + DIGEST[7:] + ".att", f"is about {OTHER_DIGEST}, which is neither {DIGEST} nor in it"),
     ],
 )
 def test_an_image_that_is_called_an_artifact_gets_no_signature(
@@ -165,7 +165,7 @@ def test_an_image_that_is_called_an_artifact_gets_no_signature(
     # What isn't to be copied proves nothing either.
     made = with_chain(made_for(source, destination), (evil, EVIL))
     made["images"][0]["artifacts"].append({**called, "action": "exists"})
-    with pytest.raises(InvalidInput, match=f"is about {OTHER_DIGEST}, which isn't {DIGEST} and not in it"):
+    with pytest.raises(InvalidInput, match=f"is about {OTHER_DIGEST}, which is neither {DIGEST} nor in it"):
         check(made, source, destination)
 
 

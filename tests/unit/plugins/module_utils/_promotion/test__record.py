@@ -112,7 +112,7 @@ def test_what_could_not_go_back_is_told() -> None:
             "tag": "1.4.2",
             "digest": DIGEST,
             "previous_digest": "",
-            "reason": "the registry can't remove a tag alone",
+            "reason": "the registry cannot remove a tag alone",
         }
     ]
 

@@ -131,7 +131,7 @@ def test_a_full_disk_is_an_error_before_anything_is_begun(
 
     with contextlib.closing(prepare_record(folder, BEGUN.begun_at)) as file, monkeypatch.context() as patched:
         patched.setattr(os, "fsync", fsync)
-        with pytest.raises(LocalFileError, match=f"can't be written: {os.strerror(code)}"):
+        with pytest.raises(LocalFileError, match=f"cannot be written: {os.strerror(code)}"):
             file.take_room(1000)
     assert folder.names() == []
 
@@ -195,8 +195,8 @@ def test_what_is_no_record_is_told(folder: Folder) -> None:
     (pathlib.Path(folder.path) / ".d.promotion.json").write_bytes(b"hidden")
     found, problems = unfinished_records(folder)
     assert found == []
-    assert [problem.split(" isn't")[0] for problem in problems] == [folder.below(f"{a}.promotion.json") for a in "ab"]
-    assert "isn't valid JSON" in problems[0] and "isn't a regular file" in problems[1]
+    assert [problem.split(" is not")[0] for problem in problems] == [folder.below(f"{a}.promotion.json") for a in "ab"]
+    assert "is not valid JSON" in problems[0] and "is not a regular file" in problems[1]
 
 
 def test_a_record_is_continued_by_one_run_only(folder: Folder) -> None:
@@ -245,7 +245,7 @@ def test_what_was_prepared_and_left_is_removed_when_nobody_has_it(folder: Folder
 
 def test_a_directory_that_is_not_there_is_said_with_what_to_do(tmp_path: pathlib.Path) -> None:
     missing = open_record_directory(str(tmp_path / "none"))
-    with pytest.raises(LocalFileError, match="none can't be opened: No such file or directory. Make it"):
+    with pytest.raises(LocalFileError, match="none cannot be opened: No such file or directory. Make it"):
         missing.__enter__()
 
 
@@ -322,7 +322,7 @@ def test_names_that_others_have_chosen_are_fit_for_a_screen(folder: Folder) -> N
     name = os.fsdecode(b"\xff\x1b[31m\n.promotion.json")
     (pathlib.Path(folder.path) / name).write_bytes(b"{}")
     _found, (problem,) = unfinished_records(folder)
-    assert problem.startswith(f"{folder.path}/ [31m .promotion.json isn't the record")
+    assert problem.startswith(f"{folder.path}/ [31m .promotion.json is not the record")
     (pathlib.Path(folder.path) / name).write_bytes(encode_record(BEGUN))
     ((found,), _problems) = unfinished_records(folder)
     assert found.name == name and folder.below(name) == f"{folder.path}/ [31m .promotion.json"

@@ -272,8 +272,8 @@ def test_what_claims_to_be_a_record_and_is_none_is_told(prod: Prod) -> None:
     not_whole = json.loads(encode_record(record_of(prod)))
     del not_whole["predicate"]["actor"]
     broken = {
-        hold(prod, b"no JSON"): "isn't valid JSON",
-        hold(prod, b"no JSON", BUNDLE, **ours): "isn't valid JSON",
+        hold(prod, b"no JSON"): "is not valid JSON",
+        hold(prod, b"no JSON", BUNDLE, **ours): "is not valid JSON",
         hold(prod, json.dumps(not_whole).encode()): "has no actor",
         hold(prod, encode_record(records_of_images(prod.record)["team/api", prod.api.digest])): "it is about",
         hold(prod, encode_record(prod.record)): f"speaks of {prod.api.digest} too",

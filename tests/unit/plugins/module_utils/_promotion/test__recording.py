@@ -341,7 +341,7 @@ def test_a_directory_without_the_right_to_write_is_an_error_before_anything_is_w
     # Root may write everywhere, and tests may run as root.
     monkeypatch.setattr(os, "access", lambda path, mode: not (path == str(tmp_path) and mode & os.W_OK))
     for check in (False, True):
-        with pytest.raises(LocalFileError, match="can't be written to. Nothing was promoted"):
+        with pytest.raises(LocalFileError, match="cannot be written to. Nothing was promoted"):
             promote(tmp_path, source, destination, BY_TAG, check=check)
     assert not destination.writes
 
@@ -388,7 +388,7 @@ def test_an_end_that_cannot_be_recorded_is_told_and_the_record_says_begun(
     ((path, record),) = records(tmp_path).items()
     assert found.recorded == Recorded(path, "begun") and record.outcome == "begun"
     assert found.warnings() == [
-        f"The record {path} doesn't say how its promotion ended: {tmp_path}/.{os.path.basename(path)}.ended can't be "
+        f"The record {path} does not say how its promotion ended: {tmp_path}/.{os.path.basename(path)}.ended cannot be "
         "written: Input/output error."
     ]
     assert ("team/app", "1") in destination.manifests
@@ -532,7 +532,7 @@ def test_a_promotion_that_runs_is_not_reverted(
         with pytest.raises(LocalFileError) as caught:
             back(destination, tmp_path, found.name, "1", "stable", check=check)
         said.append(str(caught.value))
-        assert f"{found} can't be reverted: its promotion is still running" in said[0]
+        assert f"{found} cannot be reverted: its promotion is still running" in said[0]
         assert not destination.writes
         real(recording, *arguments, **options)
 
@@ -585,7 +585,7 @@ def test_a_record_that_was_not_begun_and_can_not_be_written_is_a_warning(
     monkeypatch.setattr(RecordFile, "end", full)
     found = promote(tmp_path, source, destination, image_item("team/app", digest=IMAGE_DIGEST))
     assert found.recorded == Recorded() and os.listdir(tmp_path) == []
-    assert "isn't written: the disk is full" in found.warnings()[0]
+    assert "is not written: the disk is full" in found.warnings()[0]
 
 
 def test_a_rollback_that_was_cut_off_is_continued_by_the_same_rollback_only(

@@ -100,7 +100,7 @@ def test_check_mode_writes_nothing(tmp_path: pathlib.Path, with_record: bool) ->
 def test_another_record_is_none_of_this_rollback(tmp_path: pathlib.Path, name: str, record: Record) -> None:
     file = standing(tmp_path, record)
     for into in (name or file, f"{tmp_path}/missing.promotion.json"):
-        with pytest.raises(InvalidInput, match="isn't a record of prod.example in"):
+        with pytest.raises(InvalidInput, match="is not a record of prod.example in"):
             recorded(tmp_path, GONE, into=into)
 
 
@@ -110,7 +110,7 @@ def test_a_record_that_another_run_has_is_not_replaced(tmp_path: pathlib.Path) -
     assert folder is not None
     file = continue_record(folder, Unfinished(NAME, STANDING))
     assert file is not None
-    with pytest.raises(LocalFileError, match="can't be replaced") as caught:
+    with pytest.raises(LocalFileError, match="cannot be replaced") as caught:
         recorded(tmp_path, GONE, into=into)
     assert "Another run may have it" in caught.value.hint
     file.close()

@@ -88,10 +88,10 @@ def test_a_report_says_which_tags_stay(source: FakeRegistry, destination: FakeRe
 
 
 def test_a_report_counts_images_that_others_held_up(both: Plan) -> None:
-    missing = both.images[0]._replace(action="missing", reason="dev.example/team/app:multi isn't there")
+    missing = both.images[0]._replace(action="missing", reason="dev.example/team/app:multi is not there")
     plan = dataclasses.replace(both, images=(missing, *both.images[1:]))
     assert report(told(plan, Outcomes())) == [
-        "missing: dev.example/team/app:multi isn't there",
+        "missing: dev.example/team/app:multi is not there",
         "0 promoted, 0 unchanged, 1 missing, 1 blocked by others; 3 requests, 0 bytes uploaded, 0 bytes mounted",
     ]
 

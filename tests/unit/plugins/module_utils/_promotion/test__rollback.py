@@ -159,7 +159,7 @@ def test_a_record_of_a_result_says_where_it_is_from(source: t.Any, reverts: str)
 @pytest.mark.parametrize(
     ("record", "images", "registry", "sentence"),
     [
-        (None, [], "prod.example", "images: it isn't said which tags go back"),
+        (None, [], "prod.example", "images: no tags to move back are named"),
         (
             None,
             [{"repository": "a/b", "tag": "1"}],
@@ -175,7 +175,7 @@ def test_a_record_of_a_result_says_where_it_is_from(source: t.Any, reverts: str)
         (None, [{"repository": "A", "tag": "1", "digest": DIGEST}], "prod.example", "images[0]: "),
         (None, ["a/b"], "prod.example", "images[0]: an entry is a mapping with repository, tag, digest"),
         (None, [{"repository": "a/b", "tags": ["1"]}], "prod.example", "images[0]: an entry is a mapping with"),
-        (None, "a/b", "prod.example", "images: it isn't a list"),
+        (None, "a/b", "prod.example", "images: it is not a list"),
         (
             DONE,
             [],
@@ -269,5 +269,5 @@ def test_no_other_place_is_taken_for_a_record() -> None:
 @pytest.mark.parametrize("registry", [7, None, ["prod.example"], {"registry": "prod.example"}])
 @pytest.mark.parametrize("record", [DONE, None])
 def test_a_registry_that_is_no_text_is_said_in_a_sentence(record: Record | None, registry: t.Any) -> None:
-    with pytest.raises(InvalidInput, match="^destination: the registry .* isn't a string"):
+    with pytest.raises(InvalidInput, match="^destination: the registry .* is not a string"):
         rolled(record, [{"repository": "prod/app", "tag": "stable", "digest": OTHER_DIGEST}], registry)

@@ -86,7 +86,7 @@ def test_what_the_copy_could_not_put_back_is_among_it() -> None:
 def test_a_tag_that_the_registry_cannot_remove_alone_is_no_failure_and_another_one_is() -> None:
     summary = rollback_summary(PLAN, COPIED, REMOVED, {})
     assert rollback_problem(PLAN, summary, REMOVED, {}, {}) == ""
-    denied = {"repository": "a/b", "tag": "9", "digest": "", "msg": "Cannot delete: can't delete a tag alone, denied."}
+    denied = {"repository": "a/b", "tag": "9", "digest": "", "msg": "Cannot delete: cannot delete a tag alone, denied."}
     removed = {**REMOVED, "tags": [], "changed": False, "failures": [*REMOVED["failures"], denied]}
     assert rollback_problem(PLAN, summary, removed, {}, {}) == denied["msg"]
     assert [one["reason"] for one in rollback_summary(PLAN, COPIED, removed, {})["not_reverted"]] == [
@@ -143,7 +143,7 @@ def test_without_results_nothing_was_done(copied: Plain) -> None:
 
 
 def test_a_digest_that_is_gone_is_said_with_where_it_could_come_from() -> None:
-    gone = {**MOVED, "action": "missing", "reason": "it isn't there"}
+    gone = {**MOVED, "action": "missing", "reason": "it is not there"}
     summary = {"images": [gone, {**MOVED, "action": "refused", "reason": "another reason"}]}
     assert rollback_problem(PLAN, summary, {}, {}, {}) == (
         f"prod.example/a/b@{OTHER_DIGEST} is gone. Promote it again from dev.example, if it still has it, and then go "

@@ -98,7 +98,7 @@ def test_every_form_verifies_with_every_kind_of_key(form: str, way: str) -> None
 @pytest.mark.parametrize("way", WAYS)
 def test_another_key_of_the_same_kind_is_refused(form: str, way: str) -> None:
     (forge, verify), (kind, sign) = FORMS[form], WAYS[way]
-    assert "doesn't verify it" in reason(verify, forge(private_key(kind, 1), sign), trusting(private_key(kind)))
+    assert "does not verify it" in reason(verify, forge(private_key(kind, 1), sign), trusting(private_key(kind)))
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -115,7 +115,7 @@ def test_a_signature_with_one_bit_changed_is_refused(form: str) -> None:
         found = SIGN(key, data)
         return found[:-1] + bytes([found[-1] ^ 1])
 
-    assert "doesn't verify it" in reason(verify, forge(KEY, sign))
+    assert "does not verify it" in reason(verify, forge(KEY, sign))
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_a_signature_about_another_image_is_refused_although_the_key_is_right(fo
 
 
 def test_a_message_over_another_manifest_is_refused() -> None:
-    assert "doesn't verify it" in reason(by_bundle, signed_manifest(b"{}", KEY, SIGN))
+    assert "does not verify it" in reason(by_bundle, signed_manifest(b"{}", KEY, SIGN))
 
 
 def test_an_ed25519_key_says_which_signatures_it_does_not_verify() -> None:
@@ -151,13 +151,13 @@ def test_annotations_must_be_in_what_is_signed(form: str) -> None:
     verify = FORMS[form][1]
     assert verify(made, trusting(annotations={"approved": "yes"}))
     assert "the annotation approved is 'yes'" in reason(verify, made, trusting(annotations={"approved": "no"}))
-    assert "the annotation ticket isn't signed" in reason(verify, made, trusting(annotations={"ticket": "1"}))
-    assert "isn't signed" in reason(verify, made, trusting(annotations={"not a text": "1"}))
+    assert "the annotation ticket is not signed" in reason(verify, made, trusting(annotations={"ticket": "1"}))
+    assert "is not signed" in reason(verify, made, trusting(annotations={"not a text": "1"}))
 
 
 def test_a_message_signature_has_no_annotations() -> None:
     made = signed_manifest(CONTENT, KEY, SIGN)
-    assert "the annotation approved isn't signed" in reason(by_bundle, made, trusting(annotations={"approved": "yes"}))
+    assert "the annotation approved is not signed" in reason(by_bundle, made, trusting(annotations={"approved": "yes"}))
 
 
 @pytest.mark.parametrize(
@@ -165,8 +165,8 @@ def test_a_message_signature_has_no_annotations() -> None:
     [
         (simple_signing(DIGEST, KEY, SIGN, kind="atomic container signature"), "'atomic container signature'"),
         (simple_signing(DIGEST, KEY, SIGN, optional=["no object"]), "annotations"),
-        (Made(simple_signing(DIGEST, KEY, SIGN).layer, b"[]"), "isn't a JSON object"),
-        (Made(simple_signing(DIGEST, KEY, SIGN).layer, b"\xff"), "isn't valid JSON"),
+        (Made(simple_signing(DIGEST, KEY, SIGN).layer, b"[]"), "is not a JSON object"),
+        (Made(simple_signing(DIGEST, KEY, SIGN).layer, b"\xff"), "is not valid JSON"),
         (Made(simple_signing(DIGEST, KEY, SIGN).layer, b'{"critical": 1}'), "critical"),
         (Made(simple_signing(DIGEST, KEY, SIGN).layer, b'{"critical": {"type": 1}, "critical": {}}'), "twice"),
         (Made(simple_signing(DIGEST, KEY, SIGN).layer, b" " * (4 * 1024 * 1024 + 1)), "larger than"),
@@ -176,7 +176,7 @@ def test_a_message_signature_has_no_annotations() -> None:
                 Descriptor("", DIGEST, 1, annotations={"dev.cosignproject.cosign/signature": "not base64!"}),
                 simple_signing(DIGEST, KEY, SIGN).content,
             ),
-            "isn't valid base64",
+            "is not valid base64",
         ),
         (
             Made(
@@ -247,9 +247,9 @@ def no_content(document: dict[str, t.Any]) -> None:
         (no_signatures, "has 0 signatures"),
         (odd_signature, "exactly one"),
         (other_payload_type, "'application/json'"),
-        (odd_payload, "isn't valid base64"),
-        (other_payload, "doesn't verify it"),
-        (other_media_type, "isn't known"),
+        (odd_payload, "is not valid base64"),
+        (other_payload, "does not verify it"),
+        (other_media_type, "is not known"),
         (both_kinds, "must have one"),
         (no_content, "no valid dsseEnvelope"),
         (lambda document: document.pop("verificationMaterial"), "no valid verificationMaterial"),
@@ -262,7 +262,7 @@ def test_what_is_wrong_with_a_bundle_is_said(change: t.Callable[[dict[str, t.Any
 @pytest.mark.parametrize(
     ("document", "words"),
     [
-        (statement(DIGEST, predicateType="https://slsa.dev/provenance/v1"), "doesn't count as a signature"),
+        (statement(DIGEST, predicateType="https://slsa.dev/provenance/v1"), "does not count as a signature"),
         (statement(DIGEST, predicateType=None), "no valid predicateType"),
         (statement(DIGEST, _type="https://in-toto.io/Statement/v2"), "Statement/v2"),
         (statement(DIGEST, subject=[]), "about 'nothing'"),
@@ -270,7 +270,7 @@ def test_what_is_wrong_with_a_bundle_is_said(change: t.Callable[[dict[str, t.Any
         (statement(DIGEST, subject={}), "no valid subject"),
         (statement(DIGEST, subject=[{"digest": {"sha512": DIGEST[7:]}}]), "not sha256:"),
         (statement(DIGEST, subject=[{"digest": {"sha256": DIGEST[7:]}, "annotations": []}]), "annotations"),
-        ([], "isn't a JSON object"),
+        ([], "is not a JSON object"),
     ],
 )
 def test_what_is_wrong_with_a_signed_statement_is_said(document: t.Any, words: str) -> None:

@@ -73,9 +73,9 @@ def test_only_signatures_count_unless_more_is_named() -> None:
         ({"mode": "if_present"}, "needs keys or certificates"),
         ({"keys": [PEM], "subjects": ["CN=a"]}, "signatures[1].subjects"),
         ({"keys": [PEM, PEM.replace("PUBLIC", "SECRET")]}, "signatures[1].keys[1]"),
-        ({"keys": [CERTIFICATE]}, "isn't a public key"),
+        ({"keys": [CERTIFICATE]}, "is not a public key"),
         ({"keys": ["/nowhere/key.pem"]}, "/nowhere/key.pem"),
-        ({"keys": ["/"]}, "isn't a file"),
+        ({"keys": ["/"]}, "is not a file"),
         ({"certificates": [PEM]}, "signatures[1].certificates[0]"),
         ({"certificates": [CERTIFICATE], "subjects": ["release"]}, "signatures[1].subjects[0]"),
         ({"keys": [public_pem(private_key("k256")).decode()]}, "secp256k1"),
@@ -127,8 +127,8 @@ def test_a_large_file_is_no_key(tmp_path: pathlib.Path) -> None:
 
 
 def test_without_cryptography_a_rule_that_needs_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_cryptography, "PROBLEM", "the Python library cryptography can't be imported (No module)")
-    with pytest.raises(InvalidInput, match="cryptography can't be imported"):
+    monkeypatch.setattr(_cryptography, "PROBLEM", "the Python library cryptography cannot be imported (No module)")
+    with pytest.raises(InvalidInput, match="cryptography cannot be imported"):
         read_rules([rule(keys=[PEM])])
     assert read_rules([rule(mode="none")])
 

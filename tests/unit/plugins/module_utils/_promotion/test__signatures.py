@@ -112,7 +112,7 @@ def test_one_signature_in_each_form_verifies_and_the_others_are_told(images: Ima
         ("sigstore_bundle", True),
         ("notation", True),
     ]
-    assert "doesn't verify it" in found.signatures[0].reason
+    assert "does not verify it" in found.signatures[0].reason
     assert {one.by for one in found.signatures if one.verified} == {
         TRUSTED.name,
         "certificate:CN=release,O=Example,C=DE",
@@ -144,7 +144,7 @@ def test_a_tag_that_is_denied_is_no_proof_that_there_is_no_signature(images: Ima
     found = images.judge(mode=mode)
     assert found.verified is False
     assert found.reason == (
-        f"whether {images.image.digest} is signed can't be told: Cannot look for r.example/team/app:{tag}: DENIED"
+        f"whether {images.image.digest} is signed cannot be told: Cannot look for r.example/team/app:{tag}: DENIED"
     )
     images.attach(signed_statement(images.image.digest, KEY, SIGN))
     assert images.judge(mode=mode).verified is True
@@ -286,7 +286,7 @@ def test_what_is_too_large_or_gone_or_wrong_is_a_reason(images: Images) -> None:
     images.attach(large)
     assert "at most 4194304 are read" in images.judge().reason
     registry.listed[digest] = (Descriptor(OCI_MANIFEST, f"sha256:{'0' * 64}", 5, artifact_type=BUNDLE),)
-    assert any("isn't there" in one for one in reasons(images.judge()))
+    assert any("is not there" in one for one in reasons(images.judge()))
     wrong = images.attach(bundle(dsseEnvelope=envelope(statement(digest), KEY, SIGN)))
     registry.blobs["team/app", wrong.layers()[0].digest] = b"x" * wrong.layers()[0].size
     assert any("have the digest" in one for one in reasons(images.judge()))

@@ -63,7 +63,7 @@ def test_what_every_kind_of_key_signs_verifies_with_its_public_key_alone(kind: s
     bundle = signer(private_pem(key, passphrase), passphrase).bundle(STATEMENT)
     trust = trusting(key)
     assert _sigstore_bundle.verify(bundle, SUBJECT, trust) == trust.keys[0].name
-    with pytest.raises(Unverified, match="doesn't verify"):
+    with pytest.raises(Unverified, match="does not verify"):
         _sigstore_bundle.verify(bundle, SUBJECT, trusting(private_key(kind, 1)))
 
 
@@ -135,32 +135,32 @@ def test_a_statement_about_another_image_does_not_verify() -> None:
 
 
 UNUSABLE: dict[str, tuple[str, str | None, str]] = {
-    "no such file": ("/nowhere/release.key", None, "record.sign_with: the file /nowhere/release.key can't be read"),
-    "a directory": ("/", None, "record.sign_with: / isn't a file"),
-    "public": (public_pem(private_key("p256")).decode(), None, "isn't a private key in PKCS#8 PEM"),
+    "no such file": ("/nowhere/release.key", None, "record.sign_with: the file /nowhere/release.key cannot be read"),
+    "a directory": ("/", None, "record.sign_with: / is not a file"),
+    "public": (public_pem(private_key("p256")).decode(), None, "is not a private key in PKCS#8 PEM"),
     "PKCS#1": (private_pem(private_key("rsa2048"), traditional=True), None, "openssl pkcs8 -topk8"),
-    "SEC 1": (private_pem(private_key("p256"), traditional=True), None, "isn't a private key in PKCS#8 PEM"),
+    "SEC 1": (private_pem(private_key("p256"), traditional=True), None, "is not a private key in PKCS#8 PEM"),
     "cosign": (
         "-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\neyJ\n-----END ENCRYPTED SIGSTORE PRIVATE KEY-----\n",
         None,
-        "isn't a private key in PKCS#8 PEM",
+        "is not a private key in PKCS#8 PEM",
     ),
-    "damaged": ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", None, "can't be read"),
+    "damaged": ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", None, "cannot be read"),
     "no passphrase": (private_pem(private_key("p256"), "secret"), None, "no record.sign_passphrase is given"),
     "empty passphrase": (private_pem(private_key("p256"), "secret"), "", "no record.sign_passphrase is given"),
     "wrong passphrase": (private_pem(private_key("p256"), "secret"), "other", "record.sign_passphrase is wrong"),
     "needless passphrase": (
         private_pem(private_key("p256")),
         "secret",
-        "record.sign_passphrase: the private key isn't",
+        "record.sign_passphrase: the private key is not",
     ),
     "short RSA": (private_pem(private_key("rsa1024")), None, "an RSA key of 1024 bits is too short"),
-    "another curve": (private_pem(private_key("k256")), None, "the curve secp256k1 isn't supported"),
-    "another type": (private_pem(private_key("x25519")), None, "its type isn't supported: ECDSA, RSA and Ed25519 are"),
+    "another curve": (private_pem(private_key("k256")), None, "the curve secp256k1 is not supported"),
+    "another type": (private_pem(private_key("x25519")), None, "its type is not supported: ECDSA, RSA and Ed25519 are"),
     "DER in base64": (
         "".join(private_pem(private_key("ed25519")).splitlines()[1:-1]),
         None,
-        "isn't a private key in PKCS#8 PEM",
+        "is not a private key in PKCS#8 PEM",
     ),
 }
 

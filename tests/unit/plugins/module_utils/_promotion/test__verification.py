@@ -187,8 +187,8 @@ def test_what_the_source_lacks_too_can_not_be_mended(source: FakeRegistry, desti
         del registry.manifests["app", FIRST_DIGEST]
     (comparison,) = verified(source, destination, "manifests", repair=True)
     assert (comparison.action, comparison.tree) == ("failed", ())
-    assert f"The source doesn't have it either: Cannot read dev.example/app@{FIRST_DIGEST}" in comparison.reason
-    assert comparison.reason.endswith("it isn't there.")
+    assert f"The source does not have it either: Cannot read dev.example/app@{FIRST_DIGEST}" in comparison.reason
+    assert comparison.reason.endswith("it is not there.")
 
 
 @pytest.mark.parametrize(("name", "method"), [("destination", "HEAD"), ("source", "GET")])

@@ -237,9 +237,9 @@ def test_a_head_that_is_refused_is_followed_by_get(server: ScriptedServer, statu
 
 
 def test_the_reason_that_get_has_is_told(server: ScriptedServer) -> None:
-    reason = {"errors": [{"code": "PROJECTPOLICYVIOLATION", "message": "current image isn't scanned"}]}
+    reason = {"errors": [{"code": "PROJECTPOLICYVIOLATION", "message": "current image is not scanned"}]}
     server.expect("HEAD", tag("1"), 412).expect("GET", tag("1"), 412, reason)
-    with pytest.raises(UnexpectedAnswer, match="PROJECTPOLICYVIOLATION: current image isn't scanned"):
+    with pytest.raises(UnexpectedAnswer, match="PROJECTPOLICYVIOLATION: current image is not scanned"):
         registry(server).head_manifest("a", "1")
 
 

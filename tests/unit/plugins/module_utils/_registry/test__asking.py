@@ -105,7 +105,7 @@ def test_a_host_is_asked_once_whether_it_is_a_registry() -> None:
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             found = [pool.submit(client.head_manifest, "a", str(number)) for number in range(8)]
             reasons = {str(one.exception()) for one in found}
-        assert all("doesn't answer as a registry: to GET /v2/" in reason for reason in reasons)
+        assert all("does not answer as a registry: to GET /v2/" in reason for reason in reasons)
         assert server.seen().count("GET /v2/") == 1
     finally:
         server.close()

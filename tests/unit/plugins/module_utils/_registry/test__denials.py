@@ -138,7 +138,7 @@ def test_who_is_not_logged_in_or_only_reads_is_told(
     server: ScriptedServer, connect: t.Callable[..., Registry], credential: Credential
 ) -> None:
     insufficient(server, credential)
-    with pytest.raises(AccessDenied, match="isn't granted repository:a/b:pull"):
+    with pytest.raises(AccessDenied, match="is not granted repository:a/b:pull"):
         if connect is registry:
             registry(server, writing=False, credential=credential).head_manifest("a/b", "1")
         else:
@@ -164,7 +164,9 @@ def test_what_the_token_server_does_not_grant_is_never_taken_for_absence(
     scope = "pull%2Cpush" if connect is registry else "pull"
     server.expect("HEAD", ONE, 401, headers=challenge)
     server.expect("GET", f"/token?scope=repository%3Aa%2Fb%3A{scope}&account=ci", 403, DENIED)
-    with pytest.raises(AccessDenied, match=r"Cannot look for .*a/b:1: the token server doesn't grant .*Check username"):
+    with pytest.raises(
+        AccessDenied, match=r"Cannot look for .*a/b:1: the token server does not grant .*Check username"
+    ):
         connect(server, credential=LOGIN).head_manifest("a/b", "1")
 
 

@@ -177,7 +177,7 @@ def test_get_manifest_accepts_the_type_of_the_descriptor_and_says_why_it_cannot_
     content = encoded({"mediaType": media_type, "blobs": []})
     digest = compute_digest(content)
     server.expect("GET", f"/v2/a/b/manifests/{digest}", 200, content, described(content, media_type))
-    with pytest.raises(ForeignType, match="isn't a manifest type that can be pushed"):
+    with pytest.raises(ForeignType, match="is not a manifest type that can be pushed"):
         registry(server).get_manifest("a/b", digest, media_type)
     assert server.requests[0].header("Accept") == f"{ACCEPT}, {media_type}"
 

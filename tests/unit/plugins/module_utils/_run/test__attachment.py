@@ -164,7 +164,7 @@ def test_no_tag_is_written_with_a_lease_that_has_run_out(
     now += _attachment.LEASE_SECONDS
     bond.check()
     now += 1
-    with pytest.raises(Detached, match="hasn't been heard of for 15 seconds"):
+    with pytest.raises(Detached, match="has not been heard of for 15 seconds"):
         bond.check()
     bond.close()
 
@@ -287,3 +287,18 @@ def test_in_place_nothing_fails_where_nobody_takes_the_state(monkeypatch: pytest
     time.sleep(0.2)
     bond.close()
     assert len(told) == 1
+
+
+def test_a_task_ends_where_nobody_reads_its_last_words(tmp_path: pathlib.Path) -> None:
+    code = ENDLESS.replace("say=print", 'say=lambda text: print(text + "x" * 1_000_000)').replace(
+        "from ansible_collections.imageops.registry.plugins.module_utils._run._progress",
+        "from ansible_collections.imageops.registry.plugins.module_utils._run import _attachment\n"
+        "_attachment._LAST_WORDS_SECONDS = 0.1\n"
+        "from ansible_collections.imageops.registry.plugins.module_utils._run._progress",
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", code, str(tmp_path / "bond"), "show"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None and process.stdout.readline() == "open\n"
+        (tmp_path / "bond" / "lease").unlink()
+        assert process.wait(timeout=60) == 1
