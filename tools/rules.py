@@ -33,6 +33,9 @@ WITHOUT_HEADER = {"LICENSE", "LICENSES/GPL-3.0-or-later.txt", "CHANGELOG.md", "c
 WITHOUT_HEADER |= {".github/pull_request_template.md"}
 WITH_HEADER = {".py", ".yml", ".yaml", ".toml", ".sh", ".j2", ".md", ".rst", ".cfg", ".txt", ".mk"}
 
+PAGES = {"DOCUMENTATION", "EXAMPLES", "RETURN"}
+CONTRACTION = re.compile(r"\b(?:[A-Za-z]+n't|(?:it|that|there|what|who)'s|(?:you|they|we)'re)\b", re.IGNORECASE)
+
 # What the package has: files, and directories with all that is in them.
 PACKAGED = {"CHANGELOG.md", "LICENSE", "README.md", "execution-environment.yml", "tests/config.yml"}
 PACKAGED |= {"changelogs", "docs", "meta", "playbooks", "plugins", "roles"}
@@ -91,6 +94,25 @@ def unreasoned() -> Iterator[str]:
             for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
                 if SUPPRESSED.search(line):
                     yield f"{path.relative_to(ROOT)}:{number}: say behind '# type: ignore[CODE]' why: '  # REASON'"
+
+
+def contracted() -> Iterator[str]:
+    """Messages say "is not" where guides may say "isn't"."""
+    for path in sorted((ROOT / "plugins").glob("**/*.py")):
+        if path.parent.name == "doc_fragments":
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        texts = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+        docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        pages = {
+            id(node.value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assign)
+            and {target.id for target in node.targets if isinstance(target, ast.Name)} & PAGES
+        }
+        for node in texts:
+            if id(node) not in docstrings | pages and CONTRACTION.search(str(node.value)):
+                yield f"{path.relative_to(ROOT)}:{node.lineno}: write out the contraction: a message has none"
 
 
 def documentation(path: Path, part: str = "DOCUMENTATION") -> dict[str, object]:
@@ -207,7 +229,7 @@ def package() -> Iterator[str]:
 
 def problems() -> Iterator[str]:
     """A line for everything that is against a rule."""
-    for rule in (headers, long_lines, unreasoned, rooms, version, stale, unreadable, package):
+    for rule in (headers, long_lines, unreasoned, contracted, rooms, version, stale, unreadable, package):
         yield from rule()
     yield from broken_links(ROOT, files())
 
