@@ -104,7 +104,7 @@ def gone(*, pending: bool = False) -> Judge:
         check(item.get("deletion_pending") == (True if pending else None), f"the item is {item}")
         name = item.get("tag") or item["digest"]
         warnings = str(result.get("warnings") or "")
-        check((name in warnings and "still has it" in warnings) is pending, f"the warnings are {warnings}")
+        check((name in warnings and "not all of it is gone" in warnings) is pending, f"the warnings are {warnings}")
 
     return judge
 

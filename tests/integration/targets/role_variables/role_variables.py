@@ -203,7 +203,7 @@ def values_of_another_kind() -> None:
         ({"promote_immutable_tags": {"v1": True}}, "promote_immutable_tags must be a list"),
         ({"promote_immutable_tags": "v[0-9]{1,3}"}, "promote_immutable_tags must be a list of regular expressions"),
         ({"promote_source": "dev.example"}, "promote_source is text"),
-        ({"promote_destination": {**NO_REGISTRY, "user": "x"}}, "promote_destination holds user"),
+        ({"promote_destination": {**NO_REGISTRY, "user": "x"}}, "promote_destination has the key user"),
         (
             {"promote_source": {**NO_REGISTRY, "token": "{{ lookup('env', 'NOT_SET') }}"}},
             "promote_source.token: it is empty text",
