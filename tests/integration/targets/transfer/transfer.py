@@ -148,7 +148,10 @@ def mistakes() -> None:
     playbook(TRANSFER, {}, expected=2, noise=True).of("Fail without the needed variables")
     given = variables("wrong", [{"repository": "transfer/nowhere", "tag": "1.0"}])
     done = playbook(TRANSFER, given, expected=2, noise=True)
-    check("transfer/nowhere:1.0 is not at the source" in done.of("Export what is missing in the archive")["msg"], done.output)
+    check(
+        "transfer/nowhere:1.0 is not at the source" in done.of("Export what is missing in the archive")["msg"],
+        done.output,
+    )
     result = result_of(done)
     check(result["exported"]["images"][0]["action"] == "missing" and not result["changed"], f"{result}")
 
