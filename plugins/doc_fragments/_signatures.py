@@ -76,4 +76,7 @@ options:
         default: false
 requirements:
   - cryptography 37.0.0 or newer, for O(signatures)
+seealso:
+  - ref: ansible_collections.imageops.registry.docsite.verify_signatures
+    description: How to promote only images that a trusted key has signed.
 """

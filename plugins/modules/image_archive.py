@@ -158,8 +158,6 @@ options:
     default: fail
 seealso:
   - module: imageops.registry.image_copy
-  - ref: ansible_collections.imageops.registry.docsite.verify_signatures
-    description: How to promote only images that a trusted key has signed.
   - ref: ansible_collections.imageops.registry.docsite.air_gap
     description: How to bring images to a registry without a connection to the source.
 """

@@ -140,10 +140,6 @@ seealso:
   - module: imageops.registry.image_diff_info
   - ref: ansible_collections.imageops.registry.docsite.plan_approve
     description: How to compare in one job, approve, and promote exactly that in another.
-  - ref: ansible_collections.imageops.registry.docsite.gates
-    description: How to promote only images that meet your conditions.
-  - ref: ansible_collections.imageops.registry.docsite.verify_signatures
-    description: How to promote only images that a trusted key has signed.
   - ref: ansible_collections.imageops.registry.docsite.guide_records
     description: What a record contains, key by key, and when it is written.
   - ref: ansible_collections.imageops.registry.docsite.reliability

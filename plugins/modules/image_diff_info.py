@@ -54,10 +54,6 @@ seealso:
   - module: imageops.registry.tag
   - ref: ansible_collections.imageops.registry.docsite.plan_approve
     description: How to compare in one job, approve, and promote exactly that in another.
-  - ref: ansible_collections.imageops.registry.docsite.gates
-    description: How to promote only images that meet your conditions.
-  - ref: ansible_collections.imageops.registry.docsite.verify_signatures
-    description: How to promote only images that a trusted key has signed.
   - ref: ansible_collections.imageops.registry.docsite.reliability
     description: What happens when requests, registries or runs fail.
 """

@@ -29,8 +29,6 @@ options:
 seealso:
   - module: imageops.registry.referrer_info
   - module: imageops.registry.image_copy
-  - ref: ansible_collections.imageops.registry.docsite.verify_signatures
-    description: How to promote only images that a trusted key has signed.
 """
 
 EXAMPLES = r"""

@@ -40,8 +40,8 @@ from .._model._manifest import (
 )
 from .._model._reference import check_repository
 from .._run._counters import Counters
-from ._contents import Contents
 from ._index import LAYOUT, LayoutIndex, check_layout
+from ._manifests import LayoutManifests
 from ._names import REF_NAME, name_of, read_names
 from ._store import INDEX_FILE, LAYOUT_FILE, Store
 
@@ -88,7 +88,7 @@ class Layout:
         self._lock = threading.RLock()
         self._broken: set[str] = set()
         self._index = self._read_index()
-        self._contents = Contents(store, self._index, writing=writing, verify=verify)
+        self._manifests = LayoutManifests(store, self._index, writing=writing, verify=verify)
 
     def _read_index(self) -> LayoutIndex:
         layout = self._store.read(LAYOUT_FILE, MAXIMUM_SIZE)
@@ -121,12 +121,12 @@ class Layout:
     @property
     def changed(self) -> bool:
         """Whether there is something to commit: other entries, or the rest of what wasn't whole."""
-        return self._index.changed or any(self._contents.is_whole(digest) for digest in self._broken)
+        return self._index.changed or any(self._manifests.is_whole(digest) for digest in self._broken)
 
     def keep(self, repository: str, digest: str) -> None:
         """Give an image a name by its digest: one without tags would be lost among the blobs."""
         with self._lock:
-            found = self._contents.find(digest)
+            found = self._manifests.find(digest)
             if found is not None:
                 self._index.tag(self._names.get((repository, digest)) or name_of(repository, digest), found)
 
@@ -140,7 +140,7 @@ class Layout:
 
     def images(self) -> list[Descriptor]:
         """The entries that are images of their own: nothing that belongs to another one."""
-        return self._contents.images()
+        return self._manifests.images()
 
     # Manifests --------------------------------------------------------------------------------------------------------
 
@@ -151,10 +151,10 @@ class Layout:
     def head_manifest(self, repository: str, reference: str, purpose: Purpose = Purpose.REPORT) -> Descriptor | None:
         """For a writer, what isn't whole isn't there."""
         with self._lock:
-            found = self._contents.find(reference) if is_digest(reference) else self._named(repository, reference)
+            found = self._manifests.find(reference) if is_digest(reference) else self._named(repository, reference)
         if found is None:
             return None
-        if self._writing and not self._contents.is_whole(found.digest):
+        if self._writing and not self._manifests.is_whole(found.digest):
             self._broken.add(found.digest)
             return None
         return Descriptor(found.media_type, found.digest, found.size)
@@ -165,28 +165,28 @@ class Layout:
         if self._writing and self.head_manifest(repository, reference) is None:
             raise NotFound("it is not there").within(what)
         if is_digest(reference):
-            return self._contents.manifest(reference, what, media_type)
+            return self._manifests.manifest(reference, what, media_type)
         with self._lock:
             found = self._named(repository, reference)
         if found is None:
             raise NotFound("it is not there").within(what)
-        return self._contents.read(found, what, media_type)
+        return self._manifests.read(found, what, media_type)
 
     def put_manifest(self, repository: str, reference: str, manifest: Manifest, last_look: LastLook = no_look) -> bool:
         """The manifest is a referrer of its subject from then on."""
         what = f"write {self._shown(repository, reference)}"
-        missing = self._contents.missing_of(manifest)
+        missing = self._manifests.missing_of(manifest)
         if missing:
             raise ReferencesMissing(
                 f"the layout is missing what the manifest refers to: {', '.join(missing[:5])}", digests=missing
             ).within(what)
         with doing(what):
-            if self._contents.readable(manifest.digest) is None:
+            if self._manifests.readable(manifest.digest) is None:
                 self._store.add(manifest.digest, manifest.size, [manifest.content])
-                self._contents.note_verified(manifest.digest)
+                self._manifests.note_verified(manifest.digest)
         last_look()
         with self._lock:
-            self._contents.take_in(manifest)
+            self._manifests.take_in(manifest)
             artifact_type = _artifact_type(manifest)
             if not is_digest(reference):
                 self._index.tag(self._name(repository, reference), manifest.descriptor, artifact_type)
@@ -201,11 +201,11 @@ class Layout:
         index: what that refers to can't be known.
         """
         with self._lock:
-            listed = self._contents.referrers_of(digest)
+            listed = self._manifests.referrers_of(digest)
             for descriptor in self._tagged_referrers(repository, digest):
                 listed.setdefault(descriptor.digest, descriptor)
         if self._writing:
-            broken = {found for found in listed if not self._contents.is_whole(found)}
+            broken = {found for found in listed if not self._manifests.is_whole(found)}
             self._broken |= broken
             listed = {found: entry for found, entry in listed.items() if found not in broken}
         return Referrers(tuple(sorted(listed.values(), key=lambda entry: entry.digest)), API)
@@ -231,7 +231,7 @@ class Layout:
     def head_blob(self, repository: str, digest: str, purpose: Purpose = Purpose.REPORT) -> int | None:
         """With ``verify``, what is damaged isn't there."""
         size = self._store.size(digest)
-        return None if size is None or not self._contents.is_right(digest) else size
+        return None if size is None or not self._manifests.is_right(digest) else size
 
     def get_blob(self, repository: str, digest: str, offset: int = 0) -> tuple[t.Iterator[bytes], int]:
         """From ``offset`` on, always."""
@@ -253,7 +253,7 @@ class Layout:
         pieces = [body] if isinstance(body, bytes) else body
         with doing(f"write blob {digest} to {self.name}"):
             self._store.add(digest, len(body), pieces)
-        self._contents.note_verified(digest)
+        self._manifests.note_verified(digest)
 
     def patch_upload(self, session: UploadSession, body: bytes | Body) -> UploadSession:
         """Raises :class:`Unsupported`: its upload form is whole."""
@@ -304,7 +304,7 @@ class Layout:
         found = self._named(repository, referrers_tag(digest)) if repository else None
         if found is None or found.media_type not in INDEX_TYPES or found.digest == digest:
             return []
-        return self._contents.children(found)
+        return self._manifests.children(found)
 
 
 def _artifact_type(manifest: Manifest) -> str:

@@ -169,6 +169,12 @@ def test_a_client_certificate_that_cannot_be_used_is_named(tmp_path: pathlib.Pat
             found(client_cert=certificate, client_key=key)
 
 
+def test_a_client_certificate_without_its_key_says_where_to_name_it(certificates: Certificates) -> None:
+    with pytest.raises(LocalFileError, match="it is not PEM, or has no private key in it") as caught:
+        found(client_cert=certificates.client_certificate)
+    assert caught.value.hint.endswith("If it is in another file, name that in client_key")
+
+
 @pytest.mark.parametrize("option", ["ca_path", "client_cert", "client_key"])
 def test_a_file_that_is_missing_is_named_with_its_option(
     tmp_path: pathlib.Path, certificates: Certificates, option: str

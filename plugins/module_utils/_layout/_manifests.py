@@ -31,10 +31,10 @@ _MAXIMUM_DEPTH = 8
 _MAXIMUM_MANIFESTS = 100000
 
 
-class Contents:
+class LayoutManifests:
     """The manifests that the index of a layout leads to. Shared by threads.
 
-    A reader raises what is wrong with one. To a writer, what is damaged isn't there, and is brought anew. With
+    A reader raises what is wrong with one. To a writer, what is damaged isn't there, and is brought again. With
     ``verify``, no blob is taken for what its name says without having been read.
     """
 
@@ -56,7 +56,8 @@ class Contents:
     def images(self) -> list[Descriptor]:
         """The entries that are images of their own: nothing that belongs to another one.
 
-        Those are referrers, what cosign and the tag schema tag, and, in layouts of oras, the images of an index.
+        Referrers belong to another one, what cosign and the tag schema tag, and, in layouts of oras, the images of an
+        index.
         """
         known = self._all()
         tags = {referrers_tag(digest) for digest in known}
@@ -114,7 +115,7 @@ class Contents:
     def referrers_of(self, digest: str) -> dict[str, Descriptor]:
         """What has the digest as its subject, by digest.
 
-        Raises :class:`LocalFileError` where a reader lacks an entry of the index.
+        Raises :class:`LocalFileError` where an entry of the index is missing to a reader.
         """
         with self._lock:
             if self._subjects is None:
@@ -156,7 +157,7 @@ class Contents:
         return True
 
     def _all(self) -> dict[str, Descriptor]:
-        """All manifests that the index leads to, by digest. A writer goes on where one can't be read."""
+        """All manifests that the index leads to, by digest. A writer continues where one can't be read."""
         with self._lock:
             if self._known is None:
                 self._known = {}
