@@ -11,7 +11,7 @@ import copy
 import typing as t
 
 from .._credentials._credential import Credential
-from .._model._errors import AuthenticationFailed, ConnectionFailed, NoToken, RegistryError, TLSFailed
+from .._model._errors import AuthenticationFailed, ConnectionFailed, NoToken, RegistryError, TLSFailed, TokenRefused
 from ._token_fetch import TOKEN_OPERATION
 
 _LOST_IN_A_ROW = 8
@@ -88,14 +88,15 @@ class GivenUp:
     def _for_all(self, error: RegistryError) -> RegistryError:
         """What was met at one image, said of the registry as a whole: the other images end with it unasked."""
         found = copy.copy(error)
-        if isinstance(error, (AuthenticationFailed, NoToken)) or error.operation == TOKEN_OPERATION:
+        of_token_server = isinstance(error, (TokenRefused, NoToken)) or error.operation == TOKEN_OPERATION
+        if of_token_server or isinstance(error, AuthenticationFailed):
             found.operation = f"log in to {self._registry}"
         elif isinstance(error, (ConnectionFailed, TLSFailed)):
             found.operation = f"reach {self._registry}"
         else:
             found.operation = f"continue with {self._registry}"
-        if not found.operation.startswith("log in") or error.url.startswith(f"{self._base}/v2/"):
-            # The URL of a token server stays; that of an image would be a foreign one to all others.
+        if not of_token_server:
+            # The URL of an image would be a foreign one to all others.
             found.method, found.url = "", self._base
         return found
 

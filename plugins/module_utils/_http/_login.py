@@ -180,11 +180,10 @@ class Login:
         basic = self._authenticator.scheme != "bearer"
         if credential.token or (basic and not self._is_accepted(credential, request)):
             return _not_accepted(response, credential)
-        who = "anonymous access" if credential.is_anonymous else "the account"
-        if credential.source:
-            who += f" of {credential.source}"
+        account = f"the account of {credential.source}" if credential.source else "the account"
+        lacks = "access without a login does not include" if credential.is_anonymous else f"{account} is not granted"
         return AccessDenied(
-            f"{who} is not granted {self._wanted(request)}",
+            f"{lacks} {self._wanted(request)}",
             hint=credential.hint(LOG_IN)
             if credential.is_anonymous
             else credential._replace(advice=_CHECK_RIGHTS).hint(""),

@@ -14,7 +14,7 @@ import typing as t
 import urllib.parse
 
 from .._credentials._credential import Credential
-from .._model._errors import AuthenticationFailed, NotGranted, NoToken, ProtocolViolation, RateLimited
+from .._model._errors import NotGranted, NoToken, ProtocolViolation, RateLimited, TokenRefused
 from ._realms import Realms, host_of
 from ._scopes import NOTHING, Scopes
 from ._tokens import Token
@@ -98,7 +98,7 @@ class TokenServer:
     def issue(self, credential: Credential, scopes: Scopes) -> Token:
         """Ask for a token. Nothing but a token server that is trusted gets a secret.
 
-        Raises :class:`AuthenticationFailed` where it doesn't accept the credential, :class:`NotGranted` where it denies
+        Raises :class:`TokenRefused` where it doesn't accept the credential, :class:`NotGranted` where it denies
         these scopes, :class:`NoToken` and :class:`RateLimited` where it gives none to anybody now, and
         :class:`ProtocolViolation`.
         """
@@ -155,7 +155,7 @@ def _check_answer(server: _Server, answer: Answer, credential: Credential, scope
             f"the token server does not grant {scopes} to {credential}", hint=credential.hint(check), **facts
         )
     if answer.status in (400, 401, 403):
-        raise AuthenticationFailed(f"the token server does not accept {credential}", hint=_CHECK_CREDENTIAL, **facts)
+        raise TokenRefused(f"the token server does not accept {credential}", hint=_CHECK_CREDENTIAL, **facts)
     if answer.status != 200:
         raise NoToken("the token server gave no token", temporary=answer.status >= 500, **facts)
 

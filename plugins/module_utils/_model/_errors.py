@@ -171,6 +171,10 @@ class AuthenticationFailed(RegistryError):
     """The registry, or its token server, doesn't accept the credential (401)."""
 
 
+class TokenRefused(AuthenticationFailed):
+    """The token server doesn't accept the credential. Its URL may be one of the registry's API (Gitea: ``/v2/token``)."""
+
+
 class LoginWanted(AuthenticationFailed):
     """The registry asks for a login, and none was given."""
 

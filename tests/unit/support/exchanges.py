@@ -28,18 +28,18 @@ ASKS_BASIC = {"WWW-Authenticate": 'Basic realm="x"'}
 REPOSITORIES = [Scopes.repository(f"a/{number}", "pull") for number in range(4)]
 
 
-def token_target(*scopes: str, service: str = "svc", account: str = "ci") -> str:
+def token_target(*scopes: str, service: str = "svc", account: str = "ci", path: str = "/token") -> str:
     """The target of a request for a token with these scopes."""
     query = (
         [("service", service)] + [("scope", scope) for scope in scopes] + ([("account", account)] if account else [])
     )
-    return "/token?" + urllib.parse.urlencode(query)
+    return f"{path}?" + urllib.parse.urlencode(query)
 
 
-def asks_bearer(server: ScriptedServer, scope: str = "") -> dict[str, str]:
+def asks_bearer(server: ScriptedServer, scope: str = "", *, path: str = "/token") -> dict[str, str]:
     """The headers of a 401 that names the server itself as token server."""
     more = f',scope="{scope}"' if scope else ""
-    return {"WWW-Authenticate": f'Bearer realm="{server.url}/token",service="svc"{more}'}
+    return {"WWW-Authenticate": f'Bearer realm="{server.url}{path}",service="svc"{more}'}
 
 
 def over_tls(server: ScriptedServer, **options: t.Any) -> Response:

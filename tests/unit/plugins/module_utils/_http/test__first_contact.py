@@ -16,6 +16,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._model._errors i
     ConnectionFailed,
     NotGranted,
     RegistryError,
+    TokenRefused,
 )
 from ansible_collections.imageops.registry.tests.unit.support.documents import LOGIN, Naps, transport
 from ansible_collections.imageops.registry.tests.unit.support.exchanges import (
@@ -144,7 +145,7 @@ def test_a_password_that_the_token_server_refuses_is_tried_once_whatever_the_sco
     gate.wait(10)
     first.join(20)
     others.join(20)
-    assert [type(failure) for failure in failures] == [AuthenticationFailed] * 4
+    assert [type(failure) for failure in failures] == [TokenRefused] * 4
     assert {str(failure) for failure in failures} == {str(failures[0])}
 
 

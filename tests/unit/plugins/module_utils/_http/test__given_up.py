@@ -62,9 +62,10 @@ def test_a_registry_that_was_given_up_is_said_without_the_image_at_which_it_was(
         client.exchange("GET", "/v2/b/manifests/1", NOTHING)
 
 
-def test_a_token_server_that_refuses_the_password_is_asked_once(server: ScriptedServer) -> None:
-    server.expect("GET", "/1", 401, headers=asks_bearer(server))
-    server.expect("GET", token_target("repository:a/b:pull"), 401, PASSWORD)
+@pytest.mark.parametrize("path", ["/token", "/v2/token"])
+def test_a_token_server_that_refuses_the_password_is_asked_once(server: ScriptedServer, path: str) -> None:
+    server.expect("GET", "/1", 401, headers=asks_bearer(server, path=path))
+    server.expect("GET", token_target("repository:a/b:pull", path=path), 401, PASSWORD)
     client = transport(server.host, credential=LOGIN)
     for _number in range(2):
         with pytest.raises(
@@ -72,6 +73,7 @@ def test_a_token_server_that_refuses_the_password_is_asked_once(server: Scripted
         ) as caught:
             client.exchange("GET", "/1", PULL)
         assert PASSWORD not in f"{caught.value} {caught.value.facts()}"
+        assert (caught.value.method, caught.value.url) == ("GET", server.url + path)
 
 
 def test_a_registry_that_stays_silent_is_given_up(server: ScriptedServer) -> None:
