@@ -5,35 +5,58 @@
 # Build with Go what is optional: the registries distribution 3 (deletes tags) and olareg (referrers API), and the client oras.
 # Usage: install-optional.sh [DIRECTORY]
 #        install-optional.sh signing [DIRECTORY]     the clients cosign and notation, which takes about ten minutes
+#        install-optional.sh gitea [DIRECTORY]       the registry Gitea, which takes about five minutes
+#        install-optional.sh pulp [DIRECTORY]        the registry Pulp, with Python 3.11 or newer, and no Go
 
 set -eu
 
-signing=
-if [ "${1:-}" = signing ]; then
-    signing=1
+what=
+case "${1:-}" in signing | gitea | pulp)
+    what=$1
     shift
-fi
+    ;;
+esac
+here=$(cd "$(dirname "$0")" && pwd)
 directory=${1:-${REGISTRIES_OPTIONAL:-${XDG_CACHE_HOME:-$HOME/.cache}/imageops-registries}}
+
+mkdir -p "$directory"
+directory=$(cd "$directory" && pwd)
+if [ "$what" = pulp ]; then
+    python3 -m venv --clear "$directory/pulp"
+    "$directory/pulp/bin/pip" install --quiet --disable-pip-version-check -r "$here/pulp.txt"
+    echo "installed $(grep -v '^#' "$here/pulp.txt" | tr '\n' ' ')in $directory/pulp"
+    exit
+fi
 
 command -v go >/dev/null || { echo "install-optional.sh: Go is needed to build the optional registries." >&2; exit 2; }
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# build NAME MODULE VERSION PACKAGE
+# build NAME MODULE VERSION PACKAGE [LINES OF go.mod] [OPTION]
 build() {
     mkdir "$work/$1"
     # A module of our own instead of `go install`: that also wants the list of all versions, which some proxies
     # do not serve.
-    printf 'module optional\n\nrequire %s %s\n' "$2" "$3" >"$work/$1/go.mod"
-    (cd "$work/$1" && go build -mod=mod -buildvcs=false -trimpath -ldflags='-s -w' -o "$directory/$1.new" "$4") \
+    printf 'module optional\n\nrequire %s %s\n%s\n' "$2" "$3" "${5:-}" >"$work/$1/go.mod"
+    (cd "$work/$1" && go build ${6:+"$6"} -mod=mod -buildvcs=false -trimpath -ldflags='-s -w' -o "$directory/$1.new" "$4") \
         2>"$work/log" || { cat "$work/log" >&2; exit 2; }
     mv "$directory/$1.new" "$directory/$1"
 }
 
-mkdir -p "$directory"
-directory=$(cd "$directory" && pwd)
-if [ "$signing" ]; then
+if [ "$what" = gitea ]; then
+    # What its own go.mod replaces must be replaced here, too; and with its line go, fewer modules are loaded.
+    sources=$(cd "$work" && go mod download -json code.gitea.io/gitea@v1.26.0 | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
+    lines=$(sed -n '/^replace /p; /^go /p' "$sources/go.mod")
+    build gitea code.gitea.io/gitea v1.26.0 code.gitea.io/gitea "$lines" -tags=sqlite,sqlite_unlock_notify
+    rm -rf "$directory/gitea-files"
+    mkdir "$directory/gitea-files"
+    cp -r "$sources/options" "$sources/templates" "$sources/public" "$directory/gitea-files"
+    chmod -R u+w "$directory/gitea-files"
+    echo "installed gitea v1.26.0 in $directory"
+    exit
+fi
+if [ "$what" = signing ]; then
     build notation github.com/notaryproject/notation v1.3.2 github.com/notaryproject/notation/cmd/notation
     # With `go install`: a module of our own would load the whole graph of modules, of which proxies don't serve all.
     GOBIN="$work" go install github.com/sigstore/cosign/v3/cmd/cosign@v3.0.2 2>"$work/log" || { cat "$work/log" >&2; exit 2; }

@@ -122,7 +122,7 @@ def verify_tags(
         if found != outcome.digest:
             raise Conflict(
                 f"it was moved to {outcome.digest}, and serves {found or 'nothing'}",
-                hint="Another client moved it meanwhile; compare again",
+                hint=_why_not(outcome, outcomes),
             ).within(f"tag {registry.name}/{outcome.repository}:{outcome.tag}")
 
     moved = [outcome for outcome in outcomes if outcome.action != EXISTS]
@@ -231,6 +231,16 @@ def _move(registry: End, item: TagItem, check: bool, before_write: BeforeWrite) 
                 raise _as_immutable(error, watch.outcome) from error
             raise
     return watch.outcome
+
+
+def _why_not(moved: TagOutcome, outcomes: t.Iterable[TagOutcome]) -> str:
+    """The advice for a tag that serves another digest than the one that it was moved to."""
+    for other in outcomes:
+        alike = other.tag != moved.tag and other.tag.lower() == moved.tag.lower()
+        if alike and other.repository == moved.repository:
+            # Gitea: its tags are in lower case, whatever is pushed.
+            return f"The registry may take it and {other.tag} for the same tag, since only upper and lower case differ"
+    return "Another client moved it meanwhile; compare again"
 
 
 def _put(registry: End, item: TagItem, manifest: Manifest, last_look: LastLook) -> None:

@@ -172,7 +172,7 @@ class AuthenticationFailed(RegistryError):
 
 
 class TokenRefused(AuthenticationFailed):
-    """The token server doesn't accept the credential. Its URL may be one of the registry's API (Gitea: ``/v2/token``)."""
+    """The token server doesn't accept the credential. It may be a path of the registry's API (Gitea: ``/v2/token``)."""
 
 
 class LoginWanted(AuthenticationFailed):

@@ -313,7 +313,9 @@ def helpers(cases: Cases) -> None:
     cases.works("a helper for all registries, an identity token", anonymous(TOKEN), **full, **store)
     cases.works("a helper for one registry, an identity token", anonymous(TOKEN), **full, **one_file)
     cases.fails("a helper that has none", anonymous(BASIC), "asks for a login", **empty, **store)
-    cases.fails("a helper for one registry that has none", anonymous(TOKEN), "access without a login", **empty, **one_file)
+    cases.fails(
+        "a helper for one registry that has none", anonymous(TOKEN), "access without a login", **empty, **one_file
+    )
     cases.fails("a helper that fails", anonymous(BASIC), program, "status 1: the keychain is locked", **locked, **store)
     cases.fails("a helper with another answer", anonymous(BASIC), program, "without a valid credential", **bad, **store)
     cases.fails(

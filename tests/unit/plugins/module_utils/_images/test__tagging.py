@@ -340,6 +340,24 @@ def test_where_head_says_what_a_tag_served_before_get_decides(registry: FakeRegi
     assert all(f"and serves {old if served else 'nothing'}" in problem for problem in problems)
 
 
+@pytest.mark.parametrize(
+    ("other", "advice"),
+    [
+        (("a", "Stable"), "Stable for the same tag"),
+        (("b", "Stable"), "Another client"),
+        (("a", "next"), "Another client"),
+    ],
+)
+def test_two_tags_that_a_registry_takes_for_one_are_named(
+    registry: FakeRegistry, old: str, other: tuple[str, str], advice: str
+) -> None:
+    registry.manifests["b", NEW_DIGEST] = registry.manifests["a", old]
+    moved = [move(registry, TagItem(*place, NEW_DIGEST, content=NEW)) for place in (other, ("a", "stable"))]
+    registry.manifests["a", "stable"] = registry.manifests["a", old]
+    ((_outcome, problem),) = verify_tags(registry.client, moved)
+    assert advice in str(problem)
+
+
 def test_a_tag_that_was_left_alone_needs_no_second_look(registry: FakeRegistry, old: str) -> None:
     outcome = move(registry, TagItem("a", "1", old))
     registry.calls.clear()

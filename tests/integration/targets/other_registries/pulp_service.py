@@ -1,0 +1,106 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A Pulp with its database, as the guide to registries sets it up. All of it is gone at the end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+from runs import Failed, Plain
+from services import Commands, Service, answers, fresh_directory, page_file, started
+
+from processes import free_port
+
+ACCOUNT, PASSWORD = "admin", "of Pulp, for a test"
+KEYS = (
+    "openssl ecparam -genkey -name prime256v1 -noout -out token.pem",
+    "openssl ec -in token.pem -pubout -out token.pub",
+    "openssl rand -base64 -out database.key 32",
+)
+
+
+def missing(programs: Path) -> str:
+    """What has to be installed first, as a command; empty if all is there."""
+    if not os.access(programs / "pulp" / "bin" / "pulpcore-api", os.X_OK):
+        return "tests/registries/install-optional.sh pulp"
+    if not _postgresql() or not shutil.which("redis-server"):
+        return "apt-get install postgresql redis-server"
+    return ""
+
+
+@contextmanager
+def running(programs: Path) -> Iterator[Service]:
+    """Pulp, with the settings of the guide, on free ports."""
+    with fresh_directory("pulp") as directory:
+        ports = {24816: free_port(), 24817: free_port(), 6379: free_port()}
+        settings = page_file("settings.py").replace('"/var/run/postgresql"', repr(str(directory / "postgresql")))
+        for usual, port in ports.items():
+            settings = settings.replace(str(usual), str(port))
+        settings = settings.replace('"NAME": "pulp"', '"NAME": "pulp", "USER": "pulp"')
+        (directory / "settings.py").write_text(settings, encoding="utf-8")
+        commands = Commands(directory, {"PULP_SETTINGS": str(directory / "settings.py")})
+        for command in KEYS:
+            commands.run(command.split())
+        for name in ("media", "tmp"):
+            (directory / name).mkdir()
+        manager = str(programs / "pulp" / "bin" / "pulpcore-manager")
+        with _database(commands), started(commands, ["redis-server", "--port", str(ports[6379]), "--save", ""]):
+            commands.run([manager, "migrate", "--noinput"])
+            commands.run([manager, "reset-admin-password", "--password", PASSWORD])
+            with _pulp(commands, programs / "pulp" / "bin", ports):
+                yield Service(f"localhost:{ports[24817]}", ACCOUNT, PASSWORD)
+
+
+@contextmanager
+def _pulp(commands: Commands, programs: Path, ports: dict[int, int]) -> Iterator[None]:
+    """The three services of Pulp."""
+    with (
+        started(commands, [str(programs / "pulpcore-content"), "--bind", f"127.0.0.1:{ports[24816]}"]),
+        started(commands, [str(programs / "pulpcore-worker")]),
+        started(commands, [str(programs / "pulpcore-api"), "--bind", f"127.0.0.1:{ports[24817]}"]),
+    ):
+        answers(f"http://localhost:{ports[24817]}/v2/", 401)
+        answers(f"http://localhost:{ports[24816]}/pulp/content/", 200)
+        yield
+
+
+@contextmanager
+def _database(commands: Commands) -> Iterator[None]:
+    """PostgreSQL, which doesn't run as root: then as the account of Debian's package."""
+    account = "postgres" if os.geteuid() == 0 else None
+    data = commands.directory / "postgresql"
+    data.mkdir()
+    if account:
+        shutil.chown(data, account, account)
+    initdb, postgres = (str(Path(_postgresql()) / name) for name in ("initdb", "postgres"))
+    commands.run([initdb, "-D", str(data), "-U", "pulp", "-A", "trust", "-N"], account)
+    with started(commands, [postgres, "-D", str(data), "-k", str(data), "-c", "listen_addresses="], account):
+        commands.repeat([str(Path(_postgresql()) / "createdb"), "-h", str(data), "-U", "pulp", "pulp"], account)
+        yield
+
+
+def _postgresql() -> str:
+    """The directory with the programs of PostgreSQL, empty if it isn't installed."""
+    found: Sequence[Path] = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return str(found[-1].parent) if found else ""
+
+
+def clean_up(service: Service) -> int:
+    """Have Pulp remove at once what it calls orphans. Returns how much of its content that was."""
+    base, login = f"http://{service.address}", (service.username, service.password)
+    asked = requests.post(
+        f"{base}/pulp/api/v3/orphans/cleanup/", json={"orphan_protection_time": 0}, auth=login, timeout=60
+    )
+    asked.raise_for_status()
+    task: Plain = {"state": "waiting"}
+    while task["state"] in ("waiting", "running"):
+        task = requests.get(base + asked.json()["task"], auth=login, timeout=60).json()
+    if task["state"] != "completed":
+        raise Failed(f"Pulp: {task}")
+    return int(sum(entry["total"] for entry in task["progress_reports"] if "Content" in entry["message"]))
