@@ -33,7 +33,7 @@ LAYER_MIB = 512
 """How large the layer is that the target memory copies, unless LAYER_MIB is set."""
 REGISTRIES = "tests/integration/registries.txt"
 ONE_RELEASE = "tests/integration/one-release.txt"
-RELEASES = ("oldest", "newest", "newest, second stream")
+RELEASES = ("oldest", "oldest, second stream", "newest", "newest, second stream")
 ALLOWED_WARNINGS = "tests/integration/allowed-warnings.txt"
 WARNING = re.compile(r"^\s*\[(?:WARNING|DEPRECATION WARNING)\]|^Traceback \(most recent call last\)")
 
@@ -53,7 +53,7 @@ class Stream(NamedTuple):
 
 
 def streams(cores: Sequence[Environment], named: Sequence[str]) -> list[Stream]:
-    """The targets, all or those named, that run on each ansible-core; on the newest in two streams."""
+    """The targets, all or those named, that run on each ansible-core, which has two streams."""
     directory = COPY / "tests/integration/targets"
     every = sorted(
         path.parent.name for path in directory.glob("*/aliases") if "hidden" not in path.read_text().splitlines()
@@ -65,12 +65,12 @@ def streams(cores: Sequence[Environment], named: Sequence[str]) -> list[Stream]:
     if set(only.values()) - set(RELEASES):
         raise Failed(f"In {ONE_RELEASE}, a release is one of: {', '.join(RELEASES)}.")
     first = [Stream(core.name, core, []) for core in cores]
-    second = Stream(f"{cores[-1].name}-second", cores[-1], [])
-    places = dict(zip(RELEASES, (first[:1], first[-1:], [second])))
+    second = [Stream(f"{core.name}-second", core, []) for core in cores]
+    places = dict(zip(RELEASES, (first[:1], second[:1], first[-1:], second[-1:])))
     for name in named or every:
         for stream in places.get(only.get(name, ""), first):
             stream.targets.append(name)
-    return [stream for stream in (*first, second) if stream.targets]
+    return [stream for stream in (*first, *second) if stream.targets]
 
 
 def build_optional() -> None:
