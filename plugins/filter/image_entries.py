@@ -15,10 +15,15 @@ from ..module_utils._promotion import _entries
 
 
 def image_entries(
-    references: t.Any, prefix: t.Any = "", registries: t.Any = None, registry: t.Any = ""
+    references: t.Any,
+    prefix: t.Any = "",
+    registries: t.Any = None,
+    registry: t.Any = "",
+    expected_registry: t.Any = "",
 ) -> list[dict[str, t.Any]]:
     """The references as entries, each target once."""
-    for name, value in (("prefix", prefix), ("registry", registry)):
+    texts = {"prefix": prefix, "registry": registry, "expected_registry": expected_registry}
+    for name, value in texts.items():
         if not isinstance(value, str):
             raise AnsibleFilterError(f"The filter imageops.registry.image_entries takes {name} as text.")
     if registries is not None and not isinstance(registries, Mapping):
@@ -27,9 +32,10 @@ def image_entries(
             "{'docker.io': 'mirror/hub'}."
         )
     try:
-        return _entries.image_entries(references, prefix=prefix, registries=registries, registry=registry)
+        return _entries.image_entries(references, registries=registries, **texts)
     except RegistryError as error:
-        raise AnsibleFilterError(f"The filter imageops.registry.image_entries cannot be applied: {error}") from error
+        # Ansible would show the cause once more.
+        raise AnsibleFilterError(f"The filter imageops.registry.image_entries cannot be applied: {error}") from None
 
 
 class FilterModule:

@@ -35,11 +35,11 @@ options:
     default: present
   repository:
     description:
-      - The repository of the tag.
+      - The repository of the tag. Required unless O(tags) is given.
     type: str
   tag:
     description:
-      - The tag.
+      - The tag. Required unless O(tags) is given.
     type: raw
   digest:
     description:
@@ -53,7 +53,8 @@ options:
     type: str
   content_base64:
     description:
-      - The manifest in base64. If it isn't given, the module reads it from the repository.
+      - The manifest of O(digest) in base64, if you have it already. If it isn't given, the module reads it from the repository, with one
+        request more.
     type: str
   tags:
     description:
@@ -281,7 +282,7 @@ import typing as t
 
 from ..module_utils._blobs._deletion import is_change, outcome_as_plain, unseen
 from ..module_utils._images._tag_diff import describe_tags, tag_diff
-from ..module_utils._images._tagging import TagItem, move_tags, verify_tags
+from ..module_utils._images._tagging import TagItem, alike, move_tags, verify_tags
 from ..module_utils._images._untagging import delete_tags
 from ..module_utils._model._digest import check_digest
 from ..module_utils._model._errors import InvalidInput, at_entry
@@ -298,7 +299,8 @@ def tag_item(entry: dict[str, t.Any], params: dict[str, t.Any]) -> TagItem:
     repository, tag = check_repository(entry["repository"], own_place(params)), check_tag(entry["tag"])
     if params["state"] == "present" and not entry["digest"]:
         raise InvalidInput(
-            f"no digest is given for {repository}:{tag}", hint="Give the digest to which it is to point, or its content"
+            f"no digest is given for {repository}:{tag}",
+            hint="With state: present, give the digest that it must point to",
         )
     previous = entry["previous_digest"]
     return TagItem(
@@ -352,8 +354,9 @@ def work(task: Task) -> dict[str, t.Any]:
     places = [{"repository": item.repository, "tag": item.tag, "digest": item.digest} for item in items]
     pairs, failures = divided(places, outcomes)
     failures += [failure(error, **place) for place, error in unseen(pairs)]
-    if present and params["verify"] and not task.check_mode:
-        for outcome, problem in verify_tags(registry, [outcome for _place, outcome in pairs]):
+    if present and not task.check_mode:
+        moved = [outcome for _place, outcome in pairs]
+        for outcome, problem in verify_tags(registry, moved if params["verify"] else alike(moved)):
             failures.append(failure(problem, repository=outcome.repository, tag=outcome.tag, digest=outcome.digest))
     done = [outcome_as_plain(outcome) for _place, outcome in pairs]
     pending = [f"tag {entry['repository']}:{entry['tag']}" for entry in done if "deletion_pending" in entry]

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Build with Go what is optional: the registries distribution 3 (deletes tags) and olareg (referrers API), and the client oras.
+# Install what is optional: the registries distribution 3 (deletes tags) and olareg (referrers API), and the client oras, which
+# Go builds.
 # Usage: install-optional.sh [DIRECTORY]
 #        install-optional.sh signing [DIRECTORY]     the clients cosign and notation, which takes about ten minutes
-#        install-optional.sh gitea [DIRECTORY]       the registry Gitea, which takes about five minutes
+#        install-optional.sh gitea [DIRECTORY]       the registry Gitea, with a C compiler, which takes about five minutes
 #        install-optional.sh pulp [DIRECTORY]        the registry Pulp, with Python 3.11 or newer, and no Go
 
 set -eu
@@ -22,6 +23,8 @@ directory=${1:-${REGISTRIES_OPTIONAL:-${XDG_CACHE_HOME:-$HOME/.cache}/imageops-r
 mkdir -p "$directory"
 directory=$(cd "$directory" && pwd)
 if [ "$what" = pulp ]; then
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+        { echo "install-optional.sh: Pulp needs Python 3.11 or newer, as python3." >&2; exit 2; }
     python3 -m venv --clear "$directory/pulp"
     "$directory/pulp/bin/pip" install --quiet --disable-pip-version-check -r "$here/pulp.txt"
     echo "installed $(grep -v '^#' "$here/pulp.txt" | tr '\n' ' ')in $directory/pulp"

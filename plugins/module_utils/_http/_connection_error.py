@@ -118,8 +118,9 @@ def _handshake_error(
     for cause in causes:
         # Before version 2, urllib3 compares the names itself.
         if isinstance(cause, (ssl.SSLCertVerificationError, urllib3.connection.CertificateError)):
+            why = str(getattr(cause, "verify_message", "") or cause).rstrip(".")
             return TLSFailed(
-                f"the certificate of {where} is not trusted: {getattr(cause, 'verify_message', '') or cause}",
+                f"the certificate of {where} is not trusted: {why}",
                 hint=_how_to_trust(getattr(cause, "verify_code", _OTHER_NAME), handshake.named_by),
                 **facts,
             )

@@ -180,10 +180,12 @@ class Login:
         basic = self._authenticator.scheme != "bearer"
         if credential.token or (basic and not self._is_accepted(credential, request)):
             return _not_accepted(response, credential)
-        account = f"the account of {credential.source}" if credential.source else "the account"
-        lacks = "access without a login does not include" if credential.is_anonymous else f"{account} is not granted"
+        if credential.is_anonymous:
+            refused = "anonymous access does not include"
+        else:
+            refused = f"the account{f' of {credential.source}' if credential.source else ''} is not granted"
         return AccessDenied(
-            f"{lacks} {self._wanted(request)}",
+            f"{refused} {self._wanted(request)}",
             hint=credential.hint(LOG_IN)
             if credential.is_anonymous
             else credential._replace(advice=_CHECK_RIGHTS).hint(""),

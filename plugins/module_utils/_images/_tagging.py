@@ -109,25 +109,71 @@ def move_in_order(
 
 
 def verify_tags(
-    registry: End, outcomes: t.Sequence[TagOutcome], *, distrusts_head: bool = False
+    registry: End,
+    outcomes: t.Sequence[TagOutcome],
+    *,
+    beside: t.Iterable[TagOutcome] = (),
+    distrusts_head: bool = False,
 ) -> list[tuple[TagOutcome, RegistryError]]:
     """Look whether each tag that was moved serves its digest. Returns those of which that isn't sure, and why.
 
-    With ``distrusts_head``, only a GET counts: where the tag was on that digest before, a cache may say so.
+    A tag that wasn't moved, also one of those ``beside``, is looked at only where a registry may take it for one that
+    was. With ``distrusts_head``, only a GET counts: where the tag was on that digest before, a cache may say so.
     """
+    names = _Names([*outcomes, *beside])
 
     def look(outcome: TagOutcome) -> None:
         place = (outcome.repository, outcome.tag)
         found = _got(registry, *place) if distrusts_head else served(registry, *place, outcome.digest)
         if found != outcome.digest:
+            did = "pointed" if outcome.action == EXISTS else "was moved"
             raise Conflict(
-                f"it was moved to {outcome.digest}, and serves {found or 'nothing'}",
-                hint=_why_not(outcome, outcomes),
+                f"it {did} to {outcome.digest}, and serves {found or 'nothing'}",
+                hint=names.advice(*place) or "Another client moved it meanwhile; compare again",
             ).within(f"tag {registry.name}/{outcome.repository}:{outcome.tag}")
 
     moved = [outcome for outcome in outcomes if outcome.action != EXISTS]
-    problems = run_all(look, moved, registry.jobs)
-    return [(outcome, problem) for outcome, problem in zip(moved, problems) if isinstance(problem, RegistryError)]
+    looked_at = [*moved, *names.like(moved)]
+    problems = run_all(look, looked_at, registry.jobs)
+    return [(outcome, problem) for outcome, problem in zip(looked_at, problems) if isinstance(problem, RegistryError)]
+
+
+def alike(outcomes: t.Sequence[TagOutcome]) -> list[TagOutcome]:
+    """Those that differ from another one of their repository, and of another digest, in upper and lower case only."""
+    names = _Names(outcomes)
+    return [outcome for outcome in outcomes if names.advice(outcome.repository, outcome.tag)]
+
+
+def advise_of_case(error: RegistryError, item: TagItem, items: t.Iterable[TagItem]) -> None:
+    """Say in a conflict about a tag that another one of the same task may be what the registry takes for it."""
+    if isinstance(error, Conflict):
+        error.hint = _Names(items).advice(item.repository, item.tag) or error.hint
+
+
+class _Names:
+    """Tags by their names without upper case: registries that don't tell these apart take them for one (Gitea)."""
+
+    def __init__(self, tags: t.Iterable[TagItem | TagOutcome]) -> None:
+        self._by_name: dict[tuple[str, str], list[TagItem | TagOutcome]] = {}
+        for tag in tags:
+            self._by_name.setdefault((tag.repository, tag.tag.lower()), []).append(tag)
+
+    def advice(self, repository: str, tag: str) -> str:
+        """What to do about a tag, of which another one differs in upper and lower case only; empty if none does."""
+        found = self._by_name.get((repository, tag.lower()), [])
+        others = [other.tag for other in found if other.tag != tag]
+        if not others or len({one.digest for one in found}) == 1:
+            return ""
+        return (
+            f"The registry may treat {tag} and {others[0]} as one tag, because they differ only in upper and lower "
+            "case: use one of them"
+        )
+
+    def like(self, moved: t.Iterable[TagOutcome]) -> list[TagOutcome]:
+        """The tags that stay where they are, and that a registry may take for one of these."""
+        names = dict.fromkeys((one.repository, one.tag.lower()) for one in moved)
+        found = [one for name in names for one in self._by_name.get(name, ()) if isinstance(one, TagOutcome)]
+        return [one for one in found if one.action == EXISTS and self.advice(one.repository, one.tag)]
 
 
 class NothingToDo(Exception):
@@ -231,16 +277,6 @@ def _move(registry: End, item: TagItem, check: bool, before_write: BeforeWrite) 
                 raise _as_immutable(error, watch.outcome) from error
             raise
     return watch.outcome
-
-
-def _why_not(moved: TagOutcome, outcomes: t.Iterable[TagOutcome]) -> str:
-    """The advice for a tag that serves another digest than the one that it was moved to."""
-    for other in outcomes:
-        alike = other.tag != moved.tag and other.tag.lower() == moved.tag.lower()
-        if alike and other.repository == moved.repository:
-            # Gitea: its tags are in lower case, whatever is pushed.
-            return f"The registry may take it and {other.tag} for the same tag, since only upper and lower case differ"
-    return "Another client moved it meanwhile; compare again"
 
 
 def _put(registry: End, item: TagItem, manifest: Manifest, last_look: LastLook) -> None:

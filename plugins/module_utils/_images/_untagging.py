@@ -82,7 +82,7 @@ def _delete(
     if not delete_manifest:
         raise NoTagAlone(
             f"the registry cannot delete a tag alone{f' ({refusal.reason})' if refusal else ''}",
-            hint="delete_manifest: true deletes the manifest, and with it all other tags on it",
+            hint="delete_manifest: true deletes the manifest, and with it all other tags that point to it",
             **({} if refusal is None else refusal.answer()),
         ).within(f"delete {registry.name}/{item.repository}:{item.tag}")
     digest = watch.outcome.previous_digest

@@ -92,7 +92,7 @@ def _failures(images: t.Sequence[Plain], promotion: Promotion) -> Plain:
     if not failed:
         return {"failures": failures}
     not_reverted = [tag._asdict() for tag in promotion.outcomes.not_reverted]
-    what = f"{len(failed)} of {len(images)} images were not copied."
+    what = f"{len(failed)} of {len(images)} images {'was' if len(failed) == 1 else 'were'} not copied."
     if promotion.writes_nothing:
         what = "Nothing was written."
     return {

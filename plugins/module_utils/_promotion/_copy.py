@@ -17,7 +17,7 @@ from .._blobs._transfer import RegistrySource
 from .._end._end import End
 from .._images._contents import Depth, verify_pushed
 from .._images._manifest_push import ManifestItem, ManifestOutcome, ManifestPush
-from .._images._tagging import TagItem, TagOutcome, move_in_order, verify_tags
+from .._images._tagging import TagItem, TagOutcome, advise_of_case, move_in_order, verify_tags
 from .._model._errors import RegistryError
 from .._run._parallel import Step, StepGraph
 from .._run._progress import Progress
@@ -181,13 +181,16 @@ class Promotion:
         rules = self._rules
         found = move_in_order(self._destination, sequences, check=rules.check, all_or_nothing=rules.all_or_nothing)
         pairs = [pair for items, outcomes in zip(sequences, found) for pair in zip(items, outcomes)]
+        for item, outcome in pairs:
+            if isinstance(outcome, RegistryError):
+                advise_of_case(outcome, item, itertools.chain(*sequences))
         failed = [
             Failure(item.repository, item.digest, outcome, item.tag)
             for item, outcome in pairs
             if isinstance(outcome, RegistryError)
         ]
         moved = [outcome for _item, outcome in pairs if not isinstance(outcome, RegistryError)]
-        problems = verify_tags(self._destination, [] if self._rules.check else moved)
+        problems = verify_tags(self._destination, [] if rules.check else moved, beside=self._plan.standing_tags)
         failed += [Failure(outcome.repository, outcome.digest, problem, outcome.tag) for outcome, problem in problems]
         return Part(tuple(moved), tuple(failed))
 

@@ -55,21 +55,33 @@ class _Wanted(t.NamedTuple):
 
 
 def image_entries(
-    given: t.Any, *, prefix: str = "", registries: t.Mapping[str, str] | None = None, registry: str = ""
+    given: t.Any,
+    *,
+    prefix: str = "",
+    registries: t.Mapping[str, str] | None = None,
+    registry: str = "",
+    expected_registry: str = "",
 ) -> list[Plain]:
     """The references as entries of ``images``, each target once, in their order.
 
-    Those of ``registry`` only, if it is given. At the destination, their repositories are under ``prefix``, and under
-    that of their registry in ``registries``. Raises :class:`InvalidInput` for what is no reference, for references of
-    several registries that nothing tells apart, and where two different images would become one.
+    Those of ``registry`` only, if it is given; none may name another than ``expected_registry``. At the destination,
+    their repositories are under ``prefix``, and under that of their registry in ``registries``. Raises
+    :class:`InvalidInput` for what is no reference, for references of several registries that nothing tells apart, and
+    where two different images would become one.
     """
-    if registry:
-        check_registry(registry)
-    references = _with_registries(_references(given), registry, names_hub=bool(registries))
+    for name in filter(None, (registry, expected_registry)):
+        check_registry(name)
+    if registry and expected_registry:
+        raise InvalidInput("registry and expected_registry are mutually exclusive")
+    references = _references(given)
+    if expected_registry:
+        references = _expected(references, expected_registry)
+    unnamed = next((reference for reference in references if not reference.registry), None)
+    references = _with_registries(references, registry, names_hub=bool(registries))
     if registry:
         references = _selected(references, registry)
     elif registries is None:
-        _check_one_registry(references)
+        _check_one_registry(references, unnamed)
     _check_prefix(prefix, references)
     wanted: dict[str, _Wanted] = {}
     for reference in references:
@@ -128,6 +140,20 @@ def _of_mapping(entry: t.Mapping[str, t.Any]) -> Reference:
     return on_docker_hub(reference) if is_docker_hub(reference.registry) else reference
 
 
+def _expected(references: list[Reference], registry: str) -> list[Reference]:
+    """All as references of that registry, which those without any are. Refuses those that name another."""
+    found = []
+    for position, reference in enumerate(references):
+        with at_entry("references", position):
+            if reference.registry and not same_registry(reference.registry, registry):
+                raise InvalidInput(
+                    f"{reference} is of {reference.registry}, and {registry} is expected",
+                    hint=f"Name the image as it is on {registry}, or leave the registry out",
+                )
+        found.append(reference._replace(registry=registry))
+    return [on_docker_hub(reference) for reference in found] if is_docker_hub(registry) else found
+
+
 def _with_registries(references: list[Reference], registry: str, *, names_hub: bool) -> list[Reference]:
     """Say of those without a registry where they are.
 
@@ -157,11 +183,13 @@ def _registries(references: t.Iterable[Reference]) -> list[str]:
     return list(dict.fromkeys(reference.registry.lower() for reference in references))
 
 
-def _check_one_registry(references: t.Iterable[Reference]) -> None:
+def _check_one_registry(references: t.Iterable[Reference], unnamed: Reference | None) -> None:
+    """Refuse references of several registries. ``unnamed`` is one that names none, and so is on Docker Hub."""
     found = _registries(references)
     if len(found) > 1:
+        hub = f". {unnamed} names none, which means docker.io" if unnamed else ""
         raise InvalidInput(
-            f"the references are of several registries: {', '.join(found)}",
+            f"the references are of several registries: {', '.join(found)}{hub}",
             hint="Take those of one with registry, or give each a prefix at the destination with registries",
         )
 

@@ -42,6 +42,9 @@ def go_back(destination: End, plan: Plan, outcomes: Outcomes, *, check: bool) ->
         groups = [] if check else one_after_another
         for found in run_all(lambda group: _revert_all(destination, group), groups, destination.jobs):
             reasons.update(t.cast("dict[Place, str]", found))
+    created = [one for one in (*artifacts, *moved, *unsure) if reasons.get(_place(one)) and not one.previous_digest]
+    # One that couldn't be removed is gone where the registry takes another one for it that was (Gitea).
+    reasons.update((_place(one), "") for one in created if _is_gone(destination, one))
     tags = {_place(one): one for one in (*artifacts, *moved, *unsure)}
     for item in (*plan.artifact_tags, *plan.tags):
         tags.setdefault((item.repository, item.tag), when_moved(item))
@@ -55,6 +58,14 @@ def go_back(destination: End, plan: Plan, outcomes: Outcomes, *, check: bool) ->
     )
     outcomes.tags = _with_reverted(outcomes.tags, reasons)
     outcomes.artifact_tags = _with_reverted(outcomes.artifact_tags, reasons)
+
+
+def _is_gone(destination: End, outcome: TagOutcome) -> bool:
+    """Whether it is seen that there is no such tag any more."""
+    try:
+        return destination.head_manifest(outcome.repository, outcome.tag, Purpose.GUARD) is None
+    except RegistryError:
+        return False
 
 
 def _place(outcome: TagOutcome) -> Place:

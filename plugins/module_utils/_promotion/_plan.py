@@ -15,8 +15,8 @@ import typing as t
 from .._blobs._blob_group import BlobGroup
 from .._images._artifacts import Artifact
 from .._images._contents import Missing
-from .._images._tagging import TagItem
-from .._model._actions import PROMOTE
+from .._images._tagging import TagItem, TagOutcome
+from .._model._actions import EXISTS, PROMOTE
 from .._model._manifest import Descriptor, Manifest, blobs_of
 from ._comparison import TagComparison, is_guarded
 from ._gates import GateResult
@@ -151,6 +151,14 @@ class Plan:
         """The tags to move of each image, in the order in which they are given."""
         tags = iter(self.tags)
         return tuple(tuple(itertools.islice(tags, len(image.moving_tags))) for image in self.promoted)
+
+    @property
+    def standing_tags(self) -> t.Iterator[TagOutcome]:
+        """The tags of images that point to their digests already."""
+        for image in self.images:
+            for tag in image.tags:
+                if tag.action == EXISTS:
+                    yield TagOutcome(image.item.destination_repository, tag.tag, image.digest, image.digest, EXISTS)
 
     @functools.cached_property
     def artifact_tags(self) -> tuple[TagItem, ...]:

@@ -134,7 +134,8 @@ def refused_push(response: Response) -> RegistryError:
     if isinstance(error, NotFound):
         return RepositoryMissing(
             error.reason,
-            hint="The registry does not create it on push: create it first, or the project or owner that it belongs to",
+            hint="The registry does not create repositories on push: create it first, or the project or owner that it "
+            "belongs to",
             **error.answer(),
         )
     return error

@@ -73,10 +73,23 @@ def test_actions_are_pinned_by_their_digest(workflow: pathlib.Path) -> None:
 def test_the_programs_of_integration_targets_are_installed_before_them() -> None:
     for name, job in jobs().items():
         commands = [step.get("run", "") for step in job["steps"]]
-        commands = [command for command in commands if "install-optional.sh" not in command]
         needed = any(re.match(r'make (test|integration|"\$COMMAND")', command) for command in commands)
         installed = [command.rpartition("--no-install-recommends ")[2] for command in commands if "apt-get" in command]
-        assert installed == ([" ".join(integration.PROGRAMS.values())] if needed else []), name
+        weekly = ["postgresql redis-server"] if name == "weekly" else []
+        assert installed == ([" ".join(integration.PROGRAMS.values())] if needed else []) + weekly, name
+
+
+def test_the_weekly_run_installs_what_targets_leave_out_otherwise_and_names_them() -> None:
+    optional: dict[str, set[str]] = {}
+    for path in (COLLECTION / "tests" / "integration" / "targets").rglob("*.py"):
+        for what in re.findall(r"install-optional\.sh (signing|gitea|pulp)", path.read_text(encoding="utf-8")):
+            optional.setdefault(path.parent.name, set()).add(what)
+    weekly = jobs()["weekly"]
+    (named,) = [entry["arguments"] for entry in weekly["strategy"]["matrix"]["include"] if "arguments" in entry]
+    assert set(named.split()) == set(optional) >= {"cosign", "notation", "other_registries"}
+    steps = [step["run"] for step in weekly["steps"] if "optional" in step.get("run", "")]
+    (installed,) = [re.search(r"for what in ([^;]*);", step) for step in steps]
+    assert installed and set(installed[1].split()) == set().union(*optional.values())
 
 
 def test_checks_that_workflows_name_are_checks() -> None:

@@ -89,7 +89,7 @@ def netrc() -> None:
             f"{name}: no login but in ~/.netrc",
             {**connection(name, None), **image},
             {"HOME": str(own.parent)},
-            "401" if name == "prod-htpasswd" else "access without a login",
+            "401" if name == "prod-htpasswd" else "anonymous access",
         )
     cases.run()
 

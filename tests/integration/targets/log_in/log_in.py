@@ -189,7 +189,7 @@ def files(cases: Cases) -> None:
     cases.fails(
         "search_auth_files is false",
         anonymous(TOKEN, search_auth_files=False),
-        "access without a login does not include",
+        "anonymous access does not include",
         HOME=home,
     )
     cases.fails("nothing anywhere", anonymous(BASIC), "asks for a login", f"{OUTPUT}/nothing/.docker/config.json")
@@ -270,7 +270,7 @@ def several(cases: Cases) -> None:
     cases.fails(
         "an account for the other part",
         {**connection(TOKEN, None), **images[1], "auth_file": f"{auths('left/auth.json', left)}/auth.json"},
-        "access without a login does not include repository:right/single:pull",
+        "anonymous access does not include repository:right/single:pull",
     )
     cases.fails(
         "the wrong account for the rest",
@@ -313,9 +313,7 @@ def helpers(cases: Cases) -> None:
     cases.works("a helper for all registries, an identity token", anonymous(TOKEN), **full, **store)
     cases.works("a helper for one registry, an identity token", anonymous(TOKEN), **full, **one_file)
     cases.fails("a helper that has none", anonymous(BASIC), "asks for a login", **empty, **store)
-    cases.fails(
-        "a helper for one registry that has none", anonymous(TOKEN), "access without a login", **empty, **one_file
-    )
+    cases.fails("a helper for one registry that has none", anonymous(TOKEN), "anonymous access", **empty, **one_file)
     cases.fails("a helper that fails", anonymous(BASIC), program, "status 1: the keychain is locked", **locked, **store)
     cases.fails("a helper with another answer", anonymous(BASIC), program, "without a valid credential", **bad, **store)
     cases.fails(

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A Gitea, as the guide to registries sets it up. All of it is gone at the end."""
+"""A Gitea with the configuration of the guide to registries. All of it is gone at the end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from services import Commands, Service, answers, fresh_directory, page_file, started
+import requests
+from services import Commands, Service, await_answer, fresh_directory, page_file, started
 
 from processes import free_port
 
@@ -28,9 +29,9 @@ def running(programs: Path) -> Iterator[Service]:
     """Gitea, with the configuration of the guide, on a free port."""
     with fresh_directory("gitea") as directory:
         port = free_port()
-        text = page_file("app.ini").replace("3000", str(port))
         # What install-optional.sh builds lacks the files of releases, and a test may run as root.
-        text = text.replace("[server]", f"[server]\nSTATIC_ROOT_PATH = {programs / 'gitea-files'}")
+        changed = {"[server]": f"[server]\nSTATIC_ROOT_PATH = {programs / 'gitea-files'}", "3000": str(port)}
+        text = page_file("app.ini", changed)
         (directory / "app.ini").write_text(f"I_AM_BEING_UNSAFE_RUNNING_AS_ROOT = true\n{text}", encoding="utf-8")
         commands = Commands(directory, {"GITEA_WORK_DIR": str(directory)})
         gitea = [str(programs / "gitea"), "--config", str(directory / "app.ini")]
@@ -38,5 +39,17 @@ def running(programs: Path) -> Iterator[Service]:
         account = ["--username", ACCOUNT, "--password", PASSWORD, "--email", "ci@example.com"]
         commands.run([*gitea, "admin", "user", "create", *account, "--must-change-password=false"])
         with started(commands, [*gitea, "web"]):
-            answers(f"http://localhost:{port}/v2/", 401)
+            await_answer(f"http://localhost:{port}/v2/", 401)
             yield Service(f"localhost:{port}", ACCOUNT, PASSWORD)
+
+
+def token(service: Service) -> str:
+    """A new personal access token that may write packages, and nothing else."""
+    answer = requests.post(
+        f"http://{service.address}/api/v1/users/{service.username}/tokens",
+        json={"name": "promotions", "scopes": ["write:package"]},
+        auth=(service.username, service.password),
+        timeout=60,
+    )
+    answer.raise_for_status()
+    return str(answer.json()["sha1"])

@@ -3,8 +3,8 @@
 
 """Registries that the guide says were tried, and that need more than one program: Gitea and Pulp.
 
-Optional: ``tests/registries/install-optional.sh gitea`` and ``... pulp`` install them. They are set up as the guide
-says.
+Optional: ``tests/registries/install-optional.sh gitea`` and ``... pulp`` install them. They have the
+configuration of the guide.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ SOURCE, BACK = "dev", "prod"
 RECORD = "https://github.com/imageops/registry/promotion/v1"
 RUN = f"other{time.time_ns()}"
 """New at every run: what an earlier one has copied from the registry would be equal."""
+NAMES = ("Stable", "stable")
+"""Two tags that differ in upper and lower case only."""
 SERVICES: dict[str, Service] = {}
 """Those that run, by the name of their registry."""
 
@@ -173,10 +175,15 @@ def tags(other: Other) -> None:
     listed = other.run("repository_info", {})["repositories"]
     check(repository in listed, f"{repository} is not among {listed}")
     alike = [{**one, "destination_repository": other.place("tags/alike")} for one in named([first, second])]
-    alike = [{**one, "tags": [tag]} for one, tag in zip(alike, ("Stable", "stable"))]
-    options = {"source": connection(SOURCE), "images": alike}
-    done = other.run("image_copy", options, fails=other.ignores_case)
-    check(("upper and lower case" in str(done.get("msg"))) is other.ignores_case, f"{done}")
+    alike = [{**one, "tags": [tag]} for one, tag in zip(alike, NAMES)]
+    tagged = [
+        {"repository": repository, "tag": tag, "digest": one["digest"]} for tag, one in zip(NAMES, (first, second))
+    ]
+    attempts = [("tag", {"tags": tagged}), ("image_copy", {"source": connection(SOURCE), "images": alike})]
+    for module, options in 2 * attempts:
+        done = other.run(module, options, fails=other.ignores_case)
+        check(("upper and lower case" in str(done.get("msg"))) is other.ignores_case, f"{done}")
+        check(not done.get("not_reverted"), f"{done}")
 
 
 def deletes(other: Other) -> None:
@@ -211,6 +218,12 @@ def blobs(other: Other) -> None:
     check(not other.run("blob", options)["changed"], "it was sent again")
     mounted = other.run("blob", {"repository": two, "path": str(path), "mount_from": [one]})["blobs"][0]["blobs"][0]
     check(mounted["action"] == ("mount" if other.mounts_untagged else "upload"), f"{mounted}")
+    image = seed(SOURCE, "single", other.place("blobs/image"))[0]
+    other.copy(named([image]))
+    layer = {"digest": image["blobs"][-1]["digest"], "mount_from": [image["repository"]], "source": connection(SOURCE)}
+    of_image = {"repository": other.place("blobs/three"), "source_repository": image["repository"], **layer}
+    (mounted,) = other.run("blob", of_image)["blobs"][0]["blobs"]
+    check(mounted["action"] == "mount", f"of a tagged image: {mounted}")
     other.run("blob_download", {"repository": two, "digest": sent["digest"], "dest": str(read)})
     check(read.read_bytes() == content, "other bytes came back")
 
@@ -226,9 +239,13 @@ def logins(other: Other) -> None:
     if other.owner:
         nowhere = other.run("blob", {"repository": "nobody/app", "content": "text"}, fails=True)
         check(nowhere["repository_missing"] and "or the project or owner" in nowhere["msg"], f"{nowhere}")
+    if other.name == "gitea":
+        token = gitea_service.token(SERVICES[other.name])
+        pushed = other.run("blob", {"password": token, "repository": other.place("by-token"), "content": "text"})
+        check(pushed["changed"], f"{pushed}")
     pushed = {**connection(other.name, None), "repository": other.place("anonymous"), "content": "text"}
     refused = call([task("blob", pushed, ignore_errors=True)]).of("blob")
-    check("access without a login does not include" in refused["msg"], f"{refused}")
+    check("anonymous access does not include" in refused["msg"], f"{refused}")
     for module, options in (("manifest_info", {"tag": "1"}), ("tag_info", {})):
         absent = other.run(module, {"repository": other.place("absent"), **options})
         check(absent["exists"] is False, f"{absent}")
@@ -259,8 +276,9 @@ def records_and_rollback(other: Other) -> None:
     newest = max(records.glob("*.promotion.json"))
     role = {"name": "Go back", "ansible.builtin.include_role": {"name": "imageops.registry.rollback"}}
     given = {"rollback_destination": connection(other.name), "rollback_record": str(newest)}
-    for _time in range(2):
-        playbook(play([role]), given)
+    for changes in (True, False):
+        done = playbook(play([role]), given).of("Keep what was done")["ansible_facts"]["rollback_result"]
+        check(done["changed"] is changes, f"{done}")
         check(other.digest(repository, "stable") == first["digest"], "the tag did not go back")
 
 

@@ -1,28 +1,27 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A Pulp with its database, as the guide to registries sets it up. All of it is gone at the end."""
+"""A Pulp with the settings and keys of the guide to registries, and databases of its own. All is gone at the end.
+
+The guide uses the PostgreSQL and the Redis of the machine, on which a test must not depend.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import requests
 from runs import Failed, Plain
-from services import Commands, Service, answers, fresh_directory, page_file, started
+from services import PATIENCE, Commands, Service, await_answer, fresh_directory, page_commands, page_file, started
 
 from processes import free_port
 
 ACCOUNT, PASSWORD = "admin", "of Pulp, for a test"
-KEYS = (
-    "openssl ecparam -genkey -name prime256v1 -noout -out token.pem",
-    "openssl ec -in token.pem -pubout -out token.pub",
-    "openssl rand -base64 -out database.key 32",
-)
 
 
 def missing(programs: Path) -> str:
@@ -39,14 +38,14 @@ def running(programs: Path) -> Iterator[Service]:
     """Pulp, with the settings of the guide, on free ports."""
     with fresh_directory("pulp") as directory:
         ports = {24816: free_port(), 24817: free_port(), 6379: free_port()}
-        settings = page_file("settings.py").replace('"/var/run/postgresql"', repr(str(directory / "postgresql")))
-        for usual, port in ports.items():
-            settings = settings.replace(str(usual), str(port))
-        settings = settings.replace('"NAME": "pulp"', '"NAME": "pulp", "USER": "pulp"')
-        (directory / "settings.py").write_text(settings, encoding="utf-8")
+        changed = {f"localhost:{usual}": f"localhost:{ports[usual]}" for usual in (24816, 24817)}
+        changed["REDIS_PORT = 6379"] = f"REDIS_PORT = {ports[6379]}"
+        changed['"/var/run/postgresql"'] = repr(str(directory / "postgresql"))
+        changed['"NAME": "pulp"'] = '"NAME": "pulp", "USER": "pulp"'
+        (directory / "settings.py").write_text(page_file("settings.py", changed), encoding="utf-8")
         commands = Commands(directory, {"PULP_SETTINGS": str(directory / "settings.py")})
-        for command in KEYS:
-            commands.run(command.split())
+        for command in page_commands("openssl"):
+            commands.run(command)
         for name in ("media", "tmp"):
             (directory / name).mkdir()
         manager = str(programs / "pulp" / "bin" / "pulpcore-manager")
@@ -65,8 +64,8 @@ def _pulp(commands: Commands, programs: Path, ports: dict[int, int]) -> Iterator
         started(commands, [str(programs / "pulpcore-worker")]),
         started(commands, [str(programs / "pulpcore-api"), "--bind", f"127.0.0.1:{ports[24817]}"]),
     ):
-        answers(f"http://localhost:{ports[24817]}/v2/", 401)
-        answers(f"http://localhost:{ports[24816]}/pulp/content/", 200)
+        await_answer(f"http://localhost:{ports[24817]}/v2/", 401)
+        await_answer(f"http://localhost:{ports[24816]}/pulp/content/", 200)
         yield
 
 
@@ -99,7 +98,9 @@ def clean_up(service: Service) -> int:
     )
     asked.raise_for_status()
     task: Plain = {"state": "waiting"}
-    while task["state"] in ("waiting", "running"):
+    end = time.monotonic() + PATIENCE
+    while task["state"] in ("waiting", "running") and time.monotonic() < end:
+        time.sleep(0.2)
         task = requests.get(base + asked.json()["task"], auth=login, timeout=60).json()
     if task["state"] != "completed":
         raise Failed(f"Pulp: {task}")

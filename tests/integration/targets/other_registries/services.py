@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -116,7 +118,7 @@ def started(commands: Commands, command: Sequence[str], account: str | None = No
             process.wait()
 
 
-def answers(url: str, status: int) -> None:
+def await_answer(url: str, status: int) -> None:
     """Wait until a URL is answered with this status."""
     end, met = time.monotonic() + PATIENCE, ""
     while met != str(status):
@@ -126,9 +128,22 @@ def answers(url: str, status: int) -> None:
             met = str(requests.get(url, timeout=5).status_code)
         except requests.RequestException as error:
             met = type(error).__name__
-            time.sleep(0.2)
+        time.sleep(0.2)
 
 
-def page_file(name: str) -> str:
-    """A file that the guide to registries has its reader write."""
-    return guide_pages.files("registries")[name]
+def page_file(name: str, changed: Mapping[str, str]) -> str:
+    """A file that the guide to registries has its reader write, with these changes, each of which must apply."""
+    text = guide_pages.files("registries")[name]
+    for before, after in changed.items():
+        if before not in text:
+            raise Failed(f"The guide to registries has no {before} in {name}.")
+        text = text.replace(before, after)
+    return text
+
+
+def page_commands(program: str) -> list[list[str]]:
+    """The commands with this program that the guide to registries has its reader run."""
+    found = re.findall(rf"^ *\$ ({program} .*)$", guide_pages.page("registries"), re.MULTILINE)
+    if not found:
+        raise Failed(f"The guide to registries runs no {program}.")
+    return [shlex.split(command) for command in found]

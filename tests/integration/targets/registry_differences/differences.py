@@ -102,7 +102,7 @@ ROWS: list[Row] = [
         "denied-anonymous",
         "absent-is-denied=401",
         lambda at: [task("blob_info", connection("faulty-token", None, repository=at.repository, digest=BLOB_DIGEST))],
-        says("access without a login does not include"),
+        says("anonymous access does not include"),
         "faulty-token",
     ),
     # Pages in HTML.

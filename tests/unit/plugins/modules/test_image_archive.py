@@ -161,7 +161,7 @@ def test_other_images_are_exported_beside_what_fails(source: RegistryServer, pat
     failed = fail("image_archive", exporting(source, path, *images))
     assert failed["msg"].startswith("Nothing was written. ") and not path.exists()
     failed = fail("image_archive", exporting(source, path, *images, on_error="continue"))
-    assert failed["msg"].startswith("1 of 2 images were not copied. ") and failed["changed"] is True
+    assert failed["msg"].startswith("1 of 2 images was not copied. ") and failed["changed"] is True
     assert path.exists()
 
 

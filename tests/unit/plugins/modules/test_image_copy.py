@@ -195,7 +195,7 @@ def test_what_is_replaced_is_kept(registry: RegistryServer, options: Plain) -> N
 def test_other_images_are_copied_beside_what_fails(registry: RegistryServer, options: Plain) -> None:
     both = [{"repository": "none", "tag": "1.0"}, *options["images"]]
     failed = fail("image_copy", {**options, "images": both, "on_error": "continue"})
-    assert failed["msg"].startswith("1 of 2 images were not copied. ")
+    assert failed["msg"].startswith("1 of 2 images was not copied. ")
     assert [found["action"] for found in failed["images"]] == ["missing", "promote"]
     assert failed["changed"] is True and set(registry.tags) == {"a/b:1.0"}
     assert failed["repository_missing"] is False

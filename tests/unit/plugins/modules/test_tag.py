@@ -255,7 +255,7 @@ def test_where_a_tag_cannot_be_deleted_alone(registry: RegistryServer, one: str,
     assert refused["msg"] == (
         f"Cannot delete {registry.host}/a/b:stable: the registry cannot delete a tag alone (DIGEST_INVALID: provided "
         f"digest did not match uploaded content) (DELETE {registry.url}/v2/a/b/manifests/stable, answer 400). "
-        "delete_manifest: true deletes the manifest, and with it all other tags on it."
+        "delete_manifest: true deletes the manifest, and with it all other tags that point to it."
     )
     assert refused["changed"] is False and refused["tags"] == []
     assert refused["failures"][0]["tag"] == "stable" and refused["failures"][0]["needs_delete_manifest"] is True

@@ -8,6 +8,8 @@ from ansible_collections.imageops.registry.plugins.module_utils._end._last_look 
 from ansible_collections.imageops.registry.plugins.module_utils._images._tagging import (
     TagItem,
     TagOutcome,
+    advise_of_case,
+    alike,
     move_tags,
     verify_tags,
 )
@@ -340,22 +342,56 @@ def test_where_head_says_what_a_tag_served_before_get_decides(registry: FakeRegi
     assert all(f"and serves {old if served else 'nothing'}" in problem for problem in problems)
 
 
+def outcome(place: str, digest: str, action: str = "create") -> TagOutcome:
+    repository, _colon, tag = place.partition(":")
+    return TagOutcome(repository, tag, digest, digest if action == "exists" else "", action)
+
+
 @pytest.mark.parametrize(
     ("other", "advice"),
     [
-        (("a", "Stable"), "Stable for the same tag"),
-        (("b", "Stable"), "Another client"),
-        (("a", "next"), "Another client"),
+        (outcome("a:Stable", "old"), "may treat stable and Stable as one tag"),
+        (outcome("a:Stable", NEW_DIGEST), "Another client moved it"),
+        (outcome("b:Stable", "old"), "Another client moved it"),
+        (outcome("a:next", "old"), "Another client moved it"),
     ],
 )
-def test_two_tags_that_a_registry_takes_for_one_are_named(
-    registry: FakeRegistry, old: str, other: tuple[str, str], advice: str
+def test_two_tags_that_a_registry_may_take_for_one_are_named(
+    registry: FakeRegistry, old: str, other: TagOutcome, advice: str
 ) -> None:
-    registry.manifests["b", NEW_DIGEST] = registry.manifests["a", old]
-    moved = [move(registry, TagItem(*place, NEW_DIGEST, content=NEW)) for place in (other, ("a", "stable"))]
     registry.manifests["a", "stable"] = registry.manifests["a", old]
-    ((_outcome, problem),) = verify_tags(registry.client, moved)
-    assert advice in str(problem)
+    problems = verify_tags(registry.client, [outcome("a:stable", NEW_DIGEST), other])
+    (problem,) = [str(problem) for found, problem in problems if found.tag == "stable"]
+    assert advice in problem
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_tag_that_another_one_may_have_moved_is_looked_at(registry: FakeRegistry, old: str, beside: bool) -> None:
+    moved = move(registry, TagItem("a", "stable", NEW_DIGEST, content=NEW))
+    standing = [outcome("a:Stable", old, "exists"), outcome("a:STABLE", NEW_DIGEST, "exists"), outcome("b:Stable", old)]
+    registry.manifests["a", "Stable"] = registry.manifests["a", "STABLE"] = registry.manifests["a", NEW_DIGEST]
+    registry.manifests["b", "Stable"] = registry.manifests["a", old]
+    outcomes, more = ([moved], standing) if beside else ([moved, *standing], [])
+    ((found, problem),) = verify_tags(registry.client, outcomes, beside=more)
+    assert found.tag == "Stable"
+    assert f"it pointed to {old}, and serves {NEW_DIGEST}" in str(problem) and "as one tag" in str(problem)
+
+
+def test_only_tags_that_differ_in_case_alone_and_in_digest_are_alike() -> None:
+    same = [outcome("a:v1", "one"), outcome("a:V1", "one"), outcome("b:V1", "two"), outcome("a:v2", "two")]
+    different = [outcome("a:x", "one"), outcome("a:X", "two", "exists")]
+    assert alike([*same, *different]) == different
+
+
+def test_a_conflict_names_the_tag_that_the_registry_may_take_for_it() -> None:
+    items = [TagItem("a", "stable", "one"), TagItem("a", "Stable", "two")]
+    conflict, other = Conflict("no", hint="compare again"), RegistryError("no", hint="wait")
+    for error in (conflict, other):
+        advise_of_case(error, items[0], items)
+    assert "stable and Stable as one tag" in conflict.hint and other.hint == "wait"
+    unlike = Conflict("no", hint="compare again")
+    advise_of_case(unlike, items[0], [*items[:1], TagItem("a", "next", "two")])
+    assert unlike.hint == "compare again"
 
 
 def test_a_tag_that_was_left_alone_needs_no_second_look(registry: FakeRegistry, old: str) -> None:

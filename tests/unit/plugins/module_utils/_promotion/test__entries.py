@@ -51,6 +51,13 @@ def test_references_become_entries(references: t.Any, entries: list[dict[str, st
     ("references", "options", "entries"),
     [
         (["r/a:1"], {"prefix": "/mirror/x/"}, [entry("r/a", "1", to="mirror/x/r/a")]),
+        (["GHCR.io/a:1", "b:1"], {"expected_registry": "ghcr.io"}, [entry("a", "1"), entry("b", "1")]),
+        (
+            ["a:1", "index.docker.io/b:1"],
+            {"expected_registry": "docker.io"},
+            [entry("library/a", "1"), entry("library/b", "1")],
+        ),
+        (["a:1"], {"expected_registry": "ghcr.io", "registries": MIRROR}, [entry("a", "1", to="mirror/ghcr/a")]),
         (["nginx:1.27", "ghcr.io/team/app:1"], {"registries": MIRROR}, [NGINX, GHCR]),
         (["nginx:1.27"], {"registries": MIRROR}, [NGINX]),
         (["nginx:1.27", "GHCR.io/team/app:1"], {"registries": MIRROR, "registry": "ghcr.io"}, [GHCR]),
@@ -137,8 +144,24 @@ def test_two_registries_may_have_the_same_image() -> None:
         (
             ["team/app:1", "ghcr.io/team/app:1"],
             {},
-            "the references are of several registries: docker.io, ghcr.io. Take those of one with registry, or give",
+            "the references are of several registries: docker.io, ghcr.io. team/app:1 names none, which means",
         ),
+        (
+            ["quay.io/team/app:1", "ghcr.io/team/app:1"],
+            {},
+            "the references are of several registries: quay.io, ghcr.io. Take those of one with registry, or give",
+        ),
+        (
+            ["team/app:1", "quay.io/team/app:1"],
+            {"expected_registry": "ghcr.io"},
+            "references[1]: quay.io/team/app:1 is of quay.io, and ghcr.io is expected. Name the image as it is on",
+        ),
+        (
+            ["a:1"],
+            {"expected_registry": "ghcr.io", "registry": "ghcr.io"},
+            "registry and expected_registry are mutually exclusive",
+        ),
+        (["a:1"], {"expected_registry": "https://ghcr.io"}, "malformed registry"),
         (
             ["quay.io/a:1", "ghcr.io/a:1"],
             {"registries": MIRROR},

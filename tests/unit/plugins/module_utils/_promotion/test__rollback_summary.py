@@ -34,7 +34,7 @@ MOVED: Plain = {
 }
 RECORD: Plain = {"path": "/records/2.promotion.json", "outcome": "done", "finished": []}
 COPIED: Plain = {"changed": True, "images": [MOVED], "record": RECORD, "transfer": {"requests": 5}}
-HINTED = "Cannot delete: no. delete_manifest: true deletes the manifest, and with it all other tags on it."
+HINTED = "Cannot delete: no. delete_manifest: true deletes the manifest, and with it all other tags that point to it."
 REMOVED: Plain = {
     "changed": True,
     "tags": [{"repository": "a/b", "tag": "9", "action": "delete", "previous_digest": DIGEST, "digest": ""}],
