@@ -227,9 +227,18 @@ def package() -> Iterator[str]:
     yield from leaving(ROOT, built & wanted)
 
 
+def undrawn() -> Iterator[str]:
+    """The picture of the README, if it shows something else than the README."""
+    # Needs rich, which only the environment of the linters has.
+    import terminal_picture
+
+    if terminal_picture.picture() != terminal_picture.PICTURE.read_text(encoding="utf-8"):
+        yield "docs/promotion.svg is not what the README shows; draw it: python tools/terminal_picture.py"
+
+
 def problems() -> Iterator[str]:
     """A line for everything that is against a rule."""
-    for rule in (headers, long_lines, unreasoned, contracted, rooms, version, stale, unreadable, package):
+    for rule in (headers, long_lines, unreasoned, contracted, rooms, version, stale, unreadable, undrawn, package):
         yield from rule()
     yield from broken_links(ROOT, files())
 

@@ -25,8 +25,8 @@ directory=$(cd "$directory" && pwd)
 if [ "$what" = pulp ]; then
     python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
         { echo "install-optional.sh: Pulp needs Python 3.11 or newer, as python3." >&2; exit 2; }
-    python3 -m venv --clear "$directory/pulp"
-    "$directory/pulp/bin/pip" install --quiet --disable-pip-version-check -r "$here/pulp.txt"
+    [ -x "$directory/pulp/bin/python" ] || python3 -m venv "$directory/pulp"
+    "$directory/pulp/bin/python" -m pip install --quiet --disable-pip-version-check -r "$here/pulp.txt"
     echo "installed $(grep -v '^#' "$here/pulp.txt" | tr '\n' ' ')in $directory/pulp"
     exit
 fi
@@ -49,13 +49,16 @@ build() {
 
 if [ "$what" = gitea ]; then
     # What its own go.mod replaces must be replaced here, too; and with its line go, fewer modules are loaded.
-    sources=$(cd "$work" && go mod download -json code.gitea.io/gitea@v1.26.0 | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
+    (cd "$work" && go mod download -json code.gitea.io/gitea@v1.26.0) >"$work/module" 2>&1 ||
+        { cat "$work/module" >&2; exit 2; }
+    sources=$(sed -n 's/^\t"Dir": "\(.*\)",$/\1/p' "$work/module")
     lines=$(sed -n '/^replace /p; /^go /p' "$sources/go.mod")
     build gitea code.gitea.io/gitea v1.26.0 code.gitea.io/gitea "$lines" -tags=sqlite,sqlite_unlock_notify
+    mkdir "$work/files"
+    cp -r "$sources/options" "$sources/templates" "$sources/public" "$work/files"
+    chmod -R u+w "$work/files"
     rm -rf "$directory/gitea-files"
-    mkdir "$directory/gitea-files"
-    cp -r "$sources/options" "$sources/templates" "$sources/public" "$directory/gitea-files"
-    chmod -R u+w "$directory/gitea-files"
+    mv "$work/files" "$directory/gitea-files"
     echo "installed gitea v1.26.0 in $directory"
     exit
 fi

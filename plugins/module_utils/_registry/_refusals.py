@@ -46,6 +46,7 @@ _TYPE_REFUSED = re.compile(
 )
 """How registries say of a manifest that they don't take its type."""
 _UNNEST = "copy the inner indexes separately, by their digests, or build one index without others in it"
+_OTHER_ALGORITHM = "Push to a registry that does, or build the image with sha256"
 
 
 def check_no_page(response: Response, what: str) -> None:
@@ -149,7 +150,7 @@ def refused_manifest(response: Response, reference: str, manifest: Manifest) -> 
         # The digest has been verified here.
         return Unsupported(
             f"the registry does not take manifests by their {algorithm_of(reference)} digest ({error.reason})",
-            hint="Push to a registry that does, or build the image with sha256",
+            hint=_OTHER_ALGORITHM,
             **error.answer(),
         )
     if not _ABSENT_CODES & set(error.deciding_codes):
@@ -164,6 +165,26 @@ def refused_manifest(response: Response, reference: str, manifest: Manifest) -> 
         + (f". It is a nested index, which not every registry takes: {_UNNEST}" if nested else ""),
         **error.answer(),
     )
+
+
+def check_stored(response: Response, digest: str, is_there: t.Callable[[], bool]) -> None:
+    """Check by the digest that an answer to a push has, if any, that what was pushed is stored under its own.
+
+    A digest of another algorithm may be a second one of the same content, or the only one (Gitea: sha256), so then
+    ``is_there`` looks for it. Raises :class:`ProtocolViolation` and :class:`Unsupported`.
+    """
+    said = response.headers.get("Docker-Content-Digest", "")
+    if not is_digest(said) or said == digest:
+        return
+    if algorithm_of(said) == algorithm_of(digest):
+        raise ProtocolViolation(f"the registry stored another digest, {said}, than {digest}")
+    if not is_there():
+        raise Unsupported(
+            f"the registry has stored it as {said}, and not under its {algorithm_of(digest)} digest",
+            hint=_OTHER_ALGORITHM,
+            method=response.method,
+            status=response.status,
+        )
 
 
 def _type_refused(error: RegistryError, manifest: Manifest, *, nested: bool) -> RegistryError:

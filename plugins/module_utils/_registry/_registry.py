@@ -25,7 +25,7 @@ from .._http._response import Response
 from .._http._scopes import CATALOG, Scopes
 from .._http._transport import Transport
 from .._http._url import origin_of, with_digest
-from .._model._digest import algorithm_of, check_digest, is_digest
+from .._model._digest import check_digest, is_digest
 from .._model._errors import (
     AccessDenied,
     ConnectionFailed,
@@ -50,6 +50,7 @@ from ._paths import CATALOG_PATH, blob_path, manifest_path, tags_path, uploads_p
 from ._referrers_lookup import ReferrersLookup
 from ._refusals import (
     check_no_page,
+    check_stored,
     explain_mount,
     explain_place,
     named_errors,
@@ -258,9 +259,12 @@ class Registry:
         if response.status not in (200, 201, 202):
             raise refused_manifest(response, reference, manifest).within(what)
         check_no_page(response, what)
-        said = response.headers.get("Docker-Content-Digest", "")
-        if is_digest(said) and algorithm_of(said) == algorithm_of(manifest.digest) and said != manifest.digest:
-            raise ProtocolViolation(f"the registry stored another digest, {said}, than {manifest.digest}").within(what)
+
+        def is_there() -> bool:
+            return self.head_manifest(repository, manifest.digest, Purpose.GUARD) is not None
+
+        with doing(what):
+            check_stored(response, manifest.digest, is_there)
         return manifest.subject is not None and response.headers.get("OCI-Subject", "") == manifest.subject.digest
 
     def delete_manifest(self, repository: str, reference: str, last_look: LastLook = no_look) -> bool:
@@ -331,9 +335,8 @@ class Registry:
             headers["Content-Range"] = content_range(session, len(body))
         url = with_digest(session.location, digest)
         response = self._ask_session(what, "PUT", url, session, headers, body, (201, 204))
-        said = response.headers.get("Docker-Content-Digest", "")
-        if is_digest(said) and algorithm_of(said) == algorithm_of(digest) and said != digest:
-            raise ProtocolViolation(f"the registry stored another digest, {said}").within(what)
+        with doing(what):
+            check_stored(response, digest, lambda: self.head_blob(session.repository, digest) is not None)
         self._sent.add((session.repository, digest))
 
     def patch_upload(self, session: UploadSession, body: bytes | Body) -> UploadSession:

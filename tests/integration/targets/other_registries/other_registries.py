@@ -9,6 +9,8 @@ configuration of the guide.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import time
 from collections.abc import Callable
@@ -65,6 +67,8 @@ class Other(NamedTuple):
     """Whether it deletes a tag alone."""
     deletes_listed: bool = False
     """Whether it deletes a manifest that an index lists."""
+    stores_sha256_only: bool = False
+    """Whether it takes a manifest by another digest, and has it under that of SHA-256 only."""
     mounts_untagged: bool = False
     """Whether a blob is mounted from a repository in which no image has it."""
 
@@ -100,6 +104,7 @@ OTHERS = (
         ignores_case=True,
         deletes_tags=True,
         deletes_listed=True,
+        stores_sha256_only=True,
         mounts_untagged=True,
     ),
     Other("pulp", pulp_service),
@@ -147,6 +152,19 @@ def nested_index(other: Other) -> None:
         check(not other.digest(images[0]["repository"], images[0]["tag"]), "a tag of it is there")
     else:
         check(not other.copy(images, verify="blobs")["changed"], "a second run changes something")
+
+
+def other_algorithm(other: Other) -> None:
+    """A manifest that is pushed by its SHA-512 digest is there under it, or the task fails and says why."""
+    image = seed(SOURCE, "single", other.place("sha512"))[0]
+    other.copy(named([image]))
+    content = Side(SOURCE, image["repository"]).manifest(image["tag"]) or b""
+    place = {"repository": image["repository"], "digest": f"sha512:{hashlib.sha512(content).hexdigest()}"}
+    options = {**place, "content_base64": base64.b64encode(content).decode(), "media_type": image["media_type"]}
+    for _time in range(2):
+        done = other.run("manifest", options, fails=other.stores_sha256_only)
+        check(not other.stores_sha256_only or "not under its sha512 digest" in done["msg"], f"{done}")
+    check(other.run("manifest_info", place)["exists"] is not other.stores_sha256_only, f"{place}")
 
 
 def tags(other: Other) -> None:
@@ -302,6 +320,7 @@ STEPS: tuple[Callable[[Other], None], ...] = (
     logins,
     whole_images,
     nested_index,
+    other_algorithm,
     tags,
     deletes,
     blobs,

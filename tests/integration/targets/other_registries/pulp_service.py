@@ -26,7 +26,7 @@ ACCOUNT, PASSWORD = "admin", "of Pulp, for a test"
 
 def missing(programs: Path) -> str:
     """What has to be installed first, as a command; empty if all is there."""
-    if not os.access(programs / "pulp" / "bin" / "pulpcore-api", os.X_OK):
+    if not all((programs / "pulp" / "bin" / name).exists() for name in ("python", "pulpcore-api", "pulpcore-worker")):
         return "tests/registries/install-optional.sh pulp"
     if not _postgresql() or not shutil.which("redis-server"):
         return "apt-get install postgresql redis-server"
@@ -48,21 +48,26 @@ def running(programs: Path) -> Iterator[Service]:
             commands.run(command)
         for name in ("media", "tmp"):
             (directory / name).mkdir()
-        manager = str(programs / "pulp" / "bin" / "pulpcore-manager")
+        manager = _program(programs, "pulpcore-manager")
         with _database(commands), started(commands, ["redis-server", "--port", str(ports[6379]), "--save", ""]):
-            commands.run([manager, "migrate", "--noinput"])
-            commands.run([manager, "reset-admin-password", "--password", PASSWORD])
-            with _pulp(commands, programs / "pulp" / "bin", ports):
+            commands.run([*manager, "migrate", "--noinput"])
+            commands.run([*manager, "reset-admin-password", "--password", PASSWORD])
+            with _pulp(commands, programs, ports):
                 yield Service(f"localhost:{ports[24817]}", ACCOUNT, PASSWORD)
+
+
+def _program(programs: Path, name: str) -> list[str]:
+    """A program of Pulp. Its first line names the Python of the place where it was installed, which may have moved."""
+    return [str(programs / "pulp" / "bin" / part) for part in ("python", name)]
 
 
 @contextmanager
 def _pulp(commands: Commands, programs: Path, ports: dict[int, int]) -> Iterator[None]:
     """The three services of Pulp."""
     with (
-        started(commands, [str(programs / "pulpcore-content"), "--bind", f"127.0.0.1:{ports[24816]}"]),
-        started(commands, [str(programs / "pulpcore-worker")]),
-        started(commands, [str(programs / "pulpcore-api"), "--bind", f"127.0.0.1:{ports[24817]}"]),
+        started(commands, [*_program(programs, "pulpcore-content"), "--bind", f"127.0.0.1:{ports[24816]}"]),
+        started(commands, [*_program(programs, "pulpcore-worker")]),
+        started(commands, [*_program(programs, "pulpcore-api"), "--bind", f"127.0.0.1:{ports[24817]}"]),
     ):
         await_answer(f"http://localhost:{ports[24817]}/v2/", 401)
         await_answer(f"http://localhost:{ports[24816]}/pulp/content/", 200)

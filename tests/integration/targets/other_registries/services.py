@@ -94,7 +94,7 @@ def fresh_directory(name: str) -> Iterator[Path]:
 @contextmanager
 def started(commands: Commands, command: Sequence[str], account: str | None = None) -> Iterator[None]:
     """A program that runs until the end of the block. What it prints is shown if the block fails."""
-    log = commands.directory / f"{Path(command[0]).name}.log"
+    log = commands.directory / f"{'-'.join(Path(part).name for part in command[:2])}.log"
     with open(log, "w", encoding="utf-8") as output:
         process = subprocess.Popen(
             command,

@@ -18,6 +18,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._model._errors i
     ProtocolViolation,
     RegistryError,
     UnexpectedAnswer,
+    Unsupported,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import (
     OCI_MANIFEST,
@@ -168,9 +169,22 @@ def test_put_manifest_refuses_that_something_else_was_stored(server: ScriptedSer
         registry(server).put_manifest("a/b", "1", Manifest.parse(CONTENT))
 
 
-def test_put_manifest_does_not_compare_digests_of_two_algorithms(server: ScriptedServer) -> None:
+def test_put_manifest_takes_a_second_digest_of_another_algorithm(server: ScriptedServer) -> None:
     server.expect("PUT", "/v2/a/b/manifests/1", 201, headers={"Docker-Content-Digest": DIGEST_512})
+    found = {"Docker-Content-Digest": MANIFEST_DIGEST, "Content-Type": OCI_MANIFEST, "Content-Length": "2"}
+    server.expect("HEAD", f"/v2/a/b/manifests/{MANIFEST_DIGEST}", headers=found)
     registry(server).put_manifest("a/b", "1", Manifest.parse(CONTENT))
+
+
+@pytest.mark.parametrize("reference", ["1", MANIFEST_DIGEST])
+def test_put_manifest_refuses_that_it_was_stored_under_another_algorithm_only(
+    server: ScriptedServer, reference: str
+) -> None:
+    server.expect("PUT", f"/v2/a/b/manifests/{reference}", 201, headers={"Docker-Content-Digest": DIGEST_512})
+    server.expect("HEAD", f"/v2/a/b/manifests/{MANIFEST_DIGEST}", 404)
+    server.expect("GET", f"/v2/a/b/manifests/{MANIFEST_DIGEST}", 404)
+    with pytest.raises(Unsupported, match=f"has stored it as {DIGEST_512}, and not under its sha256 digest"):
+        registry(server).put_manifest("a/b", reference, Manifest.parse(CONTENT))
 
 
 # Uploads -------------------------------------------------------------------------------------------------------------
@@ -213,12 +227,22 @@ def test_put_upload_that_is_not_answered_201_is_no_success(server: ScriptedServe
         registry(server).put_upload(UploadSession("a/b", server.url + "/u"), DIGEST, LAYER)
 
 
-def test_put_upload_refuses_another_digest_of_the_same_algorithm_only(server: ScriptedServer) -> None:
-    server.expect("PUT", f"/u?digest={ENCODED_DIGEST}", 201, headers={"Docker-Content-Digest": DIGEST_512})
+def test_put_upload_refuses_another_digest(server: ScriptedServer) -> None:
     server.expect("PUT", f"/u?digest={ENCODED_DIGEST}", 201, headers={"Docker-Content-Digest": OTHER_DIGEST})
-    client = registry(server)
-    client.put_upload(UploadSession("a/b", server.url + "/u"), DIGEST, LAYER)
     with pytest.raises(ProtocolViolation, match="stored another digest"):
+        registry(server).put_upload(UploadSession("a/b", server.url + "/u"), DIGEST, LAYER)
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_put_upload_looks_for_what_was_stored_under_another_algorithm(server: ScriptedServer, status: int) -> None:
+    server.expect("PUT", f"/u?digest={ENCODED_DIGEST}", 201, headers={"Docker-Content-Digest": DIGEST_512})
+    server.expect("HEAD", f"/v2/a/b/blobs/{DIGEST}", status, headers={"Content-Length": str(len(LAYER))})
+    client = registry(server)
+    if status == 200:
+        client.put_upload(UploadSession("a/b", server.url + "/u"), DIGEST, LAYER)
+        return
+    server.expect("GET", f"/v2/a/b/blobs/{DIGEST}", 404)
+    with pytest.raises(Unsupported, match="not under its sha256 digest"):
         client.put_upload(UploadSession("a/b", server.url + "/u"), DIGEST, LAYER)
 
 
