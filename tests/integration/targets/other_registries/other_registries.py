@@ -192,12 +192,17 @@ def tags(other: Other) -> None:
     check(sorted(found["tags"]) == left, f"{found['tags']}")
     listed = other.run("repository_info", {})["repositories"]
     check(repository in listed, f"{repository} is not among {listed}")
-    alike = [{**one, "destination_repository": other.place("tags/alike")} for one in named([first, second])]
-    alike = [{**one, "tags": [tag]} for one, tag in zip(alike, NAMES)]
-    tagged = [
-        {"repository": repository, "tag": tag, "digest": one["digest"]} for tag, one in zip(NAMES, (first, second))
-    ]
-    attempts = [("tag", {"tags": tagged}), ("image_copy", {"source": connection(SOURCE), "images": alike})]
+
+
+def tags_in_two_cases(other: Other) -> None:
+    """Two tags that differ in upper and lower case only serve two images, or a task that points both at them fails."""
+    both = seed(SOURCE, "family", other.place("cases"), images=2)
+    repository = other.place("cases/app")
+    entries = [{**one, "destination_repository": repository} for one in named(both)]
+    other.copy([{**one, "tags": [f"v{number}"]} for number, one in enumerate(entries)])
+    tagged = [{"repository": repository, "tag": tag, "digest": one["digest"]} for tag, one in zip(NAMES, both)]
+    images = [{**one, "tags": [tag]} for tag, one in zip(NAMES, entries)]
+    attempts = [("tag", {"tags": tagged}), ("image_copy", {"source": connection(SOURCE), "images": images})]
     for module, options in 2 * attempts:
         done = other.run(module, options, fails=other.ignores_case)
         check(("upper and lower case" in str(done.get("msg"))) is other.ignores_case, f"{done}")
@@ -322,6 +327,7 @@ STEPS: tuple[Callable[[Other], None], ...] = (
     nested_index,
     other_algorithm,
     tags,
+    tags_in_two_cases,
     deletes,
     blobs,
     records_and_rollback,
