@@ -118,7 +118,8 @@ def verify_tags(
     """Look whether each tag that was moved serves its digest. Returns those of which that isn't sure, and why.
 
     A tag that wasn't moved, also one of those ``beside``, is looked at only where a registry may take it for one that
-    was. With ``distrusts_head``, only a GET counts: where the tag was on that digest before, a cache may say so.
+    was; that one is returned then. With ``distrusts_head``, only a GET counts: where the tag was on that digest before,
+    a cache may say so.
     """
     names = _Names([*outcomes, *beside])
 
@@ -133,9 +134,9 @@ def verify_tags(
             ).within(f"tag {registry.name}/{outcome.repository}:{outcome.tag}")
 
     moved = [outcome for outcome in outcomes if outcome.action != EXISTS]
-    looked_at = [*moved, *names.like(moved)]
-    problems = run_all(look, looked_at, registry.jobs)
-    return [(outcome, problem) for outcome, problem in zip(looked_at, problems) if isinstance(problem, RegistryError)]
+    pairs = [*zip(moved, moved), *((one, other) for one in moved for other in names.standing_like(one))]
+    problems = run_all(look, [looked_at for _moved, looked_at in pairs], registry.jobs)
+    return [(one, problem) for (one, _other), problem in zip(pairs, problems) if isinstance(problem, RegistryError)]
 
 
 def alike(outcomes: t.Sequence[TagOutcome]) -> list[TagOutcome]:
@@ -169,11 +170,11 @@ class _Names:
             "case: use one of them"
         )
 
-    def like(self, moved: t.Iterable[TagOutcome]) -> list[TagOutcome]:
-        """The tags that stay where they are, and that a registry may take for one of these."""
-        names = dict.fromkeys((one.repository, one.tag.lower()) for one in moved)
-        found = [one for name in names for one in self._by_name.get(name, ()) if isinstance(one, TagOutcome)]
-        return [one for one in found if one.action == EXISTS and self.advice(one.repository, one.tag)]
+    def standing_like(self, moved: TagOutcome) -> list[TagOutcome]:
+        """The tags that stay where they are, and that a registry may take for one that was moved."""
+        found = self._by_name.get((moved.repository, moved.tag.lower()), [])
+        outcomes = [one for one in found if isinstance(one, TagOutcome) and one.tag != moved.tag]
+        return [one for one in outcomes if one.action == EXISTS and one.digest != moved.digest]
 
 
 class NothingToDo(Exception):

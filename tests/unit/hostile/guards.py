@@ -437,16 +437,23 @@ WRONG_CONTENT = (
     Guard(
         "the digest under which a manifest was stored",
         "_registry/_registry.py",
-        "if is_digest(said) and algorithm_of(said) == algorithm_of(manifest.digest) and said != manifest.digest:",
-        "if said is None:",
+        "check_stored(response, manifest.digest, is_there)",
+        "is_there",
         f"{_CONTENT}a_destination_that_says_that_it_stored_another_digest_fails",
     ),
     Guard(
         "the digest under which a blob was stored",
         "_registry/_registry.py",
-        "if is_digest(said) and algorithm_of(said) == algorithm_of(digest) and said != digest:",
-        "if said is None:",
+        "check_stored(response, digest, lambda: self.head_blob(session.repository, digest) is not None)",
+        "pass",
         f"{_CONTENT}a_destination_that_says_that_it_stored_another_digest_fails",
+    ),
+    Guard(
+        "what was stored under a digest of another algorithm is looked for",
+        "_registry/_refusals.py",
+        "if not is_there():",
+        "if False:",
+        f"{_CONTENT}a_destination_that_stores_under_another_algorithm_only_fails",
     ),
     Guard(
         "a tag is looked at again where its push has waited",

@@ -26,6 +26,7 @@ from ansible_collections.imageops.registry.plugins.module_utils._model._errors i
     InvalidInput,
     ProtocolViolation,
     RegistryError,
+    Unsupported,
 )
 from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import (
     MAXIMUM_SIZE,
@@ -247,6 +248,15 @@ def test_a_destination_that_says_that_it_stored_another_digest_fails(
     destination.on("PUT", "/uploads/.*", answer(201, Docker_Content_Digest=OTHER_DIGEST))
     client = registry(destination)
     with pytest.raises(ProtocolViolation, match="stored another digest"):
+        client.put_upload(client.start_upload("a/b"), DIGEST, LAYER)
+
+
+def test_a_destination_that_stores_under_another_algorithm_only_fails(destination: HostileServer) -> None:
+    destination.on("PUT", "/uploads/.*", answer(201, Docker_Content_Digest="sha512:" + "a" * 128))
+    for method in ("HEAD", "GET"):
+        destination.on(method, ".*/blobs/sha256:.*", answer(404))
+    client = registry(destination)
+    with pytest.raises(Unsupported, match="not under its sha256 digest"):
         client.put_upload(client.start_upload("a/b"), DIGEST, LAYER)
 
 

@@ -373,7 +373,7 @@ def test_a_tag_that_another_one_may_have_moved_is_looked_at(registry: FakeRegist
     registry.manifests["b", "Stable"] = registry.manifests["a", old]
     outcomes, more = ([moved], standing) if beside else ([moved, *standing], [])
     ((found, problem),) = verify_tags(registry.client, outcomes, beside=more)
-    assert found.tag == "Stable"
+    assert found == moved and "/a:Stable: it pointed" in str(problem)
     assert f"it pointed to {old}, and serves {NEW_DIGEST}" in str(problem) and "as one tag" in str(problem)
 
 
