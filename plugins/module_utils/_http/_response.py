@@ -224,7 +224,10 @@ class Response:
         if self.is_throttled:
             return RateLimited(
                 said or "too many requests",
-                hint="Set requests_per_second, or run again later",
+                # Pulp answers so while a task of its own has not ended.
+                hint="Check that its worker runs, if it is a Pulp; else run again later"
+                if "UNSUPPORTED" in codes
+                else "Set requests_per_second, or run again later",
                 temporary=True,
                 **facts,
             )
@@ -379,7 +382,7 @@ def _hint_of(status: int, details: t.Sequence[ErrorDetail]) -> str:
         return "The registry's storage is full"
     if status == 500 and details and all(detail.code.upper() == "UNKNOWN" for detail in details):
         return "Its own log says why; its storage may be full, or not writable"
-    return ""
+    return "Its own log may say why" if status >= 500 else ""
 
 
 def _text_of(body: bytes, hidden: t.Callable[[str], str], who: str = "the registry") -> str:

@@ -90,14 +90,21 @@ def test_what_is_no_page_is_left_alone(body: bytes) -> None:
         ),
         (507, "UNKNOWN", b'"write /x: no space left on device"', "is full"),
         (500, "UNKNOWN", b'{"Err": 281}', "its storage may be full"),
-        (500, "MANIFEST_INVALID", b"null", ""),
-        (502, "UNKNOWN", b"null", ""),
+        (500, "MANIFEST_INVALID", b"null", "Its own log may say why"),
+        (502, "UNKNOWN", b"null", "Its own log may say why"),
+        (418, "UNKNOWN", b"null", ""),
     ],
 )
 def test_a_registry_that_may_have_no_space_is_told_so(status: int, code: str, detail: bytes, hint: str) -> None:
     body = b'{"errors": [{"code": "%s", "message": "unknown error", "detail": %s}]}' % (code.encode(), detail)
     found = response(body, status).error().hint
     assert hint in found and bool(hint) == bool(found)
+
+
+@pytest.mark.parametrize(("code", "hint"), [("UNSUPPORTED", "if it is a Pulp"), ("DENIED", "requests_per_second")])
+def test_who_is_throttled_is_told_what_to_do(code: str, hint: str) -> None:
+    body = b'{"errors": [{"code": "%s", "message": "Request was throttled."}]}' % code.encode()
+    assert hint in response(body, 429).error().hint
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "Bearer"])
