@@ -48,8 +48,7 @@ def test_the_versions_that_were_tried_are_those_that_are_installed() -> None:
     page = PAGE.read_text(encoding="utf-8")
     script = (COLLECTION / "tests" / "registries" / "install-optional.sh").read_text(encoding="utf-8")
     pins = dict(re.findall(r"^(\S+)==(\S+)$", (COLLECTION / "tests" / "registries" / "pulp.txt").read_text(), re.M))
-    assert set(re.findall(r"code\.gitea\.io/gitea[@ ]v(\S+)", script)) == set(re.findall(r"gitea v(\S+) in", script))
-    (gitea,) = set(re.findall(r"code\.gitea\.io/gitea[@ ]v([\d.]+)", script))
+    (gitea,) = set(re.findall(r"gitea[@ ]v(\d[\d.]*)", script))
     assert page.count(gitea) == 2 and f"Tried with {gitea}." in page
     assert set(pins) == {"pulpcore", "pulp-container"}
     for name, version in pins.items():
