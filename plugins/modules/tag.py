@@ -355,8 +355,8 @@ def work(task: Task) -> dict[str, t.Any]:
     pairs, failures = divided(places, outcomes)
     failures += [failure(error, **place) for place, error in unseen(pairs)]
     if present and not task.check_mode:
-        moved = [outcome for _place, outcome in pairs]
-        for outcome, problem in verify_tags(registry, moved if params["verify"] else alike(moved)):
+        pointed = [outcome for _place, outcome in pairs]
+        for outcome, problem in verify_tags(registry, pointed if params["verify"] else alike(pointed)):
             failures.append(failure(problem, repository=outcome.repository, tag=outcome.tag, digest=outcome.digest))
     done = [outcome_as_plain(outcome) for _place, outcome in pairs]
     pending = [f"tag {entry['repository']}:{entry['tag']}" for entry in done if "deletion_pending" in entry]

@@ -82,13 +82,10 @@ class Other(NamedTuple):
         check(done["failed"] is fails, f"{self.name}, {module}: {done}")
         return done
 
-    def copy(self, images: list[Plain], **options: Any) -> Plain:
+    def copy(self, images: list[Plain], *, check_mode: bool = False, **options: Any) -> Plain:
         """The images, from the registry of the tests."""
-        return self.run("image_copy", {"source": connection(SOURCE), "images": images, **options})
-
-    def foreseen(self, images: list[Plain], **options: Any) -> Plain:
-        """What check mode says of the same."""
-        return self.run("image_copy", {"source": connection(SOURCE), "images": images, **options}, check_mode=True)
+        whole = {"source": connection(SOURCE), "images": images, **options}
+        return self.run("image_copy", whole, check_mode=check_mode)
 
     def digest(self, repository: str, tag: str) -> str:
         """What a tag points to; empty if it isn't there."""
@@ -122,7 +119,7 @@ def whole_images(other: Other) -> None:
     made = signed(other.place("signed"))._replace(repository=other.place("signed"))
     push_signed(SOURCE, made)
     images.append({"repository": made.repository, "tag": "1.0"})
-    predicted = other.foreseen(images)
+    predicted = other.copy(images, check_mode=True)
     done = other.copy(images, verify="blobs", verify_content=True)
     check(done["changed"] and predicted["changed"], f"{done}")
     for before, after in zip(predicted["images"], done["images"]):

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import threading
+import typing as t
 
 import pytest
 from ansible_collections.imageops.registry.plugins.module_utils._end._last_look import LastLook, no_look
+from ansible_collections.imageops.registry.plugins.module_utils._end._purpose import Purpose
 from ansible_collections.imageops.registry.plugins.module_utils._images._referrers import cosign_tags
 from ansible_collections.imageops.registry.plugins.module_utils._model._digest import compute_digest
 from ansible_collections.imageops.registry.plugins.module_utils._model._errors import (
@@ -19,8 +21,9 @@ from ansible_collections.imageops.registry.plugins.module_utils._model._errors i
     UnexpectedAnswer,
     Unsupported,
 )
-from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import Manifest
+from ansible_collections.imageops.registry.plugins.module_utils._model._manifest import Descriptor, Manifest
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._copy import CopyRules, Promotion
+from ansible_collections.imageops.registry.plugins.module_utils._promotion._items import ImageItem
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._outcomes import Outcomes
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._report import problem
 from ansible_collections.imageops.registry.plugins.module_utils._promotion._result import result_of
@@ -41,10 +44,31 @@ CREATED = ("team/web", "new")
 REFUSAL = AccessDenied("DENIED: no", status=403)
 
 
+class CaselessRegistry(FakeRegistry):
+    """Takes tags that differ in upper and lower case only for one, as Gitea does."""
+
+    def head_manifest(self, repository: str, reference: str, purpose: Purpose = Purpose.REPORT) -> Descriptor | None:
+        return super().head_manifest(repository, reference.lower(), purpose)
+
+    def get_manifest(self, repository: str, reference: str, media_type: str = "") -> Manifest:
+        return super().get_manifest(repository, reference.lower(), media_type)
+
+    def put_manifest(self, repository: str, reference: str, manifest: Manifest, last_look: LastLook = no_look) -> bool:
+        return super().put_manifest(repository, reference.lower(), manifest, last_look)
+
+    def delete_manifest(self, repository: str, reference: str, last_look: LastLook = no_look) -> bool:
+        return super().delete_manifest(repository, reference.lower(), last_look)
+
+
 def promote(
-    source: FakeRegistry, destination: FakeRegistry, *, all_or_nothing: bool = True, check: bool = False
+    source: FakeRegistry,
+    destination: FakeRegistry,
+    *,
+    all_or_nothing: bool = True,
+    check: bool = False,
+    entries: t.Sequence[ImageItem] = ENTRIES,
 ) -> tuple[dict[str, object], Outcomes]:
-    plan = plan_for(source, destination, *ENTRIES)
+    plan = plan_for(source, destination, *entries)
     rules = CopyRules(all_or_nothing, check)
     promotion = Promotion(source.client, destination.client, plan, rules, Progress())
     outcomes = promotion.carry_out()
@@ -105,6 +129,50 @@ def test_what_others_promote_is_kept_where_they_may_go_on(source: FakeRegistry, 
     # A pointer doesn't move where the version that it follows has not.
     assert digests["team/api", "1"] == digests["team/api", "stable"] == OLD_DIGEST
     assert outcomes.not_reverted == () and ("team/api", "stable") not in actions(outcomes)
+
+
+@pytest.mark.parametrize("standing", ["", IMAGE_DIGEST, OLD_DIGEST])
+def test_two_tags_that_a_registry_takes_for_one_are_as_they_were(source: FakeRegistry, standing: str) -> None:
+    source.add("team/app", OLD, "2")
+    destination = CaselessRegistry()
+    destination.jobs = 1
+    for document, digest in ((image(), IMAGE_DIGEST), (OLD, OLD_DIGEST)):
+        destination.add("team/app", document, *(["stable"] if digest == standing else []))
+    entries = [image_item("team/app", tag="1", tags=("Stable",)), image_item("team/app", tag="2", tags=("stable",))]
+    result, outcomes = promote(source, destination, entries=entries)
+    tags = {name: found.digest for (_repository, name), found in destination.manifests.items() if name == "stable"}
+    assert tags == ({"stable": standing} if standing else {})
+    assert outcomes.not_reverted == () and result["changed"] is False
+    images = result["images"]
+    assert isinstance(images, list) and "as one tag" in problem(images)
+
+
+def test_a_tag_that_is_gone_with_the_one_that_took_its_place_is_back(source: FakeRegistry) -> None:
+    class BothAtOnce(CaselessRegistry):
+        """Both tags are looked at before either is written, the one in lower case last."""
+
+        looked, written = threading.Barrier(2), threading.Event()
+
+        def put_manifest(
+            self, repository: str, reference: str, manifest: Manifest, last_look: LastLook = no_look
+        ) -> bool:
+            self.looked.wait(10)
+            self.jobs = 1
+            assert reference == "Stable" or self.written.wait(10)
+            done = super().put_manifest(repository, reference, manifest, last_look)
+            self.written.set()
+            return done
+
+    source.add("team/app", OLD, "2")
+    destination = BothAtOnce()
+    destination.jobs = 2
+    for document in (image(), OLD):
+        destination.add("team/app", document)
+    entries = [image_item("team/app", tag="1", tags=("Stable",)), image_item("team/app", tag="2", tags=("stable",))]
+    result, outcomes = promote(source, destination, entries=entries)
+    assert ("team/app", "stable") not in destination.manifests
+    assert actions(outcomes) == {("team/app", "Stable"): "reverted", ("team/app", "stable"): "reverted"}
+    assert outcomes.not_reverted == () and result["changed"] is False
 
 
 def test_the_tags_of_an_entry_move_in_their_order_and_return_in_the_other(
