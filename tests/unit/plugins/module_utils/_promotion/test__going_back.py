@@ -34,11 +34,11 @@ from ansible_collections.imageops.registry.tests.unit.support.promotions import 
 
 OLD, THIRD = (image(annotations={"version": version}) for version in ("old", "third"))
 OLD_DIGEST, THIRD_DIGEST = (compute_digest(encoded(document)) for document in (OLD, THIRD))
-ENTRIES = [
+ENTRIES = (
     image_item("team/app", tag="1", tags=("1", "1.0", "stable")),
     image_item("team/app", tag="1", destination_repository="team/api", tags=("1", "stable")),
     image_item("team/app", tag="1", destination_repository="team/web", tags=("1", "new")),
-]
+)
 PLACES = [(item.destination_repository, tag) for item in ENTRIES for tag in item.tags]
 CREATED = ("team/web", "new")
 REFUSAL = AccessDenied("DENIED: no", status=403)
